@@ -1,0 +1,3 @@
+//! What Serin decides. Plain Rust: no Workers, no clock, no randomness, no I/O; time comes in as a value.
+#![forbid(unsafe_code)]
+
