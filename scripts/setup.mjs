@@ -1,0 +1,85 @@
+// Brings a fresh clone to the point where everything else can run, and is done at once when it already has.
+// Built-ins only, and nothing newer than Node 20: this runs before there is a node_modules.
+
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
+const OLDEST_NODE = 20;
+const WASM_TARGET = "wasm32-unknown-unknown";
+const STAMP = join(ROOT, "node_modules", ".serin-setup");
+
+node();
+rust();
+packages();
+
+function node() {
+  if (Number(process.versions.node.split(".")[0]) < OLDEST_NODE) {
+    stop(`Node ${process.versions.node} is too old: install Node ${OLDEST_NODE} or later from https://nodejs.org`);
+  }
+}
+
+function rust() {
+  const version = /^rustc (\d+)\.(\d+)/.exec(output("rustc", "--version") ?? "");
+  if (!version || output("cargo", "--version") === undefined) {
+    stop("Rust is missing: install it from https://rustup.rs, then open a new terminal (or run `. ~/.cargo/env`)");
+  }
+  const oldest = /^rust-version = "(\d+)\.(\d+)"/m.exec(readFileSync(join(ROOT, "Cargo.toml"), "utf8"));
+  if (Number(version[1]) === Number(oldest[1]) && Number(version[2]) < Number(oldest[2])) {
+    stop(`Rust ${version[1]}.${version[2]} is older than ${oldest[1]}.${oldest[2]}: run \`rustup update stable\``);
+  }
+
+  const libraries = output("rustc", "--print", "target-libdir", "--target", WASM_TARGET);
+  if (!libraries || !existsSync(libraries)) rustup("target", WASM_TARGET);
+  if (output("cargo", "fmt", "--version") === undefined) rustup("component", "rustfmt");
+  if (output("cargo", "clippy", "--version") === undefined) rustup("component", "clippy");
+}
+
+function rustup(kind, name) {
+  if (output("rustup", "--version") === undefined) {
+    stop(`Rust's ${kind} ${name} is missing and there is no rustup to add it: install rustup from https://rustup.rs`);
+  }
+  step(`adding Rust's ${kind} ${name}`, "rustup", kind, "add", name);
+}
+
+function packages() {
+  if (output("npm", "--version") === undefined) {
+    stop("npm is missing: it comes with Node from https://nodejs.org, or as your system's package `npm`");
+  }
+  const wanted = createHash("sha256")
+    .update(readFileSync(join(ROOT, "package-lock.json")))
+    .update(`${process.platform} ${process.arch}`)
+    .digest("hex");
+  if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === wanted) return;
+  // Errors only: npm would warn that wrangler wants a newer Node than the one that installs it. It gets that one,
+  // from the package `node`.
+  step(
+    "installing the pinned tools of package-lock.json (half a gigabyte in node_modules, once)",
+    ..."npm ci --no-audit --no-fund --loglevel=error".split(" "),
+  );
+  writeFileSync(STAMP, wanted);
+}
+
+// === how the steps speak ===
+
+function step(what, command, ...args) {
+  console.log(`setup: ${what} …`);
+  const started = Date.now();
+  const { status } = spawnSync(command, args, { cwd: ROOT, stdio: "inherit" });
+  if (status !== 0) stop(`\`${[command, ...args].join(" ")}\` failed, see above: mend that and run the command again`);
+  console.log(`setup: done in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+}
+
+/** What a command prints, or undefined where it is missing or fails. */
+function output(command, ...args) {
+  const { status, stdout } = spawnSync(command, args, { cwd: ROOT, encoding: "utf8" });
+  return status === 0 ? stdout.trim() : undefined;
+}
+
+function stop(reason) {
+  console.error(`setup: ${reason}`);
+  process.exit(1);
+}
