@@ -1,8 +1,10 @@
-// `npm start`: Serin on http://localhost:8787 in front of the two examples, under `wrangler dev`.
+// `npm start`: Serin on http://localhost:8787 in front of the two examples, under `wrangler dev`. What follows
+// `npm start --` goes to wrangler: `--port 8080`, or `--persist-to DIR` for a local KV elsewhere.
 
 import { spawn, spawnSync } from "node:child_process";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const TOOLS = join(ROOT, "node_modules", ".bin");
@@ -13,6 +15,7 @@ const FIRST_STATE = {
   stableWorker: "serin-example-stable",
   canaryWorker: "serin-example-canary",
 };
+const STORE = parseArgs({ options: { "persist-to": { type: "string" } }, strict: false }).values["persist-to"];
 // The tools' folder first: wrangler needs the newer Node that lives there.
 const env = { ...process.env, PATH: TOOLS + delimiter + process.env.PATH, WRANGLER_SEND_METRICS: "false" };
 
@@ -35,7 +38,8 @@ function seed() {
 }
 
 function kv(verb, ...args) {
-  const wrangler = ["kv", "key", verb, "--local", "--binding", "CANARY_STATE", ...args];
+  const store = STORE ? ["--persist-to", STORE] : [];
+  const wrangler = ["kv", "key", verb, "--local", ...store, "--binding", "CANARY_STATE", ...args];
   const { status, stdout, stderr } = spawnSync("wrangler", wrangler, { cwd: ROOT, env, encoding: "utf8" });
   if (status === 0) return stdout;
   console.error(`${stdout}${stderr}start: the local KV does not answer; removing the folder .wrangler resets it`);
