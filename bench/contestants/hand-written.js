@@ -1,0 +1,20 @@
+// The splitter that people write by hand: URL, cookie, hash, and a response header that tells the side.
+
+const VISITOR = /(?:^|;\s*)__Host-serin=([^;]+)/;
+
+export async function split(request, env, state) {
+  if (new URL(request.url).pathname === "/health") return new Response("ok");
+  const visitor = VISITOR.exec(request.headers.get("Cookie") ?? "")?.[1] ?? crypto.randomUUID();
+  const side = state.enabled && bucket(visitor) < state.percentage ? "CANARY" : "STABLE";
+  const answer = await env[side].fetch(request);
+  const response = new Response(answer.body, answer);
+  response.headers.set("X-Variant", side);
+  return response;
+}
+
+/** 0..=99 */
+function bucket(visitor) {
+  let hash = 0;
+  for (let at = 0; at < visitor.length; at += 1) hash = (Math.imul(hash, 31) + visitor.charCodeAt(at)) | 0;
+  return (hash >>> 0) % 100;
+}

@@ -1,0 +1,8 @@
+// The hand-written splitter as it usually begins: KV is read on every request.
+import { split } from "./hand-written.js";
+
+export default {
+  async fetch(request, env) {
+    return split(request, env, await env.CANARY_STATE.get("canary-state", "json"));
+  },
+};

@@ -1,0 +1,144 @@
+// Who runs against whom: each contestant's Worker, policy, request, and the answer that shows it does what it is
+// measured for.
+
+import { createHmac } from "node:crypto";
+import { join } from "node:path";
+
+const HERE = import.meta.dirname;
+const BUILD = join(HERE, "..", "build");
+const HOST = "shop.example";
+const OVERRIDE_TOKEN = "bench-override-token";
+// One whose bucket lies above 25 %: stable.
+const VISITOR = "0123456789abcdef0123456789abcdef";
+
+export const FLOOR = "pass-through";
+/** The floor once more, as a contestant: how far its ratio is from 1.00 is the error of the measurement. */
+export const CONTROL = "pass-through, again";
+
+export const ARTEFACT = { script: join(BUILD, "index.js"), wasm: join(BUILD, "serin.wasm") };
+
+// === requests ===
+
+// What Chrome sends through Cloudflare.
+const BROWSER = {
+  "Host": HOST,
+  "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+  "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+  "Accept-Language": "en-GB,en;q=0.9",
+  "Accept-Encoding": "gzip, br",
+  "Referer": `https://${HOST}/`,
+  "Sec-Fetch-Mode": "navigate",
+  "Sec-Fetch-Dest": "document",
+  "Sec-Fetch-Site": "same-origin",
+  "CF-Connecting-IP": "203.0.113.7",
+  "CF-Ray": "8f0e2e1f2a3b4c5d-FRA",
+};
+const SESSION = "session=8f14e45fceea167a5a36dedd4bea2543";
+const PAGE = "/articles/1234?from=mail";
+
+const known = { path: PAGE, headers: { ...BROWSER, Cookie: `${SESSION}; __Host-serin=${VISITOR}` } };
+const newcomer = { path: PAGE, headers: { ...BROWSER, Cookie: SESSION } };
+const client = {
+  path: "/v1/orders?page=2",
+  headers: {
+    "Host": HOST,
+    "User-Agent": "orders-sync/2.3",
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "Authorization": "Bearer 8f14e45fceea167a5a36dedd4bea2543",
+    "X-Api-Key": "key-0017",
+    "CF-Connecting-IP": "203.0.113.8",
+    "CF-Ray": "8f0e2e1f2a3b4c5e-FRA",
+  },
+};
+const tester = { path: PAGE, headers: { ...known.headers, "Serin-Override": overrideToken() } };
+
+/** Mints what docs and tests call QA's override; half an hour is longer than any run. */
+function overrideToken() {
+  const expires = Math.floor(Date.now() / 1000) + 1_800;
+  const signature = createHmac("sha256", OVERRIDE_TOKEN).update(`${HOST}\ncanary\n${expires}`).digest("hex");
+  return `canary;exp=${expires};sig=${signature}`;
+}
+
+// === contestants ===
+
+const STATE = { enabled: true, percentage: 25, rolloutId: "bench" };
+
+const script = (...files) => Object.fromEntries(files.map((file) => [file, join(HERE, "contestants", file)]));
+const others = (title, modules, group) => ({ title, modules, group, document: STATE, request: known });
+const serin = (title, changes) => ({
+  title: `Serin: ${title}`,
+  group: "serin",
+  modules: { "index.js": ARTEFACT.script, "serin.wasm": ARTEFACT.wasm },
+  document: STATE,
+  request: known,
+  side: "stable",
+  ...changes,
+});
+
+export const CONTESTANTS = [
+  { title: "no splitter", group: "reference", direct: "stable", request: known, side: "stable" },
+  { ...others(FLOOR, script("pass-through.js"), "reference"), side: "stable" },
+  { ...others(CONTROL, script("pass-through.js"), "reference"), side: "stable" },
+  others("JavaScript, state cached 5 s", script("cached-state.js", "hand-written.js"), "javascript"),
+  others("JavaScript, KV on each request", script("kv-each-time.js", "hand-written.js"), "javascript"),
+  serin("steady visitor", {}),
+  serin("first visit", { request: newcomer, document: { ...STATE, percentage: 0 }, setsCookie: true }),
+  serin("API client by header", {
+    document: { ...STATE, percentage: 0.001, stickiness: ["header:x-api-key"] },
+    request: client,
+  }),
+  serin("QA override", { request: tester, side: "canary" }),
+  serin("a rule hit", {
+    document: { ...STATE, percentage: 100, rules: [{ match: { path: "/articles/*" }, serve: "stable" }] },
+  }),
+  serin("canary, fallback armed", { document: { ...STATE, percentage: 100 }, side: "canary" }),
+  serin("canary down, breaker open", { document: { ...STATE, percentage: 100 }, canary: "broken" }),
+  serin("/health", { request: { ...known, path: "/health" }, side: undefined }),
+].map((contestant, at) => ({ ...contestant, name: contestant.direct ?? `contestant-${at}` }));
+
+/** All of them, what stands behind them, and the driver that calls them from inside. */
+export function workers(contestants) {
+  const variant = (name, side, status) => ({
+    name,
+    modules: script("variant.js"),
+    bindings: { SIDE: { text: side }, STATUS: { text: status } },
+  });
+  const driven = contestants.map(({ name }) => [name, { service: name }]);
+  return [
+    variant("stable", "stable", 200),
+    variant("canary", "canary", 200),
+    variant("broken", "broken", 503),
+    ...contestants.filter(({ direct }) => !direct).flatMap(withKv),
+    { name: "driver", modules: script("driver.js"), bindings: Object.fromEntries(driven) },
+  ];
+}
+
+function withKv({ name, modules, document, canary = "canary" }) {
+  const kv = `${name}-kv`;
+  return [
+    { name: kv, modules: script("kv.js"), bindings: { DOCUMENT: { text: JSON.stringify(document) } } },
+    {
+      name,
+      modules,
+      bindings: {
+        STABLE: { service: "stable" },
+        CANARY: { service: canary },
+        CANARY_STATE: { kvNamespace: kv },
+        OVERRIDE_TOKEN: { text: OVERRIDE_TOKEN },
+      },
+    },
+  ];
+}
+
+/** Stops a run whose figures would be about something else. */
+export function check({ title, side, setsCookie = false }, answer) {
+  const head = answer.slice(0, answer.indexOf("\r\n\r\n")).toLowerCase();
+  const served = /^x-side: (.*)$/m.exec(head)?.[1];
+  const wrong = [
+    !head.startsWith("http/1.1 200 ") && "the status is not 200",
+    side && served !== side && `${served} answered instead of ${side}`,
+    setsCookie !== head.includes("\r\nset-cookie:") && `a cookie is set: ${!setsCookie}`,
+  ].filter(Boolean);
+  if (wrong.length > 0) throw new Error(`${title}: ${wrong.join("; ")}\n${head}`);
+}

@@ -1,0 +1,96 @@
+// The load: raw keep-alive connections with one request in flight each, so that the generator costs little beside what
+// it measures, and needs nothing but Node.
+
+import { once } from "node:events";
+import { connect } from "node:net";
+
+const ANSWER_DEADLINE_MS = 10_000;
+
+/** The bytes of a GET. */
+export function bytesOf({ path, headers }) {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return Buffer.from(`GET ${path} HTTP/1.1\r\n${lines.join("")}\r\n`, "latin1");
+}
+
+export class Connection {
+  #socket;
+  #received = "";
+  #waiting;
+
+  constructor(port) {
+    this.port = port;
+  }
+
+  /** Sends one request; gives the whole answer as text. */
+  async request(bytes) {
+    // The server closes connections that idle.
+    if (!this.#socket || this.#socket.destroyed) await this.#open();
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.#socket.write(bytes);
+    });
+  }
+
+  close() {
+    this.#socket?.destroy();
+  }
+
+  async #open() {
+    const socket = connect({ port: this.port, host: "127.0.0.1", noDelay: true });
+    await once(socket, "connect");
+    this.#socket = socket;
+    this.#received = "";
+    socket.setTimeout(ANSWER_DEADLINE_MS, () => socket.destroy(new Error("no answer in time")));
+    socket.on("data", (chunk) => this.#take(chunk));
+    socket.on("error", () => {});
+    socket.on("close", () => this.#settle("reject", new Error("the connection was closed before the answer")));
+  }
+
+  #take(chunk) {
+    this.#received += chunk.latin1Slice();
+    if (!isWhole(this.#received)) return;
+    const answer = this.#received;
+    this.#received = "";
+    this.#settle("resolve", answer);
+  }
+
+  #settle(how, value) {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.[how](value);
+  }
+}
+
+function isWhole(text) {
+  const head = text.indexOf("\r\n\r\n");
+  if (head < 0) return false;
+  const length = /\r\ncontent-length: (\d+)/i.exec(text);
+  return length ? text.length >= head + 4 + Number(length[1]) : text.endsWith("\r\n0\r\n\r\n");
+}
+
+/** Sends `count` requests over the connections; gives each one's latency in µs. */
+export async function send(connections, bytes, count) {
+  const latencies = [];
+  let left = count;
+  await Promise.all(
+    connections.map(async (connection) => {
+      while (left > 0) {
+        left -= 1;
+        const begun = performance.now();
+        const answer = await connection.request(bytes);
+        latencies.push((performance.now() - begun) * 1_000);
+        if (!answer.startsWith("HTTP/1.1 200 ")) throw new Error(`unexpected answer: ${answer.slice(0, 300)}`);
+      }
+    }),
+  );
+  return latencies;
+}
+
+/** Asks for something, and leaves when the first bytes arrive. */
+export async function abort(port, bytes) {
+  const socket = connect({ port, host: "127.0.0.1" });
+  socket.on("error", () => {});
+  socket.write(bytes);
+  await Promise.race([once(socket, "data"), once(socket, "close")]);
+  socket.destroy();
+}

@@ -1,0 +1,58 @@
+// Memory over many requests, of which some are given up by the client in the middle of the answer.
+
+import { CONTESTANTS, FLOOR, workers } from "./lineup.mjs";
+import { Connection, abort, bytesOf, send } from "./load.mjs";
+import { residentBytes, start } from "./workerd.mjs";
+
+const SERIN = ["Serin: steady visitor", "Serin: first visit", "Serin: canary, fallback armed"];
+const WARM_UP = 20_000;
+const CHECKPOINTS = 10;
+const CONNECTIONS = 8;
+/** One in a hundred requests is aborted. */
+const BATCH = 990;
+const ABORTS = 10;
+
+/** Resident memory after a warm-up and at every tenth of the way, for Serin and for the floor. */
+export async function memory(requests) {
+  const rows = [];
+  for (const [title, titles] of [["Serin", SERIN], [FLOOR, [FLOOR]]]) {
+    rows.push({ title, requests, ...(await course(titles, requests)) });
+  }
+  return rows;
+}
+
+async function course(titles, requests) {
+  const contestants = CONTESTANTS.filter(({ title }) => titles.includes(title));
+  const alone = workers(contestants).filter(({ name }) => name !== "driver");
+  const process = await start(alone, contestants.map(({ name }) => name));
+  if (residentBytes(process.pid) === undefined) {
+    await process.stop();
+    return { afterWarmUp: undefined, checkpoints: [] };
+  }
+  const lines = contestants.map(({ name, request }) => ({
+    port: process.ports[name],
+    bytes: bytesOf(request),
+    endless: bytesOf({ ...request, path: "/endless" }),
+    connections: Array.from({ length: CONNECTIONS }, () => new Connection(process.ports[name])),
+  }));
+  await spread(lines, WARM_UP);
+  const afterWarmUp = residentBytes(process.pid);
+  const checkpoints = [];
+  for (let tenth = 0; tenth < CHECKPOINTS; tenth += 1) {
+    await spread(lines, requests / CHECKPOINTS);
+    checkpoints.push(residentBytes(process.pid));
+  }
+  for (const { connections } of lines) for (const connection of connections) connection.close();
+  await process.stop();
+  return { afterWarmUp, checkpoints };
+}
+
+async function spread(lines, count) {
+  for (let sent = 0; sent < count; ) {
+    for (const { port, bytes, endless, connections } of lines) {
+      await send(connections, bytes, BATCH);
+      await Promise.all(Array.from({ length: ABORTS }, () => abort(port, endless)));
+      sent += BATCH + ABORTS;
+    }
+  }
+}

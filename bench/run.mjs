@@ -1,0 +1,93 @@
+// `npm run bench`: what Serin costs, beside what else people put in that place.
+//
+//   --quick       a tenth of the time, for a first look
+//   --no-memory   without the million requests
+//   --write       results to docs/performance/
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, release, totalmem, type } from "node:os";
+import { join, relative } from "node:path";
+import { parseArgs } from "node:util";
+import { gzipSync } from "node:zlib";
+import { ARTEFACT, CONTESTANTS, workers } from "./lineup.mjs";
+import { memory } from "./memory.mjs";
+import { picture } from "./picture.mjs";
+import { report } from "./report.mjs";
+import { errorOf, inProcess, overSockets } from "./rounds.mjs";
+import { startUp } from "./start-up.mjs";
+import { WORKERD, cpuClock, start } from "./workerd.mjs";
+
+const ROOT = join(import.meta.dirname, "..");
+const RESULTS = join(ROOT, "docs", "performance");
+const FULL = { socketSeconds: 150, driverSeconds: 100, starts: 21, requests: 1_000_000 };
+const QUICK = { socketSeconds: 15, driverSeconds: 10, starts: 5, requests: 20_000 };
+
+const { values: options } = parseArgs({
+  options: { "quick": { type: "boolean" }, "no-memory": { type: "boolean" }, "write": { type: "boolean" } },
+});
+// So that `exit` handlers end the processes that were started.
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
+
+for (const file of Object.values(ARTEFACT)) {
+  if (!existsSync(file)) throw new Error(`${relative(ROOT, file)} is missing: run \`npm run build\``);
+}
+const effort = options.quick ? QUICK : FULL;
+const results = { machine: machine(), effort, size: size(), ...(await speed()) };
+tell("starting new processes");
+results.startUp = await startUp(effort.starts);
+results.memory = [];
+if (!options["no-memory"]) {
+  tell(`memory over ${effort.requests.toLocaleString("en")} requests`);
+  results.memory = await memory(effort.requests);
+}
+console.log(report(results));
+if (options.write) write();
+
+async function speed() {
+  const worker = await start(workers(CONTESTANTS), [...CONTESTANTS.map(({ name }) => name), "driver"]);
+  tell(`${CONTESTANTS.length} contestants over HTTP, ${effort.socketSeconds} s`);
+  const sockets = await overSockets(worker, CONTESTANTS, effort.socketSeconds);
+  tell(`the same in process, ${effort.driverSeconds} s`);
+  const driver = await inProcess(worker, CONTESTANTS, effort.driverSeconds);
+  await worker.stop();
+  return { sockets, driver, error: { sockets: errorOf(sockets), driver: errorOf(driver) } };
+}
+
+function machine() {
+  return {
+    cpu: cpus()[0].model,
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 1024 ** 3),
+    system: `${type()} ${release()}`,
+    workerd: execFileSync(WORKERD, ["--version"], { encoding: "utf8" }).trim().replace("workerd ", ""),
+    node: process.versions.node,
+    date: new Date().toISOString().slice(0, 10),
+    clock: cpuClock(process.pid).kind,
+  };
+}
+
+function size() {
+  return Object.fromEntries(
+    Object.values(ARTEFACT).map((file) => {
+      const bytes = readFileSync(file);
+      return [relative(ROOT, file), { raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length }];
+    }),
+  );
+}
+
+function write() {
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(join(RESULTS, "results.json"), `${JSON.stringify(results, rounded, 2)}\n`);
+  writeFileSync(join(RESULTS, "results.svg"), picture(results));
+  console.log(`\nwritten: ${relative(process.cwd(), RESULTS)}/results.json, results.svg`);
+}
+
+/** Beyond four digits the figures are noise. */
+function rounded(_, value) {
+  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
+}
+
+function tell(what) {
+  console.error(`bench: ${what} …`);
+}
