@@ -14,6 +14,8 @@ const VISITOR = "0123456789abcdef0123456789abcdef";
 export const FLOOR = "pass-through";
 /** The floor once more, as a contestant: how far its ratio is from 1.00 is the error of the measurement. */
 export const CONTROL = "pass-through, again";
+/** More of the same, for a denominator of less noise: one that ran more often than the others would run warmer. */
+export const TWIN = "twin";
 
 export const ARTEFACT = { script: join(BUILD, "index.js"), wasm: join(BUILD, "serin.wasm") };
 
@@ -80,6 +82,8 @@ export const CONTESTANTS = [
   { title: "no splitter", group: "reference", direct: "stable", request: known, side: "stable" },
   { ...others(FLOOR, script("pass-through.js"), "reference"), side: "stable" },
   { ...others(CONTROL, script("pass-through.js"), "reference"), side: "stable" },
+  { ...others("pass-through, twin", script("pass-through.js"), TWIN), side: "stable" },
+  { ...others("pass-through, triplet", script("pass-through.js"), TWIN), side: "stable" },
   others("JavaScript, state cached 5 s", script("cached-state.js", "hand-written.js"), "javascript"),
   others("JavaScript, KV on each request", script("kv-each-time.js", "hand-written.js"), "javascript"),
   serin("steady visitor", {}),

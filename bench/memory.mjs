@@ -9,8 +9,8 @@ const WARM_UP = 20_000;
 const CHECKPOINTS = 10;
 const CONNECTIONS = 8;
 /** One in a hundred requests is aborted. */
-const BATCH = 990;
-const ABORTS = 10;
+const BATCH = 99;
+const ABORTS = 1;
 
 /** Resident memory after a warm-up and at every tenth of the way, for Serin and for the floor. */
 export async function memory(requests) {

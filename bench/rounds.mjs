@@ -1,15 +1,14 @@
 // The measurement. A busy machine slows down and recovers within seconds, by a factor of two; so contestants take turns
 // every few milliseconds, in random order, and each slice is set against the floor's slices of the same round. What
-// disturbs a round disturbs both sides of the ratio.
+// disturbs a round disturbs both sides of the ratio. What a process happens to be dealt, its memory layout and the
+// compiler's timing, stays with it for life and is worth 2 %: so all of it is done in several processes.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { CONTROL, FLOOR, check } from "./lineup.mjs";
+import { CONTROL, FLOOR, TWIN, check } from "./lineup.mjs";
 import { Connection, bytesOf, send } from "./load.mjs";
-import { quantile, summary } from "./statistics.mjs";
+import { median, quantile, summary } from "./statistics.mjs";
 import { cpuClock } from "./workerd.mjs";
 
-/** The floor is the denominator of every ratio: measured more often, it adds less noise to them. */
-const FLOOR_SLICES = 3;
 /** A thread's CPU time is booked when it goes to sleep. */
 const SETTLE_MS = 1;
 const CONNECTIONS = 4;
@@ -30,14 +29,11 @@ export async function overSockets(process, contestants, seconds) {
     for (let sent = 0; sent < 50; sent += 1) await connections[0].request(bytes);
     check(contestant, await connections[0].request(bytes));
   }
-  const figures = await takeTurns(process, lines, SOCKET_SLICE, seconds, async (line) => {
+  const rows = await takeTurns(process, lines, SOCKET_SLICE, seconds, async (line) => {
     line.latencies.push(...(await send(line.connections, line.bytes, SOCKET_SLICE)));
   });
-  return figures.map((figure, at) => {
-    const { latencies, connections } = lines[at];
-    for (const connection of connections) connection.close();
-    return { ...figure, latency: { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) } };
-  });
+  for (const { connections } of lines) for (const connection of connections) connection.close();
+  return rows.map((row, at) => ({ ...row, latencies: lines[at].latencies }));
 }
 
 /** Each contestant called by a Worker beside it: no sockets, no parsing. */
@@ -48,9 +44,9 @@ export async function inProcess(process, contestants, seconds) {
     const orders = { "Bench-Target": contestant.name, "Bench-Count": DRIVER_SLICE };
     return { contestant, bytes: bytesOf({ path, headers: { ...headers, ...orders } }) };
   });
-  const figures = await takeTurns(process, lines, DRIVER_SLICE, seconds, (line) => send([connection], line.bytes, 1));
+  const rows = await takeTurns(process, lines, DRIVER_SLICE, seconds, (line) => send([connection], line.bytes, 1));
   connection.close();
-  return figures;
+  return rows;
 }
 
 async function takeTurns(process, lines, requests, seconds, slice) {
@@ -64,28 +60,21 @@ async function takeTurns(process, lines, requests, seconds, slice) {
   for (const line of lines) for (let warm = 0; warm < WARM_UP_SLICES; warm += 1) await slice(line);
   for (const line of lines) line.latencies?.splice(0);
 
-  const floor = lines.find(({ contestant }) => contestant.title === FLOOR);
-  const rows = lines.map((line) => ({ line, micros: [], ratios: [], overs: [] }));
-  const turns = [...rows, ...Array.from({ length: FLOOR_SLICES - 1 }, () => rows.find(({ line }) => line === floor))];
+  const rows = lines.map(({ contestant: { title, group } }) => ({ title, group, micros: [], ratios: [], overs: [] }));
+  const floors = [...rows.keys()].filter((at) => rows[at].title === FLOOR || rows[at].group === TWIN);
+  const turns = rows.map((_, at) => at);
   const end = performance.now() + seconds * 1_000;
   while (performance.now() < end) {
-    const round = new Map(rows.map((row) => [row, []]));
-    for (const row of shuffled(turns)) round.get(row).push(await measure(row.line));
-    const base = mean(round.get(rows.find(({ line }) => line === floor)));
-    for (const [row, [micros]] of round) {
-      row.micros.push(micros);
-      row.ratios.push(micros / base);
-      row.overs.push(micros - base);
+    const round = [];
+    for (const at of shuffled(turns)) round[at] = await measure(lines[at]);
+    const base = median(floors.map((at) => round[at]));
+    for (const [at, { micros, ratios, overs }] of rows.entries()) {
+      micros.push(round[at]);
+      ratios.push(round[at] / base);
+      overs.push(round[at] - base);
     }
   }
-  return rows.map(({ line, micros, ratios, overs }) => ({
-    title: line.contestant.title,
-    group: line.contestant.group,
-    micros: summary(micros),
-    // The floor is one by definition; what its own slices scatter is the control's to tell.
-    ratio: line === floor ? undefined : summary(ratios),
-    over: line === floor ? undefined : summary(overs),
-  }));
+  return rows;
 }
 
 function shuffled(list) {
@@ -97,8 +86,25 @@ function shuffled(list) {
   return deck;
 }
 
-function mean(samples) {
-  return samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
+// === what all processes say together ===
+
+/** One figure per contestant from the rows that each process gave. */
+export function pooled(runs) {
+  return runs[0].map(({ title, group, latencies }, at) => {
+    const all = (field) => runs.map((rows) => rows[at][field]);
+    return {
+      title,
+      group,
+      micros: summary(all("micros")),
+      // The floor is 1 by definition; how sure that is, the control tells.
+      ...(title !== FLOOR && { ratio: summary(all("ratios")), over: summary(all("overs")) }),
+      ...(latencies && { latency: tail(all("latencies").flat()) }),
+    };
+  });
+}
+
+function tail(latencies) {
+  return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) };
 }
 
 /** How far the floor, measured against itself, is from 1. */

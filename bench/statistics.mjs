@@ -12,15 +12,16 @@ export function median(samples) {
   return quantile(samples, 0.5);
 }
 
-/** Median and quartiles, and where the true median lies with 95 % confidence (by rank, whatever the distribution). */
-export function summary(samples) {
-  const reach = 0.98 / Math.sqrt(samples.length);
+/** Median and quartiles of all processes' samples, and the lowest and highest median that a single process gave. */
+export function summary(processes) {
+  const samples = processes.flat();
+  const medians = processes.map(median);
   return {
     median: median(samples),
     q1: quantile(samples, 0.25),
     q3: quantile(samples, 0.75),
-    low: quantile(samples, Math.max(0, 0.5 - reach)),
-    high: quantile(samples, Math.min(1, 0.5 + reach)),
+    low: Math.min(...medians),
+    high: Math.max(...medians),
     samples: samples.length,
   };
 }
