@@ -89,8 +89,9 @@ export async function send(connections, bytes, count) {
 /** Asks for something, and leaves when the first bytes arrive. */
 export async function abort(port, bytes) {
   const socket = connect({ port, host: "127.0.0.1" });
+  socket.setTimeout(ANSWER_DEADLINE_MS, () => socket.destroy());
   socket.on("error", () => {});
   socket.write(bytes);
-  await Promise.race([once(socket, "data"), once(socket, "close")]);
+  await new Promise((resolve) => socket.once("data", resolve).once("close", resolve));
   socket.destroy();
 }
