@@ -16,9 +16,9 @@ export function report({ machine, sockets, driver, startUp, size, memory, error 
     ...startUp.map(({ title, millis }) => `  ${title.padEnd(31)}${ms(millis.median)}  (quartiles ${ms(millis.q1)} to ${ms(millis.q3)}, ${millis.samples} runs)`),
     "",
     ...Object.entries(size).map(([file, { raw, gzip }]) => `${file.padEnd(33)}${kib(raw)}, ${kib(gzip)} gzipped`),
-    ...memory.flatMap(({ title, requests, afterWarmUp, checkpoints }) => [
+    ...memory.flatMap(({ title, isolates, requests, afterWarmUp, checkpoints }) => [
       "",
-      `memory of ${title}: ${mib(afterWarmUp)} after warm-up, then over ${requests.toLocaleString("en")} requests, one in 100 aborted:`,
+      `memory of ${title}, ${isolates} isolates: ${mib(afterWarmUp)} after warm-up, then over ${requests.toLocaleString("en")} requests, one in 100 aborted:`,
       `  ${checkpoints.map(mib).join(" → ")}`,
     ]),
   ];

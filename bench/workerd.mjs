@@ -15,15 +15,15 @@ const START_DEADLINE_MS = 30_000;
 
 /**
  * Starts the workers, `{name, modules: {name: path}, bindings: {NAME: {kind: value}}}`, the first module being the door,
- * and listens for those named in `doors`.
+ * and listens for those named in `doors`. Without flags the engine is as workerd sets it up.
  */
-export async function start(workers, doors) {
+export async function start(workers, doors, v8Flags = []) {
   const folder = mkdtempSync(join(tmpdir(), "serin-bench-"));
   // Copies: a build that goes on beside the benchmark must not change what is measured.
   for (const { name, modules } of workers) {
     for (const [module, path] of Object.entries(modules)) copyFileSync(path, join(folder, `${name}.${module}`));
   }
-  writeFileSync(join(folder, "config.capnp"), configuration(workers, doors));
+  writeFileSync(join(folder, "config.capnp"), configuration(workers, doors, v8Flags));
 
   const child = spawn(WORKERD, ["serve", "config.capnp", "--control-fd=3"], {
     cwd: folder,
@@ -70,13 +70,17 @@ async function listening(child, doors) {
 
 // === configuration ===
 
-function configuration(workers, doors) {
+function configuration(workers, doors, v8Flags) {
   const services = workers.map(({ name }, at) => `(name = ${quoted(name)}, worker = .w${at})`);
   const sockets = doors.map(
     (name) => `(name = ${quoted(name)}, address = "127.0.0.1:0", http = (), service = ${quoted(name)})`,
   );
   return `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (services = [${services.join(", ")}], sockets = [${sockets.join(", ")}]);
+const config :Workerd.Config = (
+  v8Flags = [${v8Flags.map(quoted).join(", ")}],
+  services = [${services.join(", ")}],
+  sockets = [${sockets.join(", ")}],
+);
 ${workers.map(worker).join("\n")}
 `;
 }
