@@ -1,3 +1,24 @@
 //! What Serin decides. Plain Rust: no Workers, no clock, no randomness, no I/O; time comes in as a value.
+//!
+//! - `policy`: what operators wrote, and what holds
+//! - `routing`: which variant answers a request, and why
+//! - `breaker`: when a failing canary gets no more requests from this isolate
+//! - `fallback`: which of its failures stable makes good
+//! - `health`, `notice`, `problem`: what operators and clients are told
+//! - `bearer`: who may see and change things
 #![forbid(unsafe_code)]
 
+pub mod bearer;
+pub mod breaker;
+pub mod fallback;
+pub mod health;
+pub mod notice;
+pub mod policy;
+pub mod problem;
+pub mod routing;
+pub mod throttle;
+pub mod timestamp;
+pub mod variant;
+
+pub use timestamp::Timestamp;
+pub use variant::Variant;

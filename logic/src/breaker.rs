@@ -1,0 +1,215 @@
+//! The isolate's circuit breaker for the canary.
+//!
+//! It catches what is plainly broken within a handful of requests, long before the controller has judged: a run of
+//! failures (an outage) or a window in which most fail (a partial one). Open, the canary's share goes to stable; after a
+//! pause that grows, single requests probe whether it is back. Stable has no breaker: there is nothing behind it. But
+//! where stable fails as well, diverting would only move the trouble, so it is not done.
+//!
+//! There are no timers: an open breaker looks at the time when a request asks.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use serde::Serialize;
+
+use crate::timestamp::Timestamp;
+
+/// Failures in a row that trip the breaker (Envoy: 5, linkerd: 7).
+const CONSECUTIVE_FAILURES: u32 = 5;
+/// The window of the success rate, and its parts (Hystrix, linkerd: 10 s in 10 buckets).
+const WINDOW: Duration = Duration::from_secs(10);
+const SLOT: Duration = Duration::from_secs(1);
+/// Responses that the window needs before its rate counts, and the rate below which it trips.
+const MIN_REQUESTS: u32 = 10;
+const MIN_SUCCESS: f64 = 0.5;
+/// The first pause, doubled at every trip up to the longest (linkerd's back-off), plus up to half of it at random.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// Successful probes in a row that close it.
+const PROBES: u32 = 3;
+/// A closed breaker forgets one trip in this time (Envoy decrements its multiplier likewise).
+const FORGET: Duration = Duration::from_secs(30);
+/// A probe that has not answered by now is given up: its request may have been aborted.
+const PROBE_LIFETIME: Duration = Duration::from_secs(30);
+
+/// The breaker of one isolate.
+#[derive(Clone, Debug, Default)]
+pub struct Breaker {
+    state: State,
+    /// Trips not yet forgotten: the exponent of the pause.
+    trips: u32,
+    failures_in_a_row: u32,
+    canary: Window,
+    stable: Window,
+    forgotten_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Closed,
+    Open {
+        until: Timestamp,
+    },
+    HalfOpen {
+        successes: u32,
+        probing_since: Option<Timestamp>,
+    },
+}
+
+/// What becomes of a request that was dealt to the canary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permit {
+    /// It goes to the canary.
+    Canary,
+    /// It goes to stable, whose answer is to be recorded.
+    Divert,
+}
+
+/// A change of state, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Transition {
+    /// The canary's share goes to stable.
+    Open {
+        /// For so long, in milliseconds.
+        pause_ms: u64,
+    },
+    /// The canary has its share again.
+    Closed,
+}
+
+// === impl Breaker ===
+
+impl Breaker {
+    /// Whether a request dealt to the canary may go there. Total; a request without a permit is diverted.
+    pub fn permit(&mut self, now: Timestamp) -> Permit {
+        match self.state {
+            State::Closed => return Permit::Canary,
+            State::Open { until } if now >= until => {
+                self.state = State::HalfOpen { successes: 0, probing_since: Some(now) };
+                return Permit::Canary;
+            }
+            State::HalfOpen { successes, probing_since }
+                if probing_since.is_none_or(|since| now.since(since) > PROBE_LIFETIME) =>
+            {
+                self.state = State::HalfOpen { successes, probing_since: Some(now) };
+                return Permit::Canary;
+            }
+            State::Open { .. } | State::HalfOpen { .. } => {}
+        }
+        if self.stable.is_failing(now) { Permit::Canary } else { Permit::Divert }
+    }
+
+    /// Whether nothing is wrong: then stable's answers need not be recorded.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// Records how the canary answered. `chance` is uniform in 0.0..1.0 and spreads the pauses of many isolates.
+    pub fn record_canary(&mut self, success: bool, chance: f64, now: Timestamp) -> Option<Transition> {
+        self.canary.record(success, now);
+        match (self.state, success) {
+            (State::Closed, true) => {
+                self.failures_in_a_row = 0;
+                self.forget(now);
+                None
+            }
+            (State::Closed, false) => {
+                self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+                let trips = self.failures_in_a_row >= CONSECUTIVE_FAILURES || self.canary.is_failing(now);
+                trips.then(|| self.open(chance, now))
+            }
+            (State::HalfOpen { successes, .. }, true) if successes + 1 >= PROBES => {
+                self.close(now);
+                Some(Transition::Closed)
+            }
+            (State::HalfOpen { successes, .. }, true) => {
+                self.state = State::HalfOpen { successes: successes + 1, probing_since: None };
+                None
+            }
+            (State::HalfOpen { .. }, false) => Some(self.open(chance, now)),
+            // Sent before it opened, answered after: nothing new.
+            (State::Open { .. }, _) => None,
+        }
+    }
+
+    /// Records how stable answered a diverted request.
+    pub fn record_stable(&mut self, success: bool, now: Timestamp) {
+        self.stable.record(success, now);
+    }
+
+    /// Starts anew: another rollout, or nobody on the canary.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    fn open(&mut self, chance: f64, now: Timestamp) -> Transition {
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.trips.min(5)).min(LONGEST_PAUSE);
+        let pause = pause + pause.mul_f64(chance.clamp(0.0, 1.0) / 2.0);
+        self.trips = self.trips.saturating_add(1);
+        self.state = State::Open { until: now.after(pause) };
+        self.failures_in_a_row = 0;
+        Transition::Open { pause_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) }
+    }
+
+    fn close(&mut self, now: Timestamp) {
+        let Self { state, trips: _, failures_in_a_row, canary, stable, forgotten_at } = self;
+        *state = State::Closed;
+        *failures_in_a_row = 0;
+        *canary = Window::default();
+        *stable = Window::default();
+        *forgotten_at = now;
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        if self.trips > 0 && now.since(self.forgotten_at) >= FORGET {
+            self.trips -= 1;
+            self.forgotten_at = now;
+        }
+    }
+}
+
+/// Answers of the last ten seconds, exact, in slots of one.
+#[derive(Clone, Debug, Default)]
+struct Window {
+    slots: VecDeque<Slot>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    since: Timestamp,
+    requests: u32,
+    failures: u32,
+}
+
+// === impl Window ===
+
+impl Window {
+    fn record(&mut self, success: bool, now: Timestamp) {
+        self.slots.retain(|slot| now.since(slot.since) < WINDOW);
+        let failures = u32::from(!success);
+        match self.slots.back_mut().filter(|slot| now.since(slot.since) < SLOT) {
+            Some(slot) => {
+                slot.requests = slot.requests.saturating_add(1);
+                slot.failures = slot.failures.saturating_add(failures);
+            }
+            None => self.slots.push_back(Slot { since: now, requests: 1, failures }),
+        }
+    }
+
+    fn is_failing(&self, now: Timestamp) -> bool {
+        let (requests, failures) = self
+            .slots
+            .iter()
+            .filter(|slot| now.since(slot.since) < WINDOW)
+            .fold((0_u32, 0_u32), |(requests, failures), slot| {
+                (requests.saturating_add(slot.requests), failures.saturating_add(slot.failures))
+            });
+        requests >= MIN_REQUESTS && f64::from(requests - failures) < MIN_SUCCESS * f64::from(requests)
+    }
+}
+
+#[cfg(test)]
+mod tests;

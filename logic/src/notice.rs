@@ -1,0 +1,124 @@
+//! What an operator must hear of: one structured line each, never one per request.
+
+use serde::Serialize;
+
+use crate::breaker::Transition;
+use crate::policy::switches::{Setting, Switch};
+use crate::policy::{CanaryState, Share};
+use crate::timestamp::Timestamp;
+
+/// A line for the log. The field names are an interface: alerts match on them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Notice {
+    /// Another policy is in force.
+    PolicyChanged {
+        /// The policy before; absent where there was none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        before: Option<Gist>,
+        /// The policy now; absent where the key is gone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        after: Option<Gist>,
+    },
+    /// The document in KV is not valid: the last good policy stays.
+    PolicyRejected {
+        /// The offending field.
+        field: String,
+        /// Its value and what would be accepted.
+        message: String,
+    },
+    /// KV did not answer: the last good policy stays.
+    PolicyUnreadable {
+        /// What went wrong.
+        error: String,
+    },
+    /// KV answers again.
+    PolicyRecovered,
+    /// A kill switch was thrown.
+    SwitchThrown {
+        /// Its key.
+        switch: &'static str,
+        /// Why, when the operator said so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// When it clears itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// A kill switch was cleared.
+    SwitchCleared {
+        /// Its key.
+        switch: &'static str,
+    },
+    /// Stable answered for a failed canary, since the last such line.
+    Fallback {
+        /// How often.
+        count: u32,
+        /// The last failure: a status, or the exception's text.
+        cause: String,
+    },
+    /// Stable did not answer: clients got 502, since the last such line.
+    StableFailed {
+        /// How often.
+        count: u32,
+        /// The last exception's text.
+        cause: String,
+    },
+    /// The isolate's breaker changed its state.
+    Breaker(Transition),
+    /// The Worker itself is configured wrongly.
+    Misconfigured {
+        /// The variable or binding.
+        name: &'static str,
+        /// Its value and what would be accepted.
+        message: String,
+    },
+}
+
+/// A policy in one line.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gist {
+    enabled: bool,
+    percentage: Share,
+    rollout_id: String,
+    rules: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_by: Option<String>,
+}
+
+// === impl Notice ===
+
+impl Notice {
+    pub(crate) fn thrown(switch: Switch, setting: &Setting) -> Self {
+        Self::SwitchThrown { switch: switch.key(), reason: setting.reason.clone(), until: setting.until }
+    }
+
+    pub(crate) fn policy_changed(before: Option<&CanaryState>, after: Option<&CanaryState>) -> Self {
+        Self::PolicyChanged { before: before.map(Gist::of), after: after.map(Gist::of) }
+    }
+
+    /// The line as JSON.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        // Serialising strings, numbers and flags cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+// === impl Gist ===
+
+impl Gist {
+    fn of(state: &CanaryState) -> Self {
+        Self {
+            enabled: state.enabled,
+            percentage: state.share,
+            rollout_id: state.rollout_id.clone(),
+            rules: state.rules.len(),
+            generation: state.notes.generation,
+            updated_by: state.notes.updated_by.clone(),
+        }
+    }
+}

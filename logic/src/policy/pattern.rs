@@ -1,0 +1,117 @@
+//! Patterns for paths and hosts, as Cloudflare's route patterns are: case-sensitive, `*` stands for any run of characters.
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+/// What a URL parser encodes in a path (WHATWG URL, "path percent-encode set"); `?` and `#` cannot occur in one.
+/// A pattern is brought into the same form, so that `/café` matches the path a browser sends.
+const PATH: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'^').add(b'`').add(b'{').add(b'}');
+
+/// A pattern in which `*` stands for any run of characters, none included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    text: Box<str>,
+    /// Bytes before the first `*`; the whole length where there is none.
+    literal: usize,
+}
+
+// === impl Pattern ===
+
+impl Pattern {
+    /// A pattern for the path of a URL.
+    #[must_use]
+    pub fn path(text: &str) -> Self {
+        Self::new(&utf8_percent_encode(text, PATH).to_string())
+    }
+
+    /// A pattern for a host name.
+    #[must_use]
+    pub fn host(text: &str) -> Self {
+        Self::new(text)
+    }
+
+    fn new(text: &str) -> Self {
+        Self { literal: text.find('*').unwrap_or(text.len()), text: text.into() }
+    }
+
+    /// Everything before the first `*`: whatever matches starts with it.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        self.text.get(..self.literal).unwrap_or_default()
+    }
+
+    /// Whether the whole of `text` matches. Linear in both lengths: each literal is taken where it first occurs, which
+    /// leaves the most for the rest.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        let Some(rest) = text.strip_prefix(self.prefix()) else { return false };
+        let Some(tail) = self.text.get(self.literal..).filter(|tail| !tail.is_empty()) else { return rest.is_empty() };
+        let Some((middle, suffix)) = tail.rsplit_once('*') else { return false };
+        let Some(mut rest) = rest.strip_suffix(suffix) else { return false };
+        for literal in middle.split('*').filter(|literal| !literal.is_empty()) {
+            let Some((_, after)) = rest.split_once(literal) else { return false };
+            rest = after;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_run_of_characters() {
+        for (pattern, text, matches) in [
+            ("/api/*", "/api/", true),
+            ("/api/*", "/api/v1/users", true),
+            ("/api/*", "/api", false),
+            ("/api*", "/api", true),
+            ("/API/*", "/api/v1", false),
+            ("/", "/", true),
+            ("/", "/x", false),
+            ("*", "", true),
+            ("*.png", "/a/b.png", true),
+            ("*.png", "/a/b.png/c", false),
+            ("/a/*/c", "/a/b/c", true),
+            ("/a/*/c", "/a/c", false),
+            ("/a*a", "/a", false),
+            ("**", "/x", true),
+            ("/a*b*c", "/a-b-b-c", true),
+            ("/a*b*c", "/a-c-b", false),
+            ("/a?b", "/axb", false),
+        ] {
+            assert_eq!(Pattern::path(pattern).matches(text), matches, "{pattern} on {text}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_written_as_a_person_would_write_it() {
+        assert!(Pattern::path("/café/*").matches("/caf%C3%A9/menu"));
+        assert!(Pattern::path("/a b").matches("/a%20b"));
+        assert!(Pattern::path("/caf%C3%A9").matches("/caf%C3%A9"));
+    }
+
+    /// The definition, by trying every split: slow and obviously right.
+    fn matches_by_definition(pattern: &[u8], text: &[u8]) -> bool {
+        match pattern.split_first() {
+            None => text.is_empty(),
+            Some((b'*', rest)) => (0..=text.len()).any(|skip| matches_by_definition(rest, &text[skip..])),
+            Some((first, rest)) => text.split_first().is_some_and(|(head, tail)| {
+                head == first && matches_by_definition(rest, tail)
+            }),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_definition(pattern in "[ab*]{0,8}", text in "[ab]{0,10}") {
+            prop_assert_eq!(
+                Pattern::host(&pattern).matches(&text),
+                matches_by_definition(pattern.as_bytes(), text.as_bytes())
+            );
+        }
+    }
+}

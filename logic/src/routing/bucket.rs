@@ -1,0 +1,68 @@
+//! Buckets: where a sticky key stands among all keys.
+//!
+//! The same sum as flagd's `fractional` over the same string with weights that add up to 100,000
+//! (<https://flagd.dev/reference/custom-operations/fractional-operation/>), so that a flag in the application can name
+//! the same cohort.
+
+use std::hash::Hasher as _;
+
+use serde::Serialize;
+
+/// How many buckets there are: a share moves in steps of 0.001 %.
+pub const BUCKETS: u32 = 100_000;
+
+/// A bucket, 0 to 99,999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Bucket(u32);
+
+// === impl Bucket ===
+
+impl Bucket {
+    /// The last bucket, which only a share of 100 % contains.
+    pub const LAST: Self = Self(BUCKETS - 1);
+
+    /// The bucket of a sticky key: `murmur3_x86_32(salt + ":" + key, seed 0) × BUCKETS >> 32`.
+    #[must_use]
+    pub fn of(salt: &str, key: &str) -> Self {
+        let mut hasher = mur3::Hasher32::with_seed(0);
+        hasher.write(salt.as_bytes());
+        hasher.write(b":");
+        hasher.write(key.as_bytes());
+        Self::from_hash(hasher.finish32())
+    }
+
+    /// 0 to 99,999.
+    #[must_use]
+    pub const fn index(self) -> u32 {
+        self.0
+    }
+
+    const fn from_hash(hash: u32) -> Self {
+        // Below BUCKETS: (2^32 - 1) × BUCKETS >> 32 is BUCKETS - 1.
+        #[expect(clippy::cast_possible_truncation, reason = "the product shifted by 32 is below BUCKETS")]
+        Self(((hash as u64 * BUCKETS as u64) >> 32) as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_ends_of_the_hash_are_the_ends_of_the_buckets() {
+        assert_eq!(Bucket::from_hash(0), Bucket(0));
+        assert_eq!(Bucket::from_hash(u32::MAX), Bucket::LAST);
+    }
+
+    proptest! {
+        #[test]
+        fn hashing_in_parts_is_hashing_the_joined_string(salt in ".{0,20}", key in ".{0,50}") {
+            let joined = format!("{salt}:{key}");
+            let whole = Bucket::from_hash(mur3::murmurhash3_x86_32(joined.as_bytes(), 0));
+            prop_assert_eq!(Bucket::of(&salt, &key), whole);
+        }
+    }
+}

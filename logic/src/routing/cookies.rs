@@ -1,0 +1,77 @@
+//! Finding one cookie in a `Cookie` header.
+//!
+//! Only a name's first value is wanted, on every request, so the header is scanned in place: nothing is decoded or
+//! allocated, and hostile headers are read only so far.
+
+/// How much of the header is read, in bytes, and how many pairs: browsers keep a few dozen cookies of up to 4 KiB.
+const MAX_BYTES: usize = 8 * 1024;
+const MAX_PAIRS: usize = 64;
+
+/// The value of the first cookie called `name`, without enclosing quotes.
+#[must_use]
+pub fn find<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+    let value = pairs(header).find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+    Some(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value))
+}
+
+/// The header without any cookie called `name`; `None` where nothing is left.
+#[must_use]
+pub fn without(header: &str, name: &str) -> Option<String> {
+    let is_named = |pair: &&str| pair.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
+    let kept: Vec<&str> = header.split(';').map(str::trim).filter(|pair| !is_named(pair)).collect();
+    let kept = kept.join("; ");
+    (!kept.is_empty()).then_some(kept)
+}
+
+fn pairs(header: &str) -> impl Iterator<Item = &str> {
+    let read = header.get(..header.floor_char_boundary(MAX_BYTES)).unwrap_or(header);
+    read.split(';').take(MAX_PAIRS).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_first_cookie_of_that_exact_name_counts() {
+        for (header, value) in [
+            ("a=1", Some("1")),
+            ("b=2; a=1", Some("1")),
+            ("b=2;a=1", Some("1")),
+            ("a=1; a=2", Some("1")),
+            ("a=", Some("")),
+            ("a=\"1\"", Some("1")),
+            ("a=b=c", Some("b=c")),
+            ("aa=1", None),
+            ("A=1", None),
+            ("a", None),
+            ("", None),
+            (";;;", None),
+        ] {
+            assert_eq!(find(header, "a"), value, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_header_is_read_only_so_far() {
+        assert_eq!(find(&format!("{}a=1", "x;".repeat(MAX_PAIRS)), "a"), None);
+        assert_eq!(find(&format!("x={};a=1", "y".repeat(MAX_BYTES)), "a"), None);
+    }
+
+    #[test]
+    fn a_cookie_can_be_taken_out() {
+        assert_eq!(without("a=1; b=2; a=3", "a").as_deref(), Some("b=2"));
+        assert_eq!(without("a=1", "a"), None);
+        assert_eq!(without("ab=1; b=2", "a").as_deref(), Some("ab=1; b=2"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_can_be_read(header in ".*", name in "[a-z]{1,3}") {
+            let _ = find(&header, &name);
+            prop_assert_eq!(without(&header, &name).and_then(|rest| find(&rest, &name).map(str::to_owned)), None);
+        }
+    }
+}

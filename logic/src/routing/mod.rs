@@ -1,0 +1,13 @@
+//! Which variant answers a request, and why.
+
+pub mod bucket;
+pub mod cookies;
+pub mod decision;
+pub mod facts;
+pub mod override_token;
+pub mod sticky_key;
+pub mod target;
+pub mod visitor;
+
+pub use decision::{Decision, Outcome, Reason, decide};
+pub use facts::Facts;

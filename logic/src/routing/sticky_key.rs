@@ -1,0 +1,199 @@
+//! What identifies a visitor, so that the same one is always dealt the same side.
+
+use std::rc::Rc;
+
+use serde::Serialize;
+
+use super::facts::Facts;
+use super::visitor::{self, VisitorId};
+use crate::policy::document::{Field, InvalidDocument};
+
+/// The sources to ask, in order: the first that is present on the request is the sticky key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stickiness(Vec<Source>);
+
+/// Where a sticky key can come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A cookie of the application.
+    Cookie(String),
+    /// A header, in lower case.
+    Header(String),
+    /// The visitor's address.
+    Ip,
+    /// Serin's own cookie; a new one for a navigation without it; else the visitor's address.
+    Visitor,
+}
+
+/// A request's sticky key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StickyKey<'a> {
+    /// A cookie of the application.
+    Cookie(&'a str),
+    /// A header's value.
+    Header(Rc<str>),
+    /// The visitor's address.
+    Ip(Rc<str>),
+    /// A visitor who came with Serin's cookie.
+    Visitor(VisitorId),
+    /// A visitor who gets Serin's cookie with this response.
+    NewVisitor(VisitorId),
+}
+
+/// The kind of a sticky key, for logs and `explain`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the kinds of `StickyKey`")]
+pub enum Kind {
+    Cookie,
+    Header,
+    Ip,
+    Visitor,
+}
+
+const ACCEPTED: &str = r#"a list of "cookie:NAME", "header:NAME", "ip" or "visitor""#;
+
+// === impl Stickiness ===
+
+impl Default for Stickiness {
+    fn default() -> Self {
+        Self(vec![Source::Visitor])
+    }
+}
+
+impl Stickiness {
+    pub(crate) fn read(field: &Field<'_>) -> Result<Self, InvalidDocument> {
+        if field.is_absent() {
+            return Ok(Self::default());
+        }
+        let sources = field.each(ACCEPTED, |item| {
+            item.string(ACCEPTED)?.and_then(Source::parse).ok_or_else(|| item.invalid(ACCEPTED))
+        })?;
+        if sources.is_empty() {
+            return Err(field.invalid(&format!("{ACCEPTED}, at least one")));
+        }
+        Ok(Self(sources))
+    }
+
+    /// The sticky key of a request; `None` where no source is present on it.
+    pub fn key_of<'a>(&self, facts: &'a impl Facts) -> Option<StickyKey<'a>> {
+        self.0.iter().find_map(|source| source.key_of(facts))
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    fn parse(text: &str) -> Option<Self> {
+        let is_token = |name: &&str| !name.is_empty() && name.bytes().all(is_token_byte);
+        match text.split_once(':') {
+            None if text == "ip" => Some(Self::Ip),
+            None if text == "visitor" => Some(Self::Visitor),
+            Some(("cookie", name)) => Some(name).filter(is_token).map(|name| Self::Cookie(name.to_owned())),
+            Some(("header", name)) => Some(name).filter(is_token).map(|name| Self::Header(name.to_ascii_lowercase())),
+            _ => None,
+        }
+    }
+
+    fn key_of<'a>(&self, facts: &'a impl Facts) -> Option<StickyKey<'a>> {
+        match self {
+            Self::Cookie(name) => facts.cookie(name).filter(|value| !value.is_empty()).map(StickyKey::Cookie),
+            Self::Header(name) => facts.header(name).filter(|value| !value.is_empty()).map(StickyKey::Header),
+            Self::Ip => facts.ip().map(StickyKey::Ip),
+            Self::Visitor => match facts.cookie(visitor::COOKIE).and_then(VisitorId::parse) {
+                Some(known) => Some(StickyKey::Visitor(known)),
+                None if facts.is_navigation() => match facts.draw_visitor() {
+                    Some(new) => Some(StickyKey::NewVisitor(new)),
+                    None => facts.ip().map(StickyKey::Ip),
+                },
+                None => facts.ip().map(StickyKey::Ip),
+            },
+        }
+    }
+}
+
+// === impl StickyKey ===
+
+impl StickyKey<'_> {
+    /// The string that is hashed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Cookie(value) => value,
+            Self::Header(value) | Self::Ip(value) => value,
+            Self::Visitor(id) | Self::NewVisitor(id) => id.as_str(),
+        }
+    }
+
+    /// Where it came from.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Cookie(_) => Kind::Cookie,
+            Self::Header(_) => Kind::Header,
+            Self::Ip(_) => Kind::Ip,
+            Self::Visitor(_) | Self::NewVisitor(_) => Kind::Visitor,
+        }
+    }
+}
+
+/// A character of a header's or cookie's name (RFC 9110 §5.6.2, `tchar`). The runtime throws on any other.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::samples::SampleRequest;
+    use super::*;
+
+    fn stickiness(sources: &[&str]) -> Stickiness {
+        Stickiness(sources.iter().map(|source| Source::parse(source).unwrap()).collect())
+    }
+
+    #[test]
+    fn the_first_source_present_is_the_key() {
+        let sources = stickiness(&["header:X-Api-Key", "cookie:user", "ip"]);
+        let request = SampleRequest::get("/").header("cf-connecting-ip", "203.0.113.7");
+        let key = |request: &SampleRequest| sources.key_of(request).map(|key| (key.kind(), key.as_str().to_owned()));
+        assert_eq!(key(&request), Some((Kind::Ip, "203.0.113.7".to_owned())));
+        let request = request.cookie("user", "ada");
+        assert_eq!(key(&request), Some((Kind::Cookie, "ada".to_owned())));
+        let request = request.header("x-api-key", "k1");
+        assert_eq!(key(&request), Some((Kind::Header, "k1".to_owned())));
+        assert_eq!(sources.key_of(&SampleRequest::get("/")), None);
+    }
+
+    #[test]
+    fn an_empty_value_is_not_present() {
+        let sources = stickiness(&["header:x", "cookie:c"]);
+        assert_eq!(sources.key_of(&SampleRequest::get("/").header("x", "").cookie("c", "")), None);
+    }
+
+    #[test]
+    fn a_visitor_is_told_by_the_cookie_then_a_new_one_then_the_address() {
+        let sources = Stickiness::default();
+        let request = SampleRequest::get("/").header("cf-connecting-ip", "203.0.113.7");
+        assert_eq!(sources.key_of(&request), Some(StickyKey::Ip("203.0.113.7".into())));
+
+        let new = VisitorId::from_random([7; 16]);
+        let page = request.clone().header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
+        assert_eq!(sources.key_of(&page), Some(StickyKey::NewVisitor(new)));
+        let frame = request.clone().header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "iframe");
+        assert_eq!(sources.key_of(&frame), Some(StickyKey::Ip("203.0.113.7".into())));
+        let old_browser = request.clone().header("accept", "text/html,*/*");
+        assert_eq!(sources.key_of(&old_browser), Some(StickyKey::NewVisitor(new)));
+        let no_randomness = SampleRequest { random: None, ..page };
+        assert_eq!(sources.key_of(&no_randomness), Some(StickyKey::Ip("203.0.113.7".into())));
+
+        let known = VisitorId::from_random([9; 16]);
+        assert_eq!(sources.key_of(&request.cookie(visitor::COOKIE, known.as_str())), Some(StickyKey::Visitor(known)));
+    }
+
+    #[test]
+    fn a_name_that_no_header_can_have_is_rejected() {
+        for text in ["header:", "header:a b", "header:é", "cookie:a;b", "cookie", "IP", "visitor:x", ""] {
+            assert_eq!(Source::parse(text), None, "{text}");
+        }
+    }
+}

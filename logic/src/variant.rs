@@ -1,0 +1,34 @@
+//! The two sides of a split.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One of the two versions of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Variant {
+    /// The version that everybody can rely on.
+    Stable,
+    /// The version on trial.
+    Canary,
+}
+
+// === impl Variant ===
+
+impl Variant {
+    /// The word used in documents, logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Canary => "canary",
+        }
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

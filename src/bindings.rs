@@ -1,0 +1,98 @@
+//! Everything in wrangler.toml by its name, typed and checked once per isolate.
+
+use core::time::Duration;
+
+use serin_logic::notice::Notice;
+use serin_logic::routing::decision::Setup;
+use serin_logic::routing::override_token::OverrideKey;
+use wasm_bindgen::prelude::*;
+
+use crate::runtime::{Env, Fetcher, KvNamespace, VersionMetadata, to_number, to_text};
+
+const STABLE: &str = "STABLE";
+const CANARY: &str = "CANARY";
+const CANARY_STATE: &str = "CANARY_STATE";
+
+/// What the Worker was deployed with. Handles may be kept across requests; objects of one request may not.
+pub(crate) struct Bindings {
+    pub(crate) stable: Fetcher,
+    pub(crate) canary: Option<Fetcher>,
+    /// Or why there is none.
+    pub(crate) kv: Result<KvNamespace, String>,
+    pub(crate) state_key: String,
+    pub(crate) setup: Setup,
+    pub(crate) refresh: Duration,
+    pub(crate) admin_token: Option<String>,
+    /// Whether `/health` shows details to the admin alone.
+    pub(crate) detail_for_admin: bool,
+    /// The platform's id of this deployment.
+    pub(crate) deployment: Option<String>,
+    /// What was set wrongly and replaced by its default.
+    pub(crate) misconfigured: Vec<Notice>,
+}
+
+// === impl Bindings ===
+
+impl Bindings {
+    /// Reads the environment. What is missing or wrong gets its default and a notice: traffic comes first.
+    pub(crate) fn read(env: &Env) -> Self {
+        let mut misconfigured = Vec::new();
+        let mut seconds = |name, default| match text(env, name) {
+            None => Duration::from_secs(default),
+            Some(text) => match seconds_of(&text) {
+                Some(duration) => duration,
+                None => {
+                    let message = format!("{text} is not accepted, accepted: a number of seconds above 0; {default} is used");
+                    misconfigured.push(Notice::Misconfigured { name, message });
+                    Duration::from_secs(default)
+                }
+            },
+        };
+        let refresh = seconds("REFRESH_SECONDS", 5);
+        let max_stale = seconds("MAX_STALE_SECONDS", 300);
+        let detail_for_admin = match text(env, "HEALTH_DETAIL").as_deref() {
+            None | Some("public") => false,
+            Some("token") => true,
+            Some(other) => {
+                let message = format!("{other} is not accepted, accepted: public or token; token is used");
+                misconfigured.push(Notice::Misconfigured { name: "HEALTH_DETAIL", message });
+                true
+            }
+        };
+        let canary = Some(env.get(CANARY)).filter(JsValue::is_object).map(JsCast::unchecked_into);
+        let kv = Some(env.get(CANARY_STATE)).filter(JsValue::is_object).map(JsCast::unchecked_into);
+        Self {
+            stable: env.get(STABLE).unchecked_into(),
+            setup: Setup {
+                canary_bound: canary.is_some(),
+                override_key: text(env, "OVERRIDE_TOKEN").as_deref().and_then(OverrideKey::new),
+                max_stale,
+            },
+            canary,
+            kv: kv.ok_or_else(|| format!("there is no KV binding {CANARY_STATE}")),
+            state_key: text(env, "CANARY_STATE_KEY").filter(|key| !key.is_empty()).unwrap_or_else(|| "canary-state".into()),
+            refresh,
+            admin_token: text(env, "ADMIN_TOKEN").filter(|token| !token.is_empty()),
+            detail_for_admin,
+            deployment: Some(env.get("VERSION"))
+                .filter(JsValue::is_object)
+                .and_then(|version| version.unchecked_into::<VersionMetadata>().id().as_string()),
+            misconfigured,
+        }
+    }
+}
+
+/// A variable or secret. wrangler.toml may hold a number where text is meant.
+fn text(env: &Env, name: &str) -> Option<String> {
+    let value = env.get(name);
+    let is_set = value.is_string() || value.as_f64().is_some();
+    if is_set { to_text(&value).ok() } else { None }
+}
+
+/// A time above 0, to the millisecond, as JavaScript reads numbers.
+fn seconds_of(text: &str) -> Option<Duration> {
+    let millis = to_number(text) * 1000.0;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates and maps NaN to 0")]
+    let millis = millis as u64;
+    (millis > 0).then(|| Duration::from_millis(millis))
+}

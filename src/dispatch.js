@@ -1,0 +1,73 @@
+// The runtime's promises and objects, handled where they live: from Rust each of these steps would be a crossing.
+// No decision is made here; what Rust has to know or say comes through the callbacks.
+
+/** Sends the request to a variant. A synchronous exception becomes a rejection: Rust could not survive it. */
+export function send(variant, request) {
+  try {
+    return variant.fetch(request);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** The variant's response, or what `failed(error)` makes of an exception. */
+export function orElse(response, failed) {
+  return response.then(undefined, failed);
+}
+
+/** Reports the status, or 0 for an exception, to `settled(status)`, and passes the outcome on. */
+export function watch(response, settled) {
+  return response.then(
+    (answer) => (settled(answer.status), answer),
+    (error) => {
+      settled(0);
+      throw error;
+    },
+  );
+}
+
+/**
+ * The canary's response, or stable's where `rescue(request, status, error)` says so: the status is 0 for an exception.
+ * A response that is not used is let go of, so that its connection is.
+ */
+export function guard(response, stable, request, rescue, failed) {
+  return response.then(
+    (answer) => {
+      if (!rescue(request, answer.status, undefined)) return answer;
+      answer.body?.cancel().catch(() => {});
+      return orElse(send(stable, request), failed);
+    },
+    (error) => (rescue(request, 0, error) ? orElse(send(stable, request), failed) : failed(error)),
+  );
+}
+
+/** The response with a cookie of Serin's, which makes it this visitor's own. */
+export function withCookie(response, cookie) {
+  return response.then((answer) => {
+    if (answer.webSocket) return answer;
+    const own = new Response(answer.body, answer);
+    own.headers.append("Set-Cookie", cookie);
+    // A shared cache must not give this visitor's cookie to others.
+    if (!/\b(private|no-store)\b/i.test(own.headers.get("Cache-Control") ?? "")) own.headers.append("Cache-Control", "private");
+    return own;
+  });
+}
+
+// Serin's own namespace, also as gateways that turn `-` into `_` would write it, and the platform's version overrides,
+// which would otherwise reach a variant through its binding.
+const RESERVED = /^(serin[-_]|cloudflare-workers-version-(overrides|key)$)/;
+
+/** Whether a client sent a header that must not reach a variant. Header names are in lower case here. */
+export function hasReserved(request) {
+  for (const name of request.headers.keys()) if (RESERVED.test(name)) return true;
+  return false;
+}
+
+/** The request without reserved headers, and with this `Cookie` header (none if empty). */
+export function cleaned(request, cookie) {
+  const headers = new Headers(request.headers);
+  for (const name of [...headers.keys()]) if (RESERVED.test(name)) headers.delete(name);
+  if (cookie) headers.set("Cookie", cookie);
+  else headers.delete("Cookie");
+  return new Request(request, { headers });
+}

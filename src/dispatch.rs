@@ -1,0 +1,144 @@
+//! From a decision to a variant: the breaker at work, the fallback, and what a client sees when stable itself fails.
+
+use std::cell::OnceCell;
+
+use serin_logic::breaker::Permit;
+use serin_logic::fallback::{Answer, may_replay};
+use serin_logic::notice::Notice;
+use serin_logic::problem::Problem;
+use serin_logic::routing::{Decision, Reason, cookies, override_token};
+use serin_logic::{Timestamp, Variant};
+use wasm_bindgen::prelude::*;
+use web_sys::Request;
+
+use crate::facts::RequestFacts;
+use crate::isolate::Isolate;
+use crate::runtime::{Fetcher, IncomingRequest};
+use crate::{clock, exception, log, randomness, respond};
+
+#[wasm_bindgen(module = "/src/dispatch.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = send)]
+    fn send_to(variant: &Fetcher, request: &Request) -> JsValue;
+
+    #[wasm_bindgen(js_name = orElse)]
+    fn or_else(response: JsValue, failed: &JsValue) -> JsValue;
+
+    fn watch(response: JsValue, settled: &JsValue) -> JsValue;
+
+    fn guard(response: JsValue, stable: &Fetcher, request: &Request, rescue: &JsValue, failed: &JsValue) -> JsValue;
+
+    #[wasm_bindgen(js_name = withCookie)]
+    fn with_cookie(response: JsValue, cookie: &str) -> JsValue;
+
+    #[wasm_bindgen(js_name = hasReserved)]
+    fn has_reserved(request: &Request) -> bool;
+
+    fn cleaned(request: &Request, cookie: &str) -> Request;
+}
+
+/// What JavaScript calls when a variant has answered: made once per isolate, for all requests.
+pub(crate) struct Callbacks {
+    failed: Closure<dyn Fn(JsValue) -> JsValue>,
+    rescue: Closure<dyn Fn(Request, u16, JsValue) -> bool>,
+    settled: Closure<dyn Fn(u16)>,
+}
+
+/// Sends a request where the decision says, and gives the promise of its response.
+pub(crate) fn send(
+    isolate: &'static Isolate,
+    decision: &Decision,
+    variant: Variant,
+    request: &Request,
+    facts: &RequestFacts<'_>,
+    now: Timestamp,
+) -> JsValue {
+    let replacement = without_reserved(request, facts, decision.reason);
+    let request = replacement.as_ref().unwrap_or(request);
+    let bindings = &isolate.bindings;
+    let (stable, callbacks) = (&bindings.stable, &isolate.callbacks);
+    let canary = bindings.canary.as_ref().filter(|_| variant == Variant::Canary);
+    let response = match canary.map(|canary| (canary, isolate.breaker.borrow_mut().permit(now))) {
+        None => or_else(send_to(stable, request), callbacks.failed.as_ref()),
+        Some((canary, Permit::Canary)) => {
+            let (rescue, failed) = (callbacks.rescue.as_ref(), callbacks.failed.as_ref());
+            guard(send_to(canary, request), stable, request, rescue, failed)
+        }
+        Some((_, Permit::Divert)) => {
+            or_else(watch(send_to(stable, request), callbacks.settled.as_ref()), callbacks.failed.as_ref())
+        }
+    };
+    match decision.new_visitor {
+        None => response,
+        Some(visitor) => with_cookie(response, &visitor.set_cookie()),
+    }
+}
+
+/// The request to send in place of one that carries what no variant may see; `None`: as it is.
+fn without_reserved(request: &Request, facts: &RequestFacts<'_>, reason: Reason) -> Option<Request> {
+    let by_cookie = reason == Reason::Override && cookies::find(facts.cookies(), override_token::COOKIE).is_some();
+    if !by_cookie && !has_reserved(request) {
+        return None;
+    }
+    let cookies = cookies::without(facts.cookies(), override_token::COOKIE).unwrap_or_default();
+    Some(cleaned(request, &cookies))
+}
+
+// === impl Callbacks ===
+
+impl Callbacks {
+    pub(crate) fn new(isolate: &'static OnceCell<Isolate>) -> Self {
+        let failed = move |error: JsValue| {
+            if let Some(isolate) = isolate.get() {
+                let line = isolate.outages.borrow_mut().record(&exception::text(&error), clock::now());
+                log::notices(line.map(|(count, cause)| Notice::StableFailed { count, cause }).as_slice());
+            }
+            respond::problem(&Problem::stable_unreachable())
+        };
+        let rescue = move |request: Request, status: u16, error: JsValue| {
+            isolate.get().is_some_and(|isolate| settle_canary(isolate, &request, status, &error))
+        };
+        let settled = move |status: u16| {
+            if let Some(isolate) = isolate.get() {
+                isolate.breaker.borrow_mut().record_stable(!answer_of(status).is_failure(), clock::now());
+            }
+        };
+        Self {
+            failed: Closure::wrap(Box::new(failed)),
+            rescue: Closure::wrap(Box::new(rescue)),
+            settled: Closure::wrap(Box::new(settled)),
+        }
+    }
+}
+
+/// Records how the canary answered, and says whether stable answers instead.
+fn settle_canary(isolate: &Isolate, request: &Request, status: u16, error: &JsValue) -> bool {
+    let now = clock::now();
+    let answer = answer_of(status);
+    let failed = answer.is_failure();
+    let chance = if failed { randomness::chance() } else { 0.0 };
+    let transition = isolate.breaker.borrow_mut().record_canary(!failed, chance, now);
+    log::notices(transition.map(Notice::Breaker).as_slice());
+    if !failed || !fallback_is_on(isolate) || !may_be_sent_again(request) {
+        return false;
+    }
+    let cause = if status == 0 { exception::text(error) } else { status.to_string() };
+    let line = isolate.rescues.borrow_mut().record(&cause, now);
+    log::notices(line.map(|(count, cause)| Notice::Fallback { count, cause }).as_slice());
+    true
+}
+
+/// JavaScript says 0 for an exception: no response has that status.
+fn answer_of(status: u16) -> Answer {
+    if status == 0 { Answer::Exception } else { Answer::Status(status) }
+}
+
+fn fallback_is_on(isolate: &Isolate) -> bool {
+    let snapshot = isolate.snapshot.borrow();
+    snapshot.as_ref().and_then(|snapshot| snapshot.last_good()).is_none_or(|state| state.fallback)
+}
+
+fn may_be_sent_again(request: &Request) -> bool {
+    let is_upgrade = request.headers().has("upgrade").unwrap_or(true);
+    may_replay(&request.method(), request.unchecked_ref::<IncomingRequest>().body().is_some(), is_upgrade)
+}

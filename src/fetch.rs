@@ -1,0 +1,68 @@
+//! The path of a request: snapshot → decide → dispatch.
+//!
+//! Synchronous while it can be: the variant's own promise is what the runtime gets back, and no Rust future waits for a
+//! variant. Only the first request of an isolate, `/health` and the control API are `async`.
+
+use serin_logic::Timestamp;
+use serin_logic::policy::Snapshot;
+use serin_logic::problem::Problem;
+use serin_logic::routing::{Facts as _, Outcome, decide};
+use wasm_bindgen::prelude::*;
+use web_sys::Request;
+
+use crate::facts::RequestFacts;
+use crate::isolate::Isolate;
+use crate::runtime::{Context, Env};
+use crate::{clock, dispatch, health, respond, snapshot};
+
+/// Answers one request. `url`, `cookies` and `now` are the request's URL, its `Cookie` header (or nothing) and the time.
+#[wasm_bindgen]
+pub fn fetch(request: Request, env: &Env, context: &Context, url: &str, cookies: &str, now: f64) -> JsValue {
+    let isolate = Isolate::get(env);
+    let now = clock::at(now);
+    let facts = RequestFacts::new(&request, url, cookies);
+    match facts.path() {
+        "/health" => return health::answer(isolate, &facts, now),
+        path if is_reserved(path) => return respond::problem(&Problem::not_found()),
+        _ => {}
+    }
+    match snapshot::current(isolate, context, now) {
+        Some(snapshot) => answer(isolate, &snapshot, &request, &facts, now),
+        None => {
+            drop(facts);
+            first_answer(isolate, context, request, url.to_owned(), cookies.to_owned(), now)
+        }
+    }
+}
+
+/// Serin's own namespace, which no variant ever sees.
+fn is_reserved(path: &str) -> bool {
+    path.strip_prefix("/__serin").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn answer(isolate: &'static Isolate, snapshot: &Snapshot, request: &Request, facts: &RequestFacts<'_>, now: Timestamp) -> JsValue {
+    let decision = decide(snapshot, &isolate.bindings.setup, facts, now);
+    match decision.outcome {
+        Outcome::Unavailable(switch) => {
+            respond::problem(&Problem::unavailable(switch, snapshot.switches().get(switch), now))
+        }
+        Outcome::Serve(variant) => dispatch::send(isolate, &decision, variant, request, facts, now),
+    }
+}
+
+/// A request of an isolate that knows no policy yet: it reads for itself, because a read that another request owns dies
+/// with that request.
+fn first_answer(
+    isolate: &'static Isolate,
+    context: &Context,
+    request: Request,
+    url: String,
+    cookies: String,
+    now: Timestamp,
+) -> JsValue {
+    let read = snapshot::first(isolate, context, now);
+    respond::later(async move {
+        let snapshot = read.await;
+        answer(isolate, &snapshot, &request, &RequestFacts::new(&request, &url, &cookies), now)
+    })
+}

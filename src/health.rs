@@ -1,0 +1,100 @@
+//! `/health`: the checks run side by side, each against its deadline.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use futures_util::future::join3;
+use serin_logic::Timestamp;
+use serin_logic::bearer::is_authorized;
+use serin_logic::health::{BuildDetail, Component, Report, STABLE, Status};
+use serin_logic::policy::Snapshot;
+use serin_logic::problem::Problem;
+use serin_logic::routing::Facts as _;
+use wasm_bindgen::prelude::*;
+use web_sys::Response;
+
+use crate::facts::RequestFacts;
+use crate::isolate::Isolate;
+use crate::runtime::Fetcher;
+use crate::{clock, deadline, randomness, respond, snapshot};
+
+/// Each check's deadline; the whole answers within a second.
+const DEADLINE: Duration = Duration::from_millis(800);
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const COMMIT: &str = env!("SERIN_COMMIT");
+
+/// Answers `GET` and `HEAD /health`.
+pub(crate) fn answer(isolate: &'static Isolate, facts: &RequestFacts<'_>, now: Timestamp) -> JsValue {
+    if !matches!(&*facts.method(), "GET" | "HEAD") {
+        return respond::problem(&Problem::method_not_allowed("GET, HEAD"));
+    }
+    let detailed = facts.query_value("detailed") == Some("true") && may_see_detail(isolate, facts);
+    let url = format!("https://{}/health", facts.host());
+    respond::later(async move {
+        let report = report(isolate, &url, now).await;
+        let report = if detailed { report } else { report.without_detail() };
+        respond::json(report.http_status(), "application/json", &report.to_json(), core::iter::empty())
+    })
+}
+
+fn may_see_detail(isolate: &Isolate, facts: &RequestFacts<'_>) -> bool {
+    let bindings = &isolate.bindings;
+    let is_admin = || {
+        let token = bindings.admin_token.as_deref().unwrap_or_default();
+        is_authorized(facts.header("authorization").as_deref(), token)
+    };
+    !bindings.detail_for_admin || is_admin()
+}
+
+async fn report(isolate: &'static Isolate, url: &str, now: Timestamp) -> Report {
+    let bindings = &isolate.bindings;
+    let (kv, stable, canary) = join3(
+        timed(snapshot::check(isolate)),
+        timed(check_variant(Some(&bindings.stable), url)),
+        timed(check_variant(bindings.canary.as_ref(), url)),
+    )
+    .await;
+    // The check of KV has just read the policy: what it found is what counts.
+    let snapshot = isolate.snapshot.borrow().clone().unwrap_or_default();
+    Report::detailed(VERSION, components(isolate, &snapshot, now, [("kv", kv), (STABLE, stable), ("canary", canary)]))
+}
+
+fn components(
+    isolate: &Isolate,
+    snapshot: &Snapshot,
+    now: Timestamp,
+    called: [(&'static str, Component); 3],
+) -> BTreeMap<&'static str, Component> {
+    let bindings = &isolate.bindings;
+    let randomness = match randomness::bits() {
+        Some(_) => Component::ok(),
+        None => Component::wrong(Status::Degraded, "no random numbers: new visitors are told by their address"),
+    };
+    let build = Component::build(BuildDetail { commit: COMMIT, deployment: bindings.deployment.clone() });
+    let here = [
+        ("policy", Component::policy(snapshot, bindings.setup.max_stale, now)),
+        ("switches", Component::switches(snapshot, now)),
+        ("randomness", randomness),
+        ("build", build),
+    ];
+    called.into_iter().chain(here).collect()
+}
+
+/// Runs a check against the deadline and notes how long it took.
+async fn timed(check: impl Future<Output = Component>) -> Component {
+    let begun = clock::now();
+    let component = match deadline::within(DEADLINE, check).await {
+        Ok(component) => component,
+        Err(_) => Component::wrong(Status::Down, format!("no answer within {} ms", DEADLINE.as_millis())),
+    };
+    component.took(clock::now().since(begun))
+}
+
+async fn check_variant(variant: Option<&Fetcher>, url: &str) -> Component {
+    let Some(variant) = variant else { return Component::unbound() };
+    match variant.fetch_url(url).await {
+        Ok(response) => Component::variant(response.unchecked_into::<Response>().status()),
+        // The text may hold the variant's secrets; it is in the variant's own log.
+        Err(_) => Component::wrong(Status::Down, "threw an exception"),
+    }
+}
