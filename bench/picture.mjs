@@ -1,7 +1,7 @@
 // The results as a picture: SVG by hand, with colours that follow the reader's light or dark theme.
 
 const ROW = 30;
-const LEFT = 250;
+const LEFT = 275;
 const WIDTH = 860;
 const TOP = 64;
 const PLOT = WIDTH - LEFT - 70;
