@@ -37,16 +37,15 @@ impl Bindings {
     /// Reads the environment. What is missing or wrong gets its default and a notice: traffic comes first.
     pub(crate) fn read(env: &Env) -> Self {
         let mut misconfigured = Vec::new();
-        let mut seconds = |name, default| match text(env, name) {
-            None => Duration::from_secs(default),
-            Some(text) => match seconds_of(&text) {
-                Some(duration) => duration,
-                None => {
-                    let message = format!("{text} is not accepted, accepted: a number of seconds above 0; {default} is used");
-                    misconfigured.push(Notice::Misconfigured { name, message });
-                    Duration::from_secs(default)
-                }
-            },
+        let mut seconds = |name, default| {
+            let default_duration = Duration::from_secs(default);
+            let Some(text) = text(env, name) else { return default_duration };
+            seconds_of(&text).unwrap_or_else(|| {
+                let message =
+                    format!("{text} is not accepted, accepted: a number of seconds above 0; {default} is used");
+                misconfigured.push(Notice::Misconfigured { name, message });
+                default_duration
+            })
         };
         let refresh = seconds("REFRESH_SECONDS", 5);
         let max_stale = seconds("MAX_STALE_SECONDS", 300);
@@ -70,7 +69,9 @@ impl Bindings {
             },
             canary,
             kv: kv.ok_or_else(|| format!("there is no KV binding {CANARY_STATE}")),
-            state_key: text(env, "CANARY_STATE_KEY").filter(|key| !key.is_empty()).unwrap_or_else(|| "canary-state".into()),
+            state_key: text(env, "CANARY_STATE_KEY")
+                .filter(|key| !key.is_empty())
+                .unwrap_or_else(|| "canary-state".into()),
             refresh,
             admin_token: text(env, "ADMIN_TOKEN").filter(|token| !token.is_empty()),
             detail_for_admin,

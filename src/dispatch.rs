@@ -32,7 +32,7 @@ extern "C" {
     fn with_cookie(response: JsValue, cookie: &str) -> JsValue;
 
     #[wasm_bindgen(js_name = hasReserved)]
-    fn has_reserved(request: &Request) -> bool;
+    pub(crate) fn has_reserved(request: &Request) -> bool;
 
     fn cleaned(request: &Request, cookie: &str) -> Request;
 }
@@ -77,7 +77,7 @@ pub(crate) fn send(
 /// The request to send in place of one that carries what no variant may see; `None`: as it is.
 fn without_reserved(request: &Request, facts: &RequestFacts<'_>, reason: Reason) -> Option<Request> {
     let by_cookie = reason == Reason::Override && cookies::find(facts.cookies(), override_token::COOKIE).is_some();
-    if !by_cookie && !has_reserved(request) {
+    if !by_cookie && !facts.has_reserved() {
         return None;
     }
     let cookies = cookies::without(facts.cookies(), override_token::COOKIE).unwrap_or_default();

@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use serin_logic::routing::target::Target;
 use serin_logic::routing::visitor::VisitorId;
-use serin_logic::routing::{Facts, cookies};
+use serin_logic::routing::{Facts, cookies, override_token};
 use wasm_bindgen::prelude::*;
 use web_sys::Request;
 
-use crate::randomness;
 use crate::runtime::{Cf, IncomingRequest, Url};
+use crate::{dispatch, randomness};
 
 /// One request's facts.
 pub(crate) struct RequestFacts<'a> {
@@ -20,6 +20,8 @@ pub(crate) struct RequestFacts<'a> {
     path: Cow<'a, str>,
     query: Target<'a>,
     cookies: &'a str,
+    /// Whether a header is present that no variant may see.
+    has_reserved: bool,
     headers: RefCell<Vec<(String, Option<Rc<str>>)>>,
     cf: OnceCell<Option<Cf>>,
 }
@@ -28,13 +30,23 @@ pub(crate) struct RequestFacts<'a> {
 
 impl<'a> RequestFacts<'a> {
     pub(crate) fn new(request: &'a Request, url: &'a str, cookies: &'a str) -> Self {
+        let has_reserved = dispatch::has_reserved(request);
         let target = Target::of(url);
         let (host, path) = if target.is_normal() {
             (Cow::Borrowed(target.host), Cow::Borrowed(target.path))
         } else {
             normal_form(url, target)
         };
-        Self { request, host, path, query: target, cookies, headers: RefCell::default(), cf: OnceCell::new() }
+        Self {
+            request,
+            host,
+            path,
+            query: target,
+            cookies,
+            has_reserved,
+            headers: RefCell::default(),
+            cf: OnceCell::new(),
+        }
     }
 
     /// The value of a query parameter, as written.
@@ -45,6 +57,11 @@ impl<'a> RequestFacts<'a> {
     /// The whole `Cookie` header.
     pub(crate) fn cookies(&self) -> &str {
         self.cookies
+    }
+
+    /// Whether the client sent a header that no variant may see.
+    pub(crate) fn has_reserved(&self) -> bool {
+        self.has_reserved
     }
 
     fn cf(&self) -> Option<&Cf> {
@@ -74,6 +91,10 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn header(&self, name: &str) -> Option<Rc<str>> {
+        // QA's override is asked for on every request, and is a reserved header itself.
+        if !self.has_reserved && name == override_token::HEADER {
+            return None;
+        }
         // Rules ask for the same few headers again and again.
         let known = self.headers.borrow().iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         known.unwrap_or_else(|| {
@@ -96,7 +117,11 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn asn(&self) -> Option<u64> {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates; an ASN has 32 bits")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates; an ASN has 32 bits"
+        )]
         self.cf()?.asn().as_f64().map(|number| number as u64)
     }
 

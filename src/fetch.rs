@@ -17,6 +17,7 @@ use crate::{clock, dispatch, health, respond, snapshot};
 
 /// Answers one request. `url`, `cookies` and `now` are the request's URL, its `Cookie` header (or nothing) and the time.
 #[wasm_bindgen]
+#[must_use]
 pub fn fetch(request: Request, env: &Env, context: &Context, url: &str, cookies: &str, now: f64) -> JsValue {
     let isolate = Isolate::get(env);
     let now = clock::at(now);
@@ -26,13 +27,11 @@ pub fn fetch(request: Request, env: &Env, context: &Context, url: &str, cookies:
         path if is_reserved(path) => return respond::problem(&Problem::not_found()),
         _ => {}
     }
-    match snapshot::current(isolate, context, now) {
-        Some(snapshot) => answer(isolate, &snapshot, &request, &facts, now),
-        None => {
-            drop(facts);
-            first_answer(isolate, context, request, url.to_owned(), cookies.to_owned(), now)
-        }
+    if let Some(snapshot) = snapshot::current(isolate, context, now) {
+        return answer(isolate, &snapshot, &request, &facts, now);
     }
+    drop(facts);
+    first_answer(isolate, context, request, url.to_owned(), cookies.to_owned(), now)
 }
 
 /// Serin's own namespace, which no variant ever sees.
@@ -40,7 +39,13 @@ fn is_reserved(path: &str) -> bool {
     path.strip_prefix("/__serin").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn answer(isolate: &'static Isolate, snapshot: &Snapshot, request: &Request, facts: &RequestFacts<'_>, now: Timestamp) -> JsValue {
+fn answer(
+    isolate: &'static Isolate,
+    snapshot: &Snapshot,
+    request: &Request,
+    facts: &RequestFacts<'_>,
+    now: Timestamp,
+) -> JsValue {
     let decision = decide(snapshot, &isolate.bindings.setup, facts, now);
     match decision.outcome {
         Outcome::Unavailable(switch) => {

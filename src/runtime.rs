@@ -7,14 +7,14 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen]
 extern "C" {
     /// The Worker's environment.
-    pub(crate) type Env;
+    pub type Env;
 
     #[wasm_bindgen(method, structural, indexing_getter)]
     pub(crate) fn get(this: &Env, name: &str) -> JsValue;
 
     /// A request's execution context.
     #[derive(Clone)]
-    pub(crate) type Context;
+    pub type Context;
 
     #[wasm_bindgen(method, catch, js_name = waitUntil)]
     pub(crate) fn wait_until(this: &Context, work: &Promise) -> Result<(), JsValue>;

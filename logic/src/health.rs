@@ -171,7 +171,7 @@ impl Component {
     /// A variant that the Worker is not bound to: stable gets everything.
     #[must_use]
     pub fn unbound() -> Self {
-        Self { message: Some("not bound: stable gets everything".to_owned()), ..Self::ok() }
+        Self::wrong(Status::Degraded, "not bound: stable gets everything")
     }
 
     /// What was deployed.

@@ -40,7 +40,6 @@ impl Bucket {
 
     const fn from_hash(hash: u32) -> Self {
         // Below BUCKETS: (2^32 - 1) × BUCKETS >> 32 is BUCKETS - 1.
-        #[expect(clippy::cast_possible_truncation, reason = "the product shifted by 32 is below BUCKETS")]
         Self(((hash as u64 * BUCKETS as u64) >> 32) as u32)
     }
 }

@@ -7,7 +7,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac};
 use percent_encoding::percent_decode_str;
 use sha2::Sha256;
 
@@ -69,7 +69,7 @@ impl OverrideKey {
     }
 
     fn mac(&self, host: &str, variant: &str, expires: &str) -> Hmac<Sha256> {
-        [host, "\n", variant, "\n", expires].iter().fold(self.0.clone(), |mac, part| mac.chain_update(part))
+        [host, "\n", variant, "\n", expires].iter().fold(self.0.clone(), Mac::chain_update)
     }
 }
 
