@@ -1,0 +1,120 @@
+// A variant that fails: who answers then, and how often a variant is asked.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eventually } from "./harness/eventually.mjs";
+import { startSerin } from "./harness/workerd.mjs";
+
+const ALL = { "canary-state": { enabled: true, percentage: 100 } };
+
+for (const failure of ["throw", "status:500", "status:502", "status:503", "status:504"]) {
+  test(`canary fails (${failure}): stable answers what may be replayed`, async (t) => {
+    const serin = await startSerin(t, { kv: ALL });
+    for (const method of ["GET", "HEAD", "OPTIONS"]) {
+      const answer = await serin.request(`/?canary=${failure}`, { method });
+      assert.equal(answer.status, 200, method);
+      assert.equal(answer.headers["x-variant"], "stable", method);
+    }
+    const asked = (await serin.journal()).map(({ variant, method }) => `${method} ${variant}`);
+    const once = ["GET", "HEAD", "OPTIONS"].flatMap((method) => [`${method} canary`, `${method} stable`]);
+    assert.deepEqual(asked, once);
+    await serin.logged("fallback");
+  });
+
+  test(`canary fails (${failure}): what may not be replayed is never sent twice`, async (t) => {
+    const serin = await startSerin(t, { kv: ALL });
+    for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
+      const answer = await serin.request(`/?canary=${failure}`, { method, body: method === "DELETE" ? undefined : "x" });
+      if (failure === "throw") {
+        assert.equal(answer.status, 502, method);
+        assert.match(answer.headers["content-type"], /^application\/problem\+json/);
+      } else {
+        assert.equal(answer.status, Number(failure.split(":")[1]), method);
+        assert.equal(answer.headers["x-variant"], "canary", "the canary's own error, as it is");
+      }
+    }
+    assert.ok((await serin.journal()).every(({ variant }) => variant === "canary"));
+  });
+}
+
+test("a GET with a body is not replayed: the first attempt may have consumed it", async (t) => {
+  const serin = await startSerin(t, { kv: ALL });
+  const answer = await serin.request("/?canary=status:503", { body: "a body" });
+  assert.equal(answer.status, 503);
+  assert.equal(answer.headers["x-variant"], "canary");
+});
+
+test("answers that are no failures pass as they are", async (t) => {
+  const serin = await startSerin(t, { kv: ALL });
+  for (const status of [200, 201, 400, 401, 404, 409, 418, 429, 501]) {
+    const answer = await serin.request(`/?canary=status:${status}`);
+    assert.equal(answer.status, status);
+    assert.equal(answer.headers["x-variant"], "canary");
+  }
+});
+
+test("fallback: false passes the canary's failure on", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100, fallback: false } } });
+  const failed = await serin.request("/?canary=status:503");
+  assert.equal(failed.status, 503);
+  assert.equal(failed.headers["x-variant"], "canary");
+  assert.equal((await serin.request("/?canary=throw")).status, 502);
+});
+
+test("the stand-in's answer keeps its status and body, and a first visitor's cookie", async (t) => {
+  const serin = await startSerin(t, { kv: ALL });
+  const answer = await serin.request("/?canary=throw&stable=status:404", { headers: { accept: "text/html" } });
+  assert.equal(answer.status, 404);
+  assert.equal(answer.text, "stable answers 404");
+  assert.equal(answer.cookies.length, 1);
+});
+
+test("stable throws: 502 in problem+json, and the next request is served", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 0 } } });
+  for (const method of ["GET", "POST"]) {
+    const answer = await serin.request("/?stable=throw", { method });
+    assert.equal(answer.status, 502);
+    assert.match(answer.headers["content-type"], /^application\/problem\+json/);
+    assert.equal(answer.json.status, 502);
+    assert.ok(!answer.text.includes("as scripted"), "the variant's own words stay inside");
+  }
+  assert.equal(await serin.variant(), "stable");
+});
+
+test("both throw: 502, once each", async (t) => {
+  const serin = await startSerin(t, { kv: ALL });
+  assert.equal((await serin.request("/?both=throw")).status, 502);
+  assert.deepEqual((await serin.journal()).map(({ variant }) => variant), ["canary", "stable"]);
+});
+
+test("stable's own 5xx passes as it is", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 0 } } });
+  const answer = await serin.request("/?stable=status:503");
+  assert.equal(answer.status, 503);
+  assert.equal(answer.headers["x-variant"], "stable");
+});
+
+test("without a CANARY binding stable gets all, and /health says so", async (t) => {
+  const serin = await startSerin(t, { kv: ALL, without: ["CANARY"] });
+  assert.equal(await serin.variant(), "stable");
+  const { httpStatus, status, components } = await serin.health();
+  assert.deepEqual([httpStatus, status], [200, "degraded"]);
+  assert.notEqual(components.canary.status, "ok");
+});
+
+test("a canary that keeps failing is left alone, and comes back when it has recovered", async (t) => {
+  const serin = await startSerin(t, { kv: ALL });
+  const asked = async () => (await serin.journal()).filter(({ variant }) => variant === "canary").length;
+  await eventually(async () => {
+    const before = await asked();
+    assert.equal((await serin.request("/?canary=status:503")).status, 200);
+    assert.equal(await asked(), before, "the breaker is open: the canary was not asked");
+  });
+  await serin.logged("breaker");
+  // Also what could not have been replayed is served by stable now.
+  await eventually(() => probe(serin), { within: 60_000 });
+});
+
+async function probe(serin) {
+  assert.equal((await serin.request("/?both=name")).text.split(" ")[0], "canary");
+}

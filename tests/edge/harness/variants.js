@@ -1,0 +1,163 @@
+// Both variants in one Worker, so that one counter numbers what either is asked. A request says what it wants done in
+// its query: `?canary=throw`, `?stable=status:503`, `?both=sse`; without one it is told back as JSON.
+
+import { WorkerEntrypoint } from "cloudflare:workers";
+
+let sequence = 0;
+let journal = [];
+let health = {};
+const sockets = new Set();
+
+class Variant extends WorkerEntrypoint {
+  async fetch(request) {
+    const url = new URL(request.url);
+    if (url.pathname === "/health") return this.#health(request);
+    const number = sequence++;
+    const entry = { number, variant: this.name, method: request.method, path: url.pathname };
+    // The soak asks by the ten thousand, and has its answers' numbers instead.
+    if (!url.searchParams.has("quiet")) journal.push(entry);
+    const [behaviour, argument] = (url.searchParams.get(this.name) ?? url.searchParams.get("both") ?? "echo").split(":");
+    const act = BEHAVIOURS[behaviour];
+    if (!act) return new Response(`no behaviour ${behaviour}`, { status: 400 });
+    return act({ request, url, number, argument, entry, name: this.name, ctx: this.ctx });
+  }
+
+  async #health(request) {
+    const wanted = health[this.name] ?? "ok";
+    journal.push({ variant: this.name, method: request.method, path: "/health" });
+    if (wanted === "throw") throw new Error("scripted failure of /health");
+    if (wanted === "hang") await scheduler.wait(60_000);
+    return Response.json({ status: wanted }, { status: wanted === "ok" ? 200 : 503 });
+  }
+}
+
+export class Stable extends Variant {
+  name = "stable";
+}
+
+export class Canary extends Variant {
+  name = "canary";
+}
+
+/** What tests use: GET tells the journal, POST sets the answers of /health, DELETE starts afresh. */
+export const control = {
+  async fetch(request) {
+    if (request.method === "POST") health = await request.json();
+    if (request.method === "DELETE") {
+      journal = [];
+      health = {};
+    }
+    return Response.json(journal);
+  },
+};
+
+export default { fetch: () => new Response("bound by entrypoint only", { status: 404 }) };
+
+const BEHAVIOURS = {
+  async echo({ request, number, name }) {
+    const body = new Uint8Array(await request.arrayBuffer());
+    const { method, url, cf } = request;
+    const told = { variant: name, number, method, url, headers: [...request.headers], cf, length: body.length };
+    return Response.json({ ...told, sha256: await sha256(body) }, { headers: { "x-variant": name } });
+  },
+
+  // As little as an answer can be.
+  name: ({ name, number }) => new Response(`${name} ${number}`),
+
+  throw({ name }) {
+    throw new Error(`${name} throws, as scripted`);
+  },
+
+  status: ({ argument, name }) =>
+    new Response([101, 204, 205, 304].includes(Number(argument)) ? null : `${name} answers ${argument}`, {
+      status: Number(argument),
+      headers: { "x-variant": name, etag: '"v1"' },
+    }),
+
+  async hang({ name }) {
+    await scheduler.wait(60_000);
+    return new Response(`${name} at last`);
+  },
+
+  // Ends when the other side goes away, and writes that down.
+  endless({ name, entry }) {
+    let ticking = true;
+    const body = new ReadableStream({
+      async pull(controller) {
+        await scheduler.wait(10);
+        if (ticking) controller.enqueue(new TextEncoder().encode(`${name}\n`));
+      },
+      cancel() {
+        ticking = false;
+        entry.cancelled = true;
+      },
+    });
+    return new Response(body, { headers: { "content-type": "text/plain" } });
+  },
+
+  // The last event waits for a request to /release/<id>.
+  sse({ name, url }) {
+    const { readable, writable } = new TransformStream();
+    const writer = writable.getWriter();
+    const say = (text) => writer.write(new TextEncoder().encode(`data: ${name} ${text}\n\n`));
+    const id = url.searchParams.get("id");
+    (async () => {
+      await say("first");
+      while (!journal.some(({ path }) => path === `/release/${id}`)) await scheduler.wait(10);
+      await say("last");
+      await writer.close();
+    })();
+    return new Response(readable, { headers: { "content-type": "text/event-stream" } });
+  },
+
+  // Counts an upload as it streams by, and never holds more than a chunk.
+  async count({ request, name, entry }) {
+    let length = 0;
+    let sum = 0;
+    for await (const chunk of request.body) {
+      length += chunk.length;
+      sum = (sum + chunk[0] + chunk[chunk.length - 1]) >>> 0;
+      entry.seen = length;
+    }
+    return Response.json({ variant: name, length, sum });
+  },
+
+  websocket({ request, name }) {
+    if (request.headers.get("upgrade") !== "websocket") return new Response("expected an upgrade", { status: 426 });
+    const [client, server] = Object.values(new WebSocketPair());
+    server.binaryType = "arraybuffer";
+    server.accept();
+    sockets.add(server);
+    server.addEventListener("message", ({ data }) => {
+      server.send(typeof data === "string" ? `${name}: ${data}` : data);
+    });
+    server.addEventListener("close", ({ code }) => {
+      sockets.delete(server);
+      server.close(code);
+    });
+    return new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-protocol": "serin-test" } });
+  },
+
+  redirect: ({ argument, name }) =>
+    new Response(null, { status: Number(argument), headers: { location: "/elsewhere?from=variant", "x-variant": name } }),
+
+  cookies({ name }) {
+    const headers = new Headers({ "x-variant": name });
+    headers.append("set-cookie", "first=1; Path=/; Expires=Wed, 21 Oct 2026 07:28:00 GMT");
+    headers.append("set-cookie", "second=2; HttpOnly");
+    headers.append("set-cookie", "first=3; Path=/other");
+    return new Response("cookies", { headers });
+  },
+
+  // Bytes that are compressed already travel as they are: `manual` says so to the runtime.
+  compressed({ argument, url, name }) {
+    const bytes = Uint8Array.fromBase64(url.searchParams.get("bytes"), { alphabet: "base64url" });
+    const headers = { "content-encoding": argument, "content-type": "text/plain", "x-variant": name };
+    return new Response(bytes, { encodeBody: "manual", headers });
+  },
+};
+
+async function sha256(bytes) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

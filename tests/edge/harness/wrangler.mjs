@@ -1,0 +1,23 @@
+// The built Worker as wrangler runs it: its own wrangler.toml, its examples as the variants, and wrangler's real local KV.
+
+import { join } from "node:path";
+import { createTestHarness } from "wrangler";
+
+const ROOT = join(import.meta.dirname, "..", "..", "..");
+
+/** Starts the three Workers; stopped when `t` ends. */
+export async function startUnderWrangler(t, { vars = {} } = {}) {
+  process.env.WRANGLER_SEND_METRICS = "false";
+  const harness = createTestHarness({
+    root: ROOT,
+    workers: [
+      { configPath: "wrangler.toml", vars: { REFRESH_SECONDS: 0.05, ...vars } },
+      { configPath: "examples/stable/wrangler.toml" },
+      { configPath: "examples/canary/wrangler.toml" },
+    ],
+  });
+  t.after(() => harness.close());
+  const { url } = await harness.listen();
+  const { CANARY_STATE: kv } = await harness.getWorker().getEnv();
+  return { port: Number(url.port), kv };
+}

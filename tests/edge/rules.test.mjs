@@ -1,0 +1,116 @@
+// The rules: each matcher on its own, together, in order, and with a share of their own.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { expected } from "./harness/bucket.mjs";
+import { visitorCookie, visitorId } from "./harness/client.mjs";
+import { CF_HEADER, startSerin } from "./harness/workerd.mjs";
+
+const NAME = "?both=name";
+
+/** What each matcher takes, and what it does not. */
+const MATCHERS = {
+  path: {
+    match: { path: "/api/*" },
+    hits: [{ path: "/api/" }, { path: "/api/users" }, { path: "/api/a/b" }],
+    misses: [{ path: "/api" }, { path: "/API/users" }, { path: "/v1/api/users" }],
+  },
+  method: {
+    match: { method: ["POST", "PUT"] },
+    hits: [{ method: "POST" }, { method: "PUT" }],
+    misses: [{ method: "GET" }, { method: "DELETE" }],
+  },
+  host: {
+    match: { host: "*.shop.example" },
+    hits: [{ headers: { host: "beta.shop.example" } }, { headers: { host: "beta.shop.example:8443" } }],
+    misses: [{ headers: { host: "shop.example" } }, { headers: { host: "shop.example.evil" } }],
+  },
+  country: {
+    match: { country: ["NZ", "IS"] },
+    hits: [at({ country: "NZ" }), at({ country: "IS" })],
+    misses: [at({ country: "DE" }), at({}), {}],
+  },
+  continent: {
+    match: { continent: ["OC"] },
+    hits: [at({ continent: "OC" })],
+    misses: [at({ continent: "EU" }), {}],
+  },
+  colo: {
+    match: { colo: ["AKL"] },
+    hits: [at({ colo: "AKL" })],
+    misses: [at({ colo: "FRA" }), {}],
+  },
+  asn: {
+    match: { asn: [64512, 64513] },
+    hits: [at({ asn: 64512 }), at({ asn: 64513 })],
+    misses: [at({ asn: 64514 }), {}],
+  },
+  header: {
+    match: { header: { "X-Group": "beta" } },
+    hits: [{ headers: { "x-group": "beta" } }],
+    misses: [{ headers: { "x-group": "BETA" } }, { headers: { "x-group": "beta2" } }, {}],
+  },
+  cookie: {
+    match: { cookie: { group: "beta" } },
+    hits: [{ headers: { cookie: "a=1; group=beta; b=2" } }],
+    misses: [{ headers: { cookie: "group=alpha" } }, { headers: { cookie: "xgroup=beta" } }, {}],
+  },
+};
+
+for (const [kind, { match, hits, misses }] of Object.entries(MATCHERS)) {
+  test(`a rule on ${kind} takes what it names and nothing else`, async (t) => {
+    const rules = [{ match, serve: "canary" }];
+    const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 0, rules } } });
+    for (const hit of hits) assert.equal(await ask(serin, hit), "canary", JSON.stringify(hit));
+    for (const miss of misses) assert.equal(await ask(serin, miss), "stable", JSON.stringify(miss));
+  });
+}
+
+test("all matchers of a rule must hold", async (t) => {
+  const rules = [{ match: { path: "/api/*", country: ["NZ"], header: { "x-group": "beta" } }, serve: "canary" }];
+  const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 0, rules } } });
+  const whole = { path: "/api/x", headers: { ...at({ country: "NZ" }).headers, "x-group": "beta" } };
+  assert.equal(await ask(serin, whole), "canary");
+  assert.equal(await ask(serin, { ...whole, path: "/x" }), "stable");
+  assert.equal(await ask(serin, { ...whole, headers: at({ country: "NZ" }).headers }), "stable");
+});
+
+test("the first rule that matches wins, and only then the percentage is asked", async (t) => {
+  const rules = [
+    { match: { path: "/checkout/*" }, serve: "stable" },
+    { match: { header: { "x-group": "beta" } }, serve: "canary" },
+    { match: { path: "/slow/*" }, serve: "stable" },
+  ];
+  const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100, rules } } });
+  const headers = { "x-group": "beta" };
+  assert.equal(await ask(serin, { path: "/checkout/pay", headers }), "stable");
+  assert.equal(await ask(serin, { path: "/slow/report", headers }), "canary");
+  assert.equal(await ask(serin, { path: "/slow/report" }), "stable");
+  assert.equal(await ask(serin, { path: "/" }), "canary");
+});
+
+test("a rule's own percentage deals the visitors it matches by the same buckets", async (t) => {
+  const rules = [{ match: { path: "/new/*" }, serve: { percentage: 50 } }];
+  const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 5, rules } } });
+  for (let n = 0; n < 60; n += 1) {
+    const headers = visitorCookie(n);
+    assert.equal(await ask(serin, { path: "/new/x", headers }), expected(visitorId(n), 50), `visitor ${n}`);
+    assert.equal(await ask(serin, { path: "/old/x", headers }), expected(visitorId(n), 5), `visitor ${n}`);
+  }
+});
+
+test("rules do not outrank a disabled canary", async (t) => {
+  const rules = [{ match: { path: "/*" }, serve: "canary" }];
+  const serin = await startSerin(t, { kv: { "canary-state": { enabled: false, percentage: 100, rules } } });
+  assert.equal(await ask(serin, {}), "stable");
+  await serin.kvSettled({ "canary-state": { enabled: true, percentage: 0, rules }, "ops:disable_canary": "1" });
+  assert.equal(await ask(serin, {}), "stable");
+});
+
+function at(cf) {
+  return { headers: { [CF_HEADER]: JSON.stringify(cf) } };
+}
+
+async function ask(serin, { path = "/", ...options }) {
+  return (await serin.request(path + NAME, options)).text.split(" ")[0];
+}

@@ -1,0 +1,108 @@
+// 100,000 requests while the state flips 200 times between valid, invalid and missing: every answer is a success, and
+// every visitor is where one of the policies that KV handed out, in their order, puts them.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { bucket } from "./harness/bucket.mjs";
+import { Client, visitorCookie, visitorId } from "./harness/client.mjs";
+import { startSerin } from "./harness/workerd.mjs";
+
+const REQUESTS = 100_000;
+const FLIPS = 200;
+const CONNECTIONS = 16;
+const VISITORS = Array.from({ length: 500 }, (_, n) => ({ headers: visitorCookie(n), bucket: bucket(visitorId(n)) }));
+
+/** In turn: valid ones with every kind of garbage between them. */
+const STATES = [
+  { "canary-state": { enabled: true, percentage: 25 } },
+  { "canary-state": "{not json" },
+  { "canary-state": { enabled: true, percentage: 60 } },
+  {},
+  { "canary-state": { enabled: true, percentage: 101 } },
+  { "canary-state": { enabled: true, percentage: 100 } },
+  { "canary-state": { enabled: "yes", percentage: 10 } },
+  { "canary-state": { enabled: true, percentage: 5 } },
+  { "canary-state": "" },
+  { "canary-state": { enabled: false, percentage: 50 } },
+  { "canary-state": "null" },
+];
+
+test("100,000 requests, 200 flips: all succeed, and visitors move only as the percentages say", async (t) => {
+  const serin = await startSerin(t, { kv: STATES[0] });
+  await serin.variant(visitor(0));
+  const client = new Client(serin.port, CONNECTIONS);
+  t.after(() => client.close());
+
+  const answers = [];
+  const failures = [];
+  let sent = 0;
+  let flips = 0;
+
+  async function visit() {
+    while (sent < REQUESTS) {
+      const n = sent;
+      sent += 1;
+      const { status, text } = await client.request("/?both=name&quiet", visitor(n));
+      const [variant, number] = text.split(" ");
+      if (status === 200) answers[Number(number)] = { variant, bucket: visitor(n).bucket };
+      else failures.push(`request ${n}: ${status} ${text}`);
+    }
+  }
+
+  async function flip() {
+    while (flips < FLIPS && sent < REQUESTS) {
+      // Spread over the run: the next flip is due when its share of the requests is under way.
+      if (sent < ((flips + 1) * REQUESTS) / (FLIPS + 1)) {
+        await new Promise(setImmediate);
+        continue;
+      }
+      flips += 1;
+      await serin.kv(STATES[flips % STATES.length]);
+    }
+  }
+
+  await Promise.all([flip(), ...Array.from({ length: CONNECTIONS }, visit)]);
+
+  assert.deepEqual(failures.slice(0, 5), [], `${failures.length} requests failed`);
+  assert.equal(flips, FLIPS);
+  const shares = sharesInForce(await serin.reads());
+  t.diagnostic(`${shares.length} policies took turns`);
+  assert.ok(shares.length > FLIPS / 4, `the isolate saw only ${shares.length} policies`);
+  assert.equal(explained(answers, shares), undefined);
+});
+
+function visitor(n) {
+  return VISITORS[n % VISITORS.length];
+}
+
+/** The share after each read, in thousandths of a percent: an invalid document keeps the one before, none is 0. */
+function sharesInForce(reads) {
+  const shares = [];
+  for (const { found } of reads) {
+    const share = shareOf(found["canary-state"]) ?? shares.at(-1) ?? 0;
+    if (share !== shares.at(-1)) shares.push(share);
+  }
+  return shares;
+}
+
+function shareOf(text) {
+  if (text === null) return 0;
+  const state = STATES.map((values) => values["canary-state"]).find((value) => JSON.stringify(value) === text);
+  if (typeof state?.enabled !== "boolean" || state.percentage > 100) return undefined;
+  return state.enabled ? state.percentage * 1000 : 0;
+}
+
+/**
+ * Walks the answers in the order in which the variants were asked, and the shares in theirs: whoever is not where the
+ * present share puts them must be where a later one does. Returns the first answer that no share explains.
+ */
+function explained(answers, shares) {
+  let at = 0;
+  for (const [number, answer] of answers.entries()) {
+    if (!answer) continue;
+    const fits = (share) => (answer.bucket < share ? "canary" : "stable") === answer.variant;
+    while (at < shares.length && !fits(shares[at])) at += 1;
+    if (at === shares.length) return `answer ${number} (bucket ${answer.bucket}) came from ${answer.variant}`;
+  }
+  return undefined;
+}
