@@ -5,7 +5,7 @@
 #[path = "../tests/simulation/mod.rs"]
 mod simulation;
 
-use simulation::{Caught, Errors, Over, Slowness, requests_at, rollout, sticky_null};
+use simulation::{Caught, Errors, Over, Slowed, Slowness, requests_at, rollout, sticky_null};
 
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|number| number.parse().ok());
@@ -100,7 +100,7 @@ fn sticky(runs: u64) {
 
 fn slowness(runs: u64) {
     println!("\nSlow canaries: 30 min, both variants drifting; {runs} runs");
-    let cases: [(&str, f64, fn(f64, f64) -> f64); 8] = [
+    let cases: [(&str, f64, Slowed); 8] = [
         ("same, no tolerance", 0.0, |ms, _| ms),
         ("exactly at the tolerance of 20 %", 0.2, |ms, _| ms * 1.02_f64.powi(9)),
         ("× 1.5", 0.2, |ms, _| ms * 1.5),

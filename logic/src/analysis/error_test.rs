@@ -35,8 +35,8 @@ pub struct ErrorTest {
     unit: Unit,
     /// Of the current step.
     step: Arms<Counts>,
-    /// Once true, stays true: a canary is not rehabilitated by the quiet that follows its rollback.
-    strong: bool,
+    /// The evidence when it was first strong. Never taken back: the quiet after a rollback does not rehabilitate a canary.
+    strong: Option<Evidence>,
 }
 
 /// Where the test stands, worst last.
@@ -81,7 +81,7 @@ impl ErrorTest {
     #[must_use]
     pub fn new(alpha: f64, theta0: f64, unit: Unit, floors: Floors, restarts: Restarts) -> Self {
         let process = EProcess::new(&GRID, theta0, restarts);
-        Self { process, alpha, floors, unit, step: Arms::default(), strong: false }
+        Self { process, alpha, floors, unit, step: Arms::default(), strong: None }
     }
 
     /// Takes in a closed tick. Its counts must be of one weight; `configured` is the canary's share at that weight.
@@ -95,7 +95,9 @@ impl ErrorTest {
         };
         self.process.close_tick(canary.evidence(self.unit), stable.evidence(self.unit), share);
         self.step += *tick;
-        self.strong |= self.process.is_strong(self.alpha) && self.floors.hold(&self.step, self.unit);
+        if self.strong.is_none() && self.process.is_strong(self.alpha) && self.floors.hold(&self.step, self.unit) {
+            self.strong = Some(self.process.evidence(self.alpha));
+        }
     }
 
     /// Starts the floors anew. The evidence goes on.
@@ -106,7 +108,7 @@ impl ErrorTest {
     /// What the evidence asks for.
     #[must_use]
     pub fn standing(&self) -> ErrorStanding {
-        if self.strong {
+        if self.strong.is_some() {
             ErrorStanding::Strong
         } else if self.process.is_strong(self.alpha) {
             ErrorStanding::BelowFloors
@@ -117,10 +119,10 @@ impl ErrorTest {
         }
     }
 
-    /// E and its limit.
+    /// E and its limit: of now, or of when it was first strong.
     #[must_use]
     pub fn evidence(&self) -> Evidence {
-        self.process.evidence(self.alpha)
+        self.strong.unwrap_or_else(|| self.process.evidence(self.alpha))
     }
 
     /// Counts of the current step.

@@ -275,7 +275,9 @@ impl Analysis {
         waiting.then_some(Reason::WaitingForTraffic { requests, needed })
     }
 
-    fn alarms(&self) -> Vec<Alarm> {
+    /// What is wrong besides the canary.
+    #[must_use]
+    pub fn alarms(&self) -> Vec<Alarm> {
         let Arms { canary, stable } = self.step_assigned;
         let configured = whole((Share::of(self.split.canary, self.split.stable).get() * 1e5).round());
         let evidence = self.sample_ratio.evidence();
@@ -283,7 +285,9 @@ impl Analysis {
         self.sample_ratio.is_alarmed().then_some(alarm).into_iter().collect()
     }
 
-    fn figures(&self) -> Figures {
+    /// What an operator watches, between looks too.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
         let arm = |counts, latency: &Histogram| ArmFigures {
             counts,
             p95_ms: quantile_ms(latency, Quantile::P95),

@@ -69,8 +69,8 @@ pub struct LatencyTest {
     alpha: f64,
     /// Whole buckets by which the canary may be slower.
     tolerance: u16,
-    /// Once true, stays true.
-    strong: bool,
+    /// The evidence when it was first strong. Never taken back.
+    strong: Option<Evidence>,
 }
 
 // === impl Histogram ===
@@ -193,7 +193,7 @@ impl LatencyTest {
     pub fn new(quantile: Quantile, alpha: f64, tolerance: f64, restarts: Restarts) -> Self {
         let buckets = whole((tolerance.ln_1p() / GAMMA.ln()).round()).min(u64::from(BUCKETS));
         let tolerance = u16::try_from(buckets).unwrap_or(BUCKETS);
-        Self { process: EProcess::new(&GRID, 1.0, restarts), quantile, alpha, tolerance, strong: false }
+        Self { process: EProcess::new(&GRID, 1.0, restarts), quantile, alpha, tolerance, strong: None }
     }
 
     /// Takes in a closed tick; `before` is stable's window as it was when the tick was opened.
@@ -208,13 +208,15 @@ impl LatencyTest {
             // The clock of the restarts goes on.
             None => self.process.close_tick(0, 0, Share::default()),
         }
-        self.strong |= self.process.is_strong(self.alpha);
+        if self.strong.is_none() && self.process.is_strong(self.alpha) {
+            self.strong = Some(self.process.evidence(self.alpha));
+        }
     }
 
     /// Roll back: latched.
     #[must_use]
     pub fn is_strong(&self) -> bool {
-        self.strong
+        self.strong.is_some()
     }
 
     /// Do not promote: E is at least `limit` now.
@@ -223,10 +225,10 @@ impl LatencyTest {
         self.process.is_strong(1.0 / limit)
     }
 
-    /// E and its limit.
+    /// E and its limit: of now, or of when it was first strong.
     #[must_use]
     pub fn evidence(&self) -> Evidence {
-        self.process.evidence(self.alpha)
+        self.strong.unwrap_or_else(|| self.process.evidence(self.alpha))
     }
 }
 

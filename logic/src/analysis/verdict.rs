@@ -44,7 +44,7 @@ pub enum Reason {
         canary: Counts,
         /// Stable's counts.
         stable: Counts,
-        /// E, at least once above its limit.
+        /// E when it was first strong.
         evidence: Evidence,
     },
     /// Strong evidence: slower than stable by more than the tolerance.
@@ -55,7 +55,7 @@ pub enum Reason {
         canary_ms: Option<u64>,
         /// Stable's, in ms.
         stable_ms: Option<u64>,
-        /// E, at least once above its limit.
+        /// E when it was first strong.
         evidence: Evidence,
     },
     /// Stable is beyond a ceiling itself; the canary is not to blame.

@@ -18,6 +18,9 @@ use serin_logic::analysis::{
 /// Anything that may change over the ticks of a run.
 pub type Over = fn(u32) -> f64;
 
+/// The canary's latency from stable's, in ms, and a uniform number in 0..1.
+pub type Slowed = fn(f64, f64) -> f64;
+
 /// Two variants that fail at random, compared by request.
 #[derive(Clone, Copy)]
 pub struct Errors {
@@ -149,8 +152,7 @@ pub fn sticky_null(seed: u64) -> (bool, bool) {
 pub struct Slowness {
     pub tolerance: f64,
     pub minutes: u32,
-    /// The canary's latency from stable's, in ms, and a uniform number in 0..1.
-    pub canary: fn(f64, f64) -> f64,
+    pub canary: Slowed,
 }
 
 impl Slowness {

@@ -69,7 +69,7 @@ fn the_stored_test_is_frozen() {
     let test = LatencyTest::new(Quantile::P95, 0.0025, 0.2, Restarts { every: 6, count: 2 });
     let json = concat!(
         r#"{"process":{"grid":[1.25,1.5,2.0,3.0,5.0,10.0,20.0],"theta0":1.0,"restarts":{"every":6,"count":2},"ticks":0,"#,
-        r#""lnR":[0,0,0,0,0,0,0]},"quantile":"p95","alpha":0.0025,"tolerance":9,"strong":false}"#
+        r#""lnR":[0,0,0,0,0,0,0]},"quantile":"p95","alpha":0.0025,"tolerance":9,"strong":null}"#
     );
     assert_eq!(
         serde_json::to_string(&test).unwrap(),
