@@ -5,7 +5,7 @@
 #[path = "../tests/simulation/mod.rs"]
 mod simulation;
 
-use simulation::{Caught, Errors, Over, Slowed, Slowness, requests_at, rollout, sticky_null};
+use simulation::{Caught, Errors, Over, Slowed, Slowness, requests_at, rollout, sticky_bad, sticky_null};
 
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|number| number.parse().ok());
@@ -96,6 +96,7 @@ fn sticky(runs: u64) {
         percent(by_request, runs),
         percent(by_key, runs)
     );
+    show("1 → 5 % by first failures", &(0..runs).map(sticky_bad).collect::<Vec<_>>());
 }
 
 fn slowness(runs: u64) {

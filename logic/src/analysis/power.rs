@@ -1,6 +1,6 @@
 //! How much traffic a comparison needs. A test that could not have seen a bad canary is no reason to promote one.
 //!
-//! With a bet on ρ, a canary request is worth on average g nats (see [`information`]), and the test needs ln(J/α) of them, ln(2J/α)
+//! With a bet on ρ, a canary request is worth g nats on average, and the test needs ln(J/α) of them, ln(2J/α)
 //! as half of the stake is bet at the start.
 
 use super::counts::Share;

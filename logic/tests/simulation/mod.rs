@@ -146,6 +146,44 @@ pub fn sticky_null(seed: u64) -> (bool, bool) {
     (by_request.standing() == ErrorStanding::Strong, by_key.standing() == ErrorStanding::Strong)
 }
 
+/// The same visitors, of whom nobody always fails: 5 % of the canary's requests fail and 1 % of stable's. By first failures.
+pub fn sticky_bad(seed: u64) -> Option<Caught> {
+    const SECONDS: usize = 900;
+    let rng = &mut StdRng::seed_from_u64(seed);
+    let spread = Normal::new(0.0, 1.5).expect("the spread is positive");
+    let rates: Vec<f64> = (0..4_000).map(|_| f64::exp(spread.sample(rng))).collect();
+    let scale = 100.0 / rates.iter().sum::<f64>();
+    let mut first = vec![Arms::new(0_u64, 0_u64); SECONDS];
+    let mut traffic = Arms::new(0.0, 0.0);
+    for rate in rates.into_iter().map(|rate| rate * scale) {
+        let on_canary = rng.random_bool(0.05);
+        *(if on_canary { &mut traffic.canary } else { &mut traffic.stable }) += rate;
+        let failing = Exp::new(rate * if on_canary { 0.05 } else { 0.01 }).expect("a rate is positive");
+        let second = usize::try_from(count(failing.sample(rng))).unwrap_or(usize::MAX);
+        if let Some(arms) = first.get_mut(second) {
+            *(if on_canary { &mut arms.canary } else { &mut arms.stable }) += 1;
+        }
+    }
+    let restarts = Restarts::over(3_600_000, 1_000);
+    let mut test = ErrorTest::new(0.01, 1.0, Unit::StickyKey, Floors::default(), restarts);
+    for (second, first) in first.into_iter().enumerate() {
+        let mut arm = |rate: f64, p: f64, first: u64| {
+            let requests = count(Poisson::new(rate).expect("some visitors are on each side").sample(rng)).max(first);
+            Counts::sticky(requests, binomial(requests, p, rng).max(first), first)
+        };
+        let tick = Arms::new(arm(traffic.canary, 0.05, first.canary), arm(traffic.stable, 0.01, first.stable));
+        test.close_tick(&tick, Share::clamped(0.05));
+        if test.standing() == ErrorStanding::Strong {
+            let failures = test.step().canary.failures();
+            let seconds = (second + 1) as f64;
+            // How much traffic the canary's few busy visitors make differs from run to run; 5 requests a second is the mean.
+            let requests = count(5.0 * seconds);
+            return Some(Caught { requests, failures, seconds });
+        }
+    }
+    None
+}
+
 /// Two variants of which the canary may be slower: lognormal, p50 50 ms, p95 134 ms, p99 202 ms; 100 requests a second, 5 % on the
 /// canary; both drift together, between 0.6 and 2.2 times.
 #[derive(Clone, Copy)]
