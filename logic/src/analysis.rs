@@ -1,7 +1,7 @@
 //! The canary judged against stable, while it runs and as often as one likes.
 //!
-//! Looking again and again at a fixed-size test, or at a threshold, rolls healthy canaries back (by the thousandth look almost
-//! surely). The tests here are e-processes: the chance that a canary no worse than stable is *ever* rolled back is at most α,
+//! Looking again and again at a fixed-size test rolls one healthy canary in six back within the hour, looking at a threshold near
+//! the usual error rate all of them. The tests here are e-processes: the chance that a canary no worse than stable is *ever* rolled back is at most α,
 //! however often anybody looks, whatever the error rate does, whatever the split does.
 //!
 //! A controller closes a tick every few seconds with [`Analysis::close_tick`], asks [`Analysis::strong_evidence`] after each one,

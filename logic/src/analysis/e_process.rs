@@ -96,9 +96,11 @@ impl EProcess {
     /// Takes in a closed tick: `canary_bad` of the canary's and `stable_bad` of stable's units were bad, and the canary had `share`
     /// of the units.
     pub fn close_tick(&mut self, canary_bad: u64, stable_bad: u64, share: Share) {
-        let (canary_bad, stable_bad) = (canary_bad as f64, stable_bad as f64);
-        let ln_stake = self.stake().ln();
         let w = share.get();
+        // What a canary without a share reports is left over from another weight, and evidence of nothing.
+        let canary_bad = if w > 0.0 { canary_bad as f64 } else { 0.0 };
+        let stable_bad = stable_bad as f64;
+        let ln_stake = self.stake().ln();
         let ln_null = (w * (self.theta0 - 1.0)).ln_1p();
         for (ln_r, rho) in self.ln_r.iter_mut().zip(&self.grid) {
             let staked = if self.ticks == 0 { ln_stake } else { ln_add(nats(*ln_r), ln_stake) };

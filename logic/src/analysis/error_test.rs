@@ -193,6 +193,13 @@ mod tests {
     }
 
     #[test]
+    fn late_failures_of_a_canary_without_a_share_are_no_evidence() {
+        let mut test = ErrorTest::new(0.005, 1.0, Unit::StickyKey, Floors::default(), Restarts::over(3_600_000, 5_000));
+        test.close_tick(&tick((50, 50), (50, 0)), Share::of(0, 0));
+        assert_eq!(test.standing(), ErrorStanding::Calm);
+    }
+
+    #[test]
     fn a_sticky_visitor_whose_every_request_fails_counts_once() {
         let mut test = ErrorTest::new(0.005, 1.0, Unit::StickyKey, Floors::default(), Restarts::over(3_600_000, 5_000));
         let share = Share::of(1, 4);

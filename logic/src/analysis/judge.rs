@@ -174,9 +174,7 @@ impl Analysis {
     /// The first that applies.
     fn reason(&mut self, facts: &Facts, now: u64) -> Reason {
         let stale = self.stale_telemetry(facts, now);
-        // Without fresh numbers, or enough of them, the ones since the last look stay and wait for more.
-        let enough = stale.is_none() && self.recent.canary.requests() >= self.config.min_requests;
-        let (incident, broken) = if enough { self.judge_recent() } else { (None, None) };
+        let (incident, broken) = if stale.is_none() { self.judge_recent() } else { (None, None) };
         let above_ceiling = self.above_ceiling(facts.health, broken);
 
         self.strong_evidence()
@@ -198,17 +196,24 @@ impl Analysis {
         age_ms.is_none_or(|age_ms| age_ms > limit_ms).then_some(Reason::StaleTelemetry { age_ms, limit_ms })
     }
 
-    /// Holds what came since the last look against the ceilings: stable's excess, and else the canary's. Uses it up.
+    /// Holds what came since the last look against the ceilings: stable's excess, and else the canary's. Uses it up, unless the
+    /// canary's requests are too few: those wait for more.
     fn judge_recent(&mut self) -> (Option<Ceiling>, Option<Ceiling>) {
         let limit = self.config.failure_limit;
-        let (counts, latency) = (std::mem::take(&mut self.recent), std::mem::take(&mut self.recent_latency));
-        let broken = self.ceilings(counts.canary, &latency.canary).into_iter().find(|it| it.is_broken(limit));
+        let enough = self.recent.canary.requests() >= self.config.min_requests;
+        let (counts, latency) = (&self.recent, &self.recent_latency);
+        let canary = self.ceilings(counts.canary, &latency.canary);
+        let broken = canary.into_iter().find(|it| enough && it.is_broken(limit));
         // To blame the canary, stable must be below the ceiling; to hold for stable's sake, it must be above beyond chance.
         let incident = self
             .ceilings(counts.stable, &latency.stable)
             .into_iter()
             .find(|it| it.is_broken(limit) || (broken.is_some() && it.is_exceeded()));
-        self.breaches = if incident.is_none() && broken.is_some() { self.breaches.saturating_add(1) } else { 0 };
+        if enough {
+            self.breaches = if incident.is_none() && broken.is_some() { self.breaches.saturating_add(1) } else { 0 };
+            self.recent = Arms::default();
+            self.recent_latency = Arms::default();
+        }
         if incident.is_some() { (incident, None) } else { (None, broken) }
     }
 

@@ -137,6 +137,22 @@ fn an_incident_on_stable_alone_holds() {
 }
 
 #[test]
+fn an_incident_on_stable_holds_a_canary_with_little_traffic_too() {
+    let mut story = story();
+    story.minute((2, 0, 80.0), STABLE);
+    let look = story.minute((1, 0, 80.0), (100, 40, 80.0));
+    assert!(matches!(look.reason, Reason::StableIncident { .. }), "{}", look.reason);
+}
+
+#[test]
+fn ceilings_of_a_canary_with_little_traffic_wait_for_enough() {
+    // Twelve requests a minute, all of them failing, and nothing to compare with: judged at every second look.
+    let mut story = story();
+    let failed = (1..20).find(|_| story.minute((1, 1, 80.0), (0, 0, 80.0)).verdict == Verdict::Fail);
+    assert_eq!(failed, Some(6));
+}
+
+#[test]
 fn a_canary_that_says_it_is_down_is_rolled_back_without_any_traffic() {
     let mut story = story();
     story.facts.health = Health::Unhealthy;
