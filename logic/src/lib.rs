@@ -4,10 +4,12 @@
 //! - `routing`: which variant answers a request, and why
 //! - `breaker`: when a failing canary gets no more requests from this isolate
 //! - `fallback`: which of its failures stable makes good
+//! - `analysis`: how a canary is judged against stable
 //! - `health`, `notice`, `problem`: what operators and clients are told
 //! - `bearer`: who may see and change things
 #![forbid(unsafe_code)]
 
+pub mod analysis;
 pub mod bearer;
 pub mod breaker;
 pub mod fallback;

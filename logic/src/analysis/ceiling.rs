@@ -1,0 +1,114 @@
+//! Absolute limits on the canary, beyond chance. A limit is always "at most this share of the requests is bad": failed, or, for a p95,
+//! slower than the limit in more than 5 %.
+//!
+//! A rate a little below its ceiling is above it in nearly every second sample; a look after every minute would find three in a row
+//! within the hour, and roll a healthy canary back. So a look breaks a ceiling only if the canary is above it beyond chance:
+//! n·KL(bad/n ‖ ceiling) ≥ ln(1/δ), the bound of Chernoff (1952) and Hoeffding (1963).
+
+use serde::{Deserialize, Serialize};
+
+use super::counts::ratio;
+
+/// Chance that a canary exactly at a ceiling breaks it in one given run of looks: 500 looks make it less than 1 in 1,000.
+const RUN_CHANCE: f64 = 1e-6;
+
+/// A limit, and what was measured against it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Ceiling {
+    /// Failures among requests; `ceiling` 0..=1.
+    ErrorRate {
+        /// Failed requests.
+        failures: u64,
+        /// All requests.
+        requests: u64,
+        /// The highest share allowed.
+        ceiling: f64,
+    },
+    /// 95 % of the requests must be as fast as the ceiling.
+    P95 {
+        /// p95 in ms.
+        p95_ms: u64,
+        /// Requests slower than the ceiling.
+        slow: u64,
+        /// All requests.
+        requests: u64,
+        /// The highest p95 allowed, in ms.
+        ceiling_ms: u64,
+    },
+    /// The canary's own /health.
+    Health,
+}
+
+impl Ceiling {
+    /// Whether the measured value is above the limit, by chance or not.
+    #[must_use]
+    pub fn is_exceeded(&self) -> bool {
+        let (bad, requests, allowed) = self.shares();
+        ratio(bad, requests) > allowed
+    }
+
+    /// Whether it is above the limit so far that chance does not explain `looks` such looks in a row.
+    #[must_use]
+    pub fn is_broken(&self, looks: u32) -> bool {
+        let (bad, requests, allowed) = self.shares();
+        let rate = ratio(bad, requests);
+        let needed = -RUN_CHANCE.ln() / f64::from(looks.max(1));
+        rate > allowed && requests as f64 * divergence(rate, allowed) >= needed
+    }
+
+    fn shares(&self) -> (u64, u64, f64) {
+        match *self {
+            Self::ErrorRate { failures, requests, ceiling } => (failures, requests, ceiling),
+            Self::P95 { slow, requests, .. } => (slow, requests, 0.05),
+            Self::Health => (1, 1, 0.0),
+        }
+    }
+}
+
+/// KL(p ‖ q) of two coins in nats; infinite where q excludes what p allows.
+fn divergence(p: f64, q: f64) -> f64 {
+    let term = |p: f64, q: f64| if p > 0.0 { p * (p / q).ln() } else { 0.0 };
+    term(p, q) + term(1.0 - p, 1.0 - q)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error_rate(failures: u64, requests: u64) -> Ceiling {
+        Ceiling::ErrorRate { failures, requests, ceiling: 0.05 }
+    }
+
+    #[test]
+    fn a_rate_above_its_ceiling_by_chance_does_not_break_it() {
+        assert!(error_rate(4, 60).is_exceeded() && !error_rate(4, 60).is_broken(3));
+        assert!(error_rate(30, 300).is_broken(3));
+        assert!(!error_rate(0, 0).is_exceeded() && !error_rate(0, 0).is_broken(3));
+    }
+
+    #[test]
+    fn a_dead_canary_breaks_it_within_two_requests() {
+        assert!(!error_rate(1, 1).is_broken(3));
+        assert!(error_rate(2, 2).is_broken(3));
+    }
+
+    #[test]
+    fn a_single_look_must_be_as_sure_as_three_in_a_row() {
+        assert!(error_rate(35, 300).is_broken(3) && !error_rate(35, 300).is_broken(1));
+        assert!(error_rate(60, 300).is_broken(1));
+    }
+
+    #[test]
+    fn a_p95_is_exceeded_when_more_than_one_request_in_twenty_is_slow() {
+        let p95 = |slow| Ceiling::P95 { p95_ms: 505, slow, requests: 1_000, ceiling_ms: 500 };
+        assert!(!p95(50).is_exceeded() && p95(51).is_exceeded());
+        assert!(!p95(60).is_broken(3) && p95(100).is_broken(3));
+    }
+
+    #[test]
+    fn a_ceiling_of_zero_and_a_bad_health_answer_are_broken_at_once() {
+        assert!(Ceiling::ErrorRate { failures: 1, requests: 1_000, ceiling: 0.0 }.is_broken(3));
+        assert!(Ceiling::Health.is_broken(3));
+    }
+}

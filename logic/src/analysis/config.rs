@@ -1,0 +1,136 @@
+//! What an operator may set of the analysis, with its defaults, and what each value must be.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::counts::Unit;
+
+/// The `analysis` of a plan. Every field has a default; unknown ones are ignored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AnalysisConfig {
+    /// Highest share of failed requests, 0..=1; 0.05.
+    pub error_rate_ceiling: f64,
+    /// Highest p95 in ms, 1..=600000; 500.
+    pub p95_ceiling_ms: u64,
+    /// Looks in a row at which a ceiling is broken until the canary is rolled back, 1..=100; 3.
+    pub failure_limit: u32,
+    /// Canary requests in a step before a look may pass, 1..=1000000000; 20, as Hystrix has it.
+    pub min_requests: u64,
+    /// Chance that evidence rolls back a canary that is no worse, over the whole rollout, 0.000001..=0.1; 0.01. Half of it goes to
+    /// errors, a quarter each to p95 and p99.
+    pub alpha: f64,
+    /// How many times stable's odds of failing are still accepted, 1..=10; 1. 1.25 doubles the delay of finding a doubled rate.
+    pub error_tolerance: f64,
+    /// How much slower than stable is still accepted, 0..=10; 0.2 is 20 %.
+    pub latency_tolerance: f64,
+    /// What is dealt to a side; sticky keys.
+    pub unit: Unit,
+    /// Time between two ticks in ms, 1..=60000; 5000.
+    pub tick_ms: u64,
+    /// Time after which an isolate flushes at the latest, in ms, 1..=600000; 5000.
+    pub flush_interval_ms: u64,
+}
+
+/// A value outside its range.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[error("{field} is {value}, should be {range}")]
+pub struct InvalidAnalysisConfig {
+    /// As written in the plan.
+    pub field: &'static str,
+    /// What was given.
+    pub value: String,
+    /// What is allowed.
+    pub range: &'static str,
+}
+
+// === impl AnalysisConfig ===
+
+impl Default for AnalysisConfig {
+    fn default() -> Self {
+        Self {
+            error_rate_ceiling: 0.05,
+            p95_ceiling_ms: 500,
+            failure_limit: 3,
+            min_requests: 20,
+            alpha: 0.01,
+            error_tolerance: 1.0,
+            latency_tolerance: 0.2,
+            unit: Unit::StickyKey,
+            tick_ms: 5_000,
+            flush_interval_ms: 5_000,
+        }
+    }
+}
+
+impl AnalysisConfig {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// The first field that is outside its range.
+    pub fn check(&self) -> Result<(), InvalidAnalysisConfig> {
+        let invalid = |field, value, range| InvalidAnalysisConfig { field, value, range };
+        let real = |field, value: f64, low: f64, high: f64, range| {
+            let inside = value >= low && value <= high;
+            if inside { Ok(()) } else { Err(invalid(field, value.to_string(), range)) }
+        };
+        let integer = |field, value: u64, high: u64, range| {
+            let inside = (1..=high).contains(&value);
+            if inside { Ok(()) } else { Err(invalid(field, value.to_string(), range)) }
+        };
+        real("errorRateCeiling", self.error_rate_ceiling, 0.0, 1.0, "0..=1")?;
+        integer("p95CeilingMs", self.p95_ceiling_ms, 600_000, "1..=600000")?;
+        integer("failureLimit", self.failure_limit.into(), 100, "1..=100")?;
+        integer("minRequests", self.min_requests, 1_000_000_000, "1..=1000000000")?;
+        real("alpha", self.alpha, 1e-6, 0.1, "0.000001..=0.1")?;
+        real("errorTolerance", self.error_tolerance, 1.0, 10.0, "1..=10")?;
+        real("latencyTolerance", self.latency_tolerance, 0.0, 10.0, "0..=10")?;
+        integer("tickMs", self.tick_ms, 60_000, "1..=60000")?;
+        integer("flushIntervalMs", self.flush_interval_ms, 600_000, "1..=600000")
+    }
+
+    /// α of the error test.
+    #[must_use]
+    pub fn alpha_errors(&self) -> f64 {
+        self.alpha / 2.0
+    }
+
+    /// α of each of the two latency tests.
+    #[must_use]
+    pub fn alpha_latency(&self) -> f64 {
+        self.alpha / 4.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_within_their_ranges_and_share_one_percent() {
+        let config: AnalysisConfig = serde_json::from_str(r#"{"maxInconclusive":4}"#).unwrap();
+        assert_eq!(config, AnalysisConfig::default());
+        config.check().unwrap();
+        assert!((config.alpha_errors() - 0.005).abs() < 1e-15 && (config.alpha_latency() - 0.0025).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_value_outside_its_range_is_named_with_the_range() {
+        let said = |json| serde_json::from_str::<AnalysisConfig>(json).unwrap().check().unwrap_err().to_string();
+        assert_eq!(said(r#"{"failureLimit":0}"#), "failureLimit is 0, should be 1..=100");
+        assert_eq!(said(r#"{"errorRateCeiling":5}"#), "errorRateCeiling is 5, should be 0..=1");
+        assert_eq!(said(r#"{"alpha":0.5}"#), "alpha is 0.5, should be 0.000001..=0.1");
+        assert_eq!(said(r#"{"tickMs":0}"#), "tickMs is 0, should be 1..=60000");
+        let nan = AnalysisConfig { error_tolerance: f64::NAN, ..AnalysisConfig::default() };
+        assert_eq!(nan.check().unwrap_err().to_string(), "errorTolerance is NaN, should be 1..=10");
+    }
+
+    #[test]
+    fn the_stored_form_is_frozen() {
+        let json = concat!(
+            r#"{"errorRateCeiling":0.05,"p95CeilingMs":500,"failureLimit":3,"minRequests":20,"alpha":0.01,"errorTolerance":1.0,"#,
+            r#""latencyTolerance":0.2,"unit":"sticky-key","tickMs":5000,"flushIntervalMs":5000}"#
+        );
+        assert_eq!(serde_json::to_string(&AnalysisConfig::default()).unwrap(), json, "plans are written in this form");
+    }
+}

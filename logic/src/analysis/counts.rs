@@ -1,0 +1,210 @@
+//! What was counted, per variant. Counts come over a wire, merged from many isolates, so no value of them may do harm: failures
+//! never exceed requests, sums saturate, and a share is always a number in 0..=1.
+
+use std::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
+
+/// One value for each variant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arms<T> {
+    /// The canary's.
+    pub canary: T,
+    /// Stable's, in the control slice.
+    pub stable: T,
+}
+
+/// Requests of one variant and how many of them failed. `failures <= requests` and `first_failures <= failures`, always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", from = "CountsWire")]
+pub struct Counts {
+    requests: u64,
+    failures: u64,
+    first_failures: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CountsWire {
+    requests: u64,
+    failures: u64,
+    #[serde(default)]
+    first_failures: u64,
+}
+
+/// What is dealt to a side, and hence what may be counted as one piece of evidence.
+///
+/// With sticky visitors a handful of visitors whose every request fails would, counted by request, roll back 17 % of healthy
+/// canaries; counted once each, 0.15 %.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// A sticky key is dealt once and stays: its first failure counts, against the configured share.
+    #[default]
+    StickyKey,
+    /// Every request draws for itself: every failure counts, against the share realised in the tick.
+    Request,
+}
+
+/// The canary's share of what is compared, 0..=1: canary / (canary + control slice). Never NaN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct Share(f64);
+
+// === impl Arms ===
+
+impl<T> Arms<T> {
+    /// Pairs the canary's value with stable's.
+    pub const fn new(canary: T, stable: T) -> Self {
+        Self { canary, stable }
+    }
+}
+
+impl<T: AddAssign> AddAssign for Arms<T> {
+    fn add_assign(&mut self, other: Self) {
+        self.canary += other.canary;
+        self.stable += other.stable;
+    }
+}
+
+// === impl Counts ===
+
+impl Counts {
+    /// Counts in which every failure is evidence. More failures than requests are cut to the requests.
+    #[must_use]
+    pub fn new(requests: u64, failures: u64) -> Self {
+        Self::sticky(requests, failures, failures)
+    }
+
+    /// Counts with the failures that were the first of their sticky key, cut to the failures.
+    #[must_use]
+    pub fn sticky(requests: u64, failures: u64, first_failures: u64) -> Self {
+        let failures = failures.min(requests);
+        Self { requests, failures, first_failures: first_failures.min(failures) }
+    }
+
+    /// Requests answered or failed.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// Requests that failed, rescued ones included.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.failures
+    }
+
+    /// The failures that count as evidence under `unit`.
+    #[must_use]
+    pub fn evidence(&self, unit: Unit) -> u64 {
+        match unit {
+            Unit::StickyKey => self.first_failures,
+            Unit::Request => self.failures,
+        }
+    }
+
+    /// Failures per request, 0..=1; 0 without requests.
+    #[must_use]
+    pub fn failure_rate(&self) -> f64 {
+        ratio(self.failures, self.requests)
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        // Saturating each keeps their order: a smaller count never saturates before a larger one.
+        self.requests = self.requests.saturating_add(other.requests);
+        self.failures = self.failures.saturating_add(other.failures);
+        self.first_failures = self.first_failures.saturating_add(other.first_failures);
+    }
+}
+
+impl From<CountsWire> for Counts {
+    fn from(wire: CountsWire) -> Self {
+        Self::sticky(wire.requests, wire.failures, wire.first_failures)
+    }
+}
+
+// === impl Share ===
+
+impl Share {
+    /// The share of widths in the same unit (buckets, weights, requests); 0 when both are 0.
+    #[must_use]
+    pub fn of(canary: u64, stable: u64) -> Self {
+        Self::clamped(canary as f64 / (canary as f64 + stable as f64))
+    }
+
+    /// A share given as a number; anything that is not in 0..=1 is cut to it, NaN to 0.
+    #[must_use]
+    pub fn clamped(share: f64) -> Self {
+        if share.is_nan() { Self(0.0) } else { Self(share.clamp(0.0, 1.0)) }
+    }
+
+    /// The share as a number in 0..=1.
+    #[must_use]
+    pub fn get(self) -> f64 {
+        self.0
+    }
+
+    /// Stable's share of the same comparison.
+    #[must_use]
+    pub fn complement(self) -> Self {
+        Self(1.0 - self.0)
+    }
+}
+
+/// `part / whole`, 0 when there is nothing to divide by.
+pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
+    Share::clamped(part as f64 / whole as f64).get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_failures_than_requests_are_cut_to_the_requests() {
+        let counts = Counts::sticky(3, 9, 27);
+        assert_eq!((counts.requests(), counts.failures(), counts.evidence(Unit::StickyKey)), (3, 3, 3));
+        let from_wire: Counts = serde_json::from_str(r#"{"requests":3,"failures":9,"firstFailures":4}"#).unwrap();
+        assert_eq!((from_wire.failures(), from_wire.evidence(Unit::StickyKey)), (3, 3));
+    }
+
+    #[test]
+    fn merging_saturates_and_keeps_the_order() {
+        let mut sum = Arms::new(Counts::new(u64::MAX, u64::MAX - 1), Counts::default());
+        sum += Arms::new(Counts::new(5, 5), Counts::new(7, 1));
+        assert_eq!(sum.canary, Counts::new(u64::MAX, u64::MAX));
+        assert_eq!(sum.stable, Counts::new(7, 1));
+    }
+
+    #[test]
+    fn a_share_is_always_a_number_between_0_and_1() {
+        assert_eq!(Share::of(0, 0), Share(0.0));
+        assert_eq!(Share::of(5, 20), Share(0.2));
+        assert_eq!(Share::of(u64::MAX, 0), Share(1.0));
+        assert_eq!(Share::clamped(f64::NAN), Share(0.0));
+        assert_eq!(Share::clamped(f64::INFINITY), Share(1.0));
+        assert_eq!(Share(0.25).complement(), Share(0.75));
+    }
+
+    #[test]
+    fn a_visitor_who_fails_a_hundred_times_is_one_piece_of_evidence() {
+        let counts = Counts::sticky(500, 100, 1);
+        assert_eq!(counts.evidence(Unit::StickyKey), 1);
+        assert_eq!(counts.evidence(Unit::Request), 100);
+        assert!((counts.failure_rate() - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_stored_form_is_frozen() {
+        let json = r#"{"canary":{"requests":5,"failures":2,"firstFailures":1},"stable":{"requests":9,"failures":0,"firstFailures":0}}"#;
+        let arms = Arms::new(Counts::sticky(5, 2, 1), Counts::new(9, 0));
+        assert_eq!(
+            serde_json::to_string(&arms).unwrap(),
+            json,
+            "isolates and controllers of other versions read this form"
+        );
+        assert_eq!(serde_json::from_str::<Arms<Counts>>(json).unwrap(), arms);
+    }
+}

@@ -1,0 +1,225 @@
+//! Does the canary fail more than stable? The evidence ([`EProcess`]), and the practical floors below which even strong evidence
+//! is not worth a rollback.
+
+use serde::{Deserialize, Serialize};
+
+use super::counts::{Arms, Counts, Share, Unit};
+use super::e_process::{EProcess, Evidence, Restarts};
+
+/// How many times as likely to fail the canary might be; equal bets on each. From "half as much again" to "dead", in steps that
+/// lose at most a quarter of the speed to a ρ in between.
+pub(crate) const GRID: [f64; 7] = [1.5, 2.0, 3.0, 5.0, 10.0, 25.0, 60.0];
+
+/// At this E the canary is not promoted, long before it is rolled back. 1 healthy canary in 10 is ever held by it.
+pub(crate) const SOFT_HOLD: f64 = 10.0;
+
+/// What must hold besides the evidence. Floors can only make a rollback rarer, so α holds with any of them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Floors {
+    /// Failures of the canary, as evidence counts them.
+    pub failures: u64,
+    /// Requests to the canary.
+    pub requests: u64,
+    /// Difference of the failure rates, 0..=1.
+    pub difference: f64,
+}
+
+/// The error test of one rollout. It goes on over all steps; the floors look at the current step alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorTest {
+    process: EProcess,
+    alpha: f64,
+    floors: Floors,
+    unit: Unit,
+    /// Of the current step.
+    step: Arms<Counts>,
+    /// The evidence when it was first strong. Never taken back: the quiet after a rollback does not rehabilitate a canary.
+    strong: Option<Evidence>,
+}
+
+/// Where the test stands, worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorStanding {
+    /// Nothing to see.
+    Calm,
+    /// E ≥ 10: do not promote.
+    Suspicious,
+    /// E ≥ 1/α, but too few failures, or too small a difference, to matter: warn, and do not promote.
+    BelowFloors,
+    /// Roll back.
+    Strong,
+}
+
+// === impl Floors ===
+
+impl Default for Floors {
+    fn default() -> Self {
+        Self { failures: 3, requests: 5, difference: 0.002 }
+    }
+}
+
+impl Floors {
+    fn hold(&self, step: &Arms<Counts>, unit: Unit) -> bool {
+        let Arms { canary, stable } = step;
+        let rate = |counts: &Counts, bad: u64| super::counts::ratio(bad, counts.requests());
+        // Few visitors with many requests each make first failures rare; a visitor who always fails makes failures many. A
+        // difference in either is one that somebody feels.
+        let difference = f64::max(
+            canary.failure_rate() - stable.failure_rate(),
+            rate(canary, canary.evidence(unit)) - rate(stable, stable.evidence(unit)),
+        );
+        canary.evidence(unit) >= self.failures && canary.requests() >= self.requests && difference >= self.difference
+    }
+}
+
+// === impl ErrorTest ===
+
+impl ErrorTest {
+    /// A test that rolls a canary whose odds of failing are at most `theta0` times stable's back with probability ≤ `alpha`.
+    #[must_use]
+    pub fn new(alpha: f64, theta0: f64, unit: Unit, floors: Floors, restarts: Restarts) -> Self {
+        let process = EProcess::new(&GRID, theta0, restarts);
+        Self { process, alpha, floors, unit, step: Arms::default(), strong: None }
+    }
+
+    /// Takes in a closed tick. Its counts must be of one weight; `configured` is the canary's share at that weight.
+    pub fn close_tick(&mut self, tick: &Arms<Counts>, configured: Share) {
+        let Arms { canary, stable } = tick;
+        // Per request the realised share is exact, and does not care if the split is off. Keys that fail for the first time
+        // are dealt by the configured share; how many requests they made says nothing about it.
+        let share = match self.unit {
+            Unit::Request => Share::of(canary.requests(), stable.requests()),
+            Unit::StickyKey => configured,
+        };
+        self.process.close_tick(canary.evidence(self.unit), stable.evidence(self.unit), share);
+        self.step += *tick;
+        if self.strong.is_none() && self.process.is_strong(self.alpha) && self.floors.hold(&self.step, self.unit) {
+            self.strong = Some(self.process.evidence(self.alpha));
+        }
+    }
+
+    /// Starts the floors anew. The evidence goes on.
+    pub fn begin_step(&mut self) {
+        self.step = Arms::default();
+    }
+
+    /// What the evidence asks for.
+    #[must_use]
+    pub fn standing(&self) -> ErrorStanding {
+        if self.strong.is_some() {
+            ErrorStanding::Strong
+        } else if self.process.is_strong(self.alpha) {
+            ErrorStanding::BelowFloors
+        } else if self.process.is_strong(1.0 / SOFT_HOLD) {
+            ErrorStanding::Suspicious
+        } else {
+            ErrorStanding::Calm
+        }
+    }
+
+    /// E and its limit: of now, or of when it was first strong.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        self.strong.unwrap_or_else(|| self.process.evidence(self.alpha))
+    }
+
+    /// Counts of the current step.
+    #[must_use]
+    pub fn step(&self) -> &Arms<Counts> {
+        &self.step
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by_request() -> ErrorTest {
+        ErrorTest::new(0.005, 1.0, Unit::Request, Floors::default(), Restarts::over(3_600_000, 5_000))
+    }
+
+    fn tick(canary: (u64, u64), stable: (u64, u64)) -> Arms<Counts> {
+        Arms::new(Counts::new(canary.0, canary.1), Counts::new(stable.0, stable.1))
+    }
+
+    #[test]
+    fn three_failures_all_on_a_small_canary_are_enough() {
+        let mut test = by_request();
+        test.close_tick(&tick((5, 3), (95, 0)), Share::of(5, 95));
+        assert_eq!(test.standing(), ErrorStanding::Strong);
+        assert_eq!(test.evidence().to_string(), "evidence 386 to 1, limit 200 to 1");
+    }
+
+    #[test]
+    fn two_failures_are_below_the_floor_however_strong() {
+        let mut test = by_request();
+        test.close_tick(&tick((5, 2), (9_995, 0)), Share::of(5, 9_995));
+        assert_eq!(test.standing(), ErrorStanding::BelowFloors);
+    }
+
+    #[test]
+    fn a_difference_too_small_to_matter_warns_only() {
+        let mut test = by_request();
+        test.close_tick(&tick((100_000, 150), (100_000, 20)), Share::of(1, 1));
+        assert_eq!(test.standing(), ErrorStanding::BelowFloors);
+    }
+
+    #[test]
+    fn suspicion_passes_but_strong_evidence_stays() {
+        let mut test = by_request();
+        test.close_tick(&tick((10, 2), (90, 0)), Share::of(1, 9));
+        assert_eq!(test.standing(), ErrorStanding::Suspicious);
+        (0..5).for_each(|_| test.close_tick(&tick((10, 0), (90, 2)), Share::of(1, 9)));
+        assert_eq!(test.standing(), ErrorStanding::Calm);
+        test.close_tick(&tick((10, 10), (90, 0)), Share::of(1, 9));
+        (0..100).for_each(|_| test.close_tick(&tick((0, 0), (90, 50)), Share::of(1, 9)));
+        assert_eq!(test.standing(), ErrorStanding::Strong);
+    }
+
+    #[test]
+    fn an_incident_on_stable_alone_never_accuses_the_canary() {
+        let mut test = by_request();
+        (0..500).for_each(|_| test.close_tick(&tick((25, 0), (475, 300)), Share::of(5, 95)));
+        assert_eq!(test.standing(), ErrorStanding::Calm);
+    }
+
+    #[test]
+    fn nothing_is_compared_when_the_canary_has_everything() {
+        let mut test = by_request();
+        (0..50).for_each(|_| test.close_tick(&tick((500, 500), (0, 0)), Share::of(1, 0)));
+        assert_eq!(test.standing(), ErrorStanding::Calm);
+    }
+
+    #[test]
+    fn late_failures_of_a_canary_without_a_share_are_no_evidence() {
+        let mut test = ErrorTest::new(0.005, 1.0, Unit::StickyKey, Floors::default(), Restarts::over(3_600_000, 5_000));
+        test.close_tick(&tick((50, 50), (50, 0)), Share::of(0, 0));
+        assert_eq!(test.standing(), ErrorStanding::Calm);
+    }
+
+    #[test]
+    fn a_sticky_visitor_whose_every_request_fails_counts_once() {
+        let mut test = ErrorTest::new(0.005, 1.0, Unit::StickyKey, Floors::default(), Restarts::over(3_600_000, 5_000));
+        let share = Share::of(1, 4);
+        test.close_tick(&Arms::new(Counts::sticky(500, 100, 1), Counts::sticky(2_000, 0, 0)), share);
+        (0..100).for_each(|_| {
+            test.close_tick(&Arms::new(Counts::sticky(500, 100, 0), Counts::sticky(2_000, 0, 0)), share);
+        });
+        assert_eq!(test.standing(), ErrorStanding::Calm);
+        // Many visitors, however few their requests beside the busy ones', are many.
+        (0..5)
+            .for_each(|_| test.close_tick(&Arms::new(Counts::sticky(500, 40, 4), Counts::sticky(2_000, 0, 0)), share));
+        assert_eq!(test.standing(), ErrorStanding::Strong);
+    }
+
+    #[test]
+    fn a_new_step_starts_the_floors_anew_and_keeps_the_evidence() {
+        let mut test = by_request();
+        test.close_tick(&tick((5, 2), (95, 0)), Share::of(5, 95));
+        let before = test.evidence();
+        test.begin_step();
+        assert_eq!((test.evidence(), test.step().canary.requests()), (before, 0));
+    }
+}

@@ -1,0 +1,309 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::analysis::verdict::Verdict;
+
+const TICK: u64 = 5_000;
+
+/// An analysis by request at 20 %, fed with full minutes.
+struct Story {
+    analysis: Analysis,
+    facts: Facts,
+    now: u64,
+}
+
+fn story() -> Story {
+    let config = AnalysisConfig { unit: Unit::Request, ..AnalysisConfig::default() };
+    Story {
+        analysis: Analysis::new(config, 3_600_000).unwrap(),
+        facts: Facts { health: Health::Healthy, ..Facts::default() },
+        now: 1_700_000_000_000,
+    }
+}
+
+fn all_at(ms: f64, requests: u64) -> Histogram {
+    let mut histogram = Histogram::default();
+    (0..requests).for_each(|_| histogram.record(ms));
+    histogram
+}
+
+impl Story {
+    /// A minute of ticks, each (requests, failures, latency) for canary and stable, and the look that follows.
+    fn minute(&mut self, canary: (u64, u64, f64), stable: (u64, u64, f64)) -> Look {
+        for _ in 0..12 {
+            self.now += TICK;
+            let tick = Tick {
+                counts: Arms::new(Counts::new(canary.0, canary.1), Counts::new(stable.0, stable.1)),
+                latency: Arms::new(all_at(canary.2, canary.0), all_at(stable.2, stable.0)),
+                assigned: Arms::default(),
+                split: Arms::new(5_000, 20_000),
+            };
+            self.analysis.close_tick(tick, self.now);
+        }
+        self.facts.last_flush_at = Some(self.now);
+        self.look()
+    }
+
+    fn look(&mut self) -> Look {
+        self.analysis.look(&self.facts, self.now)
+    }
+}
+
+const STABLE: (u64, u64, f64) = (100, 1, 80.0);
+
+fn said(look: &Look) -> (Verdict, String) {
+    (look.verdict, look.reason.to_string())
+}
+
+#[test]
+fn a_canary_as_good_as_stable_passes() {
+    let look = story().minute((25, 0, 80.0), STABLE);
+    let sentence =
+        "Nothing speaks against the canary: 0 of 300 requests failed (0.00 %) against 12 of 1200 (1.00 %).".to_owned();
+    assert_eq!(said(&look), (Verdict::Pass, sentence));
+    assert_eq!(look.alarms, []);
+}
+
+#[test]
+fn a_canary_that_fails_more_is_rolled_back_at_once() {
+    let look = story().minute((25, 2, 80.0), STABLE);
+    let (verdict, sentence) = said(&look);
+    assert_eq!(verdict, Verdict::Fail);
+    let start = "The canary fails more often than stable: 24 of 300 requests failed (8.00 %) against 12 of 1200 (1.00 %); evidence ";
+    assert!(sentence.starts_with(start) && sentence.ends_with(" to 1, limit 200 to 1."), "{sentence}");
+}
+
+#[test]
+fn a_canary_that_is_slower_is_rolled_back_at_once() {
+    let look = story().minute((25, 0, 160.0), STABLE);
+    let (verdict, sentence) = said(&look);
+    assert_eq!(verdict, Verdict::Fail);
+    assert!(sentence.starts_with("The canary is slower than stable: p95 162 ms against 81 ms; evidence"), "{sentence}");
+}
+
+#[test]
+fn a_ceiling_rolls_back_at_the_third_look_in_a_row() {
+    // All of the traffic is the canary's, as after the last step: nothing to compare with.
+    let mut story = story();
+    let looks = [(); 3].map(|()| story.minute((100, 10, 80.0), (0, 0, 80.0)));
+    assert_eq!(
+        looks.each_ref().map(|look| look.verdict),
+        [Verdict::Inconclusive, Verdict::Inconclusive, Verdict::Fail]
+    );
+    assert_eq!(
+        looks[2].reason.to_string(),
+        "The canary is above a ceiling: 120 of 1200 requests failed (10.00 %), ceiling 5.00 %; look 3 in a row, limit 3."
+    );
+}
+
+#[test]
+fn a_good_look_between_starts_the_row_anew() {
+    let mut story = story();
+    let bad = (100, 10, 80.0);
+    let good = (100, 1, 80.0);
+    for minute in [bad, bad, good, bad, bad] {
+        assert_ne!(story.minute(minute, (0, 0, 80.0)).verdict, Verdict::Fail);
+    }
+    assert_eq!(story.minute(bad, (0, 0, 80.0)).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_p95_above_its_ceiling_rolls_back_too() {
+    let mut story = story();
+    let looks = [(); 3].map(|()| story.minute((100, 0, 700.0), (0, 0, 80.0)));
+    assert_eq!(looks[2].verdict, Verdict::Fail);
+    assert_eq!(
+        looks[2].reason.to_string(),
+        "The canary is above a ceiling: p95 703 ms (1200 of 1200 requests slower than the ceiling of 500 ms); \
+         look 3 in a row, limit 3."
+    );
+}
+
+#[test]
+fn an_incident_on_both_holds_and_never_rolls_back() {
+    let mut story = story();
+    for _ in 0..30 {
+        let look = story.minute((25, 10, 80.0), (100, 40, 80.0));
+        let sentence = "Stable itself has trouble: 480 of 1200 requests failed (40.00 %), ceiling 5.00 %. Holding.";
+        assert_eq!(said(&look), (Verdict::Inconclusive, sentence.to_owned()));
+    }
+}
+
+#[test]
+fn an_incident_on_stable_alone_holds() {
+    let mut story = story();
+    assert_eq!(story.minute((25, 0, 80.0), (100, 40, 80.0)).verdict, Verdict::Inconclusive);
+    assert_eq!(story.minute((25, 0, 80.0), STABLE).verdict, Verdict::Pass);
+}
+
+#[test]
+fn an_incident_on_stable_holds_a_canary_with_little_traffic_too() {
+    let mut story = story();
+    story.minute((2, 0, 80.0), STABLE);
+    let look = story.minute((1, 0, 80.0), (100, 40, 80.0));
+    assert!(matches!(look.reason, Reason::StableIncident { .. }), "{}", look.reason);
+}
+
+#[test]
+fn ceilings_of_a_canary_with_little_traffic_wait_for_enough() {
+    // Twelve requests a minute, all of them failing, and nothing to compare with: judged at every second look.
+    let mut story = story();
+    let failed = (1..20).find(|_| story.minute((1, 1, 80.0), (0, 0, 80.0)).verdict == Verdict::Fail);
+    assert_eq!(failed, Some(6));
+}
+
+#[test]
+fn a_canary_that_says_it_is_down_is_rolled_back_without_any_traffic() {
+    let mut story = story();
+    story.facts.health = Health::Unhealthy;
+    let looks = [(); 3].map(|()| story.look());
+    assert_eq!(looks[1].verdict, Verdict::Inconclusive);
+    let sentence = "The canary is above a ceiling: its own /health says it is down; look 3 in a row, limit 3.";
+    assert_eq!(said(&looks[2]), (Verdict::Fail, sentence.to_owned()));
+}
+
+#[test]
+fn telemetry_that_went_silent_holds() {
+    let mut story = story();
+    assert_eq!(story.look().reason.to_string(), "No isolate has reported yet. Holding.");
+    story.minute((25, 0, 80.0), STABLE);
+    story.now += 15_000;
+    assert_eq!(story.look().verdict, Verdict::Pass);
+    story.now += 1;
+    let sentence = "No isolate has reported for 15001 ms, limit 15000 ms. Holding.".to_owned();
+    assert_eq!(said(&story.look()), (Verdict::Inconclusive, sentence));
+}
+
+#[test]
+fn a_suspicious_canary_is_held_and_released() {
+    let mut story = story();
+    let mut look = story.minute((10, 0, 80.0), (100, 0, 80.0));
+    assert_eq!(look.verdict, Verdict::Pass);
+    story.now += TICK;
+    let counts = Arms::new(Counts::new(25, 4), Counts::new(100, 0));
+    story.analysis.close_tick(Tick { counts, split: Arms::new(5_000, 20_000), ..Tick::default() }, story.now);
+    look = story.look();
+    assert!(matches!(look.reason, Reason::Suspicious { metric: Metric::Errors, .. }), "{}", look.reason);
+    assert_eq!(look.verdict, Verdict::Inconclusive);
+    assert_eq!(story.minute((25, 0, 80.0), (100, 1, 80.0)).verdict, Verdict::Pass);
+}
+
+#[test]
+fn a_breaker_that_opened_a_moment_ago_holds() {
+    let mut story = story();
+    story.facts.breaker_opened_at = Some(story.now);
+    story.minute((25, 0, 80.0), STABLE);
+    story.facts.breaker_opened_at = Some(story.now - 59_999);
+    assert_eq!(story.look().reason.to_string(), "A breaker opened 59999 ms ago. Holding.");
+    story.facts.breaker_opened_at = Some(story.now - 60_000);
+    assert_eq!(story.look().verdict, Verdict::Pass);
+}
+
+#[test]
+fn too_few_requests_wait_and_do_not_try_patience() {
+    let look = story().minute((1, 0, 80.0), STABLE);
+    assert_eq!(said(&look), (Verdict::Inconclusive, "Too few canary requests to judge: 12 of 20.".to_owned()));
+    assert!(look.reason.is_waiting());
+}
+
+#[test]
+fn the_last_comparison_waits_until_it_could_have_seen_a_bad_canary() {
+    let mut story = story();
+    story.facts.last_comparison = true;
+    let look = story.minute((25, 0, 80.0), STABLE);
+    let needed = needed_requests(Share::of(1, 4), 0.01, 0.005).unwrap();
+    assert_eq!(look.reason, Reason::WaitingForTraffic { requests: 300, needed: Some(needed) });
+    let minutes = (2..100).find(|_| story.minute((25, 0, 80.0), STABLE).verdict == Verdict::Pass);
+    assert_eq!(minutes, Some(needed.div_ceil(300)));
+}
+
+#[test]
+fn a_new_step_needs_requests_of_its_own() {
+    let mut story = story();
+    story.minute((25, 0, 80.0), STABLE);
+    story.analysis.begin_step();
+    assert!(matches!(story.look().reason, Reason::TooFewRequests { requests: 0, .. }));
+}
+
+#[test]
+fn a_split_that_is_off_raises_an_alarm_and_decides_nothing() {
+    let mut story = story();
+    (0..9).for_each(|_| drop(story.minute((15, 0, 80.0), STABLE)));
+    let look = story.minute((15, 0, 80.0), STABLE);
+    assert_eq!((look.verdict, look.alarms.len()), (Verdict::Pass, 1));
+    let sentence = look.alarms[0].to_string();
+    let start =
+        "The split is not the configured one: 1800 of 13800 (13.04 %) on the canary, configured 20.00 %; evidence";
+    assert!(sentence.starts_with(start), "{sentence}");
+}
+
+#[test]
+fn a_reason_is_written_in_a_stable_form() {
+    let look = story().minute((1, 0, 80.0), STABLE);
+    let json = serde_json::to_string(&look.reason).unwrap();
+    assert_eq!(json, r#"{"kind":"too-few-requests","requests":12,"needed":20}"#, "audit rows are read by other tools");
+    let look = story().minute((100, 10, 80.0), (0, 0, 80.0));
+    let json = concat!(
+        r#"{"kind":"above-ceiling","ceiling":{"kind":"error-rate","failures":120,"requests":1200,"ceiling":0.05},"#,
+        r#""looks":1,"limit":3}"#
+    );
+    assert_eq!(serde_json::to_string(&look.reason).unwrap(), json, "audit rows are read by other tools");
+}
+
+#[test]
+fn the_stored_form_is_frozen() {
+    let mut story = story();
+    story.minute((2, 1, 80.0), (8, 0, 80.0));
+    let json = serde_json::to_string(&story.analysis).unwrap();
+    let frozen = include_str!("stored.json").trim_end();
+    assert_eq!(json, frozen, "a controller of another version must read a running rollout");
+    assert_eq!(serde_json::from_str::<Analysis>(frozen).unwrap(), story.analysis);
+}
+
+fn any_count() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => 0_u64..300, 1 => any::<u64>(), 1 => Just(u64::MAX)]
+}
+
+fn any_arms() -> impl Strategy<Value = Arms<u64>> {
+    (any_count(), any_count()).prop_map(|(canary, stable)| Arms::new(canary, stable))
+}
+
+fn any_tick() -> impl Strategy<Value = Tick> {
+    let histogram =
+        || prop::collection::btree_map(0_u16..480, any_count(), 0..5).prop_map(|map| Histogram::try_from(map).unwrap());
+    (any_arms(), any_arms(), any_arms(), histogram(), histogram(), any_arms(), any_arms()).prop_map(
+        |(requests, failures, first, canary, stable, assigned, split)| Tick {
+            counts: Arms::new(
+                Counts::sticky(requests.canary, failures.canary, first.canary),
+                Counts::sticky(requests.stable, failures.stable, first.stable),
+            ),
+            latency: Arms::new(canary, stable),
+            assigned,
+            split,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn anything_that_comes_in_gives_a_look_and_a_state_that_reloads_identically(
+        ticks in prop::collection::vec((any_tick(), any::<u64>()), 0..30),
+        unit in prop_oneof![Just(Unit::StickyKey), Just(Unit::Request)],
+        flushed in any::<Option<u64>>(), opened in any::<Option<u64>>(), last_comparison in any::<bool>(),
+    ) {
+        let config = AnalysisConfig { unit, ..AnalysisConfig::default() };
+        let mut analysis = Analysis::new(config, 3_600_000).unwrap();
+        let facts = Facts { last_flush_at: flushed, breaker_opened_at: opened, health: Health::Unknown, last_comparison };
+        for (tick, now) in ticks {
+            analysis.close_tick(tick, now);
+            let look = analysis.look(&facts, now);
+            prop_assert!(!look.reason.to_string().contains("NaN"));
+            let json = serde_json::to_string(&look).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Look>(&json).unwrap(), look);
+        }
+        let json = serde_json::to_string(&analysis).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Analysis>(&json).unwrap(), analysis);
+    }
+}

@@ -1,0 +1,259 @@
+//! Is the canary slower than stable? Latencies travel as mergeable log-bucket histograms, and the question "is the canary's p95 more
+//! than 20 % above stable's" becomes "is a request likelier to be slow on the canary", which the same [`EProcess`] answers.
+//!
+//! What "slow" means is fixed before a tick is opened: stable's quantile over the 60 s before it. Both variants getting slower together
+//! therefore never accuses the canary, and a badly chosen quantile costs power, never a false alarm.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::counts::{Arms, Share};
+use super::e_process::{EProcess, Evidence, Restarts, whole};
+
+/// Width of a bucket: 2 % is finer than anything one would act on.
+const GAMMA: f64 = 1.02;
+
+/// 1.02^480 ms = 13.4 s, about where a deadline makes slow requests failed ones.
+const BUCKETS: u16 = 480;
+
+/// How far back stable's quantile looks.
+const WINDOW_MS: u64 = 60_000;
+
+/// More ticks than a window of one-second ticks has: a clock that jumps back must not let the window grow.
+const WINDOW_TICKS: usize = 64;
+
+/// How many times as likely to be slow the canary might be; equal bets on each. By definition 5 % or 1 % of stable's requests are slow,
+/// so there is no use in more than 20.
+const GRID: [f64; 7] = [1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0];
+
+/// Upper edges of the buckets in ms, by multiplication: the same on every platform, which `ln` is not.
+const EDGES: [f64; BUCKETS as usize] = edges();
+
+/// How many requests took how long. Bucket i holds (1.02^i, 1.02^(i+1)] ms; the first also what is faster, the last what is slower.
+/// On the wire an object from bucket to count, without the empty ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<u16, u64>")]
+pub struct Histogram(BTreeMap<u16, u64>);
+
+/// A histogram that was not written by this code.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum InvalidHistogram {
+    /// There is no such bucket.
+    #[error("latency bucket {0}, should be 0..=479")]
+    Bucket(u16),
+}
+
+/// A quantile that is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Quantile {
+    /// One request in 20 is slower.
+    P95,
+    /// One request in 100 is slower.
+    P99,
+}
+
+/// Stable's latencies of the last 60 s.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StableWindow(VecDeque<(u64, Histogram)>);
+
+/// The latency test of one quantile over one rollout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LatencyTest {
+    process: EProcess,
+    quantile: Quantile,
+    alpha: f64,
+    /// Whole buckets by which the canary may be slower.
+    tolerance: u16,
+    /// The evidence when it was first strong. Never taken back.
+    strong: Option<Evidence>,
+}
+
+// === impl Histogram ===
+
+impl Histogram {
+    /// Counts one request; not a number, or less than none, counts as fastest.
+    pub fn record(&mut self, latency_ms: f64) {
+        self.add(bucket_of(latency_ms), 1);
+    }
+
+    /// Requests counted.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.values().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Upper edge, in ms, of the bucket that holds `quantile` (0..=1) of the requests; none of an empty histogram.
+    #[must_use]
+    pub fn quantile_ms(&self, quantile: f64) -> Option<f64> {
+        self.quantile_bucket(quantile).map(upper_edge)
+    }
+
+    /// Requests surely slower than `limit_ms`: those in its own bucket are not counted.
+    #[must_use]
+    pub fn slower_than(&self, limit_ms: f64) -> u64 {
+        self.above(bucket_of(limit_ms))
+    }
+
+    fn quantile_bucket(&self, quantile: f64) -> Option<u16> {
+        let wanted = quantile * self.total() as f64;
+        let mut seen: u64 = 0;
+        let found = self.0.iter().find(|(_, count)| {
+            seen = seen.saturating_add(**count);
+            seen as f64 >= wanted
+        });
+        found.or(self.0.last_key_value()).map(|(bucket, _)| *bucket)
+    }
+
+    fn above(&self, bucket: u16) -> u64 {
+        self.0.range(bucket.saturating_add(1)..).fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
+    fn add(&mut self, bucket: u16, count: u64) {
+        let sum = self.0.entry(bucket).or_default();
+        *sum = sum.saturating_add(count);
+    }
+}
+
+impl AddAssign<&Histogram> for Histogram {
+    fn add_assign(&mut self, other: &Histogram) {
+        other.0.iter().for_each(|(bucket, count)| self.add(*bucket, *count));
+    }
+}
+
+impl TryFrom<BTreeMap<u16, u64>> for Histogram {
+    type Error = InvalidHistogram;
+
+    fn try_from(mut buckets: BTreeMap<u16, u64>) -> Result<Self, Self::Error> {
+        // An empty bucket is no bucket: equal histograms are written alike.
+        buckets.retain(|_, count| *count > 0);
+        match buckets.last_key_value() {
+            Some((bucket, _)) if *bucket >= BUCKETS => Err(InvalidHistogram::Bucket(*bucket)),
+            _ => Ok(Self(buckets)),
+        }
+    }
+}
+
+// === impl Quantile ===
+
+impl Quantile {
+    /// As a number, 0..=1.
+    #[must_use]
+    pub fn get(self) -> f64 {
+        match self {
+            Self::P95 => 0.95,
+            Self::P99 => 0.99,
+        }
+    }
+
+    /// Stable's requests in the window without which the quantile is a guess: ten beyond it.
+    fn needed(self) -> u64 {
+        match self {
+            Self::P95 => 200,
+            Self::P99 => 1_000,
+        }
+    }
+}
+
+// === impl StableWindow ===
+
+impl StableWindow {
+    /// Takes in stable's latencies of the tick that closed at `now` (ms since the epoch).
+    pub fn push(&mut self, tick: Histogram, now: u64) {
+        self.0.push_back((now, tick));
+        if self.0.len() > WINDOW_TICKS {
+            self.0.pop_front();
+        }
+    }
+
+    /// Forgets ticks that closed more than 60 s before a tick of `tick_ms` that closes at `now` was opened.
+    pub fn expire(&mut self, tick_ms: u64, now: u64) {
+        let keep_ms = WINDOW_MS.saturating_add(tick_ms);
+        self.0.retain(|(closed_at, _)| now.saturating_sub(*closed_at) < keep_ms);
+    }
+
+    /// All of the window in one histogram.
+    #[must_use]
+    pub fn merged(&self) -> Histogram {
+        let mut sum = Histogram::default();
+        self.0.iter().for_each(|(_, tick)| sum += tick);
+        sum
+    }
+}
+
+// === impl LatencyTest ===
+
+impl LatencyTest {
+    /// A test that rolls a canary back with probability ≤ `alpha` whose quantile is at most 1 + `tolerance` (0.2: 20 %) times stable's.
+    #[must_use]
+    pub fn new(quantile: Quantile, alpha: f64, tolerance: f64, restarts: Restarts) -> Self {
+        let buckets = whole((tolerance.ln_1p() / GAMMA.ln()).round()).min(u64::from(BUCKETS));
+        let tolerance = u16::try_from(buckets).unwrap_or(BUCKETS);
+        Self { process: EProcess::new(&GRID, 1.0, restarts), quantile, alpha, tolerance, strong: None }
+    }
+
+    /// Takes in a closed tick; `before` is stable's window as it was when the tick was opened.
+    pub fn close_tick(&mut self, before: &Histogram, tick: &Arms<Histogram>) {
+        let slow = before.quantile_bucket(self.quantile.get()).filter(|_| before.total() >= self.quantile.needed());
+        match slow {
+            Some(slow) => {
+                let canary_slow = tick.canary.above(slow.saturating_add(self.tolerance));
+                let share = Share::of(tick.canary.total(), tick.stable.total());
+                self.process.close_tick(canary_slow, tick.stable.above(slow), share);
+            }
+            // The clock of the restarts goes on.
+            None => self.process.close_tick(0, 0, Share::default()),
+        }
+        if self.strong.is_none() && self.process.is_strong(self.alpha) {
+            self.strong = Some(self.process.evidence(self.alpha));
+        }
+    }
+
+    /// Roll back: latched.
+    #[must_use]
+    pub fn is_strong(&self) -> bool {
+        self.strong.is_some()
+    }
+
+    /// Do not promote: E is at least `limit` now.
+    #[must_use]
+    pub fn is_suspicious(&self, limit: f64) -> bool {
+        self.process.is_strong(1.0 / limit)
+    }
+
+    /// E and its limit: of now, or of when it was first strong.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        self.strong.unwrap_or_else(|| self.process.evidence(self.alpha))
+    }
+}
+
+fn bucket_of(latency_ms: f64) -> u16 {
+    if latency_ms.is_nan() {
+        return 0;
+    }
+    let bucket = EDGES.partition_point(|edge| *edge < latency_ms);
+    u16::try_from(bucket).unwrap_or(BUCKETS).min(BUCKETS - 1)
+}
+
+fn upper_edge(bucket: u16) -> f64 {
+    EDGES.get(usize::from(bucket)).copied().unwrap_or(f64::INFINITY)
+}
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses an index out of bounds")]
+const fn edges() -> [f64; BUCKETS as usize] {
+    let mut edges = [GAMMA; BUCKETS as usize];
+    let mut i = 1;
+    while i < edges.len() {
+        edges[i] = edges[i - 1] * GAMMA;
+        i += 1;
+    }
+    edges
+}
+
+#[cfg(test)]
+mod tests;
