@@ -7,6 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -42,7 +43,10 @@ await bundle();
 report();
 
 function compile() {
-  run("cargo", "build", "--locked", "--profile", PROFILE, "--target", TARGET, "-p", "serin");
+  // Where the crates lie on this machine is nobody's business, and would make each machine's Wasm another.
+  const crates = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
+  const flags = `target.${TARGET}.rustflags=${JSON.stringify([`--remap-path-prefix=${crates}=crates`])}`;
+  run("cargo", "--config", flags, "build", "--locked", "--profile", PROFILE, "--target", TARGET, "-p", "serin");
   const { target_directory } = JSON.parse(run("cargo", "metadata", "--locked", "--no-deps", "--format-version", "1"));
   return join(target_directory, TARGET, PROFILE, "serin.wasm");
 }
@@ -121,7 +125,7 @@ function run(command, ...args) {
     maxBuffer: 64 << 20,
   });
   if (error) stop(`${command} could not be started (${error.code}): run \`npm run setup\``);
-  if (status !== 0) stop(`\`${command} ${args[0]}\` failed, see above`);
+  if (status !== 0) stop(`\`${command}\` failed, see above`);
   return stdout;
 }
 
