@@ -22,6 +22,8 @@ const DEFAULTS = {
   vars: {},
   /** Bindings to leave out, by name. */
   without: [],
+  /** What becomes of build/index.js before it runs. */
+  edit: (source) => source,
 };
 
 /** Starts Serin for one test file, or one test: `const serin = await startSerin(t, {...})`, stopped when `t` ends. */
@@ -38,11 +40,11 @@ class Serin {
   #ports = {};
   output = [];
 
-  async start({ kv, mode, vars, without }) {
+  async start({ kv, mode, vars, without, edit }) {
     this.#directory = await mkdtemp(join(tmpdir(), "serin-edge-"));
-    for (const file of ["build/index.js", "build/serin.wasm"]) {
-      await cp(join(ROOT, file), join(this.#directory, file.slice("build/".length)));
-    }
+    await cp(join(ROOT, "build", "serin.wasm"), join(this.#directory, "serin.wasm"));
+    const source = await readFile(join(ROOT, "build", "index.js"), "utf8");
+    await writeFile(join(this.#directory, "index.js"), edit(source));
     for (const file of ["variants.js", "kv.js"]) await cp(join(HERE, file), join(this.#directory, file));
     const config = join(this.#directory, "config.capnp");
     await writeFile(config, capnp({ REFRESH_SECONDS: "0.05", ...vars }, without));
