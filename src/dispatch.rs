@@ -41,6 +41,8 @@ extern "C" {
 pub(crate) struct Callbacks {
     failed: Closure<dyn Fn(JsValue) -> JsValue>,
     rescue: Closure<dyn Fn(Request, u16, JsValue) -> bool>,
+    /// The same for a request that QA forced: it tells the breaker nothing.
+    rescue_forced: Closure<dyn Fn(Request, u16, JsValue) -> bool>,
     settled: Closure<dyn Fn(u16)>,
 }
 
@@ -57,12 +59,14 @@ pub(crate) fn send(
     let request = replacement.as_ref().unwrap_or(request);
     let bindings = &isolate.bindings;
     let (stable, callbacks) = (&bindings.stable, &isolate.callbacks);
+    let forced = decision.reason == Reason::Override;
+    let permit = || if forced { Permit::Canary } else { isolate.breaker.borrow_mut().permit(now) };
     let canary = bindings.canary.as_ref().filter(|_| variant == Variant::Canary);
-    let response = match canary.map(|canary| (canary, isolate.breaker.borrow_mut().permit(now))) {
+    let response = match canary.map(|canary| (canary, permit())) {
         None => or_else(send_to(stable, request), callbacks.failed.as_ref()),
         Some((canary, Permit::Canary)) => {
-            let (rescue, failed) = (callbacks.rescue.as_ref(), callbacks.failed.as_ref());
-            guard(send_to(canary, request), stable, request, rescue, failed)
+            let rescue = if forced { &callbacks.rescue_forced } else { &callbacks.rescue };
+            guard(send_to(canary, request), stable, request, rescue.as_ref(), callbacks.failed.as_ref())
         }
         Some((_, Permit::Divert)) => {
             or_else(watch(send_to(stable, request), callbacks.settled.as_ref()), callbacks.failed.as_ref())
@@ -91,12 +95,18 @@ impl Callbacks {
         let failed = move |error: JsValue| {
             if let Some(isolate) = isolate.get() {
                 let line = isolate.outages.borrow_mut().record(&exception::text(&error), clock::now());
-                log::notices(line.map(|(count, cause)| Notice::StableFailed { count, cause }).as_slice());
+                log::notices(line.map(|(count, cause)| Notice::Unanswered { count, cause }).as_slice());
             }
-            respond::problem(&Problem::stable_unreachable())
+            respond::problem(&Problem::unanswered())
         };
         let rescue = move |request: Request, status: u16, error: JsValue| {
-            isolate.get().is_some_and(|isolate| settle_canary(isolate, &request, status, &error))
+            isolate.get().is_some_and(|isolate| {
+                tell_breaker(isolate, answer_of(status));
+                is_rescued(isolate, &request, status, &error)
+            })
+        };
+        let rescue_forced = move |request: Request, status: u16, error: JsValue| {
+            isolate.get().is_some_and(|isolate| is_rescued(isolate, &request, status, &error))
         };
         let settled = move |status: u16| {
             if let Some(isolate) = isolate.get() {
@@ -106,24 +116,26 @@ impl Callbacks {
         Self {
             failed: Closure::wrap(Box::new(failed)),
             rescue: Closure::wrap(Box::new(rescue)),
+            rescue_forced: Closure::wrap(Box::new(rescue_forced)),
             settled: Closure::wrap(Box::new(settled)),
         }
     }
 }
 
-/// Records how the canary answered, and says whether stable answers instead.
-fn settle_canary(isolate: &Isolate, request: &Request, status: u16, error: &JsValue) -> bool {
-    let now = clock::now();
-    let answer = answer_of(status);
+fn tell_breaker(isolate: &Isolate, answer: Answer) {
     let failed = answer.is_failure();
     let chance = if failed { randomness::chance() } else { 0.0 };
-    let transition = isolate.breaker.borrow_mut().record_canary(!failed, chance, now);
+    let transition = isolate.breaker.borrow_mut().record_canary(!failed, chance, clock::now());
     log::notices(transition.map(Notice::Breaker).as_slice());
-    if !failed || !fallback_is_on(isolate) || !may_be_sent_again(request) {
+}
+
+/// Whether stable answers in place of the canary; if so, it is logged.
+fn is_rescued(isolate: &Isolate, request: &Request, status: u16, error: &JsValue) -> bool {
+    if !answer_of(status).is_failure() || !fallback_is_on(isolate) || !may_be_sent_again(request) {
         return false;
     }
     let cause = if status == 0 { exception::text(error) } else { status.to_string() };
-    let line = isolate.rescues.borrow_mut().record(&cause, now);
+    let line = isolate.rescues.borrow_mut().record(&cause, clock::now());
     log::notices(line.map(|(count, cause)| Notice::Fallback { count, cause }).as_slice());
     true
 }

@@ -57,8 +57,8 @@ pub enum Notice {
         /// The last failure: a status, or the exception's text.
         cause: String,
     },
-    /// Stable did not answer: clients got 502, since the last such line.
-    StableFailed {
+    /// A variant threw and nothing could stand in: clients got 502, since the last such line.
+    Unanswered {
         /// How often.
         count: u32,
         /// The last exception's text.

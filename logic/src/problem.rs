@@ -56,10 +56,10 @@ impl Problem {
         }
     }
 
-    /// Stable itself failed: there is nothing behind it.
+    /// The variant threw and nothing could stand in: it was stable, or the request must not be sent twice.
     #[must_use]
-    pub const fn stable_unreachable() -> Self {
-        Self::new(502, "urn:serin:stable-unreachable", "The service did not answer")
+    pub const fn unanswered() -> Self {
+        Self::new(502, "urn:serin:unanswered", "The service did not answer")
     }
 
     /// A method that this path does not have.
