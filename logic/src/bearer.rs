@@ -20,7 +20,8 @@ mod tests {
     fn only_the_whole_token_is_accepted() {
         assert!(is_authorized(Some("Bearer s3cret"), "s3cret"));
         assert!(is_authorized(Some("bearer  s3cret "), "s3cret"));
-        for header in ["Bearer s3cre", "Bearer s3crett", "Bearer S3cret", "Basic s3cret", "s3cret", "Bearer", "Bearer "] {
+        for header in ["Bearer s3cre", "Bearer s3crett", "Bearer S3cret", "Basic s3cret", "s3cret", "Bearer", "Bearer "]
+        {
             assert!(!is_authorized(Some(header), "s3cret"), "{header}");
         }
         assert!(!is_authorized(None, "s3cret"));

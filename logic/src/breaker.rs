@@ -200,13 +200,12 @@ impl Window {
     }
 
     fn is_failing(&self, now: Timestamp) -> bool {
-        let (requests, failures) = self
-            .slots
-            .iter()
-            .filter(|slot| now.since(slot.since) < WINDOW)
-            .fold((0_u32, 0_u32), |(requests, failures), slot| {
+        let (requests, failures) = self.slots.iter().filter(|slot| now.since(slot.since) < WINDOW).fold(
+            (0_u32, 0_u32),
+            |(requests, failures), slot| {
                 (requests.saturating_add(slot.requests), failures.saturating_add(slot.failures))
-            });
+            },
+        );
         requests >= MIN_REQUESTS && f64::from(requests - failures) < MIN_SUCCESS * f64::from(requests)
     }
 }

@@ -53,7 +53,7 @@ pub struct Component {
 enum Detail {
     #[default]
     None,
-    Policy(PolicyDetail),
+    Policy(Box<PolicyDetail>),
     Switches {
         on: Vec<SwitchDetail>,
     },
@@ -207,7 +207,12 @@ impl Component {
             warnings,
             error: snapshot.rejected().cloned(),
         };
-        Self { status, message: message.map(str::to_owned), detail: Detail::Policy(detail), ..Self::default() }
+        Self {
+            status,
+            message: message.map(str::to_owned),
+            detail: Detail::Policy(Box::new(detail)),
+            ..Self::default()
+        }
     }
 
     /// The switches that are on.

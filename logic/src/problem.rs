@@ -101,7 +101,8 @@ mod tests {
     #[test]
     fn a_switch_says_its_name_why_and_when_to_come_back() {
         let now = Timestamp::from_seconds(1_800_000_000);
-        let setting = Setting { on: true, reason: Some("migration".into()), until: Some(Timestamp::from_seconds(1_800_000_090)) };
+        let setting =
+            Setting { on: true, reason: Some("migration".into()), until: Some(Timestamp::from_seconds(1_800_000_090)) };
         let problem = Problem::unavailable(Switch::DisableWrites, &setting, now);
         assert_eq!(
             problem.to_json(),
@@ -112,7 +113,11 @@ mod tests {
 
     #[test]
     fn a_switch_without_an_end_asks_to_come_back_soon() {
-        let problem = Problem::unavailable(Switch::Maintenance, &Setting { on: true, ..Setting::default() }, Timestamp::default());
+        let problem = Problem::unavailable(
+            Switch::Maintenance,
+            &Setting { on: true, ..Setting::default() },
+            Timestamp::default(),
+        );
         assert_eq!(problem.headers().collect::<Vec<_>>(), [("Retry-After", "30".to_owned())]);
     }
 }

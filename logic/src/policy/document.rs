@@ -187,10 +187,7 @@ mod tests {
                 matcher.member(matcher_object, "asn").each("a list", |asn| asn.whole_number("a whole number"))
             })
             .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            r#"rules[0].match.asn[1]: "x" is not accepted, accepted: a whole number"#
-        );
+        assert_eq!(error.to_string(), r#"rules[0].match.asn[1]: "x" is not accepted, accepted: a whole number"#);
     }
 
     #[test]

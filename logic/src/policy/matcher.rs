@@ -41,9 +41,9 @@ impl Matcher {
             let items = field.member(object, name).one_or_many(TEXTS, |item| text(&item).map(normal))?;
             Ok(items.map(set_of))
         };
-        let asn = field.member(object, "asn").one_or_many(NUMBERS, |item| {
-            item.whole_number(NUMBERS)?.ok_or_else(|| item.invalid(NUMBERS))
-        })?;
+        let asn = field
+            .member(object, "asn")
+            .one_or_many(NUMBERS, |item| item.whole_number(NUMBERS)?.ok_or_else(|| item.invalid(NUMBERS)))?;
         Ok(Self {
             path: patterns("path", Pattern::path)?,
             host: patterns("host", Pattern::host)?,

@@ -99,9 +99,9 @@ mod tests {
         match pattern.split_first() {
             None => text.is_empty(),
             Some((b'*', rest)) => (0..=text.len()).any(|skip| matches_by_definition(rest, &text[skip..])),
-            Some((first, rest)) => text.split_first().is_some_and(|(head, tail)| {
-                head == first && matches_by_definition(rest, tail)
-            }),
+            Some((first, rest)) => {
+                text.split_first().is_some_and(|(head, tail)| head == first && matches_by_definition(rest, tail))
+            }
         }
     }
 

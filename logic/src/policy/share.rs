@@ -27,7 +27,7 @@ impl Share {
     pub const ALL: Self = Self(BUCKETS);
 
     /// From a percentage in decimal, as JSON writes numbers; `None` outside 0..=100 or between the steps of 0.001.
-    /// Exact: no binary fraction comes in between.
+    /// Exact: there is no arithmetic with binary fractions.
     #[must_use]
     pub fn from_decimal(text: &str) -> Option<Self> {
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
@@ -61,7 +61,8 @@ impl Share {
 
     pub(crate) fn read(field: &Field<'_>) -> Result<Self, InvalidDocument> {
         let number = field.number(ACCEPTED)?.ok_or_else(|| field.invalid(ACCEPTED))?;
-        Self::from_decimal(number.as_str()).ok_or_else(|| field.invalid(ACCEPTED))
+        // The shortest decimal that is this number: what was written, for up to 15 digits.
+        Self::from_decimal(&number.to_string()).ok_or_else(|| field.invalid(ACCEPTED))
     }
 }
 
@@ -110,7 +111,20 @@ mod tests {
         ] {
             assert_eq!(Share::from_decimal(text), Some(Share(buckets)), "{text}");
         }
-        let wrong = ["-0.001", "-1", "100.001", "0.0005", "12.34567", "1e3", "1e999999999", "1e-9", "1e99999999999", "", ".", "NaN"];
+        let wrong = [
+            "-0.001",
+            "-1",
+            "100.001",
+            "0.0005",
+            "12.34567",
+            "1e3",
+            "1e999999999",
+            "1e-9",
+            "1e99999999999",
+            "",
+            ".",
+            "NaN",
+        ];
         for text in wrong {
             assert_eq!(Share::from_decimal(text), None, "{text}");
         }

@@ -118,7 +118,8 @@ impl Snapshot {
     /// Whether the same rollout goes on as in `before`: what was learnt of its canary still counts.
     #[must_use]
     pub fn continues(&self, before: &Self) -> bool {
-        let dealing = |snapshot: &Self| snapshot.last_good().filter(|state| state.enabled).map(|state| state.rollout_id.clone());
+        let dealing =
+            |snapshot: &Self| snapshot.last_good().filter(|state| state.enabled).map(|state| state.rollout_id.clone());
         dealing(self) == dealing(before)
     }
 

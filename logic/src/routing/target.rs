@@ -38,13 +38,15 @@ impl<'a> Target<'a> {
         let mut at_segment_start = false;
         for (position, byte) in self.path.bytes().enumerate() {
             let starts_dots = at_segment_start
-                && (byte == b'.' || self.path.get(position..position + 3).is_some_and(|text| text.eq_ignore_ascii_case("%2e")));
+                && (byte == b'.'
+                    || self.path.get(position..position + 3).is_some_and(|text| text.eq_ignore_ascii_case("%2e")));
             if starts_dots || !plain(byte) {
                 return false;
             }
             at_segment_start = byte == b'/';
         }
-        self.path.starts_with('/') && !self.host.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii_graphic())
+        self.path.starts_with('/')
+            && !self.host.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii_graphic())
     }
 
     /// The value of a query parameter, as written.

@@ -75,7 +75,13 @@ mod tests {
 
     #[test]
     fn anything_else_is_nobody() {
-        for value in ["", "canary", "0F0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f", "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0", "é".repeat(16).as_str()] {
+        for value in [
+            "",
+            "canary",
+            "0F0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f",
+            "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0",
+            "é".repeat(16).as_str(),
+        ] {
             assert_eq!(VisitorId::parse(value), None, "{value:?}");
         }
     }

@@ -1,0 +1,154 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_seconds(1_800_000_000).after(Duration::from_millis(millis))
+}
+
+/// A breaker that five failures in a row have opened at this time.
+fn tripped(millis: u64) -> Breaker {
+    let mut breaker = Breaker::default();
+    for _ in 0..CONSECUTIVE_FAILURES {
+        breaker.record_canary(false, 0.0, at(millis));
+    }
+    breaker
+}
+
+#[test]
+fn five_failures_in_a_row_open_it_and_four_do_not() {
+    let mut breaker = Breaker::default();
+    for failure in 1..=5 {
+        let transition = breaker.record_canary(false, 0.0, at(failure));
+        assert_eq!(transition, (failure == 5).then_some(Transition::Open { pause_ms: 2000 }));
+    }
+    assert_eq!(breaker.permit(at(6)), Permit::Divert);
+}
+
+#[test]
+fn a_success_breaks_the_run() {
+    let mut breaker = Breaker::default();
+    for round in 0..4 {
+        for _ in 0..4 {
+            assert_eq!(breaker.record_canary(false, 0.0, at(round * 11_000)), None);
+        }
+        assert_eq!(breaker.record_canary(true, 0.0, at(round * 11_000)), None);
+    }
+    assert!(breaker.is_closed());
+}
+
+#[test]
+fn a_window_in_which_most_fail_opens_it() {
+    let mut breaker = Breaker::default();
+    let answers = [true, false, false, true, false, false, true, false, false, false];
+    let transitions: Vec<_> =
+        (0..).zip(answers).filter_map(|(n, ok)| breaker.record_canary(ok, 0.0, at(n * 900))).collect();
+    assert_eq!(transitions, [Transition::Open { pause_ms: 2000 }]);
+}
+
+#[test]
+fn failures_older_than_the_window_are_forgotten() {
+    let mut breaker = Breaker::default();
+    let answers = [true, false, false, true, false, false, true, false, false, false];
+    for (n, ok) in (0..).zip(answers) {
+        assert_eq!(breaker.record_canary(ok, 0.0, at(n * 3000)), None);
+    }
+}
+
+#[test]
+fn three_probes_one_at_a_time_close_it() {
+    let mut breaker = tripped(0);
+    assert_eq!(breaker.permit(at(1999)), Permit::Divert);
+    for probe in 0..3 {
+        assert_eq!(breaker.permit(at(2000 + probe)), Permit::Canary, "probe {probe}");
+        assert_eq!(breaker.permit(at(2000 + probe)), Permit::Divert, "beside probe {probe}");
+        let transition = breaker.record_canary(true, 0.0, at(2000 + probe));
+        assert_eq!(transition, (probe == 2).then_some(Transition::Closed));
+    }
+    assert_eq!(breaker.permit(at(2010)), Permit::Canary);
+}
+
+#[test]
+fn each_failed_probe_doubles_the_pause_up_to_a_minute() {
+    let mut breaker = tripped(0);
+    let mut now = 0;
+    let mut pauses = vec![2000];
+    for _ in 0..7 {
+        now += pauses.last().unwrap();
+        assert_eq!(breaker.permit(at(now)), Permit::Canary);
+        match breaker.record_canary(false, 0.0, at(now)) {
+            Some(Transition::Open { pause_ms }) => pauses.push(pause_ms),
+            other => panic!("expected a longer pause, got {other:?}"),
+        }
+    }
+    assert_eq!(pauses, [2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+}
+
+#[test]
+fn chance_spreads_the_pauses_by_up_to_half() {
+    let mut breaker = Breaker::default();
+    let opened = (0..5).find_map(|_| breaker.record_canary(false, 0.5, at(0)));
+    assert_eq!(opened, Some(Transition::Open { pause_ms: 2500 }));
+}
+
+#[test]
+fn half_a_minute_without_a_trip_forgets_one() {
+    let mut breaker = tripped(0);
+    for probe in 0..3 {
+        breaker.permit(at(2000 + probe));
+        breaker.record_canary(true, 0.0, at(2000 + probe));
+    }
+    breaker.record_canary(true, 0.0, at(40_000));
+    let again = (0..5).find_map(|_| breaker.record_canary(false, 0.0, at(41_000)));
+    assert_eq!(again, Some(Transition::Open { pause_ms: 2000 }));
+}
+
+#[test]
+fn nothing_is_diverted_to_a_stable_that_fails_as_well() {
+    let mut breaker = tripped(0);
+    for _ in 0..10 {
+        assert_eq!(breaker.permit(at(100)), Permit::Divert);
+        breaker.record_stable(false, at(100));
+    }
+    assert_eq!(breaker.permit(at(101)), Permit::Canary);
+}
+
+#[test]
+fn a_probe_that_never_answers_is_given_up() {
+    let mut breaker = tripped(0);
+    assert_eq!(breaker.permit(at(2000)), Permit::Canary);
+    assert_eq!(breaker.permit(at(32_000)), Permit::Divert);
+    assert_eq!(breaker.permit(at(32_001)), Permit::Canary);
+}
+
+#[test]
+fn a_canary_that_flaps_every_second_changes_the_state_at_most_six_times_a_minute() {
+    let mut breaker = Breaker::default();
+    let mut transitions = Vec::new();
+    for millis in (0..600_000).step_by(20) {
+        if breaker.permit(at(millis)) == Permit::Canary {
+            let up = millis / 1000 % 2 == 0;
+            transitions.extend(breaker.record_canary(up, 0.25, at(millis)).map(|_| millis));
+        }
+    }
+    let busiest = (0..=540_000)
+        .step_by(1000)
+        .map(|from| transitions.iter().filter(|at| (from..from + 60_000).contains(*at)).count());
+    assert!(busiest.max() <= Some(6), "{transitions:?}");
+}
+
+proptest! {
+    #[test]
+    fn no_order_of_events_or_clocks_breaks_it(events in proptest::collection::vec((0..4_u8, any::<i64>(), -1.0..2.0_f64), 0..200)) {
+        let mut breaker = Breaker::default();
+        for (event, millis, chance) in events {
+            let now = Timestamp::from_millis(millis);
+            match event {
+                0 => { let _ = breaker.permit(now); }
+                1 => { let _ = breaker.record_canary(true, chance, now); }
+                2 => { let _ = breaker.record_canary(false, chance, now); }
+                _ => breaker.record_stable(false, now),
+            }
+        }
+    }
+}

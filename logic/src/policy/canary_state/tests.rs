@@ -1,0 +1,103 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn parse(text: &str) -> Result<CanaryState, InvalidDocument> {
+    CanaryState::parse("canary-state", text)
+}
+
+#[test]
+fn a_document_of_the_older_tooling_works_as_it_is() {
+    let state = parse(
+        r#"{"enabled":true,"percentage":5,"canaryWorker":"my-api-canary","stableWorker":"my-api-stable",
+            "canaryUrl":"https://canary.example","stableUrl":"https://stable.example","deployedAt":"2025-11-05T19:00:00Z"}"#,
+    )
+    .unwrap();
+    assert!(state.enabled && state.fallback && state.rules.is_empty() && state.warnings.is_empty());
+    assert_eq!(state.share, Share::from_decimal("5").unwrap());
+    assert_eq!((state.rollout_id.as_str(), state.stickiness), ("", Stickiness::default()));
+    assert_eq!(state.notes.canary_worker.as_deref(), Some("my-api-canary"));
+    assert_eq!(state.notes.deployed_at.as_deref(), Some("2025-11-05T19:00:00Z"));
+}
+
+#[test]
+fn every_error_names_the_field_its_value_and_what_is_accepted() {
+    for (fields, error) in [
+        (r#""percentage": 5, "enabled": "yes""#, r#"enabled: "yes" is not accepted, accepted: true or false"#),
+        (r#""percentage": 5"#, "enabled: missing, needed: true or false"),
+        (r#""enabled": true"#, "percentage: missing, needed: a number from 0 to 100 in steps of 0.001"),
+        (
+            r#""enabled": true, "percentage": 101"#,
+            "percentage: 101 is not accepted, accepted: a number from 0 to 100 in steps of 0.001",
+        ),
+        (
+            r#""enabled": true, "percentage": "5""#,
+            r#"percentage: "5" is not accepted, accepted: a number from 0 to 100 in steps of 0.001"#,
+        ),
+        (
+            r#""enabled": true, "percentage": 5, "rules": [{"serve": "canary"}]"#,
+            "rules[0].match: missing, needed: an object of matchers",
+        ),
+        (
+            r#""enabled": true, "percentage": 5, "rules": [{"match": {}, "serve": "canry"}]"#,
+            r#"rules[0].serve: "canry" is not accepted, accepted: "stable", "canary" or {"percentage": 0 to 100}"#,
+        ),
+        (
+            r#""enabled": true, "percentage": 5, "rules": [{"match": {}, "serve": {"percentage": -1}}]"#,
+            "rules[0].serve.percentage: -1 is not accepted, accepted: a number from 0 to 100 in steps of 0.001",
+        ),
+        (
+            r#""enabled": true, "percentage": 5, "rules": [{"match": {"asn": [1, "x"]}, "serve": "canary"}]"#,
+            r#"rules[0].match.asn[1]: "x" is not accepted, accepted: a number or a list of numbers"#,
+        ),
+        (
+            r#""enabled": true, "percentage": 5, "stickiness": ["visitor", "ipv4"]"#,
+            r#"stickiness[1]: "ipv4" is not accepted, accepted: a list of "cookie:NAME", "header:NAME", "ip" or "visitor""#,
+        ),
+        (r#""enabled": true, "percentage": 5, "canaryUrl": 7"#, "canaryUrl: 7 is not accepted, accepted: a string"),
+        (
+            r#""enabled": true, "percentage": 5, "schemaVersion": -1"#,
+            "schemaVersion: -1 is not accepted, accepted: a whole number from 0",
+        ),
+    ] {
+        assert_eq!(parse(&format!("{{{fields}}}")).unwrap_err().to_string(), error);
+    }
+}
+
+#[test]
+fn an_empty_stickiness_list_is_rejected() {
+    let error = parse(r#"{"enabled": true, "percentage": 5, "stickiness": []}"#).unwrap_err();
+    assert_eq!(error.field, "stickiness");
+}
+
+#[test]
+fn a_newer_document_runs_on_an_older_worker() {
+    let state =
+        parse(r#"{"enabled": true, "percentage": 5, "schemaVersion": 2, "mirror": {"percentage": 1}}"#).unwrap();
+    assert_eq!(state.warnings.len(), 1);
+    assert!(state.warnings[0].contains("schemaVersion 2 is newer than 1"), "{:?}", state.warnings);
+}
+
+#[test]
+fn null_is_not_set() {
+    let state =
+        parse(r#"{"enabled": true, "percentage": 5, "rolloutId": null, "stickiness": null, "rules": null}"#).unwrap();
+    assert_eq!((state.rollout_id.as_str(), state.stickiness), ("", Stickiness::default()));
+}
+
+proptest! {
+    #[test]
+    fn anything_is_a_state_or_an_error_that_names_a_field(
+        name in "enabled|percentage|rules|stickiness|fallback|generation|rolloutId|x",
+        value in r#"[-0-9.]{1,4}|true|null|"[a-z:]{0,6}"|\[[0-9]?\]|\{\}|[\[{"a-z]{1,5}"#,
+    ) {
+        if let Err(error) = parse(&format!(r#"{{"enabled": true, "percentage": 5, "{name}": {value}}}"#)) {
+            prop_assert!(!error.field.is_empty() && !error.message.is_empty());
+        }
+    }
+
+    #[test]
+    fn any_text_can_be_read(text in ".*") {
+        let _ = parse(&text);
+    }
+}
