@@ -2,7 +2,7 @@ use super::*;
 use crate::policy::snapshot::Documents;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
-const MAX_STALE: Duration = Duration::from_secs(300);
+const MAX_STALE: Duration = Duration::from_mins(5);
 
 fn report(stable: Status, other: Status) -> Report {
     let part = |status| Component { status, ..Component::ok() };

@@ -1,7 +1,7 @@
 use super::*;
 
 const KEY: &str = "canary-state";
-const STALE: Duration = Duration::from_secs(300);
+const STALE: Duration = Duration::from_mins(5);
 const GOOD: &str = r#"{"enabled": true, "percentage": 5}"#;
 const BAD: &str = r#"{"enabled": true, "percentage": 500}"#;
 

@@ -11,7 +11,7 @@ use crate::policy::snapshot::Documents;
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 fn setup() -> Setup {
-    Setup { canary_bound: true, override_key: OverrideKey::new("secret"), max_stale: Duration::from_secs(300) }
+    Setup { canary_bound: true, override_key: OverrideKey::new("secret"), max_stale: Duration::from_mins(5) }
 }
 
 /// A snapshot of a state, given as JSON, and of the switches that are on.
@@ -42,12 +42,14 @@ const DISABLED: &str = r#"{"enabled": false, "percentage": 100}"#;
 fn each_reason_outranks_all_that_follow_it() {
     let post = forced(SampleRequest::get("/rule").method("POST"));
     let get = forced(SampleRequest::get("/rule"));
-    use Switch::{DisableCanary, DisableWrites, Maintenance};
-    let maintenance = (Outcome::Unavailable(Maintenance), Reason::Maintenance);
-    let writes = (Outcome::Unavailable(DisableWrites), Reason::Writes);
+    let maintenance = (Outcome::Unavailable(Switch::Maintenance), Reason::Maintenance);
+    let writes = (Outcome::Unavailable(Switch::DisableWrites), Reason::Writes);
     assert_eq!(decided(&snapshot(Some(ALL), &Switch::ALL), &post), maintenance);
-    assert_eq!(decided(&snapshot(Some(ALL), &[DisableWrites, DisableCanary]), &post), writes);
-    assert_eq!(decided(&snapshot(Some(ALL), &[DisableWrites, DisableCanary]), &get), (STABLE, Reason::Halted));
+    assert_eq!(decided(&snapshot(Some(ALL), &[Switch::DisableWrites, Switch::DisableCanary]), &post), writes);
+    assert_eq!(
+        decided(&snapshot(Some(ALL), &[Switch::DisableWrites, Switch::DisableCanary]), &get),
+        (STABLE, Reason::Halted)
+    );
     assert_eq!(decided(&snapshot(Some(DISABLED), &[]), &get), (STABLE, Reason::Disabled));
     assert_eq!(decided(&snapshot(None, &[]), &get), (STABLE, Reason::Missing));
     assert_eq!(decided(&snapshot(Some("garbage"), &[]), &get), (STABLE, Reason::Unknown));
