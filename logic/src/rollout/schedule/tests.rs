@@ -53,9 +53,9 @@ fn a_ring_comes_before_the_world_and_grows_by_itself() {
 fn what_is_wrong_is_named_with_its_value_and_what_would_do() {
     let choices = "standard, fast, safe, blue-green or custom";
     for (json, expected) in [
-        (r#"{}"#, format!("schedule is missing, should be {choices}")),
+        ("{}", format!("schedule is missing, should be {choices}")),
         (r#"{"schedule":"slow"}"#, format!(r#"schedule is "slow", should be {choices}"#)),
-        (r#"[]"#, r#"plan is [], should be an object such as {"schedule":"standard"}"#.into()),
+        ("[]", r#"plan is [], should be an object such as {"schedule":"standard"}"#.into()),
         (r#"{"steps":[]}"#, r#"steps is "0 steps", should be a list of 1 to 20 steps"#.into()),
         (r#"{"steps":[5,25,25,100]}"#, "steps[2].percentage is 25, should be more than 25 %: steps ascend".into()),
         (r#"{"steps":[0,100]}"#, "steps[0].percentage is 0, should be more than 0 %".into()),
