@@ -292,7 +292,11 @@ fn steer(state: &State, order: &Order, turn: &mut Turn, now: Timestamp) -> Resul
         return Err(Refused::OtherRollout { expected: expected.clone(), actual: id() });
     }
     let phase = rollout.phase.kind();
-    let to_do = look_up(signal, phase);
+    let to_do = match look_up(signal, phase) {
+        // Somebody lifted the halt or edited the document since: abort means none of that.
+        Move::Already if signal == Signal::Abort && (state.halted.is_none() || rollout.edited.is_some()) => Move::Abort,
+        to_do => to_do,
+    };
     match to_do {
         Move::Refuse => return Err(Refused::NotNow { command, id: id(), phase }),
         Move::Already => return Ok(false),

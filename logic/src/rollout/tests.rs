@@ -11,7 +11,7 @@ mod properties;
 mod stories;
 mod transitions;
 
-/// A controller with everything around it. `performs` decides which effects succeed.
+/// A controller with everything around it, which may be killed once.
 struct World {
     state: State,
     now: Timestamp,
@@ -22,6 +22,18 @@ struct World {
     notices: BTreeMap<u64, Notice>,
     /// What a look finds.
     finding: Finding,
+    /// Effects that were begun.
+    begun: usize,
+    /// Which of them kills the controller, and how.
+    fault: Option<(usize, Fault)>,
+    killed: bool,
+}
+
+/// What became of an effect in which the controller was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    NotPerformed,
+    PerformedButReportedFailed,
 }
 
 fn pass() -> Finding {
@@ -63,6 +75,9 @@ impl World {
             audit: BTreeMap::new(),
             notices: BTreeMap::new(),
             finding: pass(),
+            begun: 0,
+            fault: None,
+            killed: false,
         }
     }
 
@@ -76,6 +91,7 @@ impl World {
     fn order(&mut self, command: Command) -> Result<bool, Refused> {
         let outcome = carry_out(&self.state, &order(command), self.now)?;
         self.take(outcome.step);
+        self.wake();
         Ok(outcome.already)
     }
 
@@ -89,14 +105,30 @@ impl World {
         let json = serde_json::to_string(&step.next).unwrap();
         self.state = serde_json::from_str(&json).unwrap();
         assert_eq!(self.state, step.next, "the state must reload as it was");
-        for effect in step.effects {
-            self.perform(effect);
+        self.perform(step.effects);
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            if self.killed {
+                return;
+            }
+            let index = self.begun;
+            self.begun += 1;
+            let fault = self.fault.filter(|(at, _)| *at == index).map(|(_, fault)| fault);
+            let receipt = if fault == Some(Fault::NotPerformed) { None } else { self.do_it(effect) };
+            match (fault, receipt) {
+                (Some(_), _) => self.killed = true,
+                (None, Some(receipt)) => self.event(Event::Done(receipt)),
+                (None, None) => {}
+            }
         }
     }
 
-    fn perform(&mut self, effect: Effect) {
-        if let Some(receipt) = self.do_it(effect) {
-            self.event(Event::Done(receipt));
+    /// A controller that was killed starts again, with nothing but its storage.
+    fn wake(&mut self) {
+        if std::mem::take(&mut self.killed) {
+            self.perform(pending(&self.state, self.now));
         }
     }
 
@@ -140,6 +172,7 @@ impl World {
         if let Some(at) = self.alarm.take() {
             self.now = self.now.max(at);
             self.event(Event::Alarm);
+            self.wake();
         }
     }
 
@@ -161,9 +194,9 @@ impl World {
         self.state.standing().to_string()
     }
 
-    /// What KV gives the canary, in percent.
-    fn kv(&self) -> f64 {
-        f64::from(self.kv.as_ref().unwrap().percentage.thousandths()) / 1e3
+    /// What KV gives the canary, in whole percents.
+    fn kv(&self) -> u32 {
+        self.kv.as_ref().unwrap().percentage.thousandths() / 1_000
     }
 
     fn told(&self) -> Vec<What> {

@@ -7,15 +7,15 @@ const STANDARD: &str = r#"{"schedule":"standard"}"#;
 #[test]
 fn a_healthy_canary_is_everywhere_after_an_hour() {
     let mut world = World::started(STANDARD);
-    assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 1 of 4 at 5 %", 5.0));
+    assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 1 of 4 at 5 %", 5));
     world.run("14m59s");
-    assert_eq!(world.kv(), 5.0);
+    assert_eq!(world.kv(), 5);
     world.run("1s");
-    assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 2 of 4 at 25 %", 25.0));
+    assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 2 of 4 at 25 %", 25));
     world.run("30m");
     assert_eq!(world.says(), "baking, step 4 of 4 at 100 %");
     world.run("15m");
-    assert_eq!((world.says().as_str(), world.kv()), ("completed, step 4 of 4 at 100 %", 100.0));
+    assert_eq!((world.says().as_str(), world.kv()), ("completed, step 4 of 4 at 100 %", 100));
     assert_eq!(world.told(), [What::Started, What::Stepped, What::Stepped, What::Stepped, What::Completed]);
     let looks = world.audit.values().filter(|row| row.what == What::Looked).count();
     assert_eq!(looks, 4 * 14, "a look a minute, of which every fifteenth is a step");
@@ -35,10 +35,7 @@ fn strong_evidence_takes_the_canary_out_in_one_turn() {
     let kinds: Vec<_> = step.effects.iter().map(std::mem::discriminant).collect();
     assert_eq!(kinds.len(), 5, "alarm, halt, write, audit, notice: {:?}", step.effects);
     world.take(step);
-    assert_eq!(
-        (world.says().as_str(), world.kv(), world.halted),
-        ("rolled back, step 2 of 4 at 0 %, halted", 0.0, true)
-    );
+    assert_eq!((world.says().as_str(), world.kv(), world.halted), ("rolled back, step 2 of 4 at 0 %, halted", 0, true));
     assert_eq!(
         world.last_row(),
         "Rollout r1 rolled back by controller: progressing, step 2 of 4 at 25 % → rolled back, step 2 of 4 at 0 %, halted. \
@@ -46,7 +43,7 @@ fn strong_evidence_takes_the_canary_out_in_one_turn() {
     );
     world.finding = pass();
     world.run("1d");
-    assert_eq!(world.kv(), 0.0, "a rollback is for good");
+    assert_eq!(world.kv(), 0, "a rollback is for good");
 }
 
 #[test]
@@ -59,7 +56,7 @@ fn a_broken_ceiling_takes_three_looks_in_a_row() {
     world.run("1m");
     world.finding = fail(false);
     world.run("2m");
-    assert_eq!(world.kv(), 5.0, "a pass in between starts the count anew");
+    assert_eq!(world.kv(), 5, "a pass in between starts the count anew");
     world.run("1m");
     assert_eq!(world.says(), "rolled back, step 1 of 4 at 0 %, halted");
     assert!(
@@ -76,7 +73,7 @@ fn not_knowing_holds_and_after_a_while_calls_somebody() {
     world.run("9m");
     assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %");
     world.run("1m");
-    assert_eq!((world.says().as_str(), world.kv()), ("paused, step 1 of 4 at 5 %", 5.0));
+    assert_eq!((world.says().as_str(), world.kv()), ("paused, step 1 of 4 at 5 %", 5));
     assert!(world.last_row().ends_with("Inconclusive looks in a row: 10, limit 10."), "{}", world.last_row());
     let rows = world.audit.len();
     world.run("2d");
@@ -84,7 +81,7 @@ fn not_knowing_holds_and_after_a_while_calls_somebody() {
     world.finding = pass();
     world.order(Command::Resume).unwrap();
     world.run("5m");
-    assert_eq!(world.kv(), 25.0, "ten minutes of the hold were done");
+    assert_eq!(world.kv(), 25, "ten minutes of the hold were done");
 }
 
 #[test]
@@ -95,7 +92,7 @@ fn waiting_for_traffic_holds_for_as_long_as_it_takes() {
     assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %");
     world.finding = pass();
     world.run("1m");
-    assert_eq!(world.kv(), 25.0);
+    assert_eq!(world.kv(), 25);
 }
 
 #[test]
@@ -108,7 +105,7 @@ fn an_analyser_in_trouble_is_told_once_and_never_blames_the_canary() {
     assert_eq!(world.state.overdue(world.now), None, "somebody does look");
     world.finding = pass();
     world.run("1m");
-    assert_eq!(world.kv(), 25.0);
+    assert_eq!(world.kv(), 25);
 }
 
 #[test]
@@ -146,9 +143,9 @@ fn a_hand_edited_state_is_respected() {
     let again = step(&world.state, Event::Seen(world.kv.clone()), world.now);
     assert_eq!(again.next, world.state, "the same edit is told once");
     world.run("3h");
-    assert_eq!(world.kv(), 60.0);
+    assert_eq!(world.kv(), 60);
     world.order(Command::Resume).unwrap();
-    assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 2 of 4 at 25 %", 25.0));
+    assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 2 of 4 at 25 %", 25));
 }
 
 #[test]
@@ -178,12 +175,12 @@ fn time_that_nobody_watched_does_not_count() {
     world.now = alarm.after(Span::parse("4h").unwrap());
     assert_eq!(world.state.overdue(world.now).unwrap().to_string(), "4h", "/health shows it");
     world.ring();
-    assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 1 of 4 at 5 %", 5.0));
+    assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 1 of 4 at 5 %", 5));
     assert!(world.told().contains(&What::Late));
     world.run("8m");
-    assert_eq!(world.kv(), 5.0);
+    assert_eq!(world.kv(), 5);
     world.run("1m");
-    assert_eq!(world.kv(), 25.0, "the hold was made up for");
+    assert_eq!(world.kv(), 25, "the hold was made up for");
 }
 
 #[test]
@@ -191,17 +188,17 @@ fn a_halt_stops_at_once_and_its_end_starts_nothing_by_itself() {
     let mut world = World::started(STANDARD);
     world.run("20m");
     world.order(Command::Halt).unwrap();
-    assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 4 at 0 %, halted", 0.0, true));
+    assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 4 at 0 %, halted", 0, true));
     assert!(matches!(world.order(Command::Resume), Err(Refused::Halted { .. })));
     world.order(Command::ResumeCanary).unwrap();
-    assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 4 at 25 %", 25.0, false));
+    assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 4 at 25 %", 25, false));
     world.run("2h");
     assert_eq!(world.says(), "paused, step 2 of 4 at 25 %");
     world.order(Command::Resume).unwrap();
     world.run("14m");
-    assert_eq!(world.kv(), 25.0, "the step begins anew");
+    assert_eq!(world.kv(), 25, "the step begins anew");
     world.run("1m");
-    assert_eq!(world.kv(), 50.0);
+    assert_eq!(world.kv(), 50);
 }
 
 #[test]
@@ -225,7 +222,7 @@ fn a_completed_rollout_can_be_taken_back_within_its_window() {
     let refused = carry_out(&later.state, &order(Command::Undo), later.now).unwrap_err();
     assert_eq!(refused.to_string(), "cannot undo: rollout r1 ended 1h1m ago, should be at most 1h");
     world.order(Command::Undo).unwrap();
-    assert_eq!((world.says().as_str(), world.kv()), ("rolled back, step 1 of 1 at 0 %, halted", 0.0));
+    assert_eq!((world.says().as_str(), world.kv()), ("rolled back, step 1 of 1 at 0 %, halted", 0));
 }
 
 #[test]
@@ -234,11 +231,11 @@ fn a_false_alarm_can_be_undone_in_two_steps() {
     world.run("20m");
     world.look(fail(true));
     world.order(Command::Undo).unwrap();
-    assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 4 at 0 %", 0.0, false));
+    assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 4 at 0 %", 0, false));
     assert_eq!(world.state.observation(), None, "nothing is served, nothing is judged");
     assert!(matches!(world.order(Command::Promote), Err(Refused::ResumeFirst { .. })));
     world.order(Command::Resume).unwrap();
-    assert_eq!(world.kv(), 25.0);
+    assert_eq!(world.kv(), 25);
     assert_eq!(world.state.observation().unwrap().attempt, 1, "the analysis begins anew");
     world.run("50m");
     assert_eq!(world.says(), "completed, step 4 of 4 at 100 %");
@@ -251,7 +248,7 @@ fn a_step_can_wait_for_approval_and_an_ab_test_stays_where_it_is() {
     assert_eq!(world.says(), "paused, step 1 of 2 at 50 %");
     assert!(world.last_row().ends_with("The step waits for promote."), "{}", world.last_row());
     world.run("7d");
-    assert_eq!(world.kv(), 50.0);
+    assert_eq!(world.kv(), 50);
     world.order(Command::Promote).unwrap();
     assert_eq!(world.says(), "baking, step 2 of 2 at 100 %");
 }
@@ -261,13 +258,13 @@ fn a_plan_can_hold_a_bad_canary_and_leave_the_decision_to_people() {
     let mut world = World::started(r#"{"schedule":"standard","onFail":"hold"}"#);
     world.finding = fail(true);
     world.run("1m");
-    assert_eq!((world.says().as_str(), world.kv()), ("paused, step 1 of 4 at 5 %", 5.0));
+    assert_eq!((world.says().as_str(), world.kv()), ("paused, step 1 of 4 at 5 %", 5));
     for _ in 0..100 {
         world.look(fail(true));
     }
     assert_eq!(world.told(), [What::Started, What::Paused], "and calls them once");
     world.order(Command::Abort { rollout: Some("r1".into()) }).unwrap();
-    assert_eq!(world.kv(), 0.0);
+    assert_eq!(world.kv(), 0);
 }
 
 #[test]
@@ -285,9 +282,9 @@ fn a_step_begins_when_its_state_is_written() {
     assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %");
     world.event(Event::Alarm);
     world.run("14m59s");
-    assert_eq!(world.kv(), 5.0);
+    assert_eq!(world.kv(), 5);
     world.run("1s");
-    assert_eq!(world.kv(), 25.0);
+    assert_eq!(world.kv(), 25);
 }
 
 #[test]
