@@ -152,6 +152,7 @@ fn count(rollout: &mut Rollout, finding: &Finding, written: bool, now: Timestamp
         }
         Finding::Inconclusive { waiting: true, .. } => Signal::Unsure,
         Finding::Inconclusive { waiting: false, .. } => {
+            counters.failures = 0;
             counters.inconclusive = counters.inconclusive.saturating_add(1);
             if counters.inconclusive >= limits.max_inconclusive { Signal::UnsureTooOften } else { Signal::Unsure }
         }

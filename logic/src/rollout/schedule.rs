@@ -159,6 +159,12 @@ impl Plan {
         self.steps.len().saturating_sub(1)
     }
 
+    /// Whether `step` is the last that can be compared with stable: it must have had the traffic to notice a bad canary.
+    #[must_use]
+    pub fn is_last_comparison(&self, step: usize) -> bool {
+        step + 1 == self.last()
+    }
+
     /// The time it takes if every look passes: what the analysis spreads its error budget over.
     #[must_use]
     pub fn planned(&self) -> Span {

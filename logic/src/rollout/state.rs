@@ -85,7 +85,7 @@ pub struct Rollout {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counters {
-    /// Failed ones. Ended by a pass.
+    /// Failed ones. Ended by a pass or an inconclusive one, but not by waiting for traffic.
     pub failures: u32,
     /// Inconclusive ones. Ended by a pass or a failure.
     pub inconclusive: u32,

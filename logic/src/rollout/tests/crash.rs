@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Few looks, so that there are few effects to be killed in.
+const QUICK: &str = r#"{"schedule":"fast","lookEvery":"2m"}"#;
+
 /// What must come out the same. Times may differ by a retry.
 #[derive(Debug, PartialEq)]
 struct End {
@@ -20,12 +23,12 @@ fn until_over(world: &mut World) {
 }
 
 fn healthy(world: &mut World) {
-    world.order(start_of("r1", r#"{"schedule":"fast"}"#)).unwrap();
+    world.order(start_of("r1", QUICK)).unwrap();
     until_over(world);
 }
 
 fn turns_bad(world: &mut World) {
-    world.order(start_of("r1", r#"{"schedule":"fast"}"#)).unwrap();
+    world.order(start_of("r1", QUICK)).unwrap();
     while world.state.standing().step < 2 {
         world.ring();
     }
@@ -34,7 +37,7 @@ fn turns_bad(world: &mut World) {
 }
 
 fn steered(world: &mut World) {
-    world.order(start_of("r1", r#"{"schedule":"standard"}"#)).unwrap();
+    world.order(start_of("r1", r#"{"schedule":"standard","lookEvery":"5m"}"#)).unwrap();
     let orders = [
         Command::Pause,
         Command::Resume,
@@ -55,7 +58,7 @@ fn steered(world: &mut World) {
         // A client that lost its answer asks again.
         assert_eq!(world.order(command), Ok(true));
     }
-    world.order(start_of("r2", r#"{"schedule":"fast"}"#)).unwrap();
+    world.order(start_of("r2", QUICK)).unwrap();
     until_over(world);
 }
 

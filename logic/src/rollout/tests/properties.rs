@@ -139,6 +139,10 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
             other => panic!("{other:?} made {was} {is}"),
         }
     }
+    let taken_out = matches!(is.phase, Some(PhaseKind::RolledBack | PhaseKind::Aborted));
+    if let Some(target) = next.overlay().target.filter(|_| taken_out || is.halted) {
+        assert!(target.is_zero(), "{is} serves {target:?}");
+    }
     if let Event::Order(Order { command: Command::Abort { .. }, .. }) = event
         && before.rollout().is_some()
     {

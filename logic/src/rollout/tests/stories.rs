@@ -67,6 +67,60 @@ fn a_broken_ceiling_takes_three_looks_in_a_row() {
 }
 
 #[test]
+fn looks_in_a_row_are_broken_by_an_incident_on_stable_but_not_by_a_lack_of_traffic() {
+    for (between, after) in [(unsure(), "progressing"), (waiting(), "rolled back"), (error(), "rolled back")] {
+        let mut world = World::started(STANDARD);
+        for finding in [fail(false), fail(false), between, fail(false)] {
+            world.finding = finding;
+            world.run("1m");
+        }
+        assert!(world.says().starts_with(after), "{}", world.says());
+    }
+}
+
+#[test]
+fn lifting_the_halt_of_a_rollback_brings_nothing_back() {
+    for bad in [true, false] {
+        let mut world = World::started(STANDARD);
+        if bad {
+            world.look(fail(true));
+        } else {
+            world.order(Command::Abort { rollout: None }).unwrap();
+        }
+        world.order(Command::ResumeCanary).unwrap();
+        world.run("1d");
+        assert_eq!((world.kv(), world.halted), (0, false));
+    }
+}
+
+#[test]
+fn a_write_that_waits_does_not_overwrite_an_edit() {
+    let mut world = World::new();
+    world.state = carry_out(&world.state, &order(start_of("r1", STANDARD)), world.now).unwrap().step.next;
+    let edited =
+        Document { enabled: true, percentage: Percentage::percent(1), rollout_id: "x".into(), generation: None };
+    world.event(Event::Seen(None));
+    assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %", "the key is absent as it was");
+    world.event(Event::Seen(Some(edited)));
+    assert_eq!(world.says(), "paused, step 1 of 4 at 1 %");
+    assert!(!pending(&world.state, world.now).iter().any(|effect| matches!(effect, Effect::WriteState(_))));
+}
+
+#[test]
+fn a_pause_does_not_count_time_before_the_state_was_written() {
+    let mut world = World::new();
+    world.state = carry_out(&world.state, &order(start_of("r1", STANDARD)), world.now).unwrap().step.next;
+    world.now = world.now.after(Span::from_secs(3_600));
+    world.order(Command::Pause).unwrap();
+    world.event(Event::Alarm);
+    world.order(Command::Resume).unwrap();
+    world.run("14m");
+    assert_eq!(world.kv(), 5);
+    world.run("1m");
+    assert_eq!(world.kv(), 25);
+}
+
+#[test]
 fn not_knowing_holds_and_after_a_while_calls_somebody() {
     let mut world = World::started(STANDARD);
     world.finding = unsure();
@@ -236,7 +290,9 @@ fn a_false_alarm_can_be_undone_in_two_steps() {
     assert!(matches!(world.order(Command::Promote), Err(Refused::ResumeFirst { .. })));
     world.order(Command::Resume).unwrap();
     assert_eq!(world.kv(), 25);
-    assert_eq!(world.state.observation().unwrap().attempt, 1, "the analysis begins anew");
+    let late = Observation { attempt: 0, ..world.state.observation().unwrap() };
+    world.event(Event::Look(Look { observation: late, finding: fail(true) }));
+    assert_eq!(world.state.observation().unwrap().attempt, 1, "the analysis begins anew, old evidence is void");
     world.run("50m");
     assert_eq!(world.says(), "completed, step 4 of 4 at 100 %");
 }
