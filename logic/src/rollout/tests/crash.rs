@@ -3,7 +3,7 @@
 use super::*;
 
 /// Few looks, so that there are few effects to be killed in.
-const QUICK: &str = r#"{"schedule":"fast","lookEvery":"2m"}"#;
+const QUICK: &str = r#"{"schedule":"fast","lookEvery":"5m"}"#;
 
 /// What must come out the same. Times may differ by a retry.
 #[derive(Debug, PartialEq)]
@@ -37,7 +37,7 @@ fn turns_bad(world: &mut World) {
 }
 
 fn steered(world: &mut World) {
-    world.order(start_of("r1", r#"{"schedule":"standard","lookEvery":"5m"}"#)).unwrap();
+    world.order(start_of("r1", r#"{"schedule":"standard","lookEvery":"15m"}"#)).unwrap();
     let orders = [
         Command::Pause,
         Command::Resume,

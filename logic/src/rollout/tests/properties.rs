@@ -177,7 +177,7 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn the_invariants_hold(happenings in happenings(), plan in 0..PLANS.len()) {
