@@ -1,4 +1,4 @@
-//! What holds whatever comes in whatever order.
+//! What holds whatever comes in whatever order. More of it: `PROPTEST_CASES=100000 cargo test --release`.
 
 use proptest::prelude::*;
 
@@ -177,8 +177,6 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
-
     #[test]
     fn the_invariants_hold(happenings in happenings(), plan in 0..PLANS.len()) {
         let mut world = World::started(PLANS[plan]);
