@@ -5,6 +5,7 @@
 //! - `breaker`: when a failing canary gets no more requests from this isolate
 //! - `fallback`: which of its failures stable makes good
 //! - `analysis`: how a canary is judged against stable
+//! - `rollout`: a plan of steps, carried out
 //! - `health`, `notice`, `problem`: what operators and clients are told
 //! - `bearer`: who may see and change things
 #![forbid(unsafe_code)]
@@ -17,6 +18,7 @@ pub mod health;
 pub mod notice;
 pub mod policy;
 pub mod problem;
+pub mod rollout;
 pub mod routing;
 pub mod throttle;
 pub mod timestamp;

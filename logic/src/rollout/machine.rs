@@ -1,0 +1,237 @@
+//! The machine: events from the world come down to a row of the table, and the table says what to do. Total: any event may come in
+//! any state at any time, twice, late or for nothing, and then nothing happens.
+
+use super::audit::{CONTROLLER, What};
+use super::command;
+use super::effect::{Effect, Step};
+use super::event::{Document, Event, Finding, FindingKind, Look, Observation, Receipt};
+use super::percentage::Percentage;
+use super::phase::Phase;
+use super::schedule::OnFail;
+use super::state::{Rollout, State};
+use super::table::{Move, Signal, look_up};
+use super::time::Timestamp;
+use super::turn::{Cause, Turn};
+
+/// What `event` makes of `state` at `now`.
+pub fn step(state: &State, event: Event, now: Timestamp) -> Step {
+    match event {
+        Event::Alarm => alarm(state, now),
+        Event::Look(look) => judge(state, &look, now),
+        Event::Seen(document) => seen(state, document.as_ref(), now),
+        Event::Done(receipt) => done(state, receipt, now),
+        Event::Order(order) => match command::carry_out(state, &order, now) {
+            Ok(outcome) => outcome.step,
+            Err(_) => nothing(state),
+        },
+    }
+}
+
+/// What a controller that wakes up has still to do; safe to do again. The same as what an alarm asks for.
+#[must_use]
+pub fn pending(state: &State, now: Timestamp) -> Vec<Effect> {
+    alarm(state, now).effects
+}
+
+pub(super) fn nothing(state: &State) -> Step {
+    Step { next: state.clone(), effects: Vec::new() }
+}
+
+/// Looks, if it is time, and does again what was not done.
+fn alarm(state: &State, now: Timestamp) -> Step {
+    let next_look = state.rollout.as_ref().and_then(|rollout| rollout.next_look);
+    let due = next_look.is_some_and(|at| now >= at);
+    Turn::new(state, now).finish_all(state.observation().filter(|_| due))
+}
+
+fn judge(state: &State, look: &Look, now: Timestamp) -> Step {
+    let (Some(before), Some(current)) = (&state.rollout, state.observation()) else { return nothing(state) };
+    let due = before.next_look.is_some_and(|at| now >= at) && look.observation == current;
+    // Strong evidence needs no schedule, and is no weaker for being of the step before.
+    let strong = matches!(look.finding, Finding::Fail { strong: true, .. }) && same_canary(&look.observation, &current);
+    if !due && !strong {
+        return nothing(state);
+    }
+    let mut turn = Turn::new(state, now);
+    if due {
+        forget_unwatched(&mut turn, before, now);
+    }
+    let written = state.outbox.write.is_none();
+    let Some(rollout) = turn.rollout() else { return nothing(state) };
+    let signal = count(rollout, &look.finding, written, now);
+    let to_do = look_up(signal, rollout.phase.kind());
+    if !due && to_do == Move::Stay {
+        return nothing(state);
+    }
+    rollout.next_look = Some(next_look(rollout, now));
+    let why = why(signal, &look.finding, rollout);
+    let what = match to_do {
+        Move::Stay if signal == Signal::Trouble => What::LookFailed,
+        _ => to_do.what(false, rollout.phase.step(rollout.plan.last()) >= rollout.plan.last()),
+    };
+    let first_error = signal == Signal::Trouble && rollout.counters.errors == 1;
+    let cause = Cause { who: CONTROLLER, what, why: &why };
+    turn.carry_out(to_do, cause);
+    if to_do != Move::Stay || !is_old_news(before, &look.finding) {
+        turn.record(cause);
+    }
+    if first_error {
+        turn.notify_anyway();
+    }
+    turn.finish()
+}
+
+/// A pause may last for days: looks that find the same again are not told again, but for failures.
+fn is_old_news(before: &Rollout, finding: &Finding) -> bool {
+    let (paused, kind) = (before.phase.pause().is_some(), finding.kind());
+    paused && before.counters.last == Some(kind) && kind != FindingKind::Fail
+}
+
+/// The look's sentence, and what came of it, with its numbers.
+fn why(signal: Signal, finding: &Finding, rollout: &Rollout) -> String {
+    let (sentence, counters, limits) = (finding.sentence(), rollout.counters, rollout.plan.limits);
+    match signal {
+        Signal::Poor | Signal::PoorTooOften => {
+            format!("{sentence} Failed looks in a row: {}, limit {}.", counters.failures, limits.failure_limit)
+        }
+        Signal::UnsureTooOften => {
+            let (had, limit) = (counters.inconclusive, limits.max_inconclusive);
+            format!("{sentence} Inconclusive looks in a row: {had}, limit {limit}.")
+        }
+        Signal::BadButHeld => format!("{sentence} The plan holds a failed canary: somebody must decide."),
+        Signal::GoodButGated => format!("{sentence} The step waits for promote."),
+        Signal::Trouble => {
+            format!("{sentence} Failed attempts to look in a row: {}; the canary is not to blame.", counters.errors)
+        }
+        _ => sentence.to_owned(),
+    }
+}
+
+/// Time in which nobody looked, though somebody should have, is not held against the plan's hold.
+fn forget_unwatched(turn: &mut Turn, before: &Rollout, now: Timestamp) {
+    let late = now.since(before.next_look.unwrap_or(now));
+    let grace = before.plan.timing.alarm_grace;
+    if late <= grace {
+        return;
+    }
+    if let Some(Rollout { phase: Phase::Progressing { since, .. } | Phase::Baking { since }, .. }) = turn.rollout() {
+        *since = since.after(late).min(now);
+    }
+    let why = format!("No look for {late} after it was due, limit {grace}. That time does not count.");
+    turn.record(Cause { who: CONTROLLER, what: What::Late, why: &why });
+}
+
+/// Counts what was found, and says what it comes down to.
+fn count(rollout: &mut Rollout, finding: &Finding, written: bool, now: Timestamp) -> Signal {
+    let (limits, frozen) = (rollout.plan.limits, rollout.plan.on_fail == OnFail::Hold);
+    let due = written && hold_ends(rollout).is_some_and(|end| now >= end);
+    let step = rollout.plan.steps.get(rollout.phase.step(rollout.plan.last()));
+    let counters = &mut rollout.counters;
+    counters.last = Some(finding.kind());
+    if !matches!(finding, Finding::Error { .. }) {
+        counters.errors = 0;
+    }
+    match finding {
+        Finding::Pass { .. } => {
+            (counters.failures, counters.inconclusive) = (0, 0);
+            match step {
+                Some(step) if due && step.approval => Signal::GoodButGated,
+                Some(_) if due => Signal::GoodAndDue,
+                _ => Signal::Good,
+            }
+        }
+        Finding::Fail { strong, .. } => {
+            counters.failures = counters.failures.saturating_add(1);
+            counters.inconclusive = 0;
+            match (*strong, counters.failures >= limits.failure_limit) {
+                (true, _) | (_, true) if frozen => Signal::BadButHeld,
+                (true, _) => Signal::Bad,
+                (false, true) => Signal::PoorTooOften,
+                (false, false) => Signal::Poor,
+            }
+        }
+        Finding::Inconclusive { waiting: true, .. } => Signal::Unsure,
+        Finding::Inconclusive { waiting: false, .. } => {
+            counters.failures = 0;
+            counters.inconclusive = counters.inconclusive.saturating_add(1);
+            if counters.inconclusive >= limits.max_inconclusive { Signal::UnsureTooOften } else { Signal::Unsure }
+        }
+        Finding::Error { .. } => {
+            counters.errors = counters.errors.saturating_add(1);
+            Signal::Trouble
+        }
+    }
+}
+
+/// After the interval, or when the hold ends if that is sooner.
+fn next_look(rollout: &Rollout, now: Timestamp) -> Timestamp {
+    let interval = now.after(rollout.plan.timing.look_every);
+    let end = hold_ends(rollout).filter(|end| *end > now);
+    end.map_or(interval, |end| end.min(interval))
+}
+
+fn hold_ends(rollout: &Rollout) -> Option<Timestamp> {
+    match rollout.phase {
+        Phase::Progressing { step, since } => rollout.plan.steps.get(step).map(|step| since.after(step.hold)),
+        Phase::Baking { since } => Some(since.after(rollout.plan.timing.bake)),
+        _ => None,
+    }
+}
+
+fn same_canary(one: &Observation, other: &Observation) -> bool {
+    (&one.rollout_id, one.attempt) == (&other.rollout_id, other.attempt)
+}
+
+fn seen(state: &State, document: Option<&Document>, now: Timestamp) -> Step {
+    let Some(rollout) = &state.rollout else { return nothing(state) };
+    let share = match document {
+        Some(document) if document.enabled => document.percentage,
+        _ => Percentage::ZERO,
+    };
+    if state.wrote(document, now) || rollout.edited == Some(share) {
+        return nothing(state);
+    }
+    let to_do = look_up(Signal::Edited, rollout.phase.kind());
+    let found = match document {
+        Some(Document { enabled: true, percentage, rollout_id, .. }) => {
+            format!("says {percentage}, salt {rollout_id:?}")
+        }
+        Some(_) => "says that the canary is not enabled".into(),
+        None => "is gone".into(),
+    };
+    let why = format!("canary-state {found}, which this rollout did not write; it stays as it is.");
+    let cause = Cause { who: CONTROLLER, what: to_do.what(false, false), why: &why };
+    let mut turn = Turn::new(state, now);
+    turn.yield_to(share);
+    turn.carry_out(to_do, cause);
+    turn.record(cause);
+    turn.finish()
+}
+
+fn done(state: &State, receipt: Receipt, now: Timestamp) -> Step {
+    let mut next = state.clone();
+    next.outbox.settle(receipt);
+    if next == *state {
+        return nothing(state);
+    }
+    if let Receipt::Written { generation } = receipt {
+        for recent in &mut next.recent {
+            let older = recent.document.as_ref().and_then(|document| document.generation) != Some(generation);
+            if older && recent.replaced_at.is_none() {
+                recent.replaced_at = Some(now);
+            }
+        }
+        // The hold begins when the state is in place, however long that took.
+        if let Some(Rollout {
+            phase: Phase::Progressing { since, .. } | Phase::Baking { since },
+            next_look,
+            plan,
+            ..
+        }) = &mut next.rollout
+        {
+            *since = now;
+            *next_look = Some(now.after(plan.timing.settle));
+        }
+    }
+    Turn::new(&next, now).finish()
+}

@@ -1,0 +1,275 @@
+//! All that a controller must keep of its rollouts. It is stored as JSON after every event and read back after every eviction.
+
+use serde::{Deserialize, Serialize};
+
+use super::audit::CONTROLLER;
+use super::effect::{Outbox, Ring, Target};
+use super::event::{Document, FindingKind, Observation};
+use super::percentage::Percentage;
+use super::phase::{PauseKind, Phase, PhaseKind, Standing};
+use super::schedule::{Plan, PlanStep};
+use super::time::{Span, Timestamp};
+
+/// A document that was replaced may still be read for so long: a minute until KV has it everywhere, and as much again.
+pub(super) const STALE_READS: Span = Span::from_secs(120);
+
+/// Documents of which a read may be stale that are remembered; a rollout writes one a step.
+const MAX_RECENT: usize = 16;
+
+/// Ids of earlier rollouts that are remembered, so that a start that comes late does not repeat one.
+const MAX_PAST: usize = 32;
+
+/// What a controller stores. `State::default()` before the first rollout.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// Grows by one with every transition. What isolates hear is newer if its epoch is.
+    pub(super) epoch: u64,
+    /// Of the `canary-state` last asked for.
+    pub(super) generation: u64,
+    /// Of the last audit row.
+    pub(super) seq: u64,
+    pub(super) halted: Option<Halted>,
+    pub(super) rollout: Option<Rollout>,
+    /// Ids that are used up, oldest first.
+    pub(super) past: Vec<String>,
+    /// What a read of `canary-state` may show without anybody having edited it.
+    pub(super) recent: Vec<Recent>,
+    pub(super) last_order: Option<LastOrder>,
+    pub(super) outbox: Outbox,
+}
+
+/// Who halted the canary, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Halted {
+    /// By the rollout that was taken out: a new one lifts it. One that a person ordered, only a person lifts.
+    pub by_rollout: bool,
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub who: String,
+    /// Why.
+    pub why: String,
+}
+
+/// One rollout, under way or over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollout {
+    /// The salt of its split.
+    pub id: String,
+    /// As it was when it started.
+    pub plan: Plan,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// By whom.
+    pub started_by: String,
+    /// Why.
+    pub why: String,
+    /// Where it stands.
+    pub phase: Phase,
+    /// See [`Observation`].
+    pub attempt: u32,
+    /// When the canary is to be judged next; none: there is nothing to judge.
+    pub next_look: Option<Timestamp>,
+    /// What looks found, in a row.
+    pub counters: Counters,
+    /// The document was edited by hand since, to this share: what it says holds.
+    pub edited: Option<Percentage>,
+    /// What was last asked for; none while `edited`.
+    pub(super) issued: Option<Target>,
+}
+
+/// Looks in a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counters {
+    /// Failed ones. Ended by a pass or an inconclusive one, but not by waiting for traffic.
+    pub failures: u32,
+    /// Inconclusive ones. Ended by a pass or a failure.
+    pub inconclusive: u32,
+    /// Ones that could not be taken. Ended by any that could.
+    pub errors: u32,
+    /// What the last one was.
+    pub last: Option<FindingKind>,
+}
+
+/// A document that we or our predecessor wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Recent {
+    pub(super) document: Option<Document>,
+    /// When its successor was written.
+    pub(super) replaced_at: Option<Timestamp>,
+}
+
+/// The last order that was carried out, to know it when it comes again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LastOrder {
+    pub(super) name: String,
+    pub(super) who: String,
+    pub(super) at: Timestamp,
+    /// Epochs before and after.
+    pub(super) before: u64,
+    pub(super) after: u64,
+}
+
+/// What isolates are to know at once, carried down to them with the replies to their metrics.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Overlay {
+    /// A higher one is newer.
+    pub epoch: u64,
+    /// All to stable.
+    pub halted: bool,
+    /// Against the document's: the higher one wins.
+    pub generation: u64,
+    /// None: only the document counts.
+    pub target: Option<Target>,
+    /// None: nothing is counted.
+    pub observation: Option<Observation>,
+}
+
+// === impl State ===
+
+impl State {
+    /// Grows by one with every transition.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The rollout that is under way, or the last one.
+    #[must_use]
+    pub fn rollout(&self) -> Option<&Rollout> {
+        self.rollout.as_ref()
+    }
+
+    /// Whether and why the canary is halted.
+    #[must_use]
+    pub fn halted(&self) -> Option<&Halted> {
+        self.halted.as_ref()
+    }
+
+    /// In a line, for people.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let (phase, step, of) = match &self.rollout {
+            Some(Rollout { phase, plan, .. }) => (Some(phase.kind()), phase.step(plan.last()) + 1, plan.steps.len()),
+            None => (None, 0, 0),
+        };
+        let percentage = self.rollout.as_ref().and_then(|rollout| match &rollout.issued {
+            Some(Target { percentage: Percentage::ZERO, rings }) => rings.last().map(|ring| ring.percentage),
+            Some(target) => Some(target.percentage),
+            None => rollout.edited,
+        });
+        Standing {
+            phase,
+            step,
+            of,
+            percentage: percentage.unwrap_or_default(),
+            halted: self.halted.is_some(),
+            epoch: self.epoch,
+        }
+    }
+
+    /// What isolates are to know.
+    #[must_use]
+    pub fn overlay(&self) -> Overlay {
+        Overlay {
+            epoch: self.epoch,
+            halted: self.halted.is_some(),
+            generation: self.generation,
+            target: self.target(),
+            observation: self.observation(),
+        }
+    }
+
+    /// What is to be counted and judged; none: nothing.
+    #[must_use]
+    pub fn observation(&self) -> Option<Observation> {
+        let rollout = self.rollout.as_ref()?;
+        let served = rollout.edited.is_some() || self.target().is_some_and(|target| !target.is_zero());
+        let judged = !rollout.phase.kind().is_over() && self.halted.is_none() && served;
+        judged.then(|| Observation {
+            rollout_id: rollout.id.clone(),
+            attempt: rollout.attempt,
+            step: rollout.phase.step(rollout.plan.last()),
+        })
+    }
+
+    /// How long a look is overdue, if by more than the plan's grace: the dead man, for /health.
+    #[must_use]
+    pub fn overdue(&self, now: Timestamp) -> Option<Span> {
+        let rollout = self.rollout.as_ref()?;
+        let late = now.since(rollout.next_look?);
+        (late > rollout.plan.timing.alarm_grace).then_some(late)
+    }
+
+    /// What the canary is to have; none: whatever `canary-state` says.
+    pub(super) fn target(&self) -> Option<Target> {
+        let rollout = self.rollout.as_ref().filter(|rollout| rollout.edited.is_none())?;
+        let served = match rollout.phase.kind() {
+            PhaseKind::Progressing | PhaseKind::Baking | PhaseKind::Completed => true,
+            PhaseKind::Paused => rollout.phase.pause() != Some(PauseKind::RollbackUndone),
+            PhaseKind::RolledBack | PhaseKind::Aborted => false,
+        };
+        let step = rollout.phase.step(rollout.plan.last());
+        Some(if served && self.halted.is_none() { rollout.plan.target(step) } else { Target::default() })
+    }
+
+    /// Nobody edited this: it is what we wrote, or so old that we had not yet.
+    pub(super) fn wrote(&self, document: Option<&Document>, now: Timestamp) -> bool {
+        let readable = |recent: &&Recent| recent.replaced_at.is_none_or(|at| now <= at.after(STALE_READS));
+        self.recent.iter().filter(readable).any(|recent| recent.document.as_ref() == document)
+    }
+
+    /// Whether a rollout of this id was there before.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.rollout.as_ref().is_some_and(|rollout| rollout.id == id) || self.past.iter().any(|past| past == id)
+    }
+
+    /// From now on a read may show `document`.
+    pub(super) fn expect(&mut self, document: Option<Document>, now: Timestamp) {
+        self.recent.retain(|recent| recent.replaced_at.is_none_or(|at| now <= at.after(STALE_READS)));
+        let surplus = (self.recent.len() + 1).saturating_sub(MAX_RECENT);
+        self.recent.drain(..surplus.min(self.recent.len()));
+        self.recent.push(Recent { document, replaced_at: None });
+    }
+
+    pub(super) fn remember(&mut self, id: String) {
+        let surplus = (self.past.len() + 1).saturating_sub(MAX_PAST);
+        self.past.drain(..surplus.min(self.past.len()));
+        self.past.push(id);
+    }
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// The shares at a step: the world's, and those of rings that have more. A ring keeps what it got.
+    fn target(&self, step: usize) -> Target {
+        let so_far = || self.steps.iter().take(step + 1);
+        let world = so_far().filter(|step| step.ring.is_none()).map(|step| step.percentage).max().unwrap_or_default();
+        let mut rings: Vec<Ring> = Vec::new();
+        for PlanStep { percentage, ring, .. } in so_far().filter(|step| step.percentage > world) {
+            let Some(matcher) = ring else { continue };
+            match rings.iter_mut().find(|ring| ring.matcher == *matcher) {
+                Some(ring) => ring.percentage = ring.percentage.max(*percentage),
+                None => rings.push(Ring { matcher: matcher.clone(), percentage: *percentage }),
+            }
+        }
+        Target { percentage: world, rings }
+    }
+}
+
+// === impl Halted ===
+
+impl Halted {
+    /// By a rollout that is taken out.
+    pub(super) fn by_rollout(why: &str, now: Timestamp) -> Self {
+        Self { by_rollout: true, at: now, who: CONTROLLER.into(), why: why.into() }
+    }
+}

@@ -1,0 +1,209 @@
+//! A world for the machine: a clock, a KV, an audit, and a controller that does what the effects say.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+mod commands;
+mod crash;
+mod frozen;
+mod properties;
+mod stories;
+mod transitions;
+
+/// A controller with everything around it, which may be killed once.
+struct World {
+    state: State,
+    now: Timestamp,
+    alarm: Option<Timestamp>,
+    kv: Option<Document>,
+    halted: bool,
+    audit: BTreeMap<u64, Row>,
+    notices: BTreeMap<u64, Notice>,
+    /// What a look finds.
+    finding: Finding,
+    /// Effects that were begun.
+    begun: usize,
+    /// Which of them kills the controller, and how.
+    fault: Option<(usize, Fault)>,
+    killed: bool,
+}
+
+/// What became of an effect in which the controller was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    NotPerformed,
+    PerformedButReportedFailed,
+}
+
+fn pass() -> Finding {
+    Finding::Pass { sentence: "0 of 400 requests failed.".into() }
+}
+
+fn fail(strong: bool) -> Finding {
+    Finding::Fail { strong, sentence: "40 of 400 requests failed.".into() }
+}
+
+fn unsure() -> Finding {
+    Finding::Inconclusive { waiting: false, sentence: "Stable itself has trouble.".into() }
+}
+
+fn waiting() -> Finding {
+    Finding::Inconclusive { waiting: true, sentence: "3 of 20 requests.".into() }
+}
+
+fn error() -> Finding {
+    Finding::Error { sentence: "Shard did not answer.".into() }
+}
+
+fn order(command: Command) -> Order {
+    Order { command, who: "ada".into(), why: "because".into(), epoch: None }
+}
+
+fn start_of(id: &str, plan: &str) -> Command {
+    Command::Start(Box::new(Start { id: id.into(), plan: Plan::parse(plan).unwrap(), found: None }))
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            state: State::default(),
+            now: Timestamp::from_ms(1_000_000),
+            alarm: None,
+            kv: None,
+            halted: false,
+            audit: BTreeMap::new(),
+            notices: BTreeMap::new(),
+            finding: pass(),
+            begun: 0,
+            fault: None,
+            killed: false,
+        }
+    }
+
+    /// A world in which rollout `r1` of this plan has just started.
+    fn started(plan: &str) -> Self {
+        let mut world = Self::new();
+        world.order(start_of("r1", plan)).unwrap();
+        world
+    }
+
+    fn order(&mut self, command: Command) -> Result<bool, Refused> {
+        let outcome = carry_out(&self.state, &order(command), self.now)?;
+        self.take(outcome.step);
+        self.wake();
+        Ok(outcome.already)
+    }
+
+    fn event(&mut self, event: Event) {
+        let step = step(&self.state, event, self.now);
+        self.take(step);
+    }
+
+    /// Saves the state, as JSON, and performs the effects.
+    fn take(&mut self, step: Step) {
+        let json = serde_json::to_string(&step.next).unwrap();
+        self.state = serde_json::from_str(&json).unwrap();
+        assert_eq!(self.state, step.next, "the state must reload as it was");
+        self.perform(step.effects);
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            if self.killed {
+                return;
+            }
+            let index = self.begun;
+            self.begun += 1;
+            let fault = self.fault.filter(|(at, _)| *at == index).map(|(_, fault)| fault);
+            let receipt = if fault == Some(Fault::NotPerformed) { None } else { self.do_it(effect) };
+            match (fault, receipt) {
+                (Some(_), _) => self.killed = true,
+                (None, Some(receipt)) => self.event(Event::Done(receipt)),
+                (None, None) => {}
+            }
+        }
+    }
+
+    /// A controller that was killed starts again, with nothing but its storage.
+    fn wake(&mut self) {
+        if std::mem::take(&mut self.killed) {
+            self.perform(pending(&self.state, self.now));
+        }
+    }
+
+    fn do_it(&mut self, effect: Effect) -> Option<Receipt> {
+        match effect {
+            Effect::SetAlarm(at) => self.alarm = Some(at),
+            Effect::SetHalt(halt) => {
+                self.halted = halt.on;
+                return Some(Receipt::Halted { epoch: halt.epoch });
+            }
+            Effect::WriteState(write) => {
+                self.kv = Some(Document {
+                    enabled: true,
+                    percentage: write.target.percentage,
+                    rollout_id: write.rollout_id,
+                    generation: Some(write.generation),
+                });
+                return Some(Receipt::Written { generation: write.generation });
+            }
+            Effect::Audit(row) => {
+                let seq = row.seq;
+                let twin = self.audit.insert(seq, row.clone());
+                assert!(twin.is_none_or(|twin| twin == row), "a number stands for one row");
+                return Some(Receipt::Audited { seq });
+            }
+            Effect::Notify(notice) => {
+                let seq = notice.seq;
+                self.notices.insert(seq, notice);
+                return Some(Receipt::Notified { seq });
+            }
+            Effect::TakeLook(observation) => {
+                let finding = self.finding.clone();
+                self.event(Event::Look(Look { observation, finding }));
+            }
+        }
+        None
+    }
+
+    /// Lets the clock run to the next alarm and rings it.
+    fn ring(&mut self) {
+        if let Some(at) = self.alarm.take() {
+            self.now = self.now.max(at);
+            self.event(Event::Alarm);
+            self.wake();
+        }
+    }
+
+    /// Rings alarms for so long.
+    fn run(&mut self, span: &str) {
+        let end = self.now.after(Span::parse(span).unwrap());
+        while self.alarm.is_some_and(|at| at <= end) {
+            self.ring();
+        }
+        self.now = end;
+    }
+
+    fn look(&mut self, finding: Finding) {
+        let Some(observation) = self.state.observation() else { return };
+        self.event(Event::Look(Look { observation, finding }));
+    }
+
+    fn says(&self) -> String {
+        self.state.standing().to_string()
+    }
+
+    /// What KV gives the canary, in whole percents.
+    fn kv(&self) -> u32 {
+        self.kv.as_ref().unwrap().percentage.thousandths() / 1_000
+    }
+
+    fn told(&self) -> Vec<What> {
+        self.notices.values().map(|notice| notice.what).collect()
+    }
+
+    fn last_row(&self) -> String {
+        self.audit.values().last().unwrap().to_string()
+    }
+}

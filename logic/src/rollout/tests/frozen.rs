@@ -1,0 +1,138 @@
+//! What is stored, byte for byte. A controller that is deployed in the middle of a rollout reads what its predecessor wrote: a change
+//! that makes one of these tests fail loses that rollout, unless the old form is still read.
+
+use super::*;
+
+const PLAN: &str = r#"{"steps":[{"percentage":50,"where":{"country":["NZ"]}},2.5,100],"hold":"10m"}"#;
+
+/// A state in which as much as possible is set: killed in the middle of a rollback, after a hand edit and an order.
+fn crowded() -> State {
+    let mut world = World::new();
+    let found = Document { enabled: false, percentage: Percentage::ZERO, rollout_id: "r0".into(), generation: Some(7) };
+    let plan = Plan::parse(PLAN).unwrap();
+    world.order(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(found) }))).unwrap();
+    world.run("3m");
+    world.order(Command::Pause).unwrap();
+    let observation = world.state.observation().unwrap();
+    step(&world.state, Event::Look(Look { observation, finding: fail(true) }), world.now).next
+}
+
+#[test]
+fn the_state_is_frozen() {
+    let stored = include_str!("state.json").trim_end();
+    assert_eq!(serde_json::to_string(&crowded()).unwrap(), stored, "a deployed controller would lose its rollout");
+    assert_eq!(serde_json::from_str::<State>(stored).unwrap(), crowded());
+}
+
+#[test]
+fn the_state_before_the_first_rollout_is_frozen() {
+    assert_eq!(
+        serde_json::to_string(&State::default()).unwrap(),
+        concat!(
+            r#"{"epoch":0,"generation":0,"seq":0,"halted":null,"rollout":null,"past":[],"recent":[],"lastOrder":null,"#,
+            r#""outbox":{"halt":null,"write":null,"audit":[],"notices":[]}}"#
+        ),
+        "a deployed controller would lose its rollout"
+    );
+}
+
+#[test]
+fn fields_of_a_newer_version_are_let_be() {
+    let newer = include_str!("state.json").replacen('{', r#"{"fromTheFuture":1,"#, 1);
+    assert_eq!(serde_json::from_str::<State>(&newer).unwrap(), crowded(), "or nobody could go back to an older Serin");
+}
+
+#[test]
+fn phases_are_frozen() {
+    let at = Timestamp::from_ms(7);
+    let (who, why) = (String::from("ada"), String::from("because"));
+    for (phase, json) in [
+        (Phase::Progressing { step: 0, since: at }, r#"{"phase":"progressing","step":0,"since":7}"#),
+        (
+            Phase::Paused {
+                step: 1,
+                held: Span::from_ms(5),
+                at,
+                kind: PauseKind::HandEdited,
+                who: who.clone(),
+                why: why.clone(),
+            },
+            r#"{"phase":"paused","step":1,"held":5,"at":7,"kind":"hand-edited","who":"ada","why":"because"}"#,
+        ),
+        (Phase::Baking { since: at }, r#"{"phase":"baking","since":7}"#),
+        (Phase::Completed { at }, r#"{"phase":"completed","at":7}"#),
+        (
+            Phase::RolledBack { step: 1, at, kind: RollbackKind::Ceiling, who: who.clone(), why: why.clone() },
+            r#"{"phase":"rolled-back","step":1,"at":7,"kind":"ceiling","who":"ada","why":"because"}"#,
+        ),
+        (
+            Phase::Aborted { step: 1, at, who, why },
+            r#"{"phase":"aborted","step":1,"at":7,"who":"ada","why":"because"}"#,
+        ),
+    ] {
+        assert_eq!(serde_json::to_string(&phase).unwrap(), json, "a rollout in this phase would be lost");
+        assert_eq!(serde_json::from_str::<Phase>(json).unwrap(), phase);
+    }
+}
+
+#[test]
+fn words_that_others_read_are_frozen() {
+    let pauses = [
+        PauseKind::Operator,
+        PauseKind::Approval,
+        PauseKind::Inconclusive,
+        PauseKind::Failed,
+        PauseKind::HandEdited,
+        PauseKind::Halted,
+        PauseKind::RollbackUndone,
+    ];
+    assert_eq!(
+        serde_json::to_string(&pauses).unwrap(),
+        r#"["operator","approval","inconclusive","failed","hand-edited","halted","rollback-undone"]"#,
+        "stored pauses and dashboards use these words"
+    );
+    let whats = [
+        What::Started,
+        What::Stepped,
+        What::Promoted,
+        What::Paused,
+        What::Resumed,
+        What::Completed,
+        What::RolledBack,
+        What::Aborted,
+        What::Undone,
+        What::Halted,
+        What::CanaryResumed,
+        What::HandEdited,
+        What::Late,
+        What::Looked,
+        What::LookFailed,
+    ];
+    assert_eq!(
+        serde_json::to_string(&whats).unwrap(),
+        concat!(
+            r#"["started","stepped","promoted","paused","resumed","completed","rolled-back","aborted","undone","halted","#,
+            r#""canary-resumed","hand-edited","late","looked","look-failed"]"#
+        ),
+        "webhooks and stored audit rows use these words"
+    );
+    let rollbacks = [RollbackKind::Evidence, RollbackKind::Ceiling, RollbackKind::Undone];
+    assert_eq!(
+        serde_json::to_string(&rollbacks).unwrap(),
+        r#"["evidence","ceiling","undone"]"#,
+        "stored rollbacks use these words"
+    );
+}
+
+#[test]
+fn the_overlay_is_frozen() {
+    let world = World::started(r#"{"schedule":"fast"}"#);
+    assert_eq!(
+        serde_json::to_string(&world.state.overlay()).unwrap(),
+        concat!(
+            r#"{"epoch":1,"halted":false,"generation":1,"target":{"percentage":10},"#,
+            r#""observation":{"rolloutId":"r1","attempt":0,"step":0}}"#
+        ),
+        "isolates of the version before read this while a new one is being deployed"
+    );
+}

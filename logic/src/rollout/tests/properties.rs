@@ -1,0 +1,221 @@
+//! What holds whatever comes in whatever order. More of it: `PROPTEST_CASES=100000 cargo test --release`.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const PLANS: [&str; 4] = [
+    r#"{"schedule":"standard"}"#,
+    r#"{"steps":[1,10,{"percentage":40,"approval":true},100],"hold":"3m","settle":"10s","lookEvery":"20s","failureLimit":2,"maxInconclusive":3}"#,
+    r#"{"schedule":"fast","onFail":"hold","settle":0,"undoWindow":"10m"}"#,
+    r#"{"steps":[{"percentage":50,"where":{"country":["NZ"]}},20,100],"hold":"2m"}"#,
+];
+
+/// Something that happens, before it is known to whom.
+#[derive(Clone, Debug)]
+enum Happens {
+    /// Time passes, and the alarm rings if it is due; or twice, or for nothing.
+    Alarm {
+        after_ms: u64,
+        times: usize,
+    },
+    Look(Finding),
+    /// A look that was taken so many observations ago.
+    OldLook(usize, Finding),
+    Edit(u32),
+    StaleRead,
+    Order(Command, Option<u64>),
+    Start(usize, usize),
+    /// The clock is set back.
+    Back(u64),
+}
+
+fn findings() -> impl Strategy<Value = Finding> {
+    prop_oneof![8 => Just(pass()), 1 => Just(fail(true)), 2 => Just(fail(false)), 2 => Just(unsure()), 1 => Just(waiting()), 1 => Just(error())]
+}
+
+fn commands() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        2 => Just(Command::Pause),
+        4 => Just(Command::Resume),
+        4 => Just(Command::Promote),
+        1 => Just(Command::PromoteFull),
+        1 => Just(Command::Abort { rollout: None }),
+        1 => Just(Command::Halt),
+        3 => Just(Command::ResumeCanary),
+        2 => Just(Command::Undo),
+    ]
+}
+
+fn happenings() -> impl Strategy<Value = Vec<Happens>> {
+    let one = prop_oneof![
+        8 => (0..1_200_000_u64, 1..3_usize).prop_map(|(after_ms, times)| Happens::Alarm { after_ms, times }),
+        6 => findings().prop_map(Happens::Look),
+        2 => (0..6_usize, findings()).prop_map(|(ago, finding)| Happens::OldLook(ago, finding)),
+        1 => (0..100_u32).prop_map(Happens::Edit),
+        1 => Just(Happens::StaleRead),
+        4 => (commands(), proptest::option::of(0..20_u64)).prop_map(|(command, epoch)| Happens::Order(command, epoch)),
+        2 => (0..6_usize, 0..PLANS.len()).prop_map(|(id, plan)| Happens::Start(id, plan)),
+        1 => (0..300_000_u64).prop_map(Happens::Back),
+    ];
+    proptest::collection::vec(one, 1..60)
+}
+
+/// The event it is in `world`, if it can be one.
+fn event(happens: &Happens, world: &World, observations: &[Observation]) -> Option<Event> {
+    let look = |observation: &Observation, finding: &Finding| {
+        Event::Look(Look { observation: observation.clone(), finding: finding.clone() })
+    };
+    match happens {
+        Happens::Alarm { .. } => Some(Event::Alarm),
+        Happens::Look(finding) => world.state.observation().map(|observation| look(&observation, finding)),
+        Happens::OldLook(ago, finding) => {
+            observations.iter().rev().nth(*ago).map(|observation| look(observation, finding))
+        }
+        Happens::Edit(percent) => Some(Event::Seen(Some(Document {
+            enabled: true,
+            percentage: Percentage::percent(*percent),
+            rollout_id: "by hand".into(),
+            generation: None,
+        }))),
+        Happens::StaleRead => Some(Event::Seen(world.kv.clone())),
+        Happens::Order(command, epoch) => Some(Event::Order(Order { epoch: *epoch, ..order(command.clone()) })),
+        Happens::Start(id, plan) => Some(Event::Order(order(start_of(&format!("r{id}"), PLANS[*plan])))),
+        Happens::Back(_) => None,
+    }
+}
+
+/// Everything that must hold of one step.
+fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
+    let Step { next, effects } = after;
+    let (was, is) = (before.standing(), next.standing());
+    assert!(next.epoch() >= before.epoch(), "epochs only grow");
+    assert!(next.overlay().generation >= before.overlay().generation, "generations only grow");
+
+    let json = serde_json::to_string(next).unwrap();
+    assert_eq!(serde_json::from_str::<State>(&json).unwrap(), *next, "the state reloads identically");
+
+    // The percentage is one of the plan's or nothing, and what is written is what the overlay says.
+    let same = before.rollout().map(|rollout| &rollout.id) == next.rollout().map(|rollout| &rollout.id);
+    for effect in effects {
+        if let Effect::WriteState(write) = effect {
+            let plan = &next.rollout().unwrap().plan;
+            let step = &plan.steps()[is.step - 1];
+            let share = write.target.rings.iter().map(|ring| ring.percentage).fold(write.target.percentage, Ord::max);
+            let rings = plan.steps().iter().take(is.step).map(|step| step.percentage).max().unwrap();
+            assert!(
+                share <= rings && (step.ring.is_some() || write.target.percentage <= step.percentage),
+                "within [0, step]"
+            );
+            assert_eq!(next.overlay().target.as_ref(), Some(&write.target));
+            assert_eq!(next.overlay().generation, write.generation);
+        }
+    }
+
+    // What may raise the share: a look that passed, or a person.
+    let share =
+        |state: &State| state.overlay().target.filter(|_| !state.overlay().halted).unwrap_or_default().percentage;
+    let edited = before.rollout().is_some_and(|rollout| rollout.edited.is_some());
+    if same && !edited && share(next) > share(before) {
+        let passed = matches!(event, Event::Look(Look { finding: Finding::Pass { .. }, .. }));
+        assert!(passed || matches!(event, Event::Order(_)), "{event:?} raised {was} to {is}");
+        if passed {
+            assert_eq!(was.step + 1, is.step, "no step is skipped");
+            let held = before.rollout().unwrap();
+            let Phase::Progressing { since, step } = held.phase else { panic!("{was} stepped") };
+            assert!(now.since(since) >= held.plan.steps()[step].hold, "no promotion before the hold is over");
+        }
+    }
+
+    // A rollback or an abort is undone by a person or not at all.
+    if was.phase.is_some_and(|phase| matches!(phase, PhaseKind::RolledBack | PhaseKind::Aborted))
+        && is.phase != was.phase
+    {
+        let Event::Order(Order { command, .. }) = event else { panic!("{event:?} made {was} {is}") };
+        match command {
+            Command::Start(_) => assert!(!same, "with a new id"),
+            Command::Abort { .. } => {}
+            Command::Undo => assert_eq!((was.phase, is.percentage), (Some(PhaseKind::RolledBack), Percentage::ZERO)),
+            other => panic!("{other:?} made {was} {is}"),
+        }
+    }
+    let taken_out = matches!(is.phase, Some(PhaseKind::RolledBack | PhaseKind::Aborted));
+    if let Some(target) = next.overlay().target.filter(|_| taken_out || is.halted) {
+        assert!(target.is_zero(), "{is} serves {target:?}");
+    }
+    if let Event::Order(Order { command: Command::Abort { .. }, .. }) = event
+        && before.rollout().is_some()
+    {
+        assert_eq!(
+            (is.phase, is.percentage, is.halted),
+            (Some(PhaseKind::Aborted), Percentage::ZERO, true),
+            "abort wins"
+        );
+    }
+
+    // Every transition is one epoch and one row that says where it came from and where it went.
+    let rows: Vec<_> =
+        effects.iter().filter_map(|effect| if let Effect::Audit(row) = effect { Some(row) } else { None }).collect();
+    if was != is {
+        assert_eq!(is.epoch, was.epoch + 1);
+        assert!(
+            rows.iter().any(|row| row.before == was && row.after == is && !row.why.is_empty()),
+            "{was} → {is}: {rows:?}"
+        );
+    }
+    if !matches!(event, Event::Alarm) {
+        assert_eq!(before.overlay() == next.overlay(), was.epoch == is.epoch, "isolates hear of it by the epoch");
+    }
+
+    // The same again is nothing, and says so.
+    if !matches!(event, Event::Order(_)) {
+        assert_eq!(step(next, event.clone(), now).next, *next, "{event:?} a second time");
+    }
+    let alarm = step(next, Event::Alarm, now);
+    assert_eq!(alarm.next, *next, "an alarm changes nothing by itself");
+    assert_eq!(step(&alarm.next, Event::Alarm, now), alarm);
+}
+
+proptest! {
+    #[test]
+    fn the_invariants_hold(happenings in happenings(), plan in 0..PLANS.len()) {
+        let mut world = World::started(PLANS[plan]);
+        let mut observations = Vec::new();
+        for happens in happenings {
+            match &happens {
+                Happens::Alarm { after_ms, .. } => world.now = world.now.after(Span::from_ms(*after_ms)),
+                Happens::Back(ms) => world.now = world.now.before(Span::from_ms(*ms)),
+                _ => {}
+            }
+            let times = if let Happens::Alarm { times, .. } = happens { times } else { 1 };
+            for _ in 0..times {
+                let Some(event) = event(&happens, &world, &observations) else { continue };
+                let after = step(&world.state, event.clone(), world.now);
+                check(&world.state, &event, &after, world.now);
+                if matches!(happens, Happens::StaleRead) {
+                    prop_assert_eq!(&after.next, &world.state, "what we wrote is no edit");
+                }
+                // Looks that alarms ask for come as events of their own.
+                let effects = after.effects.iter().filter(|effect| !matches!(effect, Effect::TakeLook(_))).cloned().collect();
+                world.take(Step { next: after.next, effects });
+                observations.extend(world.state.observation().filter(|observation| observations.last() != Some(observation)));
+            }
+        }
+    }
+
+    #[test]
+    fn an_order_that_comes_twice_is_carried_out_once(happenings in happenings(), command in commands()) {
+        let mut world = World::started(PLANS[1]);
+        for happens in happenings {
+            if let Some(event) = event(&happens, &world, &[]) {
+                world.now = world.now.after(Span::from_secs(7));
+                world.event(event);
+            }
+        }
+        if world.order(command.clone()).is_ok() {
+            let once = world.state.clone();
+            prop_assert_eq!(world.order(command), Ok(true));
+            prop_assert_eq!(world.state, once);
+        }
+    }
+}
