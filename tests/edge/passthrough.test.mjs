@@ -8,7 +8,7 @@ import { NAVIGATION } from "./harness/client.mjs";
 import { CF_HEADER, startSerin } from "./harness/workerd.mjs";
 
 const SPLIT = { "canary-state": { enabled: true, percentage: 50 } };
-/** One address on each side at 50 %, and each as a first visit too, for which the response is rebuilt. */
+/** A plain request, and a first visit, for which the response is rebuilt. */
 const WAYS = { direct: {}, rebuilt: NAVIGATION };
 
 for (const [way, headers] of Object.entries(WAYS)) {

@@ -27,8 +27,8 @@ export class Client {
   /** The response with its whole body. `headers` is an object, or a flat list of names and values to send as given. */
   async request(path, { body, headers = {}, ...options } = {}) {
     // Node frames no body of a GET, DELETE or OPTIONS by itself.
-    const length = body === undefined ? [] : ["content-length", String(Buffer.byteLength(body))];
-    const all = Array.isArray(headers) ? [...headers, ...length] : { ...headers, ...Object.fromEntries([length].filter((pair) => pair.length)) };
+    const framing = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
+    const all = Array.isArray(headers) ? [...headers, ...Object.entries(framing).flat()] : { ...headers, ...framing };
     const { message } = await this.open(path, { ...options, headers: all }, (outgoing) => outgoing.end(body));
     const chunks = [];
     for await (const chunk of message) chunks.push(chunk);

@@ -113,13 +113,15 @@ const BEHAVIOURS = {
   // Counts an upload as it streams by, and never holds more than a chunk.
   async count({ request, name, entry }) {
     let length = 0;
-    let sum = 0;
+    let pieces = 0;
+    let edges = 0;
     for await (const chunk of request.body) {
       length += chunk.length;
-      sum = (sum + chunk[0] + chunk[chunk.length - 1]) >>> 0;
+      pieces += 1;
+      edges += chunk[0] + chunk[chunk.length - 1];
       entry.seen = length;
     }
-    return Response.json({ variant: name, length, sum });
+    return Response.json({ variant: name, length, pieces, edges });
   },
 
   websocket({ request, name }) {
