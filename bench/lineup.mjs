@@ -18,6 +18,7 @@ export const CONTROL = "pass-through, again";
 export const TWIN = "twin";
 
 export const ARTEFACT = { script: join(BUILD, "index.js"), wasm: join(BUILD, "serin.wasm") };
+const CONTROL = { script: join(BUILD, "control.js"), wasm: join(BUILD, "control.wasm") };
 
 // === requests ===
 
@@ -71,7 +72,12 @@ const others = (title, modules, group) => ({ title, modules, group, document: ST
 const serin = (title, changes) => ({
   title: `Serin: ${title}`,
   group: "serin",
-  modules: { "index.js": ARTEFACT.script, "serin.wasm": ARTEFACT.wasm },
+  modules: {
+    "index.js": ARTEFACT.script,
+    "serin.wasm": ARTEFACT.wasm,
+    "control.js": CONTROL.script,
+    "control.wasm": CONTROL.wasm,
+  },
   document: STATE,
   request: known,
   side: "stable",

@@ -1,8 +1,9 @@
-// Builds the Worker: build/index.js and build/serin.wasm, which wrangler uploads as they are.
+// Builds the Worker into build/, which wrangler uploads as it is: index.js with serin.wasm, the request path, and control.js
+// with control.wasm, the control plane, which index.js imports when it is first needed. Each of the two is made so:
 //
-//   cargo ─► raw.wasm ─► serin-bindgen ─► build/bindgen/serin.js + serin_bg.wasm
-//                                              │                      │ wasm-opt
-//            src/entry.js ─── esbuild ─────────┴─► build/index.js     └─► build/serin.wasm
+//   cargo ─► raw.wasm ─► serin-bindgen ─► build/bindgen/NAME.js + NAME_bg.wasm
+//                                              │                     │ wasm-opt
+//            entry.js ─────── esbuild ─────────┴─► build/*.js        └─► build/NAME.wasm
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -14,11 +15,19 @@ import { gzipSync } from "node:zlib";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const BUILD = join(ROOT, "build");
-const GLUE = join(BUILD, "bindgen", "serin.js");
-const WASM = join(BUILD, "serin.wasm");
-const STAMP = join(BUILD, "bindgen", "made-from");
+const GLUE = join(BUILD, "bindgen");
 const TARGET = "wasm32-unknown-unknown";
 const PROFILE = "wasm";
+const MODULES = [
+  { name: "serin", crate: "serin", artefact: "serin.wasm", entry: "src/entry.js", script: "index.js" },
+  {
+    name: "control",
+    crate: "serin-control",
+    artefact: "serin_control.wasm",
+    entry: "control/src/entry.js",
+    script: "control.js",
+  },
+];
 
 // What rustc emits for the target; wasm-opt refuses what it was not told of, and the runtime knows all of these.
 const WASM_FEATURES = [
@@ -32,28 +41,36 @@ const WASM_FEATURES = [
   "sign-ext",
 ];
 
-const raw = compile();
-if (changed(raw)) {
-  const made = fingerprint(raw);
-  glue(raw);
-  optimise();
-  writeFileSync(STAMP, made);
+const artefacts = compile();
+for (const module of MODULES) {
+  const raw = join(artefacts, module.artefact);
+  if (changed(module, raw)) {
+    const made = fingerprint(raw);
+    glue(module, raw);
+    optimise(module);
+    writeFileSync(stamp(module), made);
+  }
+  await bundle(module);
 }
-await bundle();
 report();
 
 function compile() {
   // Where the crates lie on this machine is nobody's business, and would make each machine's Wasm another.
-  const crates = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
-  const flags = `target.${TARGET}.rustflags=${JSON.stringify([`--remap-path-prefix=${crates}=crates`])}`;
-  run("cargo", "--config", flags, "build", "--locked", "--profile", PROFILE, "--target", TARGET, "-p", "serin");
+  const sources = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
+  const flags = `target.${TARGET}.rustflags=${JSON.stringify([`--remap-path-prefix=${sources}=crates`])}`;
+  run("cargo", "--config", flags, "build", "--locked", "--profile", PROFILE, "--target", TARGET, ...crates());
   const { target_directory } = JSON.parse(run("cargo", "metadata", "--locked", "--no-deps", "--format-version", "1"));
-  return join(target_directory, TARGET, PROFILE, "serin.wasm");
+  return join(target_directory, TARGET, PROFILE);
+}
+
+function crates() {
+  return MODULES.flatMap(({ crate }) => ["-p", crate]);
 }
 
 /** Generator and optimiser take seconds, and a developer saves often. */
-function changed(raw) {
-  const made = existsSync(STAMP) && existsSync(WASM) ? readFileSync(STAMP, "utf8") : "";
+function changed(module, raw) {
+  const isMade = existsSync(stamp(module)) && existsSync(wasm(module));
+  const made = isMade ? readFileSync(stamp(module), "utf8") : "";
   return made !== fingerprint(raw);
 }
 
@@ -65,43 +82,52 @@ function fingerprint(raw) {
   return hash.digest("hex");
 }
 
-function glue(raw) {
-  run("cargo", "run", "--locked", "--quiet", "-p", "serin-bindgen", "--", raw, dirname(GLUE));
+function stamp({ name }) {
+  return join(GLUE, `${name}.made-from`);
+}
+
+function wasm({ name }) {
+  return join(BUILD, `${name}.wasm`);
+}
+
+function glue({ name }, raw) {
+  run("cargo", "run", "--locked", "--quiet", "-p", "serin-bindgen", "--", raw, GLUE, name);
   // The generator imports the module at source phase, which the Workers runtime does not know: there, a plain import
   // of a CompiledWasm module already is the module.
-  const written = readFileSync(GLUE, "utf8");
-  const line = 'import source wasmModule from "./serin_bg.wasm"';
+  const path = join(GLUE, `${name}.js`);
+  const written = readFileSync(path, "utf8");
+  const line = `import source wasmModule from "./${name}_bg.wasm"`;
   if (!written.includes(line)) {
-    stop(`${GLUE} has no line \`${line}\`: the generator changed its output, adapt scripts/build.mjs to it`);
+    stop(`${path} has no line \`${line}\`: the generator changed its output, adapt scripts/build.mjs to it`);
   }
-  writeFileSync(GLUE, written.replace(line, 'import wasmModule from "./serin.wasm"'));
+  writeFileSync(path, written.replace(line, `import wasmModule from "./${name}.wasm"`));
 }
 
-function optimise() {
+function optimise(module) {
   mkdirSync(BUILD, { recursive: true });
   const features = WASM_FEATURES.map((feature) => `--enable-${feature}`);
-  const input = join(dirname(GLUE), "serin_bg.wasm");
-  run(tool("wasm-opt"), "-O3", "--strip-debug", "--strip-producers", ...features, input, "-o", WASM);
+  const input = join(GLUE, `${module.name}_bg.wasm`);
+  run(tool("wasm-opt"), "-O3", "--strip-debug", "--strip-producers", ...features, input, "-o", wasm(module));
 }
 
-async function bundle() {
+async function bundle({ name, entry, script }) {
   const esbuild = await import("esbuild").catch(() => stop("esbuild is missing: run `npm run setup`"));
   await esbuild.build({
     absWorkingDir: ROOT,
-    entryPoints: ["src/entry.js"],
-    outfile: join(BUILD, "index.js"),
+    entryPoints: [entry],
+    outfile: join(BUILD, script),
     bundle: true,
     format: "esm",
     target: "es2022",
-    external: ["cloudflare:*", "./serin.wasm"],
+    external: ["cloudflare:*", `./${name}.wasm`, "./control.js"],
     logLevel: "warning",
     // The generator repeats keys of its import object.
     logOverride: { "duplicate-object-key": "silent" },
-  }).catch(() => stop("esbuild could not bundle src/entry.js, see above"));
+  }).catch(() => stop(`esbuild could not bundle ${entry}, see above`));
 }
 
 function report() {
-  for (const file of ["build/index.js", "build/serin.wasm"]) {
+  for (const file of MODULES.flatMap(({ name, script }) => [`build/${script}`, `build/${name}.wasm`])) {
     const bytes = readFileSync(join(ROOT, file));
     console.log(`build: ${file} ${kib(bytes)} (${kib(gzipSync(bytes))} gzipped)`);
   }

@@ -13,8 +13,8 @@ use web_sys::Request;
 
 use crate::facts::RequestFacts;
 use crate::isolate::Isolate;
-use crate::runtime::{Fetcher, IncomingRequest};
-use crate::{clock, exception, log, randomness, respond};
+use serin_runtime::javascript::{Fetcher, IncomingRequest};
+use serin_runtime::{clock, exception, log, randomness, respond};
 
 #[wasm_bindgen(module = "/src/dispatch.js")]
 extern "C" {

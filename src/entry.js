@@ -1,5 +1,8 @@
-// The Worker's door. It hands each request to Rust with the strings that every decision needs, and survives a panic.
+// The Worker's doors. A request is handed to Rust with the strings that every decision needs, and a panic is survived. What
+// belongs to the control plane is loaded when it is first needed.
 import * as serin from "../build/bindgen/serin.js";
+
+const control = () => import("./control.js");
 
 let broken = false;
 
@@ -10,13 +13,47 @@ export default {
   fetch(request, env, context) {
     if (broken) restart();
     try {
-      return serin.fetch(request, env, context, request.url, request.headers.get("cookie") ?? "", Date.now());
+      const url = request.url;
+      return serin.fetch(request, env, context, url, request.headers.get("cookie") ?? "", Date.now()) ?? api(request, env);
     } catch (error) {
       noteTrap(error);
       return outage(error, request, env);
     }
   },
 };
+
+/** Rust answers everything but the control API. */
+async function api(request, env) {
+  return (await control()).api(request, env);
+}
+
+export class RolloutController {
+  constructor(state, env) {
+    this.own = [state, env];
+  }
+
+  async fetch(request) {
+    return (await control()).controllerFetch(...this.own, request);
+  }
+
+  async alarm() {
+    return (await control()).controllerAlarm(...this.own);
+  }
+}
+
+export class MetricsShard {
+  constructor(state, env) {
+    this.own = [state, env];
+  }
+
+  async fetch(request) {
+    return (await control()).shardFetch(...this.own, request);
+  }
+
+  async alarm() {
+    return (await control()).shardAlarm(...this.own);
+  }
+}
 
 /** A trap leaves the instance unusable; the next request gets a fresh one. */
 function noteTrap(error) {

@@ -10,8 +10,9 @@ use serin_logic::routing::{Facts, cookies, override_token};
 use wasm_bindgen::prelude::*;
 use web_sys::Request;
 
-use crate::runtime::{Cf, IncomingRequest, Url};
-use crate::{dispatch, randomness};
+use crate::dispatch;
+use serin_runtime::javascript::{Cf, IncomingRequest, Url};
+use serin_runtime::randomness;
 
 /// One request's facts.
 pub(crate) struct RequestFacts<'a> {

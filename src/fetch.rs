@@ -12,10 +12,11 @@ use web_sys::Request;
 
 use crate::facts::RequestFacts;
 use crate::isolate::Isolate;
-use crate::runtime::{Context, Env};
-use crate::{clock, dispatch, health, respond, snapshot};
+use crate::{dispatch, health, snapshot};
+use serin_runtime::javascript::{Context, Env};
+use serin_runtime::{clock, respond};
 
-/// Answers one request. `url`, `cookies` and `now` are the request's URL, its `Cookie` header (or nothing) and the time.
+/// Answers one request, or leaves it to the control API (`undefined`). `url`, `cookies` and `now` are the request's URL, its `Cookie` header (or nothing) and the time.
 #[wasm_bindgen]
 #[must_use]
 pub fn fetch(request: Request, env: &Env, context: &Context, url: &str, cookies: &str, now: f64) -> JsValue {
@@ -24,7 +25,7 @@ pub fn fetch(request: Request, env: &Env, context: &Context, url: &str, cookies:
     let facts = RequestFacts::new(&request, url, cookies);
     match facts.path() {
         "/health" => return health::answer(isolate, &facts, now),
-        path if is_reserved(path) => return respond::problem(&Problem::not_found()),
+        path if is_reserved(path) => return JsValue::UNDEFINED,
         _ => {}
     }
     if let Some(snapshot) = snapshot::current(isolate, context, now) {

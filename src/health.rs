@@ -15,8 +15,9 @@ use web_sys::Response;
 
 use crate::facts::RequestFacts;
 use crate::isolate::Isolate;
-use crate::runtime::Fetcher;
-use crate::{clock, deadline, randomness, respond, snapshot};
+use crate::snapshot;
+use serin_runtime::javascript::Fetcher;
+use serin_runtime::{clock, deadline, randomness, respond};
 
 /// Each check's deadline; the whole answers within a second.
 const DEADLINE: Duration = Duration::from_millis(800);

@@ -8,10 +8,10 @@ use serin_logic::breaker::Breaker;
 use serin_logic::policy::Snapshot;
 use serin_logic::throttle::Throttle;
 
-use crate::bindings::Bindings;
 use crate::dispatch::Callbacks;
-use crate::log;
-use crate::runtime::Env;
+use serin_runtime::bindings::Bindings;
+use serin_runtime::javascript::Env;
+use serin_runtime::log;
 
 pub(crate) struct Isolate {
     pub(crate) bindings: Bindings,

@@ -1,17 +1,9 @@
 //! The edge: what touches Workers. `fetch.rs` is the path of a request; no decision is made in this crate.
 
-mod bindings;
-mod clock;
-mod deadline;
 mod dispatch;
-mod exception;
 mod facts;
 // Public because the glue generator exports only what is.
 pub mod fetch;
 mod health;
 mod isolate;
-mod log;
-mod randomness;
-mod respond;
-mod runtime;
 mod snapshot;

@@ -11,8 +11,8 @@ use serin_logic::policy::{Snapshot, Switch};
 use wasm_bindgen::prelude::*;
 
 use crate::isolate::Isolate;
-use crate::runtime::Context;
-use crate::{clock, deadline, exception, log, respond};
+use serin_runtime::javascript::Context;
+use serin_runtime::{clock, deadline, exception, log, respond};
 
 /// How long the first request of an isolate waits for KV.
 const FIRST_READ: Duration = Duration::from_millis(250);

@@ -11,6 +11,8 @@ mod command;
 mod effect;
 /// What the machine is told.
 mod event;
+/// From a look of the analysis to a finding.
+mod finding;
 /// From an event to a row of the table.
 mod machine;
 /// A share of sticky keys.

@@ -3,7 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -42,12 +42,16 @@ class Serin {
 
   async start({ kv, mode, vars, without, edit }) {
     this.#directory = await mkdtemp(join(tmpdir(), "serin-edge-"));
-    await cp(join(ROOT, "build", "serin.wasm"), join(this.#directory, "serin.wasm"));
+    for (const file of ["serin.wasm", "control.js", "control.wasm"]) {
+      await cp(join(ROOT, "build", file), join(this.#directory, file));
+    }
     const source = await readFile(join(ROOT, "build", "index.js"), "utf8");
     await writeFile(join(this.#directory, "index.js"), edit(source));
     for (const file of ["variants.js", "kv.js"]) await cp(join(HERE, file), join(this.#directory, file));
     const config = join(this.#directory, "config.capnp");
-    await writeFile(config, capnp({ REFRESH_SECONDS: "0.05", ...vars }, without));
+    const objects = join(this.#directory, "objects");
+    await mkdir(objects);
+    await writeFile(config, capnp({ REFRESH_SECONDS: "0.05", ...vars }, without, objects));
 
     const workerd = join(ROOT, "node_modules", ".bin", "workerd");
     this.#process = spawn(workerd, ["serve", "--experimental", "--control-fd=3", config], {
@@ -175,11 +179,13 @@ class Serin {
   }
 }
 
-function capnp(vars, without) {
+function capnp(vars, without, objects) {
   const bindings = [
     ["STABLE", 'service = (name = "variants", entrypoint = "Stable")'],
     ["CANARY", 'service = (name = "variants", entrypoint = "Canary")'],
     ["CANARY_STATE", 'kvNamespace = "kv"'],
+    ["ROLLOUT", 'durableObjectNamespace = "RolloutController"'],
+    ["METRICS", 'durableObjectNamespace = "MetricsShard"'],
     ["VERSION", 'json = "{\\"id\\": \\"test-version\\", \\"tag\\": \\"v-test\\", \\"timestamp\\": \\"\\"}"'],
     ...Object.entries(vars).map(([name, value]) => [name, `text = ${JSON.stringify(String(value))}`]),
   ]
@@ -192,6 +198,7 @@ const config :Workerd.Config = (
     (name = "serin", worker = .serin),
     (name = "variants", worker = .variants),
     (name = "kv", worker = .kv),
+    (name = "objects", disk = (path = "${objects}", writable = true)),
   ],
   sockets = [
     (name = "serin", address = "127.0.0.1:0", http = (cfBlobHeader = "${CF_HEADER}"), service = "serin"),
@@ -203,9 +210,16 @@ const serin :Workerd.Worker = (
   modules = [
     (name = "index.js", esModule = embed "index.js"),
     (name = "serin.wasm", wasm = embed "serin.wasm"),
+    (name = "control.js", esModule = embed "control.js"),
+    (name = "control.wasm", wasm = embed "control.wasm"),
   ],
   compatibilityDate = "2026-11-01",
   bindings = [${bindings.join(", ")}],
+  durableObjectNamespaces = [
+    (className = "RolloutController", uniqueKey = "rollout", enableSql = true),
+    (className = "MetricsShard", uniqueKey = "metrics", enableSql = true),
+  ],
+  durableObjectStorage = (localDisk = "objects"),
 );
 const variants :Workerd.Worker = (
   modules = [(name = "variants.js", esModule = embed "variants.js")],

@@ -2,9 +2,9 @@
 
 use wasm_bindgen::prelude::*;
 
-use crate::runtime::to_text;
+use crate::javascript::to_text;
 
 /// What an exception says.
-pub(crate) fn text(error: &JsValue) -> String {
+pub fn text(error: &JsValue) -> String {
     to_text(error).unwrap_or_else(|_| "an exception without a text".to_owned())
 }

@@ -2,12 +2,14 @@
 
 use serin_logic::notice::Notice;
 
-use crate::runtime::console_log;
+use crate::javascript::console_log;
 
-pub(crate) fn notice(notice: &Notice) {
+/// One line.
+pub fn notice(notice: &Notice) {
     console_log(&notice.to_line());
 }
 
-pub(crate) fn notices(notices: &[Notice]) {
+/// A line each.
+pub fn notices(notices: &[Notice]) {
     notices.iter().for_each(notice);
 }

@@ -5,18 +5,15 @@ use core::time::Duration;
 
 use futures_util::future::{Either, select};
 
-use crate::runtime;
+use crate::javascript;
 
 /// Work that did not end in time, and can be waited for elsewhere.
-pub(crate) type Unfinished<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+pub type Unfinished<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// What `work` gives within `limit`, or the work that goes on.
-pub(crate) async fn within<'a, T: 'a>(
-    limit: Duration,
-    work: impl Future<Output = T> + 'a,
-) -> Result<T, Unfinished<'a, T>> {
+pub async fn within<'a, T: 'a>(limit: Duration, work: impl Future<Output = T> + 'a) -> Result<T, Unfinished<'a, T>> {
     let work: Unfinished<'a, T> = Box::pin(work);
-    let limit = Box::pin(runtime::wait(limit.as_secs_f64() * 1000.0));
+    let limit = Box::pin(javascript::wait(limit.as_secs_f64() * 1000.0));
     match select(work, limit).await {
         Either::Left((done, _)) => Ok(done),
         Either::Right(((), work)) => Err(work),

@@ -1,12 +1,12 @@
 //! The one place that draws random numbers.
 
 /// 128 random bits; `None` where the runtime gives none.
-pub(crate) fn bits() -> Option<[u8; 16]> {
+pub fn bits() -> Option<[u8; 16]> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).is_ok().then_some(bytes)
 }
 
 /// Uniform in 0.0..1.0; 0.5 where the runtime gives no randomness.
-pub(crate) fn chance() -> f64 {
+pub fn chance() -> f64 {
     getrandom::u32().map_or(0.5, |bits| f64::from(bits) / (f64::from(u32::MAX) + 1.0))
 }

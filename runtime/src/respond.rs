@@ -6,15 +6,15 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Headers, Response, ResponseInit};
 
-use crate::runtime::Context;
+use crate::javascript::Context;
 
 /// An answer that takes a while.
-pub(crate) fn later(answer: impl Future<Output = JsValue> + 'static) -> JsValue {
+pub fn later(answer: impl Future<Output = JsValue> + 'static) -> JsValue {
     future_to_promise(async { Ok(answer.await) }).into()
 }
 
 /// Work that goes on when the request has been answered.
-pub(crate) fn behind(context: &Context, work: impl Future<Output = ()> + 'static) {
+pub fn behind(context: &Context, work: impl Future<Output = ()> + 'static) {
     let work: Promise = future_to_promise(async {
         work.await;
         Ok(JsValue::UNDEFINED)
@@ -24,12 +24,12 @@ pub(crate) fn behind(context: &Context, work: impl Future<Output = ()> + 'static
 }
 
 /// An error of Serin's own.
-pub(crate) fn problem(problem: &Problem) -> JsValue {
+pub fn problem(problem: &Problem) -> JsValue {
     json(problem.status(), problem::CONTENT_TYPE, &problem.to_json(), problem.headers())
 }
 
 /// A JSON document that is never cached.
-pub(crate) fn json<'a>(
+pub fn json<'a>(
     status: u16,
     content_type: &str,
     body: &str,

@@ -7,35 +7,54 @@ use serin_logic::routing::decision::Setup;
 use serin_logic::routing::override_token::OverrideKey;
 use wasm_bindgen::prelude::*;
 
-use crate::runtime::{Env, Fetcher, KvNamespace, VersionMetadata, to_number, to_text};
+use crate::javascript::{
+    AnalyticsEngine, Env, Fetcher, KvNamespace, ObjectNamespace, VersionMetadata, to_number, to_text,
+};
 
 const STABLE: &str = "STABLE";
 const CANARY: &str = "CANARY";
 const CANARY_STATE: &str = "CANARY_STATE";
+const ROLLOUT: &str = "ROLLOUT";
+const METRICS: &str = "METRICS";
+const ANALYTICS: &str = "ANALYTICS";
 
 /// What the Worker was deployed with. Handles may be kept across requests; objects of one request may not.
-pub(crate) struct Bindings {
-    pub(crate) stable: Fetcher,
-    pub(crate) canary: Option<Fetcher>,
+pub struct Bindings {
+    /// The variant that is there in any case.
+    pub stable: Fetcher,
+    /// None: stable gets all.
+    pub canary: Option<Fetcher>,
     /// Or why there is none.
-    pub(crate) kv: Result<KvNamespace, String>,
-    pub(crate) state_key: String,
-    pub(crate) setup: Setup,
-    pub(crate) refresh: Duration,
-    pub(crate) admin_token: Option<String>,
+    pub kv: Result<KvNamespace, String>,
+    /// The key of the canary state in KV.
+    pub state_key: String,
+    /// What every decision needs of it.
+    pub setup: Setup,
+    /// How often a busy isolate reads the policy again, and tells what it has counted.
+    pub refresh: Duration,
+    /// The rollout controller; none: KV alone steers.
+    pub rollout: Option<ObjectNamespace>,
+    /// The shards that counts go to.
+    pub metrics: Option<ObjectNamespace>,
+    /// A data point for each observed request, if somebody wants them.
+    pub analytics: Option<AnalyticsEngine>,
+    /// Who may use the control API.
+    pub admin_token: Option<String>,
+    /// Where notices go.
+    pub webhook_url: Option<String>,
     /// Whether `/health` shows details to the admin alone.
-    pub(crate) detail_for_admin: bool,
+    pub detail_for_admin: bool,
     /// The platform's id of this deployment.
-    pub(crate) deployment: Option<String>,
+    pub deployment: Option<String>,
     /// What was set wrongly and replaced by its default.
-    pub(crate) misconfigured: Vec<Notice>,
+    pub misconfigured: Vec<Notice>,
 }
 
 // === impl Bindings ===
 
 impl Bindings {
     /// Reads the environment. What is missing or wrong gets its default and a notice: traffic comes first.
-    pub(crate) fn read(env: &Env) -> Self {
+    pub fn read(env: &Env) -> Self {
         let mut misconfigured = Vec::new();
         let mut seconds = |name, default| {
             let default_duration = Duration::from_secs(default);
@@ -58,8 +77,7 @@ impl Bindings {
                 true
             }
         };
-        let canary = Some(env.get(CANARY)).filter(JsValue::is_object).map(JsCast::unchecked_into);
-        let kv = Some(env.get(CANARY_STATE)).filter(JsValue::is_object).map(JsCast::unchecked_into);
+        let canary = binding(env, CANARY);
         Self {
             stable: env.get(STABLE).unchecked_into(),
             setup: Setup {
@@ -68,19 +86,25 @@ impl Bindings {
                 max_stale,
             },
             canary,
-            kv: kv.ok_or_else(|| format!("there is no KV binding {CANARY_STATE}")),
+            kv: binding(env, CANARY_STATE).ok_or_else(|| format!("there is no KV binding {CANARY_STATE}")),
             state_key: text(env, "CANARY_STATE_KEY")
                 .filter(|key| !key.is_empty())
                 .unwrap_or_else(|| "canary-state".into()),
             refresh,
+            rollout: binding(env, ROLLOUT),
+            metrics: binding(env, METRICS),
+            analytics: binding(env, ANALYTICS),
             admin_token: text(env, "ADMIN_TOKEN").filter(|token| !token.is_empty()),
+            webhook_url: text(env, "WEBHOOK_URL").filter(|url| !url.is_empty()),
             detail_for_admin,
-            deployment: Some(env.get("VERSION"))
-                .filter(JsValue::is_object)
-                .and_then(|version| version.unchecked_into::<VersionMetadata>().id().as_string()),
+            deployment: binding::<VersionMetadata>(env, "VERSION").and_then(|version| version.id().as_string()),
             misconfigured,
         }
     }
+}
+
+fn binding<T: JsCast>(env: &Env, name: &str) -> Option<T> {
+    Some(env.get(name)).filter(JsValue::is_object).map(JsCast::unchecked_into)
 }
 
 /// A variable or secret. wrangler.toml may hold a number where text is meant.

@@ -1,0 +1,19 @@
+//! The Workers runtime as Serin sees it. The request path (`src`) and the control plane (`control`) are two Wasm modules; this is
+//! what both need of JavaScript. No decisions here.
+
+/// Everything in wrangler.toml, by name.
+pub mod bindings;
+/// The one place that reads the time.
+pub mod clock;
+/// A wait that ends.
+pub mod deadline;
+/// What JavaScript threw.
+pub mod exception;
+/// What JavaScript offers, under its own names.
+pub mod javascript;
+/// One JSON line for what an operator must know.
+pub mod log;
+/// The one place that draws random numbers.
+pub mod randomness;
+/// Answers of Serin's own, and work behind them.
+pub mod respond;
