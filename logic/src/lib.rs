@@ -4,7 +4,9 @@
 //! - `routing`: which variant answers a request, and why
 //! - `breaker`: when a failing canary gets no more requests from this isolate
 //! - `fallback`: which of its failures stable makes good
+//! - `controller`: rollout, analysis and switches as one value
 //! - `analysis`: how a canary is judged against stable
+//! - `observation`: what isolates see of a rollout, on its way to the controller
 //! - `rollout`: a plan of steps, carried out
 //! - `health`, `notice`, `problem`: what operators and clients are told
 //! - `bearer`: who may see and change things
@@ -13,9 +15,11 @@
 pub mod analysis;
 pub mod bearer;
 pub mod breaker;
+pub mod controller;
 pub mod fallback;
 pub mod health;
 pub mod notice;
+pub mod observation;
 pub mod policy;
 pub mod problem;
 pub mod rollout;

@@ -50,6 +50,10 @@ pub enum Notice {
         /// Its key.
         switch: &'static str,
     },
+    /// The controller halted the canary.
+    Halted,
+    /// The controller lifted the halt.
+    HaltLifted,
     /// Stable answered for a failed canary, since the last such line.
     Fallback {
         /// How often.
@@ -98,6 +102,12 @@ impl Notice {
 
     pub(crate) fn policy_changed(before: Option<&CanaryState>, after: Option<&CanaryState>) -> Self {
         Self::PolicyChanged { before: before.map(Gist::of), after: after.map(Gist::of) }
+    }
+
+    /// A policy that the controller changed, if it did.
+    pub(crate) fn share_changed(before: Option<&CanaryState>, after: Option<&CanaryState>) -> Option<Self> {
+        let (before, after) = (before.map(Gist::of), after.map(Gist::of));
+        (before != after).then_some(Self::PolicyChanged { before, after })
     }
 
     /// The line as JSON.

@@ -6,6 +6,8 @@ use core::time::Duration;
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
+use crate::rollout;
+
 /// Milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -32,6 +34,15 @@ impl Timestamp {
         DateTime::parse_from_rfc3339(text).ok().map(|moment| Self(moment.timestamp_millis()))
     }
 
+    /// RFC 3339 in UTC, to the millisecond.
+    #[must_use]
+    pub fn to_rfc3339(self) -> String {
+        match DateTime::from_timestamp_millis(self.0) {
+            Some(moment) => moment.to_rfc3339_opts(SecondsFormat::Millis, true),
+            None => self.to_string(),
+        }
+    }
+
     /// Milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_millis(self) -> i64 {
@@ -48,6 +59,19 @@ impl Timestamp {
     #[must_use]
     pub fn after(self, later: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(later.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl From<rollout::Timestamp> for Timestamp {
+    fn from(moment: rollout::Timestamp) -> Self {
+        Self(i64::try_from(moment.ms()).unwrap_or(i64::MAX))
+    }
+}
+
+/// A rollout knows no time before 1970.
+impl From<Timestamp> for rollout::Timestamp {
+    fn from(moment: Timestamp) -> Self {
+        Self::from_ms(moment.0.max(0).unsigned_abs())
     }
 }
 

@@ -93,6 +93,15 @@ impl Rules {
         first
     }
 
+    /// The share that a rule serves the canary to, if it is one that shares.
+    #[must_use]
+    pub fn share_of(&self, number: RuleNumber) -> Option<Share> {
+        match self.rules.get(number.0)?.serve {
+            Serve::Share(share) => Some(share),
+            Serve::Variant(_) => None,
+        }
+    }
+
     /// How many rules there are.
     #[must_use]
     pub fn len(&self) -> usize {

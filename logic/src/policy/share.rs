@@ -59,6 +59,19 @@ impl Share {
         bucket.index() < self.0
     }
 
+    /// The slice of stable that the canary is compared with: right above its own, four times as wide as far as there is room.
+    #[must_use]
+    pub const fn control_contains(self, bucket: Bucket) -> bool {
+        let above = bucket.index();
+        above >= self.0 && above < self.0 + self.0 * 4
+    }
+
+    /// Of so many of the buckets.
+    #[must_use]
+    pub const fn buckets(self) -> u32 {
+        self.0
+    }
+
     pub(crate) fn read(field: &Field<'_>) -> Result<Self, InvalidDocument> {
         let number = field.number(ACCEPTED)?.ok_or_else(|| field.invalid(ACCEPTED))?;
         // The shortest decimal that is this number: what was written, for up to 15 digits.

@@ -7,10 +7,14 @@
 use core::time::Duration;
 use std::rc::Rc;
 
+use super::amendment::Amendment;
 use super::canary_state::CanaryState;
-use super::document::InvalidDocument;
+use super::document::{InvalidDocument, parse_object};
+use super::overlay::Overlay;
+use super::rules::RuleNumber;
 use super::switches::{Switch, Switches};
 use crate::notice::Notice;
+use crate::rollout::Observation;
 use crate::timestamp::Timestamp;
 
 /// What KV answered: the value of `canary-state` and of each switch.
@@ -26,7 +30,14 @@ pub struct Documents {
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     policy: Policy,
+    /// What the overlay makes of the policy, where it is newer.
+    amended: Option<Rc<CanaryState>>,
+    /// What is observed while the policy and the overlay agree on who is.
+    watch: Option<Watch>,
+    overlay: Rc<Overlay>,
+    /// KV's, and the overlay's.
     switches: Switches,
+    switches_in_kv: Switches,
     /// When KV last answered.
     read_at: Option<Timestamp>,
     /// When `canary-state` was last read and valid, or absent.
@@ -38,6 +49,15 @@ pub struct Snapshot {
     /// The text last read, and that of the policy in force: a change is told without parsing.
     text: Option<Rc<str>>,
     good_text: Option<Rc<str>>,
+}
+
+/// Who is observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// What it is for.
+    pub observation: Rc<Observation>,
+    /// Those whom this rule matches; none: those whom no rule does.
+    pub ring: Option<RuleNumber>,
 }
 
 /// The last good policy.
@@ -72,20 +92,42 @@ impl Snapshot {
             (Policy::NeverRead, _) | (_, None) => Standing::Unknown,
             (_, Some(read_at)) if now.since(read_at) > max_stale => Standing::Stale,
             (Policy::Absent, _) => Standing::Absent,
-            (Policy::Known(state), _) => Standing::Current(state),
+            (Policy::Known(state), _) => Standing::Current(self.amended.as_ref().unwrap_or(state)),
         }
     }
 
-    /// The last good policy, however old.
+    /// The last good policy, however old, with what the overlay changes of it.
     #[must_use]
     pub fn last_good(&self) -> Option<&CanaryState> {
+        self.amended.as_deref().or_else(|| self.written())
+    }
+
+    fn written(&self) -> Option<&CanaryState> {
         match &self.policy {
             Policy::Known(state) => Some(state),
             Policy::NeverRead | Policy::Absent => None,
         }
     }
 
-    /// The switches as last read.
+    /// Whether the controller halted the canary.
+    #[must_use]
+    pub fn is_halted(&self) -> bool {
+        self.overlay.rollout.halted
+    }
+
+    /// Who is observed, if anybody.
+    #[must_use]
+    pub fn watch(&self) -> Option<&Watch> {
+        self.watch.as_ref()
+    }
+
+    /// The newest overlay that was heard.
+    #[must_use]
+    pub fn overlay(&self) -> &Overlay {
+        &self.overlay
+    }
+
+    /// The switches that are on in KV or in the overlay.
     #[must_use]
     pub fn switches(&self) -> &Switches {
         &self.switches
@@ -131,15 +173,22 @@ impl Snapshot {
         if self.unreadable.is_some() {
             notices.push(Notice::PolicyRecovered);
         }
-        next.switches = Switches::read(|switch| documents.switches.get(switch.position())?.as_deref());
-        for switch in Switch::ALL {
-            match (self.switches.is_on(switch, now), next.switches.is_on(switch, now)) {
-                (false, true) => notices.push(Notice::thrown(switch, next.switches.get(switch))),
-                (true, false) => notices.push(Notice::SwitchCleared { switch: switch.key() }),
-                (true, true) | (false, false) => {}
-            }
-        }
+        next.switches_in_kv = Switches::read(|switch| documents.switches.get(switch.position())?.as_deref());
         next.read_state(key, documents.canary_state, now, &mut notices);
+        next.settle(key, self, now, &mut notices);
+        (next, notices)
+    }
+
+    /// The snapshot after the controller was heard, and what an operator should hear of it. An overlay that is older than the one at
+    /// hand changes nothing.
+    #[must_use]
+    pub fn heard(&self, key: &str, overlay: Overlay, now: Timestamp) -> (Self, Vec<Notice>) {
+        let mut notices = Vec::new();
+        let mut next = self.clone();
+        if overlay.revision >= self.overlay.revision && overlay != *self.overlay {
+            next.overlay = Rc::new(overlay);
+            next.settle(key, self, now, &mut notices);
+        }
         (next, notices)
     }
 
@@ -150,10 +199,63 @@ impl Snapshot {
         (Self { unreadable: Some(error), ..self.clone() }, notice)
     }
 
+    /// Makes one of what KV and the overlay say.
+    fn settle(&mut self, key: &str, before: &Self, now: Timestamp, notices: &mut Vec<Notice>) {
+        let overlay = self.overlay.clone();
+        self.switches = self.switches_in_kv.or(|switch| overlay.switch(switch));
+        for switch in Switch::ALL {
+            match (before.switches.is_on(switch, now), self.switches.is_on(switch, now)) {
+                (false, true) => notices.push(Notice::thrown(switch, self.switches.get(switch))),
+                (true, false) => notices.push(Notice::SwitchCleared { switch: switch.key() }),
+                (true, true) | (false, false) => {}
+            }
+        }
+        match (before.is_halted(), self.is_halted()) {
+            (false, true) => notices.push(Notice::Halted),
+            (true, false) => notices.push(Notice::HaltLifted),
+            (true, true) | (false, false) => {}
+        }
+        let is_new = !Rc::ptr_eq(&before.overlay, &self.overlay) || before.good_text != self.good_text;
+        if is_new {
+            self.amended = self.amend(key).map(Rc::new);
+            self.watch = self.watched();
+            if !Rc::ptr_eq(&before.overlay, &self.overlay) {
+                notices.extend(Notice::share_changed(before.last_good(), self.last_good()));
+            }
+        }
+    }
+
+    /// The written policy with the overlay's shares, where these are newer. A document that says `enabled: false` stops the canary
+    /// whatever is newer: on wins.
+    fn amend(&self, key: &str) -> Option<CanaryState> {
+        let written = self.written().filter(|state| state.enabled)?;
+        let amendment = Amendment::of(&self.overlay.rollout)?;
+        if amendment.generation <= written.notes.generation.unwrap_or(0) {
+            return None;
+        }
+        let mut document = parse_object(key, self.good_text.as_deref()?).ok()?;
+        amendment.apply(&mut document);
+        CanaryState::parse(key, &serde_json::to_string(&document).ok()?).ok()
+    }
+
+    /// Nobody is observed where the split is not the one that the controller reckons with.
+    fn watched(&self) -> Option<Watch> {
+        let rollout = &self.overlay.rollout;
+        let observation = rollout.observation.as_ref().filter(|_| !rollout.halted)?;
+        let state = self.last_good().filter(|state| state.enabled)?;
+        let ring = rollout.ring.map(RuleNumber);
+        let share = match ring {
+            Some(ring) => state.rules.share_of(ring)?,
+            None => state.share,
+        };
+        (share.buckets() == rollout.share.thousandths())
+            .then(|| Watch { observation: Rc::new(observation.clone()), ring })
+    }
+
     fn read_state(&mut self, key: &str, text: Option<String>, now: Timestamp, notices: &mut Vec<Notice>) {
         let Some(text) = text else {
             if !matches!(self.policy, Policy::Absent) {
-                notices.push(Notice::policy_changed(self.last_good(), None));
+                notices.push(Notice::policy_changed(self.written(), None));
             }
             (self.policy, self.policy_read_at, self.rejected) = (Policy::Absent, Some(now), None);
             (self.text, self.good_text) = (None, None);
@@ -169,7 +271,7 @@ impl Snapshot {
         match CanaryState::parse(key, &text) {
             Ok(state) => {
                 if self.good_text.as_ref() != Some(&text) {
-                    notices.push(Notice::policy_changed(self.last_good(), Some(&state)));
+                    notices.push(Notice::policy_changed(self.written(), Some(&state)));
                 }
                 self.policy = Policy::Known(Rc::new(state));
                 self.policy_read_at = Some(now);

@@ -88,6 +88,16 @@ impl Setting {
     pub fn is_on(&self, now: Timestamp) -> bool {
         self.on && self.until.is_none_or(|until| now < until)
     }
+
+    /// On while one of the two is: on wins.
+    pub(super) fn or(&self, other: &Self) -> Self {
+        let lasts_longer = match (self.until, other.until) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(own), Some(others)) => own >= others,
+        };
+        if self.on && (lasts_longer || !other.on) { self.clone() } else { other.clone() }
+    }
 }
 
 // === impl Switches ===
@@ -97,6 +107,12 @@ impl Switches {
     #[must_use]
     pub fn read<'a>(value_of: impl Fn(Switch) -> Option<&'a str>) -> Self {
         Self { settings: Switch::ALL.map(|switch| Setting::parse(value_of(switch))) }
+    }
+
+    /// These and others: on wins.
+    #[must_use]
+    pub(super) fn or(&self, other: impl Fn(Switch) -> Setting) -> Self {
+        Self { settings: Switch::ALL.map(|switch| self.get(switch).or(&other(switch))) }
     }
 
     /// What is set for one switch.
@@ -155,6 +171,23 @@ mod tests {
             for switch in Switch::ALL {
                 assert_eq!(switches.is_on(switch, NOW), switch == thrown);
             }
+        }
+    }
+
+    #[test]
+    fn of_two_places_that_say_different_things_on_wins_and_the_longer() {
+        let (off, on) = (Setting::default(), Setting { on: true, ..Setting::default() });
+        let until = |seconds| Setting { until: Some(Timestamp::from_seconds(seconds)), ..on.clone() };
+        for (one, other, both) in [
+            (&off, &on, &on),
+            (&on, &off, &on),
+            (&off, &off, &off),
+            (&on, &until(5), &on),
+            (&until(5), &on, &on),
+            (&until(5), &until(7), &until(7)),
+            (&until(7), &off, &until(7)),
+        ] {
+            assert_eq!(one.or(other), *both);
         }
     }
 

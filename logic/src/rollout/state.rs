@@ -117,7 +117,7 @@ pub(super) struct LastOrder {
 }
 
 /// What isolates are to know at once, carried down to them with the replies to their metrics.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Overlay {
     /// A higher one is newer.
@@ -126,10 +126,19 @@ pub struct Overlay {
     pub halted: bool,
     /// Against the document's: the higher one wins.
     pub generation: u64,
+    /// The salt that goes with the target.
+    #[serde(default)]
+    pub rollout_id: String,
     /// None: only the document counts.
     pub target: Option<Target>,
     /// None: nothing is counted.
     pub observation: Option<Observation>,
+    /// Who is observed: a ring, by its place in the target, or else the world.
+    #[serde(default)]
+    pub ring: Option<usize>,
+    /// The canary's share of those.
+    #[serde(default)]
+    pub share: Percentage,
 }
 
 // === impl State ===
@@ -160,16 +169,11 @@ impl State {
             Some(Rollout { phase, plan, .. }) => (Some(phase.kind()), phase.step(plan.last()) + 1, plan.steps.len()),
             None => (None, 0, 0),
         };
-        let percentage = self.rollout.as_ref().and_then(|rollout| match &rollout.issued {
-            Some(Target { percentage: Percentage::ZERO, rings }) => rings.last().map(|ring| ring.percentage),
-            Some(target) => Some(target.percentage),
-            None => rollout.edited,
-        });
         Standing {
             phase,
             step,
             of,
-            percentage: percentage.unwrap_or_default(),
+            percentage: self.share(),
             halted: self.halted.is_some(),
             epoch: self.epoch,
         }
@@ -182,9 +186,31 @@ impl State {
             epoch: self.epoch,
             halted: self.halted.is_some(),
             generation: self.generation,
+            rollout_id: self.rollout.as_ref().map(|rollout| rollout.id.clone()).unwrap_or_default(),
             target: self.target(),
             observation: self.observation(),
+            ring: self.ring(),
+            share: self.share(),
         }
+    }
+
+    /// The canary's share at this step: of the ring the step is about, or else of the world.
+    #[must_use]
+    pub fn share(&self) -> Percentage {
+        let edited = || self.rollout.as_ref().and_then(|rollout| rollout.edited);
+        match (self.target(), self.ring()) {
+            (Some(target), Some(ring)) => target.rings.get(ring).map(|ring| ring.percentage).unwrap_or_default(),
+            (Some(target), None) => target.percentage,
+            (None, _) => edited().unwrap_or_default(),
+        }
+    }
+
+    /// The ring this step is about, by its place in the target.
+    fn ring(&self) -> Option<usize> {
+        let rollout = self.rollout.as_ref()?;
+        let step = rollout.plan.steps.get(rollout.phase.step(rollout.plan.last()))?;
+        let matcher = step.ring.as_ref()?;
+        self.target()?.rings.iter().position(|ring| ring.matcher == *matcher)
     }
 
     /// What is to be counted and judged; none: nothing.

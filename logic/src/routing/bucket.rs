@@ -25,11 +25,17 @@ impl Bucket {
     /// The bucket of a sticky key: `murmur3_x86_32(salt + ":" + key, seed 0) × BUCKETS >> 32`.
     #[must_use]
     pub fn of(salt: &str, key: &str) -> Self {
+        Self::from_hash(Self::hash(salt, key))
+    }
+
+    /// The hash that the bucket is a part of: it stands for the key where the key itself must not be shown.
+    #[must_use]
+    pub fn hash(salt: &str, key: &str) -> u32 {
         let mut hasher = mur3::Hasher32::with_seed(0);
         hasher.write(salt.as_bytes());
         hasher.write(b":");
         hasher.write(key.as_bytes());
-        Self::from_hash(hasher.finish32())
+        hasher.finish32()
     }
 
     /// 0 to 99,999.
@@ -38,7 +44,7 @@ impl Bucket {
         self.0
     }
 
-    const fn from_hash(hash: u32) -> Self {
+    pub(crate) const fn from_hash(hash: u32) -> Self {
         // Below BUCKETS: (2^32 - 1) × BUCKETS >> 32 is BUCKETS - 1.
         Self(((hash as u64 * BUCKETS as u64) >> 32) as u32)
     }

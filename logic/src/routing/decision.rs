@@ -9,6 +9,7 @@ use super::facts::Facts;
 use super::override_token::OverrideKey;
 use super::sticky_key::StickyKey;
 use super::visitor::VisitorId;
+use crate::observation::Observed;
 use crate::policy::rules::{RuleNumber, Serve};
 use crate::policy::snapshot::{Snapshot, Standing};
 use crate::policy::{CanaryState, Share, Switch};
@@ -35,6 +36,8 @@ pub struct Decision {
     pub reason: Reason,
     /// The visitor who gets Serin's cookie with the response.
     pub new_visitor: Option<VisitorId>,
+    /// How its outcome counts, if a rollout observes it.
+    pub observed: Option<Observed>,
 }
 
 /// Who answers a request.
@@ -82,8 +85,9 @@ const SAFE_METHODS: [&str; 4] = ["GET", "HEAD", "OPTIONS", "TRACE"];
 #[must_use]
 pub fn decide(snapshot: &Snapshot, setup: &Setup, facts: &impl Facts, now: Timestamp) -> Decision {
     let switches = snapshot.switches();
-    let stable = |reason| Decision { outcome: Outcome::Serve(Variant::Stable), reason, new_visitor: None };
-    let unavailable = |switch, reason| Decision { outcome: Outcome::Unavailable(switch), reason, new_visitor: None };
+    let decision = |outcome, reason| Decision { outcome, reason, new_visitor: None, observed: None };
+    let stable = |reason| decision(Outcome::Serve(Variant::Stable), reason);
+    let unavailable = |switch, reason| decision(Outcome::Unavailable(switch), reason);
 
     if switches.is_on(Switch::Maintenance, now) {
         return unavailable(Switch::Maintenance, Reason::Maintenance);
@@ -94,7 +98,7 @@ pub fn decide(snapshot: &Snapshot, setup: &Setup, facts: &impl Facts, now: Times
     if !setup.canary_bound {
         return stable(Reason::Unbound);
     }
-    if switches.is_on(Switch::DisableCanary, now) {
+    if switches.is_on(Switch::DisableCanary, now) || snapshot.is_halted() {
         return stable(Reason::Halted);
     }
     let state = match snapshot.standing(setup.max_stale, now) {
@@ -105,27 +109,35 @@ pub fn decide(snapshot: &Snapshot, setup: &Setup, facts: &impl Facts, now: Times
         Standing::Stale => return stable(Reason::Stale),
     };
     if let Some(variant) = setup.override_key.as_ref().and_then(|key| key.variant_of(facts, now)) {
-        return Decision { outcome: Outcome::Serve(variant), reason: Reason::Override, new_visitor: None };
+        return decision(Outcome::Serve(variant), Reason::Override);
     }
     match state.rules.first_match(facts) {
-        Some((number, Serve::Variant(variant))) => {
-            Decision { outcome: Outcome::Serve(variant), reason: Reason::Rule(number), new_visitor: None }
+        Some((number, Serve::Variant(variant))) => decision(Outcome::Serve(variant), Reason::Rule(number)),
+        Some((number, Serve::Share(share))) => {
+            let is_observed = snapshot.watch().is_some_and(|watch| watch.ring == Some(number));
+            deal(state, share, Reason::Rule(number), is_observed, facts)
         }
-        Some((number, Serve::Share(share))) => deal(state, share, Reason::Rule(number), facts),
-        None => deal(state, state.share, Reason::Percentage, facts),
+        None => {
+            let is_observed = snapshot.watch().is_some_and(|watch| watch.ring.is_none());
+            deal(state, state.share, Reason::Percentage, is_observed, facts)
+        }
     }
 }
 
-fn deal(state: &CanaryState, share: Share, reason: Reason, facts: &impl Facts) -> Decision {
+fn deal(state: &CanaryState, share: Share, reason: Reason, is_observed: bool, facts: &impl Facts) -> Decision {
     let key = state.stickiness.key_of(facts);
+    let unit = key.as_ref().map(|key| Bucket::hash(&state.rollout_id, key.as_str()));
     // A request that nothing identifies goes where nobody is sent before everybody is.
-    let bucket = key.as_ref().map_or(Bucket::LAST, |key| Bucket::of(&state.rollout_id, key.as_str()));
+    let bucket = unit.map_or(Bucket::LAST, Bucket::from_hash);
     let variant = if share.contains(bucket) { Variant::Canary } else { Variant::Stable };
     let new_visitor = match key {
         Some(StickyKey::NewVisitor(id)) => Some(id),
         _ => None,
     };
-    Decision { outcome: Outcome::Serve(variant), reason, new_visitor }
+    let is_compared = variant == Variant::Canary || share.control_contains(bucket);
+    let observed =
+        unit.filter(|_| is_observed && is_compared).map(|unit| Observed { arm: variant, unit });
+    Decision { outcome: Outcome::Serve(variant), reason, new_visitor, observed }
 }
 
 #[cfg(test)]

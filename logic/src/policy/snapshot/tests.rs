@@ -86,7 +86,7 @@ fn an_absent_key_turns_the_canary_off_at_once() {
 #[test]
 fn a_switch_that_was_on_stays_on_while_kv_is_silent() {
     let (on, notices) = Snapshot::default().read(KEY, thrown(Switch::Maintenance, "1"), at(0));
-    assert_eq!(words(&notices), ["\"switch-thrown\"", "\"policy-changed\""]);
+    assert_eq!(words(&notices), ["\"policy-changed\"", "\"switch-thrown\""]);
     let (silent, _) = on.unread("KV is down".to_owned());
     assert!(silent.switches().is_on(Switch::Maintenance, at(1_000_000)));
     let (off, notices) = silent.read(KEY, state(GOOD), at(1_000_001));

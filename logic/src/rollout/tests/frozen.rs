@@ -130,8 +130,8 @@ fn the_overlay_is_frozen() {
     assert_eq!(
         serde_json::to_string(&world.state.overlay()).unwrap(),
         concat!(
-            r#"{"epoch":1,"halted":false,"generation":1,"target":{"percentage":10},"#,
-            r#""observation":{"rolloutId":"r1","attempt":0,"step":0}}"#
+            r#"{"epoch":1,"halted":false,"generation":1,"rolloutId":"r1","target":{"percentage":10},"#,
+            r#""observation":{"rolloutId":"r1","attempt":0,"step":0},"ring":null,"share":10}"#
         ),
         "isolates of the version before read this while a new one is being deployed"
     );

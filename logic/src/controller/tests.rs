@@ -1,0 +1,206 @@
+//! The controller against a make-believe world: reports come in every five seconds, alarms ring, effects are performed.
+
+use super::*;
+use crate::analysis::{Arms, Health};
+use crate::observation::{ArmSample, Batch, Sample};
+use crate::policy::Switch;
+use crate::rollout::{Command, Document, Effect, Order, PhaseKind, Plan, Receipt, Row, Start};
+use crate::timestamp::Timestamp;
+
+const TICK_MS: i64 = 5_000;
+
+struct World {
+    controller: Controller,
+    now: Timestamp,
+    seq: u64,
+    unit: u32,
+    document: Option<Document>,
+    audit: Vec<Row>,
+    /// What KV is like.
+    writes_fail: bool,
+}
+
+impl World {
+    fn new() -> Self {
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let (controller, document, audit) = (Controller::default(), None, Vec::new());
+        Self { controller, now, seq: 0, unit: 0, document, audit, writes_fail: false }
+    }
+
+    fn order(&mut self, command: Command) {
+        let order = Order { command, who: "ada".into(), why: "test".into(), epoch: None };
+        let (_, effects) = self.controller.order(&order, self.now).unwrap();
+        self.perform(effects);
+    }
+
+    fn start(&mut self, plan: &str) {
+        let start = Start { id: "r1".into(), plan: Plan::parse(plan).unwrap(), found: None };
+        self.order(Command::Start(Box::new(start)));
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            let receipt = match effect {
+                Effect::WriteState(_) if self.writes_fail => continue,
+                Effect::WriteState(write) => {
+                    self.document = Some(Document {
+                        enabled: true,
+                        percentage: write.target.percentage,
+                        rollout_id: write.rollout_id,
+                        generation: Some(write.generation),
+                    });
+                    Receipt::Written { generation: write.generation }
+                }
+                Effect::SetHalt(halt) => Receipt::Halted { epoch: halt.epoch },
+                Effect::Audit(row) => {
+                    let seq = row.seq;
+                    self.audit.push(row);
+                    Receipt::Audited { seq }
+                }
+                Effect::Notify(notice) => Receipt::Notified { seq: notice.seq },
+                Effect::SetAlarm(_) | Effect::TakeLook(_) => continue,
+            };
+            let more = self.controller.done(receipt, self.now);
+            self.perform(more);
+        }
+    }
+
+    /// Five seconds with `requests` on the canary, of which `failures` visitors fail, and four times as many on stable.
+    fn tick(&mut self, requests: u64, failures: u32) {
+        self.now = Timestamp::from_millis(self.now.as_millis() + TICK_MS);
+        if let Some(observation) = self.controller.state.observation() {
+            let mut units = |many: u32| {
+                self.unit += many;
+                (self.unit - many..self.unit).collect()
+            };
+            let mut sample = Sample::new(observation);
+            sample.arms = Arms::new(
+                ArmSample { requests, failures: failures.into(), failed: units(failures), ..ArmSample::default() },
+                ArmSample { requests: requests * 4, ..ArmSample::default() },
+            );
+            self.seq += 1;
+            let report = Batch { from: "FRA".into(), seq: self.seq, sample: Some(sample) };
+            let overlay = self.controller.report(&report, self.now);
+            assert_eq!(overlay, self.controller.report(&report, self.now), "a report that comes twice");
+        }
+        // Whatever is stored is the whole of it.
+        let stored = serde_json::to_string(&self.controller.desk).unwrap();
+        self.controller.desk = serde_json::from_str(&stored).unwrap();
+        let stored = serde_json::to_string(&self.controller.inbox).unwrap();
+        self.controller.inbox = serde_json::from_str(&stored).unwrap();
+        let seen = Seen { document: Some(self.document.clone()), health: Health::Healthy };
+        let effects = self.controller.alarm(seen, self.now);
+        self.perform(effects);
+    }
+
+    fn phase(&self) -> PhaseKind {
+        self.controller.state.rollout().unwrap().phase.kind()
+    }
+
+    fn run(&mut self, ticks: usize, requests: u64, failures: u32) {
+        for _ in 0..ticks {
+            self.tick(requests, failures);
+        }
+    }
+}
+
+const QUICK: &str = r#"{"schedule":"custom","steps":[5,50,100],"hold":"30s","settle":"5s","lookEvery":"10s","bake":"30s"}"#;
+
+#[test]
+fn a_good_canary_goes_all_the_way_and_the_audit_tells_it() {
+    let mut world = World::new();
+    world.start(QUICK);
+    world.run(60, 2_000, 0);
+    assert_eq!(world.phase(), PhaseKind::Completed);
+    let words: Vec<String> = world.audit.iter().map(|row| row.what.to_string()).filter(|it| it != "looked at").collect();
+    assert_eq!(words, ["started", "stepped", "stepped", "completed"]);
+    assert_eq!(world.document.unwrap().percentage, crate::rollout::Percentage::FULL);
+}
+
+#[test]
+fn a_bad_canary_is_taken_out_within_a_tick_of_the_evidence() {
+    let mut world = World::new();
+    world.start(QUICK);
+    world.run(2, 100, 0);
+    world.tick(100, 60);
+    assert_eq!(world.phase(), PhaseKind::RolledBack);
+    assert!(world.controller.overlay().rollout.halted);
+    assert_eq!(world.document.as_ref().unwrap().percentage, crate::rollout::Percentage::ZERO);
+    let last = world.audit.last().unwrap();
+    assert!(last.why.starts_with("The canary fails more often than stable"), "{}", last.why);
+    let look = world.controller.desk.last_look().unwrap();
+    assert_eq!(look.sentence, last.why);
+}
+
+#[test]
+fn a_late_report_of_a_canary_that_was_taken_out_changes_nothing() {
+    let mut world = World::new();
+    world.start(QUICK);
+    let observation = world.controller.state.observation();
+    world.tick(100, 60);
+    world.tick(100, 60);
+    assert_eq!(world.phase(), PhaseKind::RolledBack);
+    let before = world.controller.clone();
+    let report = Batch { from: "late".into(), seq: 1, sample: observation.map(Sample::new) };
+    assert!(world.controller.report(&report, world.now).rollout.halted);
+    assert_eq!((world.controller.state, world.controller.desk), (before.state, before.desk));
+}
+
+#[test]
+fn nobody_is_promoted_while_kv_does_not_take_the_state() {
+    let mut world = World::new();
+    world.writes_fail = true;
+    world.start(QUICK);
+    world.run(60, 2_000, 0);
+    assert_eq!(world.controller.state.standing().step, 1);
+    world.writes_fail = false;
+    world.run(60, 2_000, 0);
+    assert_eq!(world.phase(), PhaseKind::Completed);
+}
+
+#[test]
+fn without_traffic_the_rollout_waits() {
+    let mut world = World::new();
+    world.start(QUICK);
+    world.run(120, 0, 0);
+    assert_eq!((world.phase(), world.controller.state.standing().step), (PhaseKind::Progressing, 1));
+    assert!(world.controller.desk.last_look().unwrap().sentence.contains("requests"));
+}
+
+#[test]
+fn a_hand_edited_document_pauses_the_rollout_and_is_left_alone() {
+    let mut world = World::new();
+    world.start(QUICK);
+    world.run(2, 100, 0);
+    let edited = world.document.as_mut().unwrap();
+    edited.percentage = crate::rollout::Percentage::percent(1);
+    let edited = world.document.clone();
+    world.run(30, 100, 0);
+    assert_eq!(world.phase(), PhaseKind::Paused);
+    assert_eq!(world.document, edited);
+    assert_eq!(world.controller.state.share(), crate::rollout::Percentage::percent(1));
+}
+
+#[test]
+fn a_switch_is_a_new_revision_and_so_is_a_transition() {
+    let mut world = World::new();
+    let mut revisions = vec![world.controller.overlay().revision];
+    assert!(world.controller.switches.set(Switch::DisableCanary, Some("1".into())));
+    revisions.push(world.controller.overlay().revision);
+    world.start(QUICK);
+    revisions.push(world.controller.overlay().revision);
+    world.order(Command::Halt);
+    revisions.push(world.controller.overlay().revision);
+    assert!(revisions.is_sorted_by(|one, other| one < other), "{revisions:?}");
+}
+
+#[test]
+fn the_alarm_rings_for_ticks_while_something_is_observed() {
+    let mut world = World::new();
+    assert_eq!(world.controller.next_alarm(world.now), None);
+    world.start(QUICK);
+    let next = world.controller.next_alarm(world.now).unwrap();
+    assert!(next.since(world.now).as_millis() <= 5_000, "{next}");
+    world.order(Command::Abort { rollout: None });
+    assert_eq!(world.controller.next_alarm(world.now), None);
+}

@@ -1,0 +1,179 @@
+//! An isolate's own counts, and the one message that is under way.
+
+use std::collections::BTreeSet;
+
+use super::batch::{ArmSample, Batch, MAX_SEEN, Sample};
+use crate::rollout::Observation;
+use crate::variant::Variant;
+
+/// The first canary requests of an isolate are slow for being first: they say nothing about the canary's speed.
+const WARM_UP: u32 = 20;
+
+/// Failing keys in one message, an arm.
+const MAX_FAILED: usize = 256;
+
+/// Which request it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// Which variant it was dealt.
+    pub arm: Variant,
+    /// Hash of its sticky key and the salt: what is counted once.
+    pub unit: u32,
+}
+
+/// What an isolate has counted and not yet handed over.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    isolate: String,
+    seq: u64,
+    /// Sent, and perhaps taken: sent again as it is until somebody says so.
+    under_way: Option<Batch>,
+    open: Option<Sample>,
+    /// Told already, in this rollout.
+    told: BTreeSet<u32>,
+    canary_requests: u32,
+}
+
+// === impl Tally ===
+
+impl Tally {
+    /// The tally of the isolate of this id.
+    #[must_use]
+    pub fn new(isolate: String) -> Self {
+        Self { isolate, ..Self::default() }
+    }
+
+    /// Counts one outcome, seen while `observation` was in force.
+    pub fn record(&mut self, observation: &Observation, observed: Observed, failed: bool, latency_ms: f64) {
+        let is_new = self.told.len() < MAX_SEEN && self.told.insert(observed.unit);
+        let is_warm = match observed.arm {
+            Variant::Canary => {
+                self.canary_requests = self.canary_requests.saturating_add(1);
+                self.canary_requests > WARM_UP
+            }
+            Variant::Stable => true,
+        };
+        let arms = &mut self.open(observation).arms;
+        let arm: &mut ArmSample = match observed.arm {
+            Variant::Canary => &mut arms.canary,
+            Variant::Stable => &mut arms.stable,
+        };
+        arm.requests = arm.requests.saturating_add(1);
+        if is_new {
+            arm.seen.insert(observed.unit);
+        }
+        if failed {
+            arm.failures = arm.failures.saturating_add(1);
+            if arm.failed.len() < MAX_FAILED {
+                arm.failed.insert(observed.unit);
+            }
+        } else if is_warm {
+            arm.latency.record(latency_ms);
+        }
+    }
+
+    /// Counts a canary request that the breaker sent to stable.
+    pub fn divert(&mut self, observation: &Observation) {
+        let open = self.open(observation);
+        open.diverted = open.diverted.saturating_add(1);
+    }
+
+    /// Notes that the breaker opened.
+    pub fn open_breaker(&mut self, observation: &Observation) {
+        self.open(observation).breaker_opened = true;
+    }
+
+    /// Whether there is anything to hand over.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.open.is_none() && self.under_way.as_ref().is_none_or(|batch| batch.sample.is_none())
+    }
+
+    /// The message to send: the one that nobody confirmed, or a new one.
+    pub fn flush(&mut self) -> Batch {
+        let Self { isolate, seq, under_way, open, .. } = self;
+        let next = || {
+            *seq = seq.saturating_add(1);
+            Batch { from: isolate.clone(), seq: *seq, sample: open.take() }
+        };
+        under_way.get_or_insert_with(next).clone()
+    }
+
+    /// The message of this number was taken.
+    pub fn delivered(&mut self, seq: u64) {
+        self.under_way = self.under_way.take().filter(|batch| batch.seq != seq);
+    }
+
+    /// What was counted under another configuration is dropped: nobody would take it any more.
+    fn open(&mut self, observation: &Observation) -> &mut Sample {
+        if let Some(open) = &self.open
+            && open.observation != *observation
+        {
+            if open.observation.rollout_id != observation.rollout_id {
+                self.told.clear();
+            }
+            self.open = None;
+        }
+        self.open.get_or_insert_with(|| Sample::new(observation.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(step: usize) -> Observation {
+        Observation { rollout_id: "r".into(), attempt: 0, step }
+    }
+
+    fn canary(unit: u32) -> Observed {
+        Observed { arm: Variant::Canary, unit }
+    }
+
+    #[test]
+    fn a_visitor_is_told_once_and_a_failure_has_no_latency() {
+        let mut tally = Tally::new("i".into());
+        for _ in 0..3 {
+            tally.record(&step(0), canary(5), true, 9.0);
+        }
+        tally.record(&step(0), Observed { arm: Variant::Stable, unit: 6 }, false, 9.0);
+        let sample = tally.flush().sample.unwrap();
+        let (canary, stable) = (&sample.arms.canary, &sample.arms.stable);
+        assert_eq!((canary.requests, canary.failures, canary.failed.len(), canary.seen.len()), (3, 3, 1, 1));
+        assert_eq!((canary.latency.total(), stable.latency.total()), (0, 1));
+    }
+
+    #[test]
+    fn the_first_twenty_canary_requests_have_no_latency() {
+        let mut tally = Tally::new("i".into());
+        for unit in 0..25 {
+            tally.record(&step(0), canary(unit), false, 9.0);
+        }
+        assert_eq!(tally.flush().sample.unwrap().arms.canary.latency.total(), 5);
+    }
+
+    #[test]
+    fn a_message_is_the_same_until_it_was_taken() {
+        let mut tally = Tally::new("i".into());
+        tally.record(&step(0), canary(1), false, 1.0);
+        let first = tally.flush();
+        tally.record(&step(0), canary(2), false, 1.0);
+        assert_eq!(tally.flush(), first);
+        tally.delivered(first.seq + 1);
+        assert_eq!(tally.flush(), first);
+        tally.delivered(first.seq);
+        let second = tally.flush();
+        assert_eq!((second.seq, second.sample.unwrap().arms.canary.requests), (first.seq + 1, 1));
+        tally.delivered(first.seq + 1);
+        assert!(tally.is_empty());
+    }
+
+    #[test]
+    fn what_belongs_to_the_step_before_is_dropped() {
+        let mut tally = Tally::new("i".into());
+        tally.record(&step(0), canary(1), false, 1.0);
+        tally.record(&step(1), canary(2), false, 1.0);
+        let sample = tally.flush().sample.unwrap();
+        assert_eq!((sample.observation.step, sample.arms.canary.requests), (1, 1));
+    }
+}
