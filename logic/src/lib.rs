@@ -8,11 +8,13 @@
 //! - `analysis`: how a canary is judged against stable
 //! - `observation`: what isolates see of a rollout, on its way to the controller
 //! - `rollout`: a plan of steps, carried out
+//! - `api`: the control API, requests to calls and what is known to answers
 //! - `health`, `notice`, `problem`: what operators and clients are told
 //! - `bearer`: who may see and change things
 #![forbid(unsafe_code)]
 
 pub mod analysis;
+pub mod api;
 pub mod bearer;
 pub mod breaker;
 pub mod controller;

@@ -24,6 +24,9 @@ pub struct Problem {
     detail: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     switch: Option<&'static str>,
+    /// What in the request is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
     /// Seconds, for the header of that name.
     #[serde(skip)]
     retry_after: Option<u64>,
@@ -36,7 +39,7 @@ pub struct Problem {
 
 impl Problem {
     const fn new(status: u16, kind: &'static str, title: &'static str) -> Self {
-        Self { kind, title, status, detail: None, switch: None, retry_after: None, allow: None }
+        Self { kind, title, status, detail: None, switch: None, field: None, retry_after: None, allow: None }
     }
 
     /// A kill switch keeps the service from answering.
@@ -72,6 +75,67 @@ impl Problem {
     #[must_use]
     pub const fn not_found() -> Self {
         Self::new(404, "urn:serin:not-found", "There is nothing here")
+    }
+
+    /// A value in the request; `message` is what it is and what would be accepted.
+    #[must_use]
+    pub fn invalid(field: &str, message: &str) -> Self {
+        Self {
+            detail: Some(format!("{field}: {message}")),
+            field: Some(field.to_owned()),
+            ..Self::new(422, "urn:serin:invalid", "The request is not valid")
+        }
+    }
+
+    /// The body is longer than `most` bytes.
+    #[must_use]
+    pub fn too_large(most: usize) -> Self {
+        let detail = Some(format!("accepted: a body of up to {most} bytes"));
+        Self { detail, ..Self::new(413, "urn:serin:too-large", "The body is too large") }
+    }
+
+    /// The body's type is not JSON's.
+    #[must_use]
+    pub fn not_json() -> Self {
+        let detail = Some("accepted: Content-Type: application/json".to_owned());
+        Self { detail, ..Self::new(415, "urn:serin:not-json", "The body is not JSON") }
+    }
+
+    /// No token, or not the right one.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        let detail = Some("accepted: Authorization: Bearer and the value of the secret ADMIN_TOKEN".to_owned());
+        Self { detail, ..Self::new(401, "urn:serin:unauthorized", "The token is missing or wrong") }
+    }
+
+    /// There is no token that could be right.
+    #[must_use]
+    pub fn forbidden() -> Self {
+        let detail = Some("no ADMIN_TOKEN is set: run `npx wrangler secret put ADMIN_TOKEN`".to_owned());
+        Self { detail, ..Self::new(403, "urn:serin:forbidden", "The control API is closed") }
+    }
+
+    /// An order that does not fit where things stand.
+    #[must_use]
+    pub fn conflict(why: String) -> Self {
+        Self { detail: Some(why), ..Self::new(409, "urn:serin:conflict", "Not now") }
+    }
+
+    /// Without the controller there are no rollouts.
+    #[must_use]
+    pub fn unbound() -> Self {
+        let detail = Some("bind ROLLOUT and METRICS as wrangler.toml has them; KV alone steers until then".to_owned());
+        Self { detail, ..Self::new(501, "urn:serin:unbound", "There is no rollout controller") }
+    }
+
+    /// Something that the control API needs did not answer.
+    #[must_use]
+    pub fn unreachable(what: &str, why: &str) -> Self {
+        Self {
+            detail: Some(format!("{what}: {why}; nothing is lost, send it again")),
+            retry_after: Some(1),
+            ..Self::new(503, "urn:serin:unavailable", "The control plane did not answer")
+        }
     }
 
     /// The HTTP status.

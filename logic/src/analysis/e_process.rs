@@ -188,6 +188,12 @@ impl Evidence {
     fn new(ln_e: f64, alpha: f64) -> Self {
         Self { ln_e: (ln_e * 1e3).round() / 1e3, limit: whole((1.0 / alpha).round()) }
     }
+
+    /// E itself; JSON knows no infinity.
+    #[must_use]
+    pub fn value(&self) -> f64 {
+        self.ln_e.exp().min(f64::MAX)
+    }
 }
 
 impl fmt::Display for Evidence {

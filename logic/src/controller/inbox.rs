@@ -158,7 +158,8 @@ mod tests {
         let mut sample = Sample::new(at(step));
         let units: BTreeSet<u32> = failed.iter().copied().collect();
         let failures = failed.len() as u64;
-        sample.arms.canary = ArmSample { requests: 10, failures, failed: units.clone(), seen: units, ..ArmSample::default() };
+        sample.arms.canary =
+            ArmSample { requests: 10, failures, failed: units.clone(), seen: units, ..ArmSample::default() };
         Batch { from: "FRA".into(), seq, sample: Some(sample) }
     }
 

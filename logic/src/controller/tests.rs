@@ -104,7 +104,8 @@ impl World {
     }
 }
 
-const QUICK: &str = r#"{"schedule":"custom","steps":[5,50,100],"hold":"30s","settle":"5s","lookEvery":"10s","bake":"30s"}"#;
+const QUICK: &str =
+    r#"{"schedule":"custom","steps":[5,50,100],"hold":"30s","settle":"5s","lookEvery":"10s","bake":"30s"}"#;
 
 #[test]
 fn a_good_canary_goes_all_the_way_and_the_audit_tells_it() {
@@ -112,7 +113,8 @@ fn a_good_canary_goes_all_the_way_and_the_audit_tells_it() {
     world.start(QUICK);
     world.run(60, 2_000, 0);
     assert_eq!(world.phase(), PhaseKind::Completed);
-    let words: Vec<String> = world.audit.iter().map(|row| row.what.to_string()).filter(|it| it != "looked at").collect();
+    let words: Vec<String> =
+        world.audit.iter().map(|row| row.what.to_string()).filter(|it| it != "looked at").collect();
     assert_eq!(words, ["started", "stepped", "stepped", "completed"]);
     assert_eq!(world.document.unwrap().percentage, crate::rollout::Percentage::FULL);
 }

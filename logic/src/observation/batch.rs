@@ -118,7 +118,11 @@ mod tests {
             r#""canary":{"requests":3,"failures":1,"failed":[7],"seen":[7,9],"latency":{"116":1}},"#,
             r#""stable":{"requests":0,"failures":0,"latency":{}}},"diverted":0}}"#
         );
-        assert_eq!(serde_json::to_string(&batch).unwrap(), json, "isolates and shards of other versions speak this form");
+        assert_eq!(
+            serde_json::to_string(&batch).unwrap(),
+            json,
+            "isolates and shards of other versions speak this form"
+        );
         assert_eq!(serde_json::from_str::<Batch>(json).unwrap(), batch);
     }
 

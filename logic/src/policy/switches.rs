@@ -54,6 +54,18 @@ impl Switch {
         }
     }
 
+    /// The name in the control API.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.key().strip_prefix("ops:").unwrap_or(self.key())
+    }
+
+    /// The switch of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|switch| switch.name() == name)
+    }
+
     pub(crate) const fn position(self) -> usize {
         match self {
             Self::Maintenance => 0,

@@ -124,7 +124,7 @@ fn forget_unwatched(turn: &mut Turn, before: &Rollout, now: Timestamp) {
 /// Counts what was found, and says what it comes down to.
 fn count(rollout: &mut Rollout, finding: &Finding, written: bool, now: Timestamp) -> Signal {
     let (limits, frozen) = (rollout.plan.limits, rollout.plan.on_fail == OnFail::Hold);
-    let due = written && hold_ends(rollout).is_some_and(|end| now >= end);
+    let due = written && rollout.hold_ends().is_some_and(|end| now >= end);
     let step = rollout.plan.steps.get(rollout.phase.step(rollout.plan.last()));
     let counters = &mut rollout.counters;
     counters.last = Some(finding.kind());
@@ -166,16 +166,8 @@ fn count(rollout: &mut Rollout, finding: &Finding, written: bool, now: Timestamp
 /// After the interval, or when the hold ends if that is sooner.
 fn next_look(rollout: &Rollout, now: Timestamp) -> Timestamp {
     let interval = now.after(rollout.plan.timing.look_every);
-    let end = hold_ends(rollout).filter(|end| *end > now);
+    let end = rollout.hold_ends().filter(|end| *end > now);
     end.map_or(interval, |end| end.min(interval))
-}
-
-fn hold_ends(rollout: &Rollout) -> Option<Timestamp> {
-    match rollout.phase {
-        Phase::Progressing { step, since } => rollout.plan.steps.get(step).map(|step| since.after(step.hold)),
-        Phase::Baking { since } => Some(since.after(rollout.plan.timing.bake)),
-        _ => None,
-    }
 }
 
 fn same_canary(one: &Observation, other: &Observation) -> bool {

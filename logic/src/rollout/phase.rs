@@ -175,6 +175,19 @@ impl Phase {
 }
 
 impl PhaseKind {
+    /// In a word, as in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Progressing => "progressing",
+            Self::Paused => "paused",
+            Self::Baking => "baking",
+            Self::Completed => "completed",
+            Self::RolledBack => "rolled-back",
+            Self::Aborted => "aborted",
+        }
+    }
+
     /// Nothing more will happen by itself.
     #[must_use]
     pub fn is_over(self) -> bool {

@@ -169,14 +169,7 @@ impl State {
             Some(Rollout { phase, plan, .. }) => (Some(phase.kind()), phase.step(plan.last()) + 1, plan.steps.len()),
             None => (None, 0, 0),
         };
-        Standing {
-            phase,
-            step,
-            of,
-            percentage: self.share(),
-            halted: self.halted.is_some(),
-            epoch: self.epoch,
-        }
+        Standing { phase, step, of, percentage: self.share(), halted: self.halted.is_some(), epoch: self.epoch }
     }
 
     /// What isolates are to know.
@@ -288,6 +281,20 @@ impl Plan {
             }
         }
         Target { percentage: world, rings }
+    }
+}
+
+// === impl Rollout ===
+
+impl Rollout {
+    /// When the hold of the step, or the bake, is over; none while nothing advances.
+    #[must_use]
+    pub fn hold_ends(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Progressing { step, since } => self.plan.steps.get(step).map(|step| since.after(step.hold)),
+            Phase::Baking { since } => Some(since.after(self.plan.timing.bake)),
+            _ => None,
+        }
     }
 }
 

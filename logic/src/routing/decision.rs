@@ -59,7 +59,7 @@ pub enum Reason {
     Writes,
     /// There is no canary bound to the Worker.
     Unbound,
-    /// `ops:disable_canary` is on.
+    /// `ops:disable_canary` is on, or the controller halted the canary.
     Halted,
     /// The policy says `enabled: false`.
     Disabled,
@@ -75,6 +75,28 @@ pub enum Reason {
     Rule(RuleNumber),
     /// By bucket and percentage.
     Percentage,
+}
+
+// === impl Reason ===
+
+impl Reason {
+    /// In a word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Maintenance => "maintenance",
+            Self::Writes => "writes",
+            Self::Unbound => "unbound",
+            Self::Halted => "halted",
+            Self::Disabled => "disabled",
+            Self::Missing => "missing",
+            Self::Unknown => "unknown",
+            Self::Stale => "stale",
+            Self::Override => "override",
+            Self::Rule(_) => "rule",
+            Self::Percentage => "percentage",
+        }
+    }
 }
 
 /// Methods that change nothing (RFC 9110 §9.2.1).
@@ -135,8 +157,7 @@ fn deal(state: &CanaryState, share: Share, reason: Reason, is_observed: bool, fa
         _ => None,
     };
     let is_compared = variant == Variant::Canary || share.control_contains(bucket);
-    let observed =
-        unit.filter(|_| is_observed && is_compared).map(|unit| Observed { arm: variant, unit });
+    let observed = unit.filter(|_| is_observed && is_compared).map(|unit| Observed { arm: variant, unit });
     Decision { outcome: Outcome::Serve(variant), reason, new_visitor, observed }
 }
 

@@ -30,6 +30,11 @@ pub trait Facts {
     /// A fresh random id. `None` when there is no randomness: then the visitor is told by the IP address.
     fn draw_visitor(&self) -> Option<VisitorId>;
 
+    /// The sticky key, where somebody names it instead of sending a request.
+    fn given_key(&self) -> Option<&str> {
+        None
+    }
+
     /// The visitor's address, as Cloudflare saw it: a client cannot set this header.
     fn ip(&self) -> Option<Rc<str>> {
         self.header("cf-connecting-ip")

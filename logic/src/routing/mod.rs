@@ -11,3 +11,4 @@ pub mod visitor;
 
 pub use decision::{Decision, Outcome, Reason, decide};
 pub use facts::Facts;
+pub use visitor::VisitorId;

@@ -28,6 +28,8 @@ pub enum Source {
 /// A request's sticky key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StickyKey<'a> {
+    /// Named by somebody who asks what would become of it.
+    Given(&'a str),
     /// A cookie of the application.
     Cookie(&'a str),
     /// A header's value.
@@ -45,6 +47,7 @@ pub enum StickyKey<'a> {
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the kinds of `StickyKey`")]
 pub enum Kind {
+    Given,
     Cookie,
     Header,
     Ip,
@@ -77,7 +80,8 @@ impl Stickiness {
 
     /// The sticky key of a request; `None` where no source is present on it.
     pub fn key_of<'a>(&self, facts: &'a impl Facts) -> Option<StickyKey<'a>> {
-        self.0.iter().find_map(|source| source.key_of(facts))
+        let given = facts.given_key().map(StickyKey::Given);
+        given.or_else(|| self.0.iter().find_map(|source| source.key_of(facts)))
     }
 }
 
@@ -119,7 +123,7 @@ impl StickyKey<'_> {
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
-            Self::Cookie(value) => value,
+            Self::Given(value) | Self::Cookie(value) => value,
             Self::Header(value) | Self::Ip(value) => value,
             Self::Visitor(id) | Self::NewVisitor(id) => id.as_str(),
         }
@@ -129,6 +133,7 @@ impl StickyKey<'_> {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
+            Self::Given(_) => Kind::Given,
             Self::Cookie(_) => Kind::Cookie,
             Self::Header(_) => Kind::Header,
             Self::Ip(_) => Kind::Ip,

@@ -1,0 +1,115 @@
+//! Figures for Prometheus, in its text format (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+
+use core::fmt::Write as _;
+
+use super::status::Status;
+use crate::analysis::ArmFigures;
+use crate::policy::Switch;
+use crate::rollout::PhaseKind;
+use crate::timestamp::Timestamp;
+
+/// A page of metrics.
+struct Page(String);
+
+impl Page {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "# HELP serin_{name} {help}\n# TYPE serin_{name} {kind}");
+    }
+
+    fn value(&mut self, name: &str, labels: &[(&str, &str)], value: impl core::fmt::Display) {
+        let _ = write!(self.0, "serin_{name}");
+        for (place, (label, text)) in labels.iter().enumerate() {
+            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = write!(self.0, "{}{label}=\"{text}\"", if place == 0 { '{' } else { ',' });
+        }
+        let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl core::fmt::Display) {
+        self.head(name, "gauge", help);
+        self.value(name, &[], value);
+    }
+}
+
+/// The answer of `GET metrics`.
+#[must_use]
+pub fn metrics(status: &Status<'_>, now: Timestamp) -> String {
+    let mut page = Page(String::new());
+    page.head("build_info", "gauge", "The version of the Worker.");
+    page.value("build_info", &[("version", status.version)], 1);
+    let state = status.snapshot.last_good();
+    page.gauge(
+        "canary_enabled",
+        "Whether the policy lets the canary serve.",
+        u8::from(state.is_some_and(|state| state.enabled)),
+    );
+    page.gauge(
+        "canary_percentage",
+        "The canary's share of visitors, in percent.",
+        state.map_or_else(|| "0".to_owned(), |state| state.share.to_string()),
+    );
+    page.gauge(
+        "policy_valid",
+        "Whether the canary-state in KV is valid and readable.",
+        u8::from(status.snapshot.rejected().is_none() && status.snapshot.unreadable().is_none()),
+    );
+    page.head("switch_on", "gauge", "Whether a kill switch is on.");
+    for switch in Switch::ALL {
+        page.value("switch_on", &[("switch", switch.name())], u8::from(status.snapshot.switches().is_on(switch, now)));
+    }
+    rollout(&mut page, status, now);
+    page.0
+}
+
+fn rollout(page: &mut Page, status: &Status<'_>, now: Timestamp) {
+    let Some(controller) = status.controller else { return };
+    let (state, desk, inbox) = (&controller.state, &controller.desk, &controller.inbox);
+    let standing = state.standing();
+    page.gauge("rollout_epoch", "Grows with every transition.", standing.epoch);
+    page.gauge("canary_halted", "Whether the canary is halted.", u8::from(standing.halted));
+    page.head("rollout_phase", "gauge", "1 for the phase the rollout is in.");
+    for phase in [
+        PhaseKind::Progressing,
+        PhaseKind::Paused,
+        PhaseKind::Baking,
+        PhaseKind::Completed,
+        PhaseKind::RolledBack,
+        PhaseKind::Aborted,
+    ] {
+        page.value("rollout_phase", &[("phase", phase.word())], u8::from(standing.phase == Some(phase)));
+    }
+    page.gauge("rollout_step", "Counted from 1; 0 without a rollout.", standing.step);
+    page.gauge("rollout_steps", "Steps of the plan.", standing.of);
+    let overdue = state.overdue(now.into()).map_or(0, crate::rollout::Span::ms);
+    page.gauge("rollout_overdue_seconds", "How late a look is, past its grace.", overdue as f64 / 1e3);
+    if let Some(at) = inbox.last_report_at() {
+        page.gauge("telemetry_age_seconds", "Since a location last reported.", now.since(at).as_secs_f64());
+    }
+    page.gauge("telemetry_locations", "Locations that report.", inbox.locations());
+    page.gauge("canary_diverted", "Canary requests that breakers sent to stable in this step.", inbox.diverted());
+    let Some(figures) = desk.figures() else { return };
+    let arms = [("canary", &figures.canary), ("stable", &figures.stable)];
+    page.head("step_requests", "gauge", "Requests in this step; stable's are those of the control slice.");
+    arms.iter().for_each(|(arm, it)| page.value("step_requests", &[("variant", arm)], it.counts.requests()));
+    page.head("step_failures", "gauge", "Failed requests in this step, rescued ones included.");
+    arms.iter().for_each(|(arm, it)| page.value("step_failures", &[("variant", arm)], it.counts.failures()));
+    page.head("step_latency_seconds", "gauge", "Time to the response's headers in this step.");
+    for (arm, it) in arms {
+        for (quantile, ms) in [("0.95", quantile(it, true)), ("0.99", quantile(it, false))] {
+            if let Some(ms) = ms {
+                page.value("step_latency_seconds", &[("variant", arm), ("quantile", quantile)], ms as f64 / 1e3);
+            }
+        }
+    }
+    page.head("evidence", "gauge", "Against the canary; at its limit the canary is rolled back.");
+    page.head("evidence_limit", "gauge", "Where the canary is rolled back.");
+    for (metric, evidence) in [("errors", figures.errors), ("p95", figures.p95), ("p99", figures.p99)] {
+        page.value("evidence", &[("metric", metric)], evidence.value());
+        page.value("evidence_limit", &[("metric", metric)], evidence.limit);
+    }
+}
+
+fn quantile(arm: &ArmFigures, is_p95: bool) -> Option<u64> {
+    if is_p95 { arm.p95_ms } else { arm.p99_ms }
+}

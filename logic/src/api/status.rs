@@ -1,0 +1,195 @@
+//! Where everything stands, for people and for the command line.
+
+use serde_json::{Value, json};
+
+use crate::analysis::{ArmFigures, Evidence};
+use crate::controller::Controller;
+use crate::policy::switches::Setting;
+use crate::policy::{Snapshot, Switch};
+use crate::rollout::{Halted, Phase, Rollout, Row, Span, State};
+use crate::timestamp::Timestamp;
+
+/// What the status is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Status<'a> {
+    /// Of the Worker.
+    pub version: &'a str,
+    /// What KV says, with what the controller knows better.
+    pub snapshot: &'a Snapshot,
+    /// None: `ROLLOUT` is not bound.
+    pub controller: Option<&'a Controller>,
+}
+
+/// The policy's part of it.
+pub struct Policy;
+
+// === impl Status ===
+
+impl Status<'_> {
+    /// The answer of `GET status`.
+    #[must_use]
+    pub fn view(&self, now: Timestamp) -> Value {
+        let controller = self.controller;
+        json!({
+            "version": self.version,
+            "time": now.to_rfc3339(),
+            "epoch": controller.map(|controller| controller.state.epoch()),
+            "policy": Policy::view(self.snapshot),
+            "switches": switches(self.snapshot, now),
+            "halt": controller.and_then(|controller| controller.state.halted()).map(halt),
+            "rollout": controller.and_then(|controller| rollout_view(controller, now)),
+            "telemetry": controller.map(|controller| json!({
+                "lastReport": controller.inbox.last_report_at().map(Timestamp::to_rfc3339),
+                "locations": controller.inbox.locations(),
+                "diverted": controller.inbox.diverted(),
+            })),
+            "outbox": controller.map(|controller| controller.state.unfinished()).unwrap_or_default(),
+        })
+    }
+}
+
+// === impl Policy ===
+
+impl Policy {
+    fn view(snapshot: &Snapshot) -> Value {
+        let state = snapshot.last_good();
+        let error = snapshot.rejected().map(ToString::to_string).or(snapshot.unreadable().map(str::to_owned));
+        json!({
+            "enabled": state.map(|state| state.enabled),
+            "percentage": state.map(|state| state.share),
+            "rolloutId": state.map(|state| &state.rollout_id),
+            "generation": state.and_then(|state| state.notes.generation),
+            "rules": state.map(|state| state.rules.len()),
+            "canaryWorker": state.and_then(|state| state.notes.canary_worker.as_ref()),
+            "stableWorker": state.and_then(|state| state.notes.stable_worker.as_ref()),
+            "error": error,
+            "warnings": state.map(|state| state.warnings.clone()).unwrap_or_default(),
+        })
+    }
+}
+
+fn switches(snapshot: &Snapshot, now: Timestamp) -> Value {
+    let view = |switch: Switch| {
+        let Setting { reason, until, .. } = snapshot.switches().get(switch);
+        let value = match snapshot.switches().is_on(switch, now) {
+            true => json!({"on": true, "reason": reason, "until": until.map(Timestamp::to_rfc3339)}),
+            false => json!({"on": false}),
+        };
+        (switch.name().to_owned(), value)
+    };
+    Value::Object(Switch::ALL.into_iter().map(view).collect())
+}
+
+fn halt(halted: &Halted) -> Value {
+    let Halted { by_rollout, at, who, why } = halted;
+    json!({"by": who, "at": Timestamp::from(*at).to_rfc3339(), "why": why, "byRollout": by_rollout})
+}
+
+/// The rollout's part, also the answer of `GET rollouts/current`.
+#[must_use]
+pub fn rollout_view(controller: &Controller, now: Timestamp) -> Option<Value> {
+    let (state, desk) = (&controller.state, &controller.desk);
+    let rollout = state.rollout()?;
+    let moment = |at| Timestamp::from(at).to_rfc3339();
+    let standing = state.standing();
+    let (since, who, why) = account(rollout);
+    let step = rollout.plan.steps().get(standing.step.saturating_sub(1));
+    let steps: Vec<Value> = rollout
+        .plan
+        .steps()
+        .iter()
+        .map(|step| {
+            json!({
+                "percentage": step.percentage, "holdMs": step.hold.ms(), "where": step.ring, "approval": step.approval,
+            })
+        })
+        .collect();
+    Some(json!({
+        "id": rollout.id,
+        "phase": standing.phase,
+        "who": who,
+        "why": why,
+        "since": moment(since),
+        "step": standing.step,
+        "of": standing.of,
+        "percentage": standing.percentage,
+        "where": step.and_then(|step| step.ring.as_ref()),
+        "schedule": rollout.plan.schedule(),
+        "steps": steps,
+        "startedAt": moment(rollout.started_at),
+        "startedBy": rollout.started_by,
+        "startedWhy": rollout.why,
+        "holdEnds": rollout.hold_ends().map(moment),
+        "nextLook": rollout.next_look.map(moment),
+        "overdueMs": state.overdue(now.into()).map(Span::ms),
+        "failures": rollout.counters.failures,
+        "inconclusive": rollout.counters.inconclusive,
+        "errors": rollout.counters.errors,
+        "lastLook": desk.last_look().map(|look| json!({
+            "at": look.at.to_rfc3339(), "verdict": look.verdict, "sentence": look.sentence,
+        })),
+        "figures": figures(controller),
+        "alarms": desk.alarms().iter().map(ToString::to_string).collect::<Vec<_>>(),
+    }))
+}
+
+fn figures(controller: &Controller) -> Option<Value> {
+    let figures = controller.desk.figures()?;
+    let arm = |arm: &ArmFigures| {
+        json!({
+            "requests": arm.counts.requests(), "failures": arm.counts.failures(), "p95Ms": arm.p95_ms, "p99Ms": arm.p99_ms,
+        })
+    };
+    Some(json!({
+        "canary": arm(&figures.canary), "stable": arm(&figures.stable),
+        "errors": evidence(figures.errors), "p95": evidence(figures.p95), "p99": evidence(figures.p99),
+    }))
+}
+
+fn evidence(evidence: Evidence) -> Value {
+    json!({"evidence": evidence.value(), "limit": evidence.limit})
+}
+
+/// Since when a rollout is in its phase, and on whose account.
+fn account(rollout: &Rollout) -> (crate::rollout::Timestamp, Option<&str>, Option<&str>) {
+    match &rollout.phase {
+        Phase::Progressing { since, .. } | Phase::Baking { since } => (*since, None, None),
+        Phase::Completed { at } => (*at, None, None),
+        Phase::Paused { at, who, why, .. }
+        | Phase::RolledBack { at, who, why, .. }
+        | Phase::Aborted { at, who, why, .. } => (*at, Some(who), Some(why)),
+    }
+}
+
+/// A row of the audit as it is stored and shown, but for its `seq`.
+#[must_use]
+pub fn audit_row(row: &Row) -> Value {
+    json!({
+        "at": Timestamp::from(row.when).to_rfc3339(),
+        "who": row.who,
+        "what": row.what,
+        "rolloutId": row.rollout_id,
+        "before": row.before,
+        "after": row.after,
+        "why": row.why,
+        "sentence": row.to_string(),
+    })
+}
+
+// === impl State ===
+
+impl State {
+    /// What is still to be done outside, by name.
+    #[must_use]
+    fn unfinished(&self) -> Vec<&'static str> {
+        use crate::rollout::{Effect, pending};
+        let names = pending(self, crate::rollout::Timestamp::default()).into_iter().filter_map(|effect| match effect {
+            Effect::WriteState(_) => Some("write"),
+            Effect::Notify(_) => Some("notify"),
+            Effect::Audit(_) => Some("audit"),
+            Effect::SetHalt(_) => Some("halt"),
+            Effect::SetAlarm(_) | Effect::TakeLook(_) => None,
+        });
+        names.collect()
+    }
+}
