@@ -5,6 +5,8 @@
 mod desk;
 /// What shards reported since the last tick.
 mod inbox;
+/// Notices on their way.
+mod postbox;
 /// Switches thrown through the control API.
 mod switchboard;
 /// One turn: an alarm, a report, an order.
@@ -16,5 +18,6 @@ mod tests;
 pub(crate) use desk::config as analysis_config;
 pub use desk::{Desk, LastLook};
 pub use inbox::Inbox;
+pub use postbox::{Format, Postbox};
 pub use switchboard::Switchboard;
 pub use turn::{Controller, Seen};

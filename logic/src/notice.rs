@@ -70,6 +70,13 @@ pub enum Notice {
     },
     /// The isolate's breaker changed its state.
     Breaker(Transition),
+    /// A part of the control plane does not work; traffic does.
+    ControlTrouble {
+        /// Which part.
+        part: &'static str,
+        /// What went wrong.
+        why: String,
+    },
     /// The Worker itself is configured wrongly.
     Misconfigured {
         /// The variable or binding.

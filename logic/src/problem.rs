@@ -21,12 +21,12 @@ pub struct Problem {
     title: &'static str,
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    detail: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     switch: Option<&'static str>,
     /// What in the request is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
+    field: Option<Box<str>>,
     /// Seconds, for the header of that name.
     #[serde(skip)]
     retry_after: Option<u64>,
@@ -52,7 +52,7 @@ impl Problem {
         };
         let left = setting.until.map(|until| until.since(now).as_secs().max(1));
         Self {
-            detail: setting.reason.clone(),
+            detail: setting.reason.as_deref().map(Box::from),
             switch: Some(switch.key()),
             retry_after: Some(left.unwrap_or(RETRY_AFTER)),
             ..Self::new(503, "urn:serin:switched-off", title)
@@ -81,8 +81,8 @@ impl Problem {
     #[must_use]
     pub fn invalid(field: &str, message: &str) -> Self {
         Self {
-            detail: Some(format!("{field}: {message}")),
-            field: Some(field.to_owned()),
+            detail: Some(format!("{field}: {message}").into()),
+            field: Some(field.into()),
             ..Self::new(422, "urn:serin:invalid", "The request is not valid")
         }
     }
@@ -90,41 +90,41 @@ impl Problem {
     /// The body is longer than `most` bytes.
     #[must_use]
     pub fn too_large(most: usize) -> Self {
-        let detail = Some(format!("accepted: a body of up to {most} bytes"));
+        let detail = Some(format!("accepted: a body of up to {most} bytes").into());
         Self { detail, ..Self::new(413, "urn:serin:too-large", "The body is too large") }
     }
 
     /// The body's type is not JSON's.
     #[must_use]
     pub fn not_json() -> Self {
-        let detail = Some("accepted: Content-Type: application/json".to_owned());
+        let detail = Some("accepted: Content-Type: application/json".into());
         Self { detail, ..Self::new(415, "urn:serin:not-json", "The body is not JSON") }
     }
 
     /// No token, or not the right one.
     #[must_use]
     pub fn unauthorized() -> Self {
-        let detail = Some("accepted: Authorization: Bearer and the value of the secret ADMIN_TOKEN".to_owned());
+        let detail = Some("accepted: Authorization: Bearer and the value of the secret ADMIN_TOKEN".into());
         Self { detail, ..Self::new(401, "urn:serin:unauthorized", "The token is missing or wrong") }
     }
 
     /// There is no token that could be right.
     #[must_use]
     pub fn forbidden() -> Self {
-        let detail = Some("no ADMIN_TOKEN is set: run `npx wrangler secret put ADMIN_TOKEN`".to_owned());
+        let detail = Some("no ADMIN_TOKEN is set: run `npx wrangler secret put ADMIN_TOKEN`".into());
         Self { detail, ..Self::new(403, "urn:serin:forbidden", "The control API is closed") }
     }
 
     /// An order that does not fit where things stand.
     #[must_use]
     pub fn conflict(why: String) -> Self {
-        Self { detail: Some(why), ..Self::new(409, "urn:serin:conflict", "Not now") }
+        Self { detail: Some(why.into()), ..Self::new(409, "urn:serin:conflict", "Not now") }
     }
 
     /// Without the controller there are no rollouts.
     #[must_use]
     pub fn unbound() -> Self {
-        let detail = Some("bind ROLLOUT and METRICS as wrangler.toml has them; KV alone steers until then".to_owned());
+        let detail = Some("bind ROLLOUT and METRICS as wrangler.toml has them; KV alone steers until then".into());
         Self { detail, ..Self::new(501, "urn:serin:unbound", "There is no rollout controller") }
     }
 
@@ -132,7 +132,7 @@ impl Problem {
     #[must_use]
     pub fn unreachable(what: &str, why: &str) -> Self {
         Self {
-            detail: Some(format!("{what}: {why}; nothing is lost, send it again")),
+            detail: Some(format!("{what}: {why}; nothing is lost, send it again").into()),
             retry_after: Some(1),
             ..Self::new(503, "urn:serin:unavailable", "The control plane did not answer")
         }

@@ -12,6 +12,7 @@ use web_sys::Request;
 #[wasm_bindgen]
 extern "C" {
     /// The Worker's environment.
+    #[derive(Clone)]
     pub type Env;
 
     #[wasm_bindgen(method, structural, indexing_getter)]

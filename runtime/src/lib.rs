@@ -11,6 +11,8 @@ pub mod deadline;
 pub mod exception;
 /// What JavaScript offers, under its own names.
 pub mod javascript;
+/// The policy as it is in KV.
+pub mod kv;
 /// One JSON line for what an operator must know.
 pub mod log;
 /// The one place that draws random numbers.

@@ -8,6 +8,7 @@ use crate::policy::{Snapshot, Switch};
 use crate::problem::Problem;
 use crate::routing::bucket::{BUCKETS, Bucket};
 use crate::routing::decision::Setup;
+use crate::routing::sticky_key::StickyKey;
 use crate::routing::{Facts, Outcome, Reason, VisitorId, decide};
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
@@ -132,8 +133,8 @@ pub fn explain(question: &Question, snapshot: &Snapshot, setup: &Setup, now: Tim
         Variant::Stable => "control",
     });
     json!({
-        "key": key.as_ref().map(|key| key.as_str()),
-        "keyFrom": key.as_ref().map(|key| key.kind()),
+        "key": key.as_ref().map(StickyKey::as_str),
+        "keyFrom": key.as_ref().map(StickyKey::kind),
         "salt": salt,
         "bucket": bucket,
         "variant": variant.map(Variant::as_str),
@@ -143,13 +144,13 @@ pub fn explain(question: &Question, snapshot: &Snapshot, setup: &Setup, now: Tim
         "changesAt": bucket.map(|bucket| f64::from(bucket.index() + 1) / f64::from(BUCKETS) * 100.0),
         "switches": switches,
         "arm": arm,
-        "sentence": sentence(variant, decision.reason, bucket, percentage.map(|share| share.to_string())),
+        "sentence": sentence(variant, decision.reason, bucket, percentage.map(|share| share.to_string()).as_deref()),
     })
 }
 
-fn sentence(variant: Option<Variant>, reason: Reason, bucket: Option<Bucket>, percentage: Option<String>) -> String {
+fn sentence(variant: Option<Variant>, reason: Reason, bucket: Option<Bucket>, percentage: Option<&str>) -> String {
     let Some(variant) = variant.map(Variant::as_str) else { return "A switch keeps everybody out: 503.".into() };
-    let share = || match (bucket, &percentage) {
+    let share = || match (bucket, percentage) {
         (Some(bucket), Some(percentage)) => {
             format!("bucket {} of {BUCKETS}, and the canary has the lowest {percentage} %", bucket.index())
         }

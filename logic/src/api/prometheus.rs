@@ -91,9 +91,13 @@ fn rollout(page: &mut Page, status: &Status<'_>, now: Timestamp) {
     let Some(figures) = desk.figures() else { return };
     let arms = [("canary", &figures.canary), ("stable", &figures.stable)];
     page.head("step_requests", "gauge", "Requests in this step; stable's are those of the control slice.");
-    arms.iter().for_each(|(arm, it)| page.value("step_requests", &[("variant", arm)], it.counts.requests()));
+    for (arm, it) in arms {
+        page.value("step_requests", &[("variant", arm)], it.counts.requests());
+    }
     page.head("step_failures", "gauge", "Failed requests in this step, rescued ones included.");
-    arms.iter().for_each(|(arm, it)| page.value("step_failures", &[("variant", arm)], it.counts.failures()));
+    for (arm, it) in arms {
+        page.value("step_failures", &[("variant", arm)], it.counts.failures());
+    }
     page.head("step_latency_seconds", "gauge", "Time to the response's headers in this step.");
     for (arm, it) in arms {
         for (quantile, ms) in [("0.95", quantile(it, true)), ("0.99", quantile(it, false))] {

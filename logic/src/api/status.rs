@@ -71,9 +71,10 @@ impl Policy {
 fn switches(snapshot: &Snapshot, now: Timestamp) -> Value {
     let view = |switch: Switch| {
         let Setting { reason, until, .. } = snapshot.switches().get(switch);
-        let value = match snapshot.switches().is_on(switch, now) {
-            true => json!({"on": true, "reason": reason, "until": until.map(Timestamp::to_rfc3339)}),
-            false => json!({"on": false}),
+        let value = if snapshot.switches().is_on(switch, now) {
+            json!({"on": true, "reason": reason, "until": until.map(Timestamp::to_rfc3339)})
+        } else {
+            json!({"on": false})
         };
         (switch.name().to_owned(), value)
     };

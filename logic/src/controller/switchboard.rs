@@ -21,11 +21,11 @@ impl Switchboard {
     /// Throws (a value as in KV) or clears a switch; false: it was so already.
     pub fn set(&mut self, switch: Switch, value: Option<String>) -> bool {
         let key = switch.key().to_owned();
-        let before = match value.clone() {
+        let has_changed = self.on.get(&key) != value.as_ref();
+        match value {
             Some(value) => self.on.insert(key, value),
             None => self.on.remove(&key),
         };
-        let has_changed = before != value;
         self.changes += u64::from(has_changed);
         has_changed
     }

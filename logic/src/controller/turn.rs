@@ -1,16 +1,23 @@
 //! One turn of the controller. Everything here is synchronous: what a shell stores afterwards is the whole of it, and two turns never
 //! mix, whatever is awaited between them.
 
+use core::time::Duration;
+
 use super::desk::Desk;
 use super::inbox::Inbox;
+use super::postbox::Postbox;
 use super::switchboard::Switchboard;
 use crate::analysis::Health;
 use crate::observation::Batch;
 use crate::policy::{CanaryState, Overlay};
 use crate::rollout::{
-    Document, Effect, Event, Look, Order, Outcome, Percentage, Receipt, Refused, State, Step, carry_out, pending, step,
+    Document, Effect, Event, Look, Notice, Order, Outcome, Percentage, Receipt, Refused, State, Step, WriteState,
+    carry_out, pending, step,
 };
 use crate::timestamp::Timestamp;
+
+/// What KV did not take is tried again after so long.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// All that a controller keeps.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +30,8 @@ pub struct Controller {
     pub inbox: Inbox,
     /// Switches thrown here.
     pub switches: Switchboard,
+    /// How notices get out.
+    pub postbox: Postbox,
 }
 
 /// What the shell saw before a turn.
@@ -94,11 +103,39 @@ impl Controller {
     /// When the alarm should ring next: to close a tick, or for the rollout's own reasons.
     #[must_use]
     pub fn next_alarm(&self, now: Timestamp) -> Option<Timestamp> {
-        let own = pending(&self.state, now.into()).into_iter().find_map(|effect| match effect {
-            Effect::SetAlarm(at) => Some(Timestamp::from(at)),
-            _ => None,
+        let next_look = self.state.rollout().and_then(|rollout| rollout.next_look).map(Timestamp::from);
+        let retry = pending(&self.state, now.into()).into_iter().filter_map(|effect| match effect {
+            Effect::WriteState(_) | Effect::Audit(_) | Effect::SetHalt(_) => Some(now.after(RETRY)),
+            Effect::Notify(_) => Some(self.postbox.next_at()),
+            Effect::SetAlarm(_) | Effect::TakeLook(_) => None,
         });
-        [own, self.desk.next_tick(&self.state)].into_iter().flatten().min()
+        // A look that is due now has been taken, or is the next alarm's.
+        [next_look, self.desk.next_tick(&self.state)].into_iter().flatten().chain(retry).min().map(|at| at.max(now))
+    }
+
+    /// What must still be written to KV.
+    #[must_use]
+    pub fn unwritten(&self, now: Timestamp) -> Option<WriteState> {
+        pending(&self.state, now.into()).into_iter().find_map(|effect| match effect {
+            Effect::WriteState(write) => Some(write),
+            _ => None,
+        })
+    }
+
+    /// The notice to be sent next, if it is time.
+    #[must_use]
+    pub fn unsent(&self, now: Timestamp) -> Option<Notice> {
+        pending(&self.state, now.into()).into_iter().find_map(|effect| match effect {
+            Effect::Notify(notice) if now >= self.postbox.next_at() => Some(notice),
+            _ => None,
+        })
+    }
+
+    /// In a line, for /health: what is wrong, if anything.
+    #[must_use]
+    pub fn trouble(&self, now: Timestamp) -> Option<String> {
+        let late = self.state.overdue(now.into());
+        late.map(|late| format!("no look at the canary for {late} after it was due: the percentage holds"))
     }
 
     fn tell(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {

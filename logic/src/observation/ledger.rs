@@ -18,19 +18,15 @@ impl Ledger {
     /// Takes down message `seq` of `from`; false if it was taken before.
     pub fn take(&mut self, from: &str, seq: u64, now: Timestamp) -> bool {
         let now = now.as_millis();
-        match self.0.get_mut(from) {
-            Some((last, heard)) => {
-                *heard = now;
-                let is_new = seq > *last;
-                *last = seq.max(*last);
-                is_new
-            }
-            None => {
-                self.0.retain(|_, (_, heard)| now.saturating_sub(*heard) < GONE_MS);
-                self.0.insert(from.to_owned(), (seq, now));
-                true
-            }
+        if let Some((last, heard)) = self.0.get_mut(from) {
+            *heard = now;
+            let is_new = seq > *last;
+            *last = seq.max(*last);
+            return is_new;
         }
+        self.0.retain(|_, (_, heard)| now.saturating_sub(*heard) < GONE_MS);
+        self.0.insert(from.to_owned(), (seq, now));
+        true
     }
 
     /// How many senders there are.

@@ -1,0 +1,30 @@
+//! The policy as it is in KV.
+
+use js_sys::{Array, Object, Reflect};
+use serin_logic::policy::Switch;
+use serin_logic::policy::snapshot::Documents;
+use wasm_bindgen::prelude::*;
+
+use crate::bindings::Bindings;
+use crate::exception;
+
+/// The shortest that KV accepts; the longest that a location may answer with an old value.
+const CACHE_SECONDS: u32 = 30;
+
+/// Reads every document in one KV operation.
+///
+/// # Errors
+/// What went wrong, for people.
+pub async fn read_policy(bindings: &Bindings) -> Result<Documents, String> {
+    let kv = bindings.kv.as_ref().map_err(Clone::clone)?;
+    let keys: Array = core::iter::once(bindings.state_key.as_str())
+        .chain(Switch::ALL.iter().map(|switch| switch.key()))
+        .map(JsValue::from_str)
+        .collect();
+    let options = Object::new();
+    // Setting a field of a fresh object cannot fail.
+    let _ = Reflect::set(&options, &"cacheTtl".into(), &CACHE_SECONDS.into());
+    let values = kv.get_bulk(&keys, &options).await.map_err(|error| exception::text(&error))?;
+    let value = |key: &str| values.get(&key.into()).as_string();
+    Ok(Documents { canary_state: value(&bindings.state_key), switches: Switch::ALL.map(|switch| value(switch.key())) })
+}
