@@ -67,9 +67,8 @@ impl Control {
         act: impl FnOnce(&mut Controller, Timestamp) -> (T, Vec<Effect>),
     ) -> Option<T> {
         let at = self.clock(around.now);
-        let killed = around.is_killed().then(|| {
-            if around.rng.random() { Killed::BeforeStored } else { Killed::AfterStored }
-        });
+        let killed =
+            around.is_killed().then(|| if around.rng.random() { Killed::BeforeStored } else { Killed::AfterStored });
         let stored = (killed == Some(Killed::BeforeStored)).then(|| self.live.clone());
         let (answer, effects) = act(&mut self.live, at);
         if let Some(stored) = stored {

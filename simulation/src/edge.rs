@@ -18,7 +18,7 @@ use crate::kv::KEY;
 /// The cookie that the simulated service tells its visitors by.
 pub(crate) const COOKIE: &str = "account";
 
-const SETUP: Setup = Setup { canary_bound: true, override_key: None, max_stale: Duration::from_secs(300) };
+const SETUP: Setup = Setup { canary_bound: true, override_key: None, max_stale: Duration::from_mins(5) };
 
 /// An isolate.
 pub(crate) struct Isolate {
@@ -104,8 +104,7 @@ impl Isolate {
     pub(crate) fn send(&mut self, key: &str, now: Timestamp) -> Sent {
         let decision = decide(&self.snapshot, &SETUP, &Request(key), now);
         let watch = self.snapshot.watch().zip(decision.observed);
-        let observing =
-            watch.map(|(watch, observed)| Observing { observation: watch.observation.clone(), observed });
+        let observing = watch.map(|(watch, observed)| Observing { observation: watch.observation.clone(), observed });
         match (decision.outcome, observing) {
             (Outcome::Serve(Variant::Canary), observing) => match self.breaker.permit(now) {
                 Permit::Canary => Sent::Canary(observing),
@@ -122,7 +121,13 @@ impl Isolate {
     }
 
     /// The canary answered; whether the breaker opened. `chance` is uniform in 0..1.
-    pub(crate) fn canary_answered(&mut self, observing: Option<&Observing>, answer: Answer, chance: f64, now: Timestamp) {
+    pub(crate) fn canary_answered(
+        &mut self,
+        observing: Option<&Observing>,
+        answer: Answer,
+        chance: f64,
+        now: Timestamp,
+    ) {
         let transition = self.breaker.record_canary(!answer.failed, chance, now);
         if let Some(observing) = observing {
             self.count(observing, answer);

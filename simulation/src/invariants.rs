@@ -167,10 +167,13 @@ impl Checks {
         let passed = look.is_some_and(|look| look.verdict == FindingKind::Pass && look.at == at);
         self.hold(Invariant::GatedPromotion, passed, || format!("went on from {before} after {look:?}"));
         let index = before.step.saturating_sub(1);
-        let hold = rollout.plan.steps().get(index).map_or(Span::default(), |step| step.hold);
-        let held = self.written_at.map_or(Span::default(), |written| Span::from_ms(millis(at) - millis(written).min(millis(at))));
-        self.hold(Invariant::GatedPromotion, self.clock_jumped || held >= hold, || {
-            format!("went on from {before} after {held}, hold {hold}")
+        let step = rollout.plan.steps().get(index).filter(|_| index < rollout.plan.last());
+        let planned = step.map_or(rollout.plan.timing().bake, |step| step.hold);
+        let held = self
+            .written_at
+            .map_or(Span::default(), |written| Span::from_ms(millis(at) - millis(written).min(millis(at))));
+        self.hold(Invariant::GatedPromotion, self.clock_jumped || held >= planned, || {
+            format!("went on from {before} after {held}, planned {planned}")
         });
         let observed = self.observed.get(&(rollout.id.clone(), rollout.attempt, index)).copied().unwrap_or_default();
         let least = rollout.plan.analysis().get("minRequests").and_then(serde_json::Value::as_u64).unwrap_or(20);
@@ -238,4 +241,68 @@ fn key(observation: &Observation) -> (String, u32, usize) {
 
 fn millis(at: Timestamp) -> u64 {
     at.as_millis().max(0).unsigned_abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use serin_logic::rollout::{Command, Order, Plan, Schedule, Start, Timestamp as At, carry_out};
+
+    use super::*;
+
+    /// A controller that has just been told to start.
+    fn started() -> Controller {
+        let plan = Plan::preset(Schedule::Fast);
+        let command = Command::Start(Box::new(Start { id: "r".into(), plan, found: None }));
+        let order = Order { command, who: "ada".into(), why: "test".into(), epoch: None };
+        let mut controller = Controller::default();
+        controller.order(&order, Timestamp::from_seconds(1_000)).unwrap();
+        controller
+    }
+
+    fn broken(checks: &Checks) -> Vec<Invariant> {
+        checks.violations.iter().map(|violation| violation.invariant).collect()
+    }
+
+    #[test]
+    fn a_step_that_nobody_has_looked_at_is_noticed() {
+        let (mut checks, now) = (Checks::new(1, 0), Timestamp::from_seconds(1_000));
+        let mut controller = started();
+        checks.stored(&controller, now);
+        assert_eq!(broken(&checks), []);
+        let promote = Order { command: Command::Promote, who: "ada".into(), why: "now".into(), epoch: None };
+        controller.state = carry_out(&controller.state, &promote, At::from_ms(1_000_000)).unwrap().step.next;
+        checks.stored(&controller, now);
+        // Not looked at, not held, and without a request.
+        assert_eq!(broken(&checks), [Invariant::GatedPromotion; 3]);
+    }
+
+    #[test]
+    fn an_epoch_that_falls_and_a_rollback_that_is_undone_are_noticed() {
+        let (mut checks, now) = (Checks::new(1, 0), Timestamp::from_seconds(1_000));
+        checks.stored(&started(), now);
+        checks.rollback = Some(7);
+        checks.stored(&Controller::default(), now);
+        assert_eq!(broken(&checks), [Invariant::EpochsGrow, Invariant::RollbackStays]);
+    }
+
+    #[test]
+    fn a_row_that_is_missing_is_noticed() {
+        let mut checks = Checks::new(1, 0);
+        let controller = started();
+        checks.stored(&controller, Timestamp::from_seconds(1_000));
+        checks.audited(&BTreeMap::new(), &controller.state.standing());
+        assert_eq!(broken(&checks), [Invariant::TransitionsAudited; 2]);
+    }
+
+    #[test]
+    fn a_request_that_was_not_counted_is_noticed() {
+        let mut checks = Checks::new(1, 0);
+        let controller = started();
+        let observation = controller.state.observation().unwrap();
+        checks.counted(&controller);
+        assert_eq!(broken(&checks), []);
+        checks.observed(&observation, Variant::Canary, true);
+        checks.counted(&controller);
+        assert_eq!(broken(&checks), [Invariant::CountsAreTrue]);
+    }
 }

@@ -27,12 +27,16 @@ pub fn by_name(name: &str) -> Option<Scenario> {
         "regression-0.5-1" => ("regression 0.5 → 1 %", vec![stage(0, 0.01, 0.005)], usual()),
         "dead-canary" => ("dead canary, 1 → 100 %", vec![stage(0, 1.0, 0.01)], usual()),
         "turns-bad" => ("healthy for 10 min, then 1 → 5 %", vec![both(0.01), stage(10, 0.05, 0.01)], usual()),
-        "incident-on-both" => {
-            ("incident on both, 0.5 → 8 % for 10 min", vec![both(0.005), stage(10, 0.08, 0.08), stage(20, 0.005, 0.005)], usual())
-        }
-        "incident-on-stable" => {
-            ("incident on stable, 1 → 30 % for 10 min", vec![both(0.01), stage(10, 0.01, 0.3), stage(20, 0.01, 0.01)], usual())
-        }
+        "incident-on-both" => (
+            "incident on both, 0.5 → 8 % for 10 min",
+            vec![both(0.005), stage(10, 0.08, 0.08), stage(20, 0.005, 0.005)],
+            usual(),
+        ),
+        "incident-on-stable" => (
+            "incident on stable, 1 → 30 % for 10 min",
+            vec![both(0.01), stage(10, 0.01, 0.3), stage(20, 0.01, 0.01)],
+            usual(),
+        ),
         "slower-1.5" => {
             let slow = Behaviour { slower: 1.5, ..Behaviour::default() };
             ("× 1.5 slower", vec![Stage { canary: slow, ..Stage::default() }], usual())
@@ -54,7 +58,12 @@ fn lossy() -> Faults {
 
 fn stage(minutes: u64, canary: f64, stable: f64) -> Stage {
     let behaviour = |failures| Behaviour { failures, ..Behaviour::default() };
-    Stage { at: Span::from_secs(minutes * 60), canary: behaviour(canary), stable: behaviour(stable), ..Stage::default() }
+    Stage {
+        at: Span::from_secs(minutes * 60),
+        canary: behaviour(canary),
+        stable: behaviour(stable),
+        ..Stage::default()
+    }
 }
 
 #[cfg(test)]

@@ -61,7 +61,8 @@ impl Scenario {
         share("traffic.replayable", traffic.replayable)?;
         real("traffic.medianMs", traffic.median_ms, 1.0, 1e4, "1 to 10000")?;
         real("traffic.latencySpread", traffic.latency_spread, 0.0, 2.0, "0 to 2")?;
-        if stages.first().is_none_or(|first| first.at != Span::default()) || !stages.is_sorted_by_key(|stage| stage.at) {
+        if stages.first().is_none_or(|first| first.at != Span::default()) || !stages.is_sorted_by_key(|stage| stage.at)
+        {
             let at: Vec<String> = stages.iter().map(|stage| stage.at.to_string()).collect();
             return Err(invalid("stages", at.join(", "), "in order, the first at 0s"));
         }

@@ -77,7 +77,9 @@ pub struct Ends {
 pub struct Verdicts {
     /// How the rollouts ended.
     pub ends: Ends,
-    /// Until the rollback, after the canary became worse.
+    /// Runs that were rolled back though the canary was no worse, or before it became worse.
+    pub false_rollbacks: u64,
+    /// Until the rollback, where it was right, after the canary became worse.
     pub after_ms: Option<Quantiles>,
     /// Requests to the canary in that time.
     pub requests: Option<Quantiles>,
@@ -223,9 +225,10 @@ impl Ends {
 
 impl Verdicts {
     fn of(verdicts: &[Judged]) -> Self {
-        let caught = || verdicts.iter().filter(|judged| judged.end == End::RolledBack);
+        let caught = || verdicts.iter().filter(|judged| judged.end == End::RolledBack && !judged.falsely);
         Self {
             ends: Ends::of(verdicts.iter().map(|judged| judged.end)),
+            false_rollbacks: verdicts.iter().filter(|judged| judged.falsely).count() as u64,
             after_ms: Quantiles::of(caught().map(|judged| judged.after_ms).collect()),
             requests: Quantiles::of(caught().map(|judged| judged.requests).collect()),
             failed: Quantiles::of(caught().map(|judged| judged.failed).collect()),

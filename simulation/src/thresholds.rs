@@ -1,12 +1,12 @@
-//! The same plan and the same variants, judged by fixed thresholds, as other tools do it, and by Serin's tests on all of stable: counts
-//! alone, without an edge. Everything reaches the judge at once and nothing is lost, which flatters all three alike.
+//! The same plan and the same variants, judged by fixed thresholds, as other tools do it, and by Serin's tests of the error rate:
+//! counts alone, without an edge. Everything reaches the judge at once and nothing is lost, which flatters all of them alike.
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand_distr::{Binomial, Distribution, Poisson};
 use serde::{Deserialize, Serialize};
 use serin_logic::analysis::{Analysis, AnalysisConfig, Arms, Counts, Tick, Unit};
-use serin_logic::rollout::Plan;
+use serin_logic::rollout::{Plan, Span};
 
 use crate::outcome::End;
 use crate::scenario::Scenario;
@@ -18,8 +18,10 @@ const WINDOW_MS: u64 = 60_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judge {
-    /// Serin's tests, at every tick, on all of stable.
+    /// Serin's tests on the control slice, as on the edge, but all counts are there at every tick.
     Serin,
+    /// Serin's tests on all of stable.
+    SerinOnAll,
     /// As Argo Rollouts is usually set up: error rate above 5 % in 3 windows of 60 s in a row.
     ArgoLike,
     /// As Flagger is usually set up: error rate above 1 % in 5 windows of 60 s.
@@ -32,6 +34,8 @@ pub enum Judge {
 pub struct Judged {
     /// Promoted or rolled back; unfinished at the scenario's limit.
     pub end: End,
+    /// It was rolled back though the canary was no worse, or before it became worse.
+    pub falsely: bool,
     /// When, after the canary became worse (else after the start).
     pub after_ms: u64,
     /// Requests on the canary in that time.
@@ -57,13 +61,14 @@ enum Bench {
 
 impl Judge {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Serin, Self::ArgoLike, Self::FlaggerLike];
+    pub const ALL: [Self; 4] = [Self::Serin, Self::SerinOnAll, Self::ArgoLike, Self::FlaggerLike];
 
     /// For tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Serin => "Serin's tests, all of stable",
+            Self::Serin => "Serin's tests, without an edge",
+            Self::SerinOnAll => "the same on all of stable",
             Self::ArgoLike => "> 5 % in 3 × 60 s in a row (Argo-like)",
             Self::FlaggerLike => "> 1 % in 5 × 60 s (Flagger-like)",
         }
@@ -72,7 +77,7 @@ impl Judge {
     fn bench(self, config: AnalysisConfig, plan: &Plan) -> Option<Bench> {
         let windows = |rate, limit, in_a_row| Windows { rate, limit, in_a_row, open: Counts::default(), bad: 0 };
         Some(match self {
-            Self::Serin => Bench::Tests(Box::new(Analysis::new(config, plan.planned().ms()).ok()?)),
+            Self::Serin | Self::SerinOnAll => Bench::Tests(Box::new(Analysis::new(config, plan.planned().ms()).ok()?)),
             Self::ArgoLike => Bench::Windows(windows(0.05, 3, true)),
             Self::FlaggerLike => Bench::Windows(windows(0.01, 5, false)),
         })
@@ -91,18 +96,20 @@ pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
     let tick_ms = config.tick_ms;
     let mut bench = judge.bench(config, plan)?;
     let rng = &mut StdRng::seed_from_u64(seed);
-    let onset = scenario.onset().map_or(0, |onset| onset.ms());
-    let mut judged = Judged { end: End::Unfinished, after_ms: 0, requests: 0, failed: 0 };
+    let onset = scenario.onset().map_or(0, Span::ms);
+    let mut judged = Judged { end: End::Unfinished, falsely: false, after_ms: 0, requests: 0, failed: 0 };
     let mut now = 0;
     for step in plan.steps() {
         if let Bench::Tests(analysis) = &mut bench {
             analysis.begin_step();
         }
         let canary = u64::from(step.percentage.thousandths());
-        let split = Arms::new(canary, 100_000 - canary);
+        let rest = 100_000 - canary;
+        let compared = if judge == Judge::Serin { (canary * 4).min(rest) } else { rest };
+        let split = Arms::new(canary, compared);
         let until = now + step.hold.ms().max(tick_ms);
         while now < until {
-            let counts = scenario.tick(now, tick_ms, canary as f64 / 1e5, rng);
+            let counts = scenario.tick(now, tick_ms, split, rng);
             now += tick_ms;
             if now > onset {
                 judged.requests += counts.canary.requests();
@@ -110,7 +117,8 @@ pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
             }
             judged.after_ms = now.saturating_sub(onset);
             if bench.rolls_back(counts, split, now) {
-                return Some(Judged { end: End::RolledBack, ..judged });
+                let falsely = scenario.onset().is_none() || now <= onset;
+                return Some(Judged { end: End::RolledBack, falsely, ..judged });
             }
             if now >= scenario.limit.ms() {
                 return Some(judged);
@@ -124,15 +132,16 @@ pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
 
 impl Scenario {
     /// What both arms count in `tick_ms`.
-    fn tick(&self, at_ms: u64, tick_ms: u64, share: f64, rng: &mut StdRng) -> Arms<Counts> {
+    fn tick(&self, at_ms: u64, tick_ms: u64, split: Arms<u64>, rng: &mut StdRng) -> Arms<Counts> {
         let stage = self.stage(at_ms);
         let expected = self.traffic.requests_per_second * stage.load * tick_ms as f64 / 1e3;
-        let mut arm = |expected: f64, failures: f64| {
-            let requests = whole(Poisson::new(expected).map_or(0.0, |poisson| poisson.sample(rng)));
+        let mut arm = |buckets: u64, failures: f64| {
+            let requests =
+                whole(Poisson::new(expected * buckets as f64 / 1e5).map_or(0.0, |poisson| poisson.sample(rng)));
             let failed = Binomial::new(requests, failures).map_or(0, |binomial| binomial.sample(rng));
             Counts::new(requests, failed)
         };
-        Arms::new(arm(expected * share, stage.canary.failures), arm(expected * (1.0 - share), stage.stable.failures))
+        Arms::new(arm(split.canary, stage.canary.failures), arm(split.stable, stage.stable.failures))
     }
 }
 

@@ -61,8 +61,8 @@ impl Visitors {
     pub(crate) fn draw(&mut self, reach: u32, rng: &mut StdRng) -> Option<Visitor<'_>> {
         let Some(sum) = self.sums.last() else {
             spell(&mut self.key, rng.random());
-            let is_reached = reach >= serin_logic::routing::bucket::BUCKETS
-                || Bucket::of(&self.salt, &self.key).index() < reach;
+            let is_reached =
+                reach >= serin_logic::routing::bucket::BUCKETS || Bucket::of(&self.salt, &self.key).index() < reach;
             let (location, always_fails) = (rng.random_range(0..self.locations), rng.random_bool(self.always_failing));
             return is_reached.then_some(Visitor { key: &self.key, location, always_fails });
         };
@@ -125,12 +125,15 @@ mod tests {
     #[test]
     fn arrivals_follow_the_load_of_their_stage() {
         let stage = |at, load| Stage { at: Span::from_secs(at), load, ..Stage::default() };
-        let scenario = Scenario { stages: vec![stage(0, 1.0), stage(100, 0.0), stage(200, 3.0)], ..Scenario::default() };
+        let scenario =
+            Scenario { stages: vec![stage(0, 1.0), stage(100, 0.0), stage(200, 3.0)], ..Scenario::default() };
         let rng = &mut StdRng::seed_from_u64(1);
         let (mut at, mut counts) = (0.0, [0_u32; 3]);
         while at < 300e3 {
             at += scenario.wait_ms(at, 100.0, rng).unwrap();
-            if let Some(count) = counts.get_mut((at / 100e3) as usize) {
+            if let Some(count) =
+                counts.iter_mut().zip([100e3, 200e3, 300e3]).find(|(_, end)| at < *end).map(|(count, _)| count)
+            {
                 *count += 1;
             }
         }

@@ -1,19 +1,19 @@
 //! The loop: the next thing that happens, at its time. Time is a number here, and everything that is random comes from one generator.
 
+/// What happens, in order of time.
+mod queue;
 /// Requests: dealt, answered, counted.
 mod requests;
 /// Messages: flushes, reports, and what comes back.
 mod telemetry;
-/// What happens, in order of time.
-mod queue;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serin_logic::Timestamp;
-use serin_logic::controller::Seen;
 use serin_logic::analysis::Health;
+use serin_logic::controller::Seen;
 use serin_logic::observation::Shard;
-use serin_logic::rollout::{Command, Order, PhaseKind, Start};
+use serin_logic::rollout::{Command, Order, PhaseKind, Span, Start};
 
 use crate::control::{Control, Surroundings};
 use crate::edge::{COOKIE, Isolate};
@@ -80,7 +80,7 @@ impl<'a> World<'a> {
     fn new(scenario: &'a Scenario, seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let (edge, faults) = (&scenario.edge, &scenario.faults);
-        let document = format!(r#"{{"enabled":false,"percentage":0,"stickiness":["cookie:{COOKIE}"]}}"#);
+        let document = format!(r#"{{"enabled":true,"percentage":0,"stickiness":["cookie:{COOKIE}"]}}"#);
         let visitors = Visitors::new(&scenario.traffic, &rollout_id(seed), edge.locations, &mut rng);
         let isolate = |slot: u32| Isolate::new(slot % edge.locations, 0, format!("{slot}.0"));
         Self {
@@ -96,7 +96,7 @@ impl<'a> World<'a> {
             checks: Checks::new(seed, START_MS),
             messages: Messages::default(),
             faulted: Faulted::default(),
-            tolls: Tolls::new(START_MS + scenario.onset().map_or(0, |onset| onset.ms())),
+            tolls: Tolls::new(START_MS + scenario.onset().map_or(0, Span::ms)),
             next_request_ms: 0.0,
             over_at: None,
             draining: false,
@@ -149,6 +149,10 @@ impl<'a> World<'a> {
     /// Traffic stops; what is under way arrives, and is counted.
     fn drain(&mut self) {
         self.draining = true;
+        for slot in 0..self.isolates.len() {
+            let Some(life) = self.isolates.get(slot).map(|isolate| isolate.life) else { continue };
+            self.queue.push(self.now, Event::Refresh { slot, life });
+        }
         let faults = &self.scenario.faults;
         let until = self.now + DRAIN_MS + 2 * faults.late_by.ms() + 2 * faults.alarm_late_by.ms();
         while let Some((at, event)) = self.queue.pop_until(until) {

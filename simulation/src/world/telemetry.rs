@@ -94,7 +94,7 @@ impl World<'_> {
         if let Some(shard) = self.shards.get_mut(location as usize) {
             shard.absorb(&batch, now);
         }
-        self.report_if_due(location, Rc::from([(slot, life, batch.seq)]));
+        self.report_if_due(location, &Rc::from([(slot, life, batch.seq)]));
     }
 
     /// A shard reads what it stored before each message.
@@ -110,14 +110,14 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn report_if_due(&mut self, location: u32, waiting: Waiting) {
+    pub(super) fn report_if_due(&mut self, location: u32, waiting: &Waiting) {
         let refresh = Duration::from_millis(self.scenario.edge.refresh.ms());
         let now = self.control.clock(self.now);
         let Some(shard) = self.shards.get_mut(location as usize) else { return };
         if !shard.is_due(refresh, now) {
             let has_news = shard.has_news();
             self.wake_shard(location, has_news);
-            return self.answer_flushes(location, &waiting, 0);
+            return self.answer_flushes(location, waiting, 0);
         }
         let batch = shard.report(&format!("shard-{location}"), now);
         let has_news = shard.has_news();
@@ -126,28 +126,29 @@ impl World<'_> {
         self.messages.report_bytes += report.len() as u64;
         let event = Event::Reported { location, report, seq: batch.seq, waiting: waiting.clone() };
         if !self.send(FAR_MS, event) {
-            self.answer_flushes(location, &waiting, DEADLINE_MS);
+            self.answer_flushes(location, waiting, DEADLINE_MS);
         }
         self.wake_shard(location, has_news);
     }
 
     /// One alarm is enough: an earlier one stays.
     fn wake_shard(&mut self, location: u32, has_news: bool) {
-        let Some(wakes) = self.shard_wakes.get_mut(location as usize).filter(|wakes| has_news && !**wakes) else { return };
+        let Some(wakes) = self.shard_wakes.get_mut(location as usize).filter(|wakes| has_news && !**wakes) else {
+            return;
+        };
         *wakes = true;
         self.queue.push(self.now + self.scenario.edge.refresh.ms(), Event::ShardWakes { location });
     }
 
     pub(super) fn shard_wakes(&mut self, location: u32) {
         self.shard_wakes.iter_mut().skip(location as usize).take(1).for_each(|wakes| *wakes = false);
-        self.report_if_due(location, Rc::from([]));
+        self.report_if_due(location, &Rc::from([]));
     }
 
     pub(super) fn reported(&mut self, location: u32, report: &str, seq: u64, waiting: &Waiting) {
         let Some(batch) = self.parsed::<Batch>(report) else { return };
         let (control, mut around) = self.parts();
-        let overlay =
-            control.turn(&mut around, |controller, now| (controller.report(&batch, now), Vec::new()));
+        let overlay = control.turn(&mut around, |controller, now| (controller.report(&batch, now), Vec::new()));
         self.schedule_alarm();
         let answered = overlay.is_some_and(|overlay| {
             let overlay = text(&overlay);
