@@ -154,7 +154,11 @@ impl<'a> World<'a> {
             self.queue.push(self.now, Event::Refresh { slot, life });
         }
         let faults = &self.scenario.faults;
-        let until = self.now + DRAIN_MS + 2 * faults.late_by.ms() + 2 * faults.alarm_late_by.ms();
+        let mut until = self.now + DRAIN_MS + 2 * faults.late_by.ms() + 2 * faults.alarm_late_by.ms();
+        if self.checks.clock_jumped {
+            // An alarm that was set before the clock was set back rings only when the clock is there again.
+            until += 2 * faults.clock_jump.ms();
+        }
         while let Some((at, event)) = self.queue.pop_until(until) {
             self.now = at.max(self.now);
             self.checks.now = self.now;
