@@ -98,11 +98,12 @@ impl Control {
         }
     }
 
-    /// The platform stores everything of a turn, and the alarm, or nothing.
+    /// The platform stores everything of a turn, and the alarm, or nothing. An earlier alarm stays: reports come all the time, and each
+    /// would else put off what is to be tried again.
     fn store(&mut self, around: &mut Surroundings<'_>) {
         let at = self.clock(around.now);
         around.checks.stored(&self.live, at);
-        self.alarm = self.live.next_alarm(at);
+        self.alarm = [self.alarm, self.live.next_alarm(at)].into_iter().flatten().min();
     }
 
     fn perform(&mut self, effects: Vec<Effect>, around: &mut Surroundings<'_>) {

@@ -42,6 +42,8 @@ pub struct Outcome {
     pub unrescued: u64,
     /// From the rollback to the canary's last response; none: it was not rolled back, or nothing came after.
     pub last_canary_ms: Option<u64>,
+    /// Alarms besides the canary's: the split is not the one that was asked for.
+    pub alarms: u64,
     /// The controller's sentence of the last transition.
     pub why: String,
     /// Virtual time that passed.

@@ -20,7 +20,7 @@ use crate::edge::{COOKIE, Isolate};
 use crate::invariants::Checks;
 use crate::kv::Kv;
 use crate::outcome::{End, Faulted, Messages, Outcome};
-use crate::scenario::Scenario;
+use crate::scenario::{Faults, Scenario};
 use crate::traffic::Visitors;
 use queue::{Event, Queue};
 use requests::Tolls;
@@ -40,6 +40,8 @@ const OPERATOR: &str = "operator";
 /// A run, under way.
 struct World<'a> {
     scenario: &'a Scenario,
+    /// What still goes wrong.
+    faults: Faults,
     rng: StdRng,
     /// True time, ms since the epoch.
     now: u64,
@@ -84,6 +86,7 @@ impl<'a> World<'a> {
         let visitors = Visitors::new(&scenario.traffic, &rollout_id(seed), edge.locations, &mut rng);
         let isolate = |slot: u32| Isolate::new(slot % edge.locations, 0, format!("{slot}.0"));
         Self {
+            faults: faults.clone(),
             now: START_MS,
             queue: Queue::default(),
             visitors,
@@ -149,15 +152,17 @@ impl<'a> World<'a> {
     /// Traffic stops; what is under way arrives, and is counted.
     fn drain(&mut self) {
         self.draining = true;
+        let Faults { late_by, alarm_late_by, clock_jump, .. } = self.scenario.faults;
+        // The last word must arrive for the sums to be compared.
+        self.faults = Faults { late_by, ..Faults::default() };
         for slot in 0..self.isolates.len() {
             let Some(life) = self.isolates.get(slot).map(|isolate| isolate.life) else { continue };
             self.queue.push(self.now, Event::Refresh { slot, life });
         }
-        let faults = &self.scenario.faults;
-        let mut until = self.now + DRAIN_MS + 2 * faults.late_by.ms() + 2 * faults.alarm_late_by.ms();
+        let mut until = self.now + DRAIN_MS + 2 * late_by.ms() + 2 * alarm_late_by.ms();
         if self.checks.clock_jumped {
             // An alarm that was set before the clock was set back rings only when the clock is there again.
-            until += 2 * faults.clock_jump.ms();
+            until += 2 * clock_jump.ms();
         }
         while let Some((at, event)) = self.queue.pop_until(until) {
             self.now = at.max(self.now);
@@ -207,7 +212,7 @@ impl<'a> World<'a> {
             rng: &mut self.rng,
             kv: &mut self.kv,
             checks: &mut self.checks,
-            faults: &self.scenario.faults,
+            faults: &self.faults,
             faulted: &mut self.faulted,
             now: self.now,
         };
@@ -223,13 +228,13 @@ impl<'a> World<'a> {
                 return;
             }
             self.alarm.1 = None;
-            if self.rng.random_bool(self.scenario.faults.alarm_doubled) {
+            if self.rng.random_bool(self.faults.alarm_doubled) {
                 self.faulted.alarms += 1;
                 let at = self.now + self.rng.random_range(0..1_000);
                 self.queue.push(at, Event::Alarm { number: 0 });
             }
         }
-        let is_read = !self.rng.random_bool(self.scenario.faults.kv_failing);
+        let is_read = !self.rng.random_bool(self.faults.kv_failing);
         self.faulted.kv += u64::from(!is_read);
         let document = is_read.then(|| self.kv.document(self.scenario.edge.locations, self.now));
         let (control, mut around) = self.parts();
@@ -244,11 +249,10 @@ impl<'a> World<'a> {
         }
         self.alarm = (self.alarm.0 + 1, rings_at);
         let Some(at) = rings_at else { return };
-        let faults = &self.scenario.faults;
         let mut late = 0;
-        if self.rng.random_bool(faults.alarm_late) {
+        if self.rng.random_bool(self.faults.alarm_late) {
             self.faulted.alarms += 1;
-            late = self.rng.random_range(0..=faults.alarm_late_by.ms());
+            late = self.rng.random_range(0..=self.faults.alarm_late_by.ms());
         }
         self.queue.push(at + late, Event::Alarm { number: self.alarm.0 });
     }
@@ -298,6 +302,7 @@ impl<'a> World<'a> {
             failed: self.tolls.failed,
             unrescued: self.tolls.unrescued,
             last_canary_ms: rolled_back_at.zip(self.tolls.last_answer).and_then(|(at, last)| since(last, at)),
+            alarms: self.control.live.desk.alarms().len() as u64,
             why: news.map(|row| row.why.clone()).unwrap_or_default(),
             simulated_ms: self.since_start_ms(),
             messages: self.messages,

@@ -78,7 +78,7 @@ impl World<'_> {
 
     fn read_kv(&mut self, slot: usize) {
         let now = self.timestamp();
-        let fails = self.rng.random_bool(self.scenario.faults.kv_failing);
+        let fails = self.rng.random_bool(self.faults.kv_failing);
         self.faulted.kv += u64::from(fails);
         let Some(isolate) = self.isolates.get_mut(slot) else { return };
         let document = (!fails).then(|| self.kv.read(isolate.location, self.now));
@@ -99,7 +99,7 @@ impl World<'_> {
 
     /// A shard reads what it stored before each message.
     fn restart_shard(&mut self, location: u32) {
-        let is_killed = self.scenario.faults.killed > 0.0 && self.rng.random_bool(self.scenario.faults.killed);
+        let is_killed = self.faults.killed > 0.0 && self.rng.random_bool(self.faults.killed);
         let shard = self.shards.get(location as usize).filter(|_| is_killed).cloned();
         if let Some(shard) = shard {
             let (_, mut around) = self.parts();
@@ -198,14 +198,9 @@ impl World<'_> {
 
     /// Sends a message through the network; false: it is lost.
     fn send(&mut self, takes_ms: std::ops::Range<u64>, event: Event) -> bool {
-        let faults = &self.scenario.faults;
-        let (lost, doubled, late) = if self.draining {
-            // The last word must arrive for the sums to be compared.
-            (false, false, false)
-        } else {
-            let mut happens = |share: f64| share > 0.0 && self.rng.random_bool(share);
-            (happens(faults.lost), happens(faults.doubled), happens(faults.late))
-        };
+        let faults = &self.faults;
+        let mut happens = |share: f64| share > 0.0 && self.rng.random_bool(share);
+        let (lost, doubled, late) = (happens(faults.lost), happens(faults.doubled), happens(faults.late));
         self.faulted.doubled += u64::from(doubled);
         if doubled {
             let later = self.now + self.rng.random_range(0..=faults.late_by.ms().max(1_000));
