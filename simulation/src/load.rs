@@ -1,5 +1,5 @@
 //! Requests per second and bytes for each object, computed from the protocol's rules: behind a request an isolate refreshes when its last
-//! refresh is `refresh` old, and a shard then asks the controller, when its last question is as old. Messages are made by the very code
+//! refresh is `refresh` old, and a shard asks the controller once in that time. Messages are made by the very code
 //! that runs on the edge, from as many requests as fall into that time.
 
 use std::collections::BTreeSet;
@@ -70,7 +70,8 @@ impl Scale {
         // After the refresh the next request is waited for.
         let every = |rate: f64| 1.0 / (refresh_s + 1.0 / rate);
         let shard_per_second = f64::from(isolates) * every(per_isolate);
-        let controller_per_second = f64::from(locations) * every(shard_per_second);
+        // A shard with something to report wakes up when it may.
+        let controller_per_second = f64::from(locations) * shard_per_second.min(1.0 / refresh_s);
 
         let rng = &mut StdRng::seed_from_u64(0);
         let first_seen = |is_first| self.messages(is_first, per_isolate / every(per_isolate), rng);

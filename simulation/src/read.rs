@@ -139,6 +139,13 @@ mod tests {
     }
 
     #[test]
+    fn the_scenario_of_the_documentation_can_be_simulated() {
+        let page = include_str!("../../docs/simulation.md");
+        let toml = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        assert_eq!(Scenario::parse(toml).unwrap().onset(), Some(Span::from_secs(7 * 60)));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (json, said) in [
             (r#"{"edge":{"locations":0}}"#, "edge.locations is 0, should be 1 to 1000"),
