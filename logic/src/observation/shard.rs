@@ -61,10 +61,13 @@ impl Shard {
         under_way.get_or_insert_with(next).clone()
     }
 
-    /// The report of this number was taken, and this is what holds.
+    /// The report of this number was taken, and this is what holds; unless something newer was heard since, as answers may overtake
+    /// each other.
     pub fn answered(&mut self, seq: u64, overlay: Overlay) {
         self.under_way = self.under_way.take().filter(|report| report.seq != seq);
-        self.overlay = Some(overlay);
+        if self.overlay.as_ref().is_none_or(|known| overlay.revision >= known.revision) {
+            self.overlay = Some(overlay);
+        }
     }
 
     /// What isolates are to know; none: the controller has not been heard yet.
@@ -117,6 +120,15 @@ mod tests {
         shard.absorb(&batch("b", 1, 1, 7), now);
         shard.absorb(&batch("c", 1, 0, 100), now);
         assert_eq!(reported(&mut shard, now), 7);
+    }
+
+    #[test]
+    fn an_answer_that_was_overtaken_says_nothing_new() {
+        let mut shard = Shard::default();
+        let revision = |revision| Overlay { revision, ..Overlay::default() };
+        shard.answered(0, revision(2));
+        shard.answered(0, revision(1));
+        assert_eq!(shard.overlay().unwrap().revision, 2);
     }
 
     #[test]

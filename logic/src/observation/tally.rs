@@ -29,7 +29,10 @@ pub struct Tally {
     /// Sent, and perhaps taken: sent again as it is until somebody says so.
     under_way: Option<Batch>,
     open: Option<Sample>,
-    /// Told already, in this rollout.
+    /// What is counted now, and what was before.
+    present: Option<Observation>,
+    past: Option<Observation>,
+    /// Told already, in this step.
     told: BTreeSet<u32>,
     canary_requests: u32,
 }
@@ -45,6 +48,9 @@ impl Tally {
 
     /// Counts one outcome, seen while `observation` was in force.
     pub fn record(&mut self, observation: &Observation, observed: Observed, failed: bool, latency_ms: f64) {
+        if !self.counts(observation) {
+            return;
+        }
         let is_new = self.told.len() < MAX_SEEN && self.told.insert(observed.unit);
         let is_warm = match observed.arm {
             Variant::Canary => {
@@ -74,13 +80,17 @@ impl Tally {
 
     /// Counts a canary request that the breaker sent to stable.
     pub fn divert(&mut self, observation: &Observation) {
-        let open = self.open(observation);
-        open.diverted = open.diverted.saturating_add(1);
+        if self.counts(observation) {
+            let open = self.open(observation);
+            open.diverted = open.diverted.saturating_add(1);
+        }
     }
 
     /// Notes that the breaker opened.
     pub fn open_breaker(&mut self, observation: &Observation) {
-        self.open(observation).breaker_opened = true;
+        if self.counts(observation) {
+            self.open(observation).breaker_opened = true;
+        }
     }
 
     /// Whether there is anything to hand over.
@@ -104,16 +114,26 @@ impl Tally {
         self.under_way = self.under_way.take().filter(|batch| batch.seq != seq);
     }
 
-    /// What was counted under another configuration is dropped: nobody would take it any more.
-    fn open(&mut self, observation: &Observation) -> &mut Sample {
-        if let Some(open) = &self.open
-            && open.observation != *observation
-        {
-            if open.observation.rollout_id != observation.rollout_id {
+    /// Whether this is what is counted now. A newer configuration takes its place, and what was counted under the old one is dropped: nobody
+    /// would take it any more. An answer that took long is of an older one, and must not drop the counts of those since.
+    fn counts(&mut self, observation: &Observation) -> bool {
+        let is_older = |than: &Observation| {
+            than.rollout_id == observation.rollout_id
+                && (observation.attempt, observation.step) < (than.attempt, than.step)
+        };
+        match &self.present {
+            Some(present) if present == observation => true,
+            Some(present) if is_older(present) || self.past.as_ref() == Some(observation) => false,
+            _ => {
+                self.past = self.present.replace(observation.clone());
+                self.open = None;
                 self.told.clear();
+                true
             }
-            self.open = None;
         }
+    }
+
+    fn open(&mut self, observation: &Observation) -> &mut Sample {
         self.open.get_or_insert_with(|| Sample::new(observation.clone()))
     }
 }
@@ -166,6 +186,34 @@ mod tests {
         assert_eq!((second.seq, second.sample.unwrap().arms.canary.requests), (first.seq + 1, 1));
         tally.delivered(first.seq + 1);
         assert!(tally.is_empty());
+    }
+
+    #[test]
+    fn an_answer_of_the_step_before_does_not_drop_what_was_counted_since() {
+        let mut tally = Tally::new("i".into());
+        tally.record(&step(0), canary(1), false, 1.0);
+        tally.record(&step(1), canary(2), false, 1.0);
+        tally.record(&step(0), canary(3), true, 30_000.0);
+        tally.divert(&step(0));
+        let sample = tally.flush().sample.unwrap();
+        assert_eq!((sample.observation.step, sample.arms.canary.requests, sample.arms.canary.failures), (1, 1, 0));
+        // Nor after a flush, nor where the rollout is another one.
+        tally.record(&step(0), canary(3), true, 30_000.0);
+        let next = Observation { rollout_id: "s".into(), ..step(0) };
+        tally.record(&next, canary(4), false, 1.0);
+        tally.record(&step(1), canary(5), false, 1.0);
+        tally.delivered(1);
+        assert_eq!(tally.flush().sample.unwrap().observation, next);
+    }
+
+    #[test]
+    fn a_visitor_is_told_anew_in_each_step() {
+        let mut tally = Tally::new("i".into());
+        tally.record(&step(0), canary(5), false, 9.0);
+        let seq = tally.flush().seq;
+        tally.delivered(seq);
+        tally.record(&step(1), canary(5), false, 9.0);
+        assert_eq!(tally.flush().sample.unwrap().arms.canary.seen.len(), 1, "the controller counts them by step");
     }
 
     #[test]

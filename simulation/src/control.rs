@@ -1,0 +1,181 @@
+//! The controller's shell as the platform runs it: a turn, what it changed is stored, the alarm is set, effects are performed. It may be
+//! killed at any of these, and goes on from what was stored.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serin_logic::Timestamp;
+use serin_logic::controller::Controller;
+use serin_logic::rollout::{Effect, Receipt, Row};
+
+use crate::invariants::{Checks, Invariant};
+use crate::kv::Kv;
+use crate::outcome::Faulted;
+use crate::scenario::Faults;
+
+/// The platform runs an alarm whose handler died again after so long.
+const ALARM_RETRY_MS: i64 = 2_000;
+
+/// A controller, its storage and its clock.
+#[derive(Default)]
+pub(crate) struct Control {
+    pub(crate) live: Controller,
+    /// By its own clock.
+    pub(crate) alarm: Option<Timestamp>,
+    /// Its clock's error in ms.
+    pub(crate) clock_off: i64,
+    pub(crate) audit: BTreeMap<u64, Row>,
+}
+
+/// What it is surrounded by.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) rng: &'a mut StdRng,
+    pub(crate) kv: &'a mut Kv,
+    pub(crate) checks: &'a mut Checks,
+    pub(crate) faults: &'a Faults,
+    pub(crate) faulted: &'a mut Faulted,
+    pub(crate) now: u64,
+}
+
+/// Where it is killed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Killed {
+    BeforeStored,
+    AfterStored,
+}
+
+// === impl Control ===
+
+impl Control {
+    /// What its clock says.
+    pub(crate) fn clock(&self, now: u64) -> Timestamp {
+        Timestamp::from_millis(i64::try_from(now).unwrap_or(i64::MAX).saturating_add(self.clock_off))
+    }
+
+    /// When the alarm rings, by true time.
+    pub(crate) fn rings_at(&self) -> Option<u64> {
+        self.alarm.map(|at| at.as_millis().saturating_sub(self.clock_off).max(0).unsigned_abs())
+    }
+
+    /// A turn, stored and its effects performed. None: killed; nobody is answered.
+    pub(crate) fn turn<T>(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        act: impl FnOnce(&mut Controller, Timestamp) -> (T, Vec<Effect>),
+    ) -> Option<T> {
+        let at = self.clock(around.now);
+        let killed =
+            around.is_killed().then(|| if around.rng.random() { Killed::BeforeStored } else { Killed::AfterStored });
+        let stored = (killed == Some(Killed::BeforeStored)).then(|| self.live.clone());
+        let (answer, effects) = act(&mut self.live, at);
+        if let Some(stored) = stored {
+            self.live = stored;
+            self.reload(around);
+            return None;
+        }
+        self.store(around);
+        if killed.is_some() {
+            self.reload(around);
+            return None;
+        }
+        self.perform(effects, around);
+        Some(answer)
+    }
+
+    /// The alarm rang.
+    pub(crate) fn ring(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        act: impl FnOnce(&mut Controller, Timestamp) -> Vec<Effect>,
+    ) {
+        self.alarm = None;
+        if self.turn(around, |controller, at| ((), act(controller, at))).is_none() {
+            let again = Timestamp::from_millis(self.clock(around.now).as_millis() + ALARM_RETRY_MS);
+            self.alarm = Some(self.alarm.map_or(again, |at| at.min(again)));
+        }
+    }
+
+    /// The platform stores everything of a turn, and the alarm, or nothing. An earlier alarm stays: reports come all the time, and each
+    /// would else put off what is to be tried again.
+    fn store(&mut self, around: &mut Surroundings<'_>) {
+        let at = self.clock(around.now);
+        around.checks.stored(&self.live, at);
+        self.alarm = [self.alarm, self.live.next_alarm(at)].into_iter().flatten().min();
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>, around: &mut Surroundings<'_>) {
+        let mut to_do = VecDeque::from(effects);
+        while let Some(effect) = to_do.pop_front() {
+            let killed = around.is_killed().then(|| around.rng.random::<bool>());
+            if killed == Some(false) {
+                return self.reload(around);
+            }
+            let Some(receipt) = self.perform_one(effect, around) else { continue };
+            if killed.is_some() {
+                return self.reload(around);
+            }
+            to_do.extend(self.live.done(receipt, self.clock(around.now)));
+            self.store(around);
+        }
+    }
+
+    fn perform_one(&mut self, effect: Effect, around: &mut Surroundings<'_>) -> Option<Receipt> {
+        Some(match effect {
+            // The alarm is set with what is stored, a look is taken within the turn.
+            Effect::SetAlarm(_) | Effect::TakeLook(_) => return None,
+            // The overlay is made of what is stored.
+            Effect::SetHalt(halt) => Receipt::Halted { epoch: halt.epoch },
+            Effect::WriteState(write) => {
+                if around.rng.random_bool(around.faults.kv_failing) {
+                    around.faulted.kv += 1;
+                    return None;
+                }
+                around.kv.write(&write, around.now, around.rng);
+                around.checks.written(self.clock(around.now));
+                Receipt::Written { generation: write.generation }
+            }
+            Effect::Audit(row) => {
+                let seq = row.seq;
+                self.audit.entry(seq).or_insert(row);
+                Receipt::Audited { seq }
+            }
+            Effect::Notify(notice) => Receipt::Notified { seq: notice.seq },
+        })
+    }
+
+    /// Killed, and started again from what was stored.
+    fn reload(&mut self, around: &mut Surroundings<'_>) {
+        around.faulted.killed += 1;
+        let mut next = self.live.clone();
+        next.state = through_json(&self.live.state, around);
+        next.desk = through_json(&self.live.desk, around);
+        next.inbox = through_json(&self.live.inbox, around);
+        next.switches = through_json(&self.live.switches, around);
+        self.live = next;
+    }
+}
+
+// === impl Surroundings ===
+
+impl Surroundings<'_> {
+    fn is_killed(&mut self) -> bool {
+        self.faults.killed > 0.0 && self.rng.random_bool(self.faults.killed)
+    }
+}
+
+/// What comes back from storage.
+pub(crate) fn through_json<T: Serialize + DeserializeOwned + Clone + PartialEq>(
+    value: &T,
+    around: &mut Surroundings<'_>,
+) -> T {
+    let read = serde_json::to_string(value).and_then(|text| serde_json::from_str::<T>(&text));
+    let is_same = read.as_ref().is_ok_and(|read| read == value);
+    around.checks.hold(Invariant::ReloadsIdentically, is_same, || match &read {
+        Ok(_) => format!("{} changed in storage", std::any::type_name::<T>()),
+        Err(error) => format!("{} cannot be read: {error}", std::any::type_name::<T>()),
+    });
+    read.unwrap_or_else(|_| value.clone())
+}

@@ -1,0 +1,197 @@
+//! An isolate: what it knows of the policy, what it decides, and what it has counted. Serin's own parts, wired as on the edge.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use serin_logic::Timestamp;
+use serin_logic::breaker::{Breaker, Permit, Transition};
+use serin_logic::observation::{Batch, Observed, Tally};
+use serin_logic::policy::snapshot::Documents;
+use serin_logic::policy::{Overlay, Snapshot, Switch};
+use serin_logic::rollout::Observation;
+use serin_logic::routing::decision::Setup;
+use serin_logic::routing::{Facts, Outcome, VisitorId, decide};
+use serin_logic::variant::Variant;
+
+use crate::kv::KEY;
+
+/// The cookie that the simulated service tells its visitors by.
+pub(crate) const COOKIE: &str = "account";
+
+const SETUP: Setup = Setup { canary_bound: true, override_key: None, max_stale: Duration::from_mins(5) };
+
+/// An isolate.
+pub(crate) struct Isolate {
+    pub(crate) location: u32,
+    /// Which of those that had this place, one after the other.
+    pub(crate) life: u64,
+    pub(crate) snapshot: Snapshot,
+    breaker: Breaker,
+    tally: Tally,
+}
+
+/// Where a request went.
+pub(crate) enum Sent {
+    /// To the canary.
+    Canary(Option<Observing>),
+    /// Dealt to the canary, sent to stable by the breaker.
+    Diverted,
+    /// To stable, and its answer counts.
+    Compared(Observing),
+    /// To stable.
+    Stable,
+}
+
+/// What an answer counts for.
+#[derive(Clone)]
+pub(crate) struct Observing {
+    observation: Rc<Observation>,
+    observed: Observed,
+}
+
+/// How a request was answered.
+#[derive(Clone, Copy)]
+pub(crate) struct Answer {
+    pub(crate) failed: bool,
+    pub(crate) latency_ms: f64,
+}
+
+struct Request<'a>(&'a str);
+
+// === impl Isolate ===
+
+impl Isolate {
+    pub(crate) fn new(location: u32, life: u64, id: String) -> Self {
+        let (snapshot, breaker) = (Snapshot::default(), Breaker::default());
+        Self { location, life, snapshot, breaker, tally: Tally::new(id) }
+    }
+
+    /// KV answered, or did not.
+    pub(crate) fn read(&mut self, text: Option<&str>, now: Timestamp) {
+        let next = match text {
+            Some(text) => {
+                let switches = [const { None }; Switch::ALL.len()];
+                let documents = Documents { canary_state: Some(text.to_owned()), switches };
+                self.snapshot.read(KEY, documents, now).0
+            }
+            None => self.snapshot.unread("KV did not answer".into()).0,
+        };
+        self.replace(next);
+    }
+
+    /// The shard answered.
+    pub(crate) fn hear(&mut self, seq: u64, overlay: Option<Overlay>, now: Timestamp) {
+        self.tally.delivered(seq);
+        if let Some(overlay) = overlay {
+            let next = self.snapshot.heard(KEY, overlay, now).0;
+            self.replace(next);
+        }
+    }
+
+    fn replace(&mut self, next: Snapshot) {
+        if !next.continues(&self.snapshot) {
+            self.breaker.reset();
+        }
+        self.snapshot = next;
+    }
+
+    /// What is to be sent to the shard.
+    pub(crate) fn flush(&mut self) -> Batch {
+        self.tally.flush()
+    }
+
+    /// Decides a request.
+    pub(crate) fn send(&mut self, key: &str, now: Timestamp) -> Sent {
+        let decision = decide(&self.snapshot, &SETUP, &Request(key), now);
+        let watch = self.snapshot.watch().zip(decision.observed);
+        let observing = watch.map(|(watch, observed)| Observing { observation: watch.observation.clone(), observed });
+        match (decision.outcome, observing) {
+            (Outcome::Serve(Variant::Canary), observing) => match self.breaker.permit(now) {
+                Permit::Canary => Sent::Canary(observing),
+                Permit::Divert => {
+                    if let Some(Observing { observation, .. }) = observing {
+                        self.tally.divert(&observation);
+                    }
+                    Sent::Diverted
+                }
+            },
+            (_, Some(observing)) => Sent::Compared(observing),
+            (_, None) => Sent::Stable,
+        }
+    }
+
+    /// The canary answered; whether the breaker opened. `chance` is uniform in 0..1.
+    pub(crate) fn canary_answered(
+        &mut self,
+        observing: Option<&Observing>,
+        answer: Answer,
+        chance: f64,
+        now: Timestamp,
+    ) {
+        let transition = self.breaker.record_canary(!answer.failed, chance, now);
+        if let Some(observing) = observing {
+            self.count(observing, answer);
+            if matches!(transition, Some(Transition::Open { .. })) {
+                self.tally.open_breaker(&observing.observation);
+            }
+        }
+    }
+
+    /// Stable answered a diverted request.
+    pub(crate) fn stable_answered(&mut self, answer: Answer, now: Timestamp) {
+        self.breaker.record_stable(!answer.failed, now);
+    }
+
+    /// Counts an answer.
+    pub(crate) fn count(&mut self, observing: &Observing, answer: Answer) {
+        self.tally.record(&observing.observation, observing.observed, answer.failed, answer.latency_ms);
+    }
+}
+
+// === impl Observing ===
+
+impl Observing {
+    pub(crate) fn observation(&self) -> &Observation {
+        &self.observation
+    }
+
+    pub(crate) fn arm(&self) -> Variant {
+        self.observed.arm
+    }
+}
+
+// === impl Request ===
+
+/// A visitor who sends a cookie to a service without rules: nothing else is asked for.
+impl Facts for Request<'_> {
+    fn method(&self) -> Rc<str> {
+        "GET".into()
+    }
+    fn host(&self) -> &'static str {
+        "service.example"
+    }
+    fn path(&self) -> &'static str {
+        "/"
+    }
+    fn cookie(&self, name: &str) -> Option<&str> {
+        Some(self.0).filter(|_| name == COOKIE)
+    }
+    fn header(&self, _: &str) -> Option<Rc<str>> {
+        None
+    }
+    fn country(&self) -> Option<Rc<str>> {
+        None
+    }
+    fn continent(&self) -> Option<Rc<str>> {
+        None
+    }
+    fn colo(&self) -> Option<Rc<str>> {
+        None
+    }
+    fn asn(&self) -> Option<u64> {
+        None
+    }
+    fn draw_visitor(&self) -> Option<VisitorId> {
+        None
+    }
+}

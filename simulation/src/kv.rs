@@ -1,0 +1,55 @@
+//! KV: what was written, and who can read it when. Every location sees a write after a time of its own.
+
+use std::rc::Rc;
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+use serde_json::{Map, Value};
+use serin_logic::policy::{Amendment, CanaryState};
+use serin_logic::rollout::{Document, WriteState};
+
+/// What errors call the document.
+pub(crate) const KEY: &str = "canary-state";
+
+/// Readers are locations, by number, and the controller after them.
+pub(crate) struct Kv {
+    writes: Vec<Write>,
+    readers: u32,
+    delay_ms: u64,
+}
+
+struct Write {
+    text: Rc<str>,
+    visible_at: Vec<u64>,
+}
+
+// === impl Kv ===
+
+impl Kv {
+    /// With a document that was there for long.
+    pub(crate) fn new(text: &str, readers: u32, delay_ms: u64) -> Self {
+        let first = Write { text: text.into(), visible_at: vec![0; readers as usize] };
+        Self { writes: vec![first], readers, delay_ms }
+    }
+
+    /// What `reader` finds at `now`.
+    pub(crate) fn read(&self, reader: u32, now: u64) -> Rc<str> {
+        let visible =
+            |write: &&Write| write.visible_at.get(reader as usize).is_some_and(|visible_at| *visible_at <= now);
+        self.writes.iter().rev().find(visible).map(|write| write.text.clone()).unwrap_or_default()
+    }
+
+    /// The same, as far as a rollout writes it; none where it is not valid.
+    pub(crate) fn document(&self, reader: u32, now: u64) -> Option<Document> {
+        CanaryState::parse(KEY, &self.read(reader, now)).ok().map(|state| Document::from(&state))
+    }
+
+    /// Writes what the rollout asks for over what was written last.
+    pub(crate) fn write(&mut self, write: &WriteState, now: u64, rng: &mut StdRng) {
+        let last = self.writes.last().map(|write| write.text.clone()).unwrap_or_default();
+        let mut document: Map<String, Value> = serde_json::from_str(&last).unwrap_or_default();
+        Amendment::from(write).apply(&mut document);
+        let visible_at = (0..self.readers).map(|_| now + rng.random_range(0..=self.delay_ms)).collect();
+        self.writes.push(Write { text: Value::Object(document).to_string().into(), visible_at });
+    }
+}

@@ -1,0 +1,148 @@
+//! Requests per second and bytes for each object, computed from the protocol's rules: behind a request an isolate refreshes when its last
+//! refresh is `refresh` old, and a shard asks the controller once in that time. Messages are made by the very code
+//! that runs on the edge, from as many requests as fall into that time.
+
+use std::collections::BTreeSet;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde::{Deserialize, Serialize};
+use serin_logic::Timestamp;
+use serin_logic::observation::{Observed, Shard, Tally};
+use serin_logic::rollout::Observation;
+use serin_logic::variant::Variant;
+
+use crate::scenario::Traffic;
+
+/// A service at scale.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Scale {
+    /// Locations with traffic, each with one shard; 330, as many cities as Cloudflare's network says it is in.
+    pub locations: u32,
+    /// Isolates at work in a location; 16.
+    pub isolates: u32,
+    /// Of the whole service, evenly spread; 1,000,000.
+    pub requests_per_second: f64,
+    /// The canary's share of visitors, 0 to 1; 0.05.
+    pub canary: f64,
+    /// Requests that fail, 0 to 1; 0.01.
+    pub failures: f64,
+    /// Seconds between two refreshes; 5.
+    pub refresh_s: f64,
+}
+
+/// What reaches the objects.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Load {
+    /// What it was computed for.
+    pub scale: Scale,
+    /// Batches to each shard, a second.
+    pub shard_per_second: f64,
+    /// Reports to the controller, a second.
+    pub controller_per_second: f64,
+    /// Bytes of an isolate's first batch of a rollout, in which every visitor is new.
+    pub first_batch_bytes: u64,
+    /// Bytes of its later ones, in which all are known: the same without those seen for the first time.
+    pub batch_bytes: u64,
+    /// Bytes of a shard's first report.
+    pub first_report_bytes: u64,
+    /// Bytes of its later ones.
+    pub report_bytes: u64,
+}
+
+// === impl Scale ===
+
+impl Default for Scale {
+    fn default() -> Self {
+        Self { locations: 330, isolates: 16, requests_per_second: 1e6, canary: 0.05, failures: 0.01, refresh_s: 5.0 }
+    }
+}
+
+impl Scale {
+    /// Computes it. Latencies are those of [`Traffic`]'s defaults.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let Self { locations, isolates, requests_per_second, refresh_s, .. } = *self;
+        let per_location = requests_per_second / f64::from(locations);
+        let per_isolate = per_location / f64::from(isolates);
+        // After the refresh the next request is waited for.
+        let every = |rate: f64| 1.0 / (refresh_s + 1.0 / rate);
+        let shard_per_second = f64::from(isolates) * every(per_isolate);
+        // A shard with something to report wakes up when it may.
+        let controller_per_second = f64::from(locations) * shard_per_second.min(1.0 / refresh_s);
+
+        let rng = &mut StdRng::seed_from_u64(0);
+        let first_seen = |is_first| self.messages(is_first, per_isolate / every(per_isolate), rng);
+        let [(first_batch_bytes, first_report_bytes), (batch_bytes, report_bytes)] = [true, false].map(first_seen);
+        Load {
+            scale: *self,
+            shard_per_second,
+            controller_per_second,
+            first_batch_bytes,
+            batch_bytes,
+            first_report_bytes,
+            report_bytes,
+        }
+    }
+
+    /// Bytes of a batch and of a report; each isolate had so many requests.
+    fn messages(&self, is_first: bool, requests: f64, rng: &mut StdRng) -> (u64, u64) {
+        let observation = Observation { rollout_id: "2027-01-15-checkout".into(), attempt: 0, step: 0 };
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let (mut shard, mut batch_bytes) = (Shard::default(), 0);
+        let compared = (self.canary * 5.0).min(1.0);
+        for isolate in 0..self.isolates {
+            let mut tally = Tally::new(format!("{isolate:032x}"));
+            let mut known = BTreeSet::new();
+            for _ in 0..whole(requests * compared) {
+                let unit = rng.random();
+                known.insert(unit);
+                let arm = if rng.random_bool(self.canary / compared) { Variant::Canary } else { Variant::Stable };
+                let failed = rng.random_bool(self.failures);
+                let latency_ms = Traffic::default().latency_ms(1.0, rng);
+                tally.record(&observation, Observed { arm, unit }, failed, latency_ms);
+            }
+            let mut batch = tally.flush();
+            if let Some(sample) = batch.sample.as_mut().filter(|_| !is_first) {
+                sample.arms.canary.seen.clear();
+                sample.arms.stable.seen.clear();
+            }
+            batch_bytes = batch_bytes.max(bytes(&batch));
+            shard.absorb(&batch, now);
+        }
+        (batch_bytes, bytes(&shard.report("FRA", now)))
+    }
+}
+
+fn bytes(message: &impl Serialize) -> u64 {
+    serde_json::to_string(message).map_or(0, |text| text.len() as u64)
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a cast saturates, and requests are not negative
+fn whole(requests: f64) -> u64 {
+    requests.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_controller_is_asked_by_locations_however_many_isolates_there_are() {
+        for isolates in [1, 16, 64] {
+            let load = Scale { isolates, ..Scale::default() }.load();
+            assert!(load.controller_per_second <= 330.0 / 5.0, "{load:?}");
+            assert!(load.shard_per_second <= f64::from(isolates) / 5.0, "{load:?}");
+            assert!(load.controller_per_second > 40.0, "{load:?}");
+        }
+    }
+
+    #[test]
+    fn known_visitors_make_messages_short() {
+        let load = Scale::default().load();
+        assert!(load.batch_bytes < load.first_batch_bytes && load.report_bytes < load.first_report_bytes, "{load:?}");
+        assert!(load.report_bytes > load.batch_bytes, "{load:?}");
+    }
+}

@@ -1,0 +1,328 @@
+//! The loop: the next thing that happens, at its time. Time is a number here, and everything that is random comes from one generator.
+
+/// What happens, in order of time.
+mod queue;
+/// Requests: dealt, answered, counted.
+mod requests;
+/// Messages: flushes, reports, and what comes back.
+mod telemetry;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serin_logic::Timestamp;
+use serin_logic::analysis::Health;
+use serin_logic::controller::Seen;
+use serin_logic::observation::Shard;
+use serin_logic::rollout::{Command, Order, PhaseKind, Span, Start};
+
+use crate::control::{Control, Surroundings};
+use crate::edge::{COOKIE, Isolate};
+use crate::invariants::Checks;
+use crate::kv::Kv;
+use crate::outcome::{End, Faulted, Messages, Outcome};
+use crate::scenario::{Faults, Scenario};
+use crate::traffic::Visitors;
+use queue::{Event, Queue};
+use requests::Tolls;
+
+/// Any moment will do; one with round digits reads well.
+const START_MS: u64 = 1_800_000_000_000;
+
+/// A rollout that is over is watched for so much longer: whatever is late comes after it. KV takes a minute.
+const AFTERMATH_MS: u64 = 150_000;
+
+/// What is under way when traffic stops is given so long to arrive, besides what the scenario delays.
+const DRAIN_MS: u64 = 60_000;
+
+/// Who orders the rollout.
+const OPERATOR: &str = "operator";
+
+/// A run, under way.
+struct World<'a> {
+    scenario: &'a Scenario,
+    /// What still goes wrong.
+    faults: Faults,
+    rng: StdRng,
+    /// True time, ms since the epoch.
+    now: u64,
+    queue: Queue,
+    visitors: Visitors,
+    isolates: Vec<Isolate>,
+    shards: Vec<Shard>,
+    /// Whether a shard's alarm is set.
+    shard_wakes: Vec<bool>,
+    kv: Kv,
+    control: Control,
+    /// The alarm that is in the queue: number and time.
+    alarm: (u64, Option<u64>),
+    checks: Checks,
+    messages: Messages,
+    faulted: Faulted,
+    tolls: Tolls,
+    /// When the next request comes, after the start.
+    next_request_ms: f64,
+    /// When it was over.
+    over_at: Option<u64>,
+    /// Traffic has stopped; what is under way still arrives.
+    draining: bool,
+}
+
+/// Simulates one rollout.
+#[must_use]
+pub fn simulate(scenario: &Scenario, seed: u64) -> Outcome {
+    let mut world = World::new(scenario, seed);
+    world.start(seed);
+    world.run();
+    world.outcome(seed)
+}
+
+// === impl World ===
+
+impl<'a> World<'a> {
+    fn new(scenario: &'a Scenario, seed: u64) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let (edge, faults) = (&scenario.edge, &scenario.faults);
+        let document = format!(r#"{{"enabled":true,"percentage":0,"stickiness":["cookie:{COOKIE}"]}}"#);
+        let visitors = Visitors::new(&scenario.traffic, &rollout_id(seed), edge.locations, &mut rng);
+        let isolate = |slot: u32| Isolate::new(slot % edge.locations, 0, format!("{slot}.0"));
+        Self {
+            faults: faults.clone(),
+            now: START_MS,
+            queue: Queue::default(),
+            visitors,
+            isolates: (0..edge.locations * edge.isolates).map(isolate).collect(),
+            shards: vec![Shard::default(); edge.locations as usize],
+            shard_wakes: vec![false; edge.locations as usize],
+            kv: Kv::new(&document, edge.locations + 1, faults.kv_delay.ms()),
+            control: Control::default(),
+            alarm: (0, None),
+            checks: Checks::new(seed, START_MS),
+            messages: Messages::default(),
+            faulted: Faulted::default(),
+            tolls: Tolls::new(START_MS + scenario.onset().map_or(0, Span::ms)),
+            next_request_ms: 0.0,
+            over_at: None,
+            draining: false,
+            rng,
+            scenario,
+        }
+    }
+
+    /// The rollout is ordered, until somebody takes the order, and everything is set in motion.
+    fn start(&mut self, seed: u64) {
+        for slot in 0..self.isolates.len() {
+            self.wake(slot);
+        }
+        self.schedule_clock_jump();
+        let reader = self.scenario.edge.locations;
+        let found = self.kv.document(reader, self.now);
+        let start = Start { id: rollout_id(seed), plan: self.scenario.plan.clone(), found };
+        let command = Command::Start(Box::new(start));
+        let order = Order { command, who: OPERATOR.into(), why: "simulated".into(), epoch: None };
+        let mut taken = false;
+        while !taken {
+            let (control, mut around) = self.parts();
+            taken = control
+                .turn(&mut around, |controller, now| match controller.order(&order, now) {
+                    Ok((_, effects)) => ((), effects),
+                    Err(_) => ((), Vec::new()),
+                })
+                .is_some();
+        }
+        self.schedule_alarm();
+        self.next_request();
+    }
+
+    fn run(&mut self) {
+        let limit = START_MS + self.scenario.limit.ms();
+        let mut until = limit;
+        while let Some((at, event)) = self.queue.pop_until(until) {
+            self.now = at.max(self.now);
+            self.checks.now = self.now;
+            self.handle(event);
+            if self.over_at.is_none() && self.phase().is_some_and(PhaseKind::is_over) {
+                self.over_at = Some(self.now);
+                until = self.now + AFTERMATH_MS + self.scenario.faults.late_by.ms();
+            }
+        }
+        self.now = until;
+        self.drain();
+    }
+
+    /// Traffic stops; what is under way arrives, and is counted.
+    fn drain(&mut self) {
+        self.draining = true;
+        let Faults { late_by, alarm_late_by, clock_jump, .. } = self.scenario.faults;
+        // The last word must arrive for the sums to be compared.
+        self.faults = Faults { late_by, ..Faults::default() };
+        for slot in 0..self.isolates.len() {
+            let Some(life) = self.isolates.get(slot).map(|isolate| isolate.life) else { continue };
+            self.queue.push(self.now, Event::Refresh { slot, life });
+        }
+        let mut until = self.now + DRAIN_MS + 2 * late_by.ms() + 2 * alarm_late_by.ms();
+        if self.checks.clock_jumped {
+            // An alarm that was set before the clock was set back rings only when the clock is there again.
+            until += 2 * clock_jump.ms();
+        }
+        while let Some((at, event)) = self.queue.pop_until(until) {
+            self.now = at.max(self.now);
+            self.checks.now = self.now;
+            self.handle(event);
+        }
+        // What an isolate had not handed over when it was recycled is lost with it.
+        if self.faulted.recycled == 0 {
+            self.checks.counted(&self.control.live);
+        }
+        self.checks.audited(&self.control.audit, &self.control.live.state.standing());
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Request => self.request(),
+            Event::Answered(answered) => self.answered(&answered),
+            Event::Refresh { slot, life } => self.refresh(slot, life),
+            Event::Flushed { slot, life, location, batch } => self.flushed(slot, life, location, &batch),
+            Event::FlushAnswered(answer) => self.flush_answered(&answer),
+            Event::Reported { location, report, seq, waiting } => self.reported(location, &report, seq, &waiting),
+            Event::ReportAnswered { location, seq, overlay, waiting } => {
+                self.report_answered(location, seq, &overlay, &waiting);
+            }
+            Event::ShardWakes { location } => self.shard_wakes(location),
+            Event::Alarm { number } => self.ring(number),
+            Event::Recycled { slot, life } => self.recycle(slot, life),
+            Event::ClockJumps => self.jump(),
+        }
+    }
+
+    fn phase(&self) -> Option<PhaseKind> {
+        self.control.live.state.standing().phase
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        Timestamp::from_millis(i64::try_from(self.now).unwrap_or(i64::MAX))
+    }
+
+    fn since_start_ms(&self) -> u64 {
+        self.now - START_MS
+    }
+
+    /// The controller, and what it needs of the rest.
+    fn parts(&mut self) -> (&mut Control, Surroundings<'_>) {
+        let around = Surroundings {
+            rng: &mut self.rng,
+            kv: &mut self.kv,
+            checks: &mut self.checks,
+            faults: &self.faults,
+            faulted: &mut self.faulted,
+            now: self.now,
+        };
+        (&mut self.control, around)
+    }
+
+    // --- the controller's alarm and clock
+
+    /// An alarm that was replaced does not ring; number 0 rings a second time.
+    fn ring(&mut self, number: u64) {
+        if number != 0 {
+            if number != self.alarm.0 {
+                return;
+            }
+            self.alarm.1 = None;
+            if self.rng.random_bool(self.faults.alarm_doubled) {
+                self.faulted.alarms += 1;
+                let at = self.now + self.rng.random_range(0..1_000);
+                self.queue.push(at, Event::Alarm { number: 0 });
+            }
+        }
+        let is_read = !self.rng.random_bool(self.faults.kv_failing);
+        self.faulted.kv += u64::from(!is_read);
+        let document = is_read.then(|| self.kv.document(self.scenario.edge.locations, self.now));
+        let (control, mut around) = self.parts();
+        control.ring(&mut around, |controller, now| controller.alarm(Seen { document, health: Health::Unknown }, now));
+        self.schedule_alarm();
+    }
+
+    fn schedule_alarm(&mut self) {
+        let rings_at = self.control.rings_at().map(|at| at.max(self.now));
+        if rings_at == self.alarm.1 {
+            return;
+        }
+        self.alarm = (self.alarm.0 + 1, rings_at);
+        let Some(at) = rings_at else { return };
+        let mut late = 0;
+        if self.rng.random_bool(self.faults.alarm_late) {
+            self.faulted.alarms += 1;
+            late = self.rng.random_range(0..=self.faults.alarm_late_by.ms());
+        }
+        self.queue.push(at + late, Event::Alarm { number: self.alarm.0 });
+    }
+
+    fn schedule_clock_jump(&mut self) {
+        let per_hour = self.scenario.faults.clock_jumps_per_hour;
+        if per_hour > 0.0 {
+            let wait_ms = exponential_ms(3_600e3 / per_hour, &mut self.rng);
+            self.queue.push(self.now + wait_ms, Event::ClockJumps);
+        }
+    }
+
+    fn jump(&mut self) {
+        self.schedule_clock_jump();
+        if self.draining {
+            return;
+        }
+        let most = i64::try_from(self.scenario.faults.clock_jump.ms()).unwrap_or(i64::MAX);
+        self.control.clock_off = self.rng.random_range(-most..=most);
+        self.checks.clock_jumped = true;
+        self.faulted.clock_jumps += 1;
+        self.schedule_alarm();
+    }
+
+    fn outcome(self, seed: u64) -> Outcome {
+        let state = &self.control.live.state;
+        let standing = state.standing();
+        let end = match standing.phase {
+            Some(PhaseKind::Completed) => End::Promoted,
+            Some(PhaseKind::RolledBack | PhaseKind::Aborted) => End::RolledBack,
+            Some(PhaseKind::Paused) => End::Paused,
+            Some(PhaseKind::Progressing | PhaseKind::Baking) | None => End::Unfinished,
+        };
+        let figures = self.control.live.desk.figures();
+        let rolled_back_at = self.over_at.filter(|_| end == End::RolledBack);
+        let since = |at: u64, from: u64| at.checked_sub(from);
+        let onset = self.scenario.onset().map(|_| self.tolls.from);
+        let news = self.control.audit.values().rev().find(|row| row.before.phase != row.after.phase);
+        Outcome {
+            seed,
+            end,
+            step: standing.step,
+            ended_ms: self.over_at.map(|at| at - START_MS),
+            detected_ms: rolled_back_at.zip(onset).and_then(|(at, onset)| since(at, onset)),
+            canary_requests: self.tolls.requests,
+            counted_requests: figures.map_or(0, |figures| figures.canary.counts.requests()),
+            failed: self.tolls.failed,
+            unrescued: self.tolls.unrescued,
+            last_canary_ms: rolled_back_at.zip(self.tolls.last_answer).and_then(|(at, last)| since(last, at)),
+            alarms: self.control.live.desk.alarms().len() as u64,
+            why: news.map(|row| row.why.clone()).unwrap_or_default(),
+            simulated_ms: self.since_start_ms(),
+            messages: self.messages,
+            faulted: self.faulted,
+            violations: self.checks.violations,
+        }
+    }
+}
+
+fn rollout_id(seed: u64) -> String {
+    format!("run-{seed}")
+}
+
+/// A waiting time of so many ms on average.
+fn exponential_ms(mean_ms: f64, rng: &mut StdRng) -> u64 {
+    let drawn: f64 = rand_distr::Distribution::sample(&rand_distr::Exp1, rng);
+    whole_ms(mean_ms * drawn)
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a cast saturates, and times are not negative
+fn whole_ms(ms: f64) -> u64 {
+    ms as u64
+}

@@ -1,0 +1,103 @@
+//! What happens, in order of time; what happens at the same time, in the order in which it was caused.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::rc::Rc;
+
+use super::requests::Answered;
+
+/// What can happen.
+#[derive(Clone)]
+pub(super) enum Event {
+    /// Somebody sends a request.
+    Request,
+    /// A variant answered.
+    Answered(Box<Answered>),
+    /// A request came to an isolate that is to refresh.
+    Refresh { slot: usize, life: u64 },
+    /// A batch arrives at its shard.
+    Flushed { slot: usize, life: u64, location: u32, batch: Rc<str> },
+    /// The shard's answer arrives.
+    FlushAnswered(Rc<FlushAnswer>),
+    /// A report arrives at the controller.
+    Reported { location: u32, report: Rc<str>, seq: u64, waiting: Waiting },
+    /// The controller's answer arrives.
+    ReportAnswered { location: u32, seq: u64, overlay: Rc<str>, waiting: Waiting },
+    /// A shard that has something to report wakes up.
+    ShardWakes { location: u32 },
+    /// The controller's alarm rings.
+    Alarm { number: u64 },
+    /// The platform replaces an isolate.
+    Recycled { slot: usize, life: u64 },
+    /// The control plane's clock is set.
+    ClockJumps,
+}
+
+/// Isolates that wait until their shard has asked the controller: place, life and the number of their batch.
+pub(super) type Waiting = Rc<[(usize, u64, u64)]>;
+
+/// What a shard answers.
+#[derive(Debug)]
+pub(super) struct FlushAnswer {
+    pub(super) slot: usize,
+    pub(super) life: u64,
+    pub(super) seq: u64,
+    pub(super) overlay: Option<Rc<str>>,
+}
+
+/// Events to come.
+#[derive(Default)]
+pub(super) struct Queue {
+    heap: BinaryHeap<Reverse<Due>>,
+    number: u64,
+}
+
+struct Due {
+    at: u64,
+    number: u64,
+    event: Event,
+}
+
+// === impl Queue ===
+
+impl Queue {
+    pub(super) fn push(&mut self, at: u64, event: Event) {
+        self.number += 1;
+        self.heap.push(Reverse(Due { at, number: self.number, event }));
+    }
+
+    /// The next event, unless it comes after `until`.
+    pub(super) fn pop_until(&mut self, until: u64) -> Option<(u64, Event)> {
+        if self.next_at()? > until {
+            return None;
+        }
+        self.heap.pop().map(|Reverse(Due { at, event, .. })| (at, event))
+    }
+
+    /// When the next event is.
+    pub(super) fn next_at(&self) -> Option<u64> {
+        self.heap.peek().map(|Reverse(due)| due.at)
+    }
+}
+
+// === impl Due ===
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.number) == (other.at, other.number)
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.number).cmp(&(other.at, other.number))
+    }
+}

@@ -1,0 +1,157 @@
+//! Requests: dealt by Serin's decision, answered by a variant that behaves as the stage says, counted.
+
+use rand::RngExt;
+use serin_logic::variant::Variant;
+
+use super::queue::Event;
+use super::{START_MS, World, whole_ms};
+use crate::edge::{Answer, Observing, Sent};
+use crate::invariants::Invariant;
+
+/// Who is compared with the canary is no further up than this many times its share.
+const REACH: u32 = 5;
+
+/// An answer that is on its way.
+#[derive(Clone)]
+pub(super) struct Answered {
+    slot: usize,
+    life: u64,
+    from: From,
+    observing: Option<Observing>,
+    answer: Answer,
+    /// The client saw the failure.
+    unrescued: bool,
+    /// The request was sent when the canary was what the scenario is about.
+    counts: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    Canary,
+    StableDiverted,
+    Stable,
+}
+
+/// What a canary costs.
+pub(super) struct Tolls {
+    /// Counted from here, true time.
+    pub(super) from: u64,
+    pub(super) requests: u64,
+    pub(super) failed: u64,
+    pub(super) unrescued: u64,
+    /// When the canary last answered.
+    pub(super) last_answer: Option<u64>,
+}
+
+// === impl Tolls ===
+
+impl Tolls {
+    pub(super) fn new(from: u64) -> Self {
+        Self { from, requests: 0, failed: 0, unrescued: 0, last_answer: None }
+    }
+}
+
+// === impl World ===
+
+impl World<'_> {
+    /// Schedules the next request. One for whom nothing is to be done passes by.
+    pub(super) fn next_request(&mut self) {
+        let rate = self.scenario.traffic.requests_per_second;
+        match self.scenario.wait_ms(self.next_request_ms, rate, &mut self.rng) {
+            Some(wait_ms) if !self.draining => {
+                self.next_request_ms += wait_ms;
+                self.queue.push(START_MS + whole_ms(self.next_request_ms), Event::Request);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn request(&mut self) {
+        if self.draining {
+            return;
+        }
+        self.one_request();
+        // Whoever comes before anything else happens needs no place in the queue.
+        let rate = self.scenario.traffic.requests_per_second;
+        while let Some(wait_ms) = self.scenario.wait_ms(self.next_request_ms, rate, &mut self.rng) {
+            self.next_request_ms += wait_ms;
+            let at = START_MS + whole_ms(self.next_request_ms);
+            if self.queue.next_at().is_none_or(|next| at >= next) {
+                return self.queue.push(at, Event::Request);
+            }
+            (self.now, self.checks.now) = (at, at);
+            self.one_request();
+        }
+    }
+
+    fn one_request(&mut self) {
+        let reach = self.checks.highest.saturating_mul(REACH);
+        let now = self.timestamp();
+        let Some(visitor) = self.visitors.draw(reach, &mut self.rng) else { return };
+        let edge = &self.scenario.edge;
+        // Slots go round the locations.
+        let nth = self.rng.random_range(0..edge.isolates);
+        let slot = (visitor.location + nth * edge.locations) as usize;
+        let always_fails = visitor.always_fails;
+        let Some(isolate) = self.isolates.get_mut(slot) else { return };
+        let sent = isolate.send(visitor.key, now);
+        let (life, heard) = (isolate.life, isolate.snapshot.overlay().revision);
+        let (from, observing) = match sent {
+            Sent::Stable => return,
+            Sent::Canary(observing) => (From::Canary, observing),
+            Sent::Diverted => (From::StableDiverted, None),
+            Sent::Compared(observing) => (From::Stable, Some(observing)),
+        };
+        let has_heard = self.checks.rollback.is_some_and(|rollback| heard >= rollback);
+        self.checks.hold(Invariant::NothingAfterRollback, from == From::Stable || !has_heard, || {
+            format!("isolate {slot} knew of it and dealt somebody to the canary")
+        });
+        let counts = self.now >= self.tolls.from;
+        if from == From::Canary && counts && self.over_at.is_none() {
+            self.tolls.requests += 1;
+        }
+        let (answer, unrescued) = self.answer(from, always_fails);
+        let at = self.now + whole_ms(answer.latency_ms).max(1);
+        let answered = Answered { slot, life, from, observing, answer, unrescued, counts };
+        self.queue.push(at, Event::Answered(Box::new(answered)));
+    }
+
+    /// How the variant answers, and whether the client sees a failure.
+    fn answer(&mut self, from: From, always_fails: bool) -> (Answer, bool) {
+        let (traffic, stage) = (&self.scenario.traffic, self.scenario.stage(self.since_start_ms()));
+        let rng = &mut self.rng;
+        let behaviour = if from == From::Canary { stage.canary } else { stage.stable };
+        let failed = always_fails || rng.random_bool(behaviour.failures);
+        let latency_ms = traffic.latency_ms(behaviour.slower, rng);
+        let is_rescued = from == From::Canary
+            && rng.random_bool(traffic.replayable)
+            && !always_fails
+            && !rng.random_bool(stage.stable.failures);
+        (Answer { failed, latency_ms }, failed && !is_rescued)
+    }
+
+    pub(super) fn answered(&mut self, answered: &Answered) {
+        let Answered { slot, life, from, observing, answer, unrescued, counts } = answered;
+        if *from == From::Canary {
+            self.tolls.last_answer = Some(self.now);
+            if *counts {
+                self.tolls.failed += u64::from(answer.failed);
+                self.tolls.unrescued += u64::from(*unrescued);
+            }
+        }
+        let now = self.timestamp();
+        let chance = self.rng.random();
+        let Some(isolate) = self.isolates.get_mut(*slot).filter(|isolate| isolate.life == *life) else { return };
+        match (from, observing) {
+            (From::Canary, _) => isolate.canary_answered(observing.as_ref(), *answer, chance, now),
+            (From::StableDiverted, _) => isolate.stable_answered(*answer, now),
+            (From::Stable, Some(observing)) => isolate.count(observing, *answer),
+            (From::Stable, None) => {}
+        }
+        if let Some(observing) = observing {
+            let arm = if *from == From::Canary { Variant::Canary } else { Variant::Stable };
+            self.checks.hold(Invariant::CountsAreTrue, arm == observing.arm(), || "counted for the other arm".into());
+            self.checks.observed(observing.observation(), arm, answer.failed);
+        }
+    }
+}

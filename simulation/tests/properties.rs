@@ -1,0 +1,242 @@
+//! What must hold of every rollout, whatever goes wrong: thousands of random scenarios, each with its own plan, edge, traffic, variants and
+//! faults. `SERIN_SEEDS=1000000 cargo test --release -p serin-simulation --test properties` runs as many as one likes.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test, all of it")]
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::thread;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serin_logic::rollout::{Plan, Span};
+use serin_simulation::{Behaviour, Edge, End, Faulted, Faults, Outcome, Scenario, Stage, Traffic, simulate};
+
+/// Seeds of a test; by hand as many as the variable says, times `share`.
+fn seeds(usual: u64, share: f64) -> Range<u64> {
+    let by_hand = std::env::var("SERIN_SEEDS").ok().and_then(|many| many.parse::<f64>().ok());
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of runs")]
+    let many = by_hand.map_or(usual, |many| (many * share).ceil() as u64);
+    // Fewer would say nothing.
+    0..many.max(usual.min(500))
+}
+
+/// Simulates `scenario(seed)` for each seed and gives the outcomes in order. No invariant may be violated.
+fn all(seeds: Range<u64>, scenario: impl Fn(u64) -> Scenario + Sync) -> Vec<Outcome> {
+    let (next, outcomes) = (Mutex::new(seeds), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let Some(seed) = next.lock().unwrap().next() else { return };
+            let scenario = scenario(seed);
+            scenario.check().unwrap();
+            let outcome = simulate(&scenario, seed);
+            assert!(
+                outcome.violations.is_empty(),
+                "{:#?}\n{}",
+                outcome.violations,
+                serde_json::to_string(&scenario).unwrap()
+            );
+            outcomes.lock().unwrap().push(outcome);
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            worker.join().unwrap();
+        }
+    });
+    let mut outcomes = outcomes.into_inner().unwrap();
+    outcomes.sort_by_key(|outcome| outcome.seed);
+    outcomes
+}
+
+fn rolled_back(outcomes: &[Outcome]) -> usize {
+    outcomes.iter().filter(|outcome| outcome.end == End::RolledBack).count()
+}
+
+/// A quick plan: minutes instead of hours, so that there can be thousands.
+fn plan(rng: &mut StdRng) -> Plan {
+    let hold = rng.random_range(30..120);
+    let steps = match rng.random_range(0..3) {
+        0 => vec![5, 25, 50, 100],
+        1 => vec![10, 50, 100],
+        _ => vec![20, 100],
+    };
+    let steps: Vec<String> =
+        steps.iter().map(|percentage| format!(r#"{{"percentage":{percentage},"hold":"{hold}s"}}"#)).collect();
+    let settle = rng.random_range(0..20);
+    let look = rng.random_range(5..30);
+    let json = format!(
+        r#"{{"schedule":"custom","steps":[{}],"settle":"{settle}s","lookEvery":"{look}s","bake":"30s","alarmGrace":"30s"}}"#,
+        steps.join(",")
+    );
+    Plan::parse(&json).unwrap()
+}
+
+fn behaviour(rng: &mut StdRng) -> Behaviour {
+    let failures = [0.0, 0.001, 0.01, 0.05, 0.3, 1.0];
+    let failures = failures[rng.random_range(0..failures.len())];
+    Behaviour { failures, slower: if rng.random_bool(0.2) { 3.0 } else { 1.0 } }
+}
+
+fn quick(rng: &mut StdRng) -> Scenario {
+    let life = if rng.random_bool(0.5) { Span::default() } else { Span::from_secs(rng.random_range(20..300)) };
+    let visitors = if rng.random_bool(0.5) { 0 } else { rng.random_range(50..2_000) };
+    Scenario {
+        plan: plan(rng),
+        limit: Span::from_secs(600),
+        edge: Edge {
+            locations: rng.random_range(1..4),
+            isolates: rng.random_range(1..4),
+            life,
+            refresh: Span::from_secs(5),
+        },
+        traffic: Traffic {
+            requests_per_second: rng.random_range(2.0..30.0),
+            visitors,
+            spread: if rng.random_bool(0.5) { 1.5 } else { 0.0 },
+            ..Traffic::default()
+        },
+        ..Scenario::default()
+    }
+}
+
+fn faults(rng: &mut StdRng) -> Faults {
+    let some = |rng: &mut StdRng, most: f64| if rng.random_bool(0.5) { rng.random_range(0.0..most) } else { 0.0 };
+    let span = |rng: &mut StdRng, most: u64| Span::from_ms(rng.random_range(0..most * 1_000));
+    Faults {
+        lost: some(rng, 0.4),
+        doubled: some(rng, 0.4),
+        late: some(rng, 0.4),
+        late_by: span(rng, 120),
+        kv_delay: span(rng, 60),
+        kv_failing: some(rng, 0.4),
+        killed: some(rng, 0.3),
+        alarm_late: some(rng, 0.3),
+        alarm_late_by: span(rng, 60),
+        alarm_doubled: some(rng, 0.4),
+        clock_jumps_per_hour: some(rng, 30.0),
+        clock_jump: Span::from_secs(300),
+    }
+}
+
+/// Anything: variants that come and go, and every fault at once.
+fn chaos(seed: u64) -> Scenario {
+    let rng = &mut StdRng::seed_from_u64(seed);
+    let stages = (0..rng.random_range(1..5)).map(|index| {
+        let load = [0.0, 0.3, 1.0, 1.0, 4.0];
+        let load = load[rng.random_range(0..load.len())];
+        Stage { at: Span::from_secs(index * 60), canary: behaviour(rng), stable: behaviour(rng), load }
+    });
+    let stages: Vec<Stage> = stages.collect();
+    Scenario { stages, faults: faults(rng), ..quick(rng) }
+}
+
+/// The canary is never worse than stable, in bad times either; some visitors always fail. Faults, but for clocks that jump.
+fn harmless(seed: u64) -> Scenario {
+    let rng = &mut StdRng::seed_from_u64(seed);
+    let stages = (0..3).map(|index| {
+        // Below the ceiling of 5 %, where the canary is judged by comparison alone.
+        let same = Behaviour { failures: rng.random_range(0.0..0.03), slower: rng.random_range(0.5..1.5) };
+        Stage { at: Span::from_secs(index * 60), canary: same, stable: same, load: rng.random_range(0.3..2.0) }
+    });
+    let stages: Vec<Stage> = stages.collect();
+    let mut scenario = Scenario { stages, faults: faults(rng), ..quick(rng) };
+    scenario.faults.clock_jumps_per_hour = 0.0;
+    if scenario.traffic.visitors > 0 {
+        scenario.traffic.always_failing = 0.003;
+    }
+    scenario
+}
+
+#[test]
+fn every_invariant_holds_whatever_goes_wrong() {
+    let outcomes = all(seeds(2_000, 0.6), chaos);
+    let mut faulted = Faulted::default();
+    let (mut hours, mut ends) = (0.0, [0; 4]);
+    for outcome in &outcomes {
+        hours += outcome.simulated_ms as f64 / 3_600e3;
+        ends[outcome.end as usize] += 1;
+        let Faulted { lost, doubled, late, kv, killed, alarms, clock_jumps, recycled } = outcome.faulted;
+        faulted.lost += lost;
+        faulted.doubled += doubled;
+        faulted.late += late;
+        faulted.kv += kv;
+        faulted.killed += killed;
+        faulted.alarms += alarms;
+        faulted.clock_jumps += clock_jumps;
+        faulted.recycled += recycled;
+    }
+    println!(
+        "{} rollouts, {hours:.0} simulated hours, promoted, rolled back, paused, unfinished: {ends:?}",
+        outcomes.len()
+    );
+    println!("{} faults: {faulted:?}", faulted.total());
+    let edited = |outcome: &&Outcome| outcome.why.contains("did not write") && outcome.faulted.clock_jumps == 0;
+    let edited: Vec<_> = outcomes.iter().filter(edited).map(|outcome| (outcome.seed, &outcome.why)).collect();
+    assert!(edited.is_empty(), "nobody edited anything, and no clock jumped: {edited:?}");
+    // The runs are worth something only if they get everywhere and everything goes wrong in them.
+    assert!(ends.into_iter().all(|runs| runs > 0), "{ends:?}");
+    let Faulted { lost, doubled, late, kv, killed, alarms, clock_jumps, recycled } = faulted;
+    for count in [lost, doubled, late, kv, killed, alarms, clock_jumps, recycled] {
+        assert!(count > outcomes.len() as u64 / 10, "{faulted:?}");
+    }
+}
+
+#[test]
+fn a_harmless_canary_is_rolled_back_once_in_a_hundred_at_most() {
+    let outcomes = all(seeds(1_200, 0.3), harmless);
+    let (falsely, runs) = (rolled_back(&outcomes), outcomes.len());
+    let below = serin_simulation::bound::upper_99(falsely as u64, runs as u64);
+    println!("{falsely} of {runs} rolled back falsely, 99 % sure below {:.3} %", below * 100.0);
+    assert!(below <= 0.01, "{falsely} of {runs}");
+    let alarmed = outcomes.iter().filter(|outcome| outcome.alarms > 0).count();
+    assert!(alarmed * 100 <= runs, "the split was as asked for, and {alarmed} of {runs} said it was not");
+}
+
+#[test]
+fn an_incident_on_stable_never_rolls_back() {
+    let scenario = |seed| {
+        let mut scenario = harmless(seed);
+        let rng = &mut StdRng::seed_from_u64(seed);
+        for stage in &mut scenario.stages {
+            stage.canary = Behaviour { failures: 0.0, slower: 1.0 };
+            stage.stable = Behaviour { failures: rng.random_range(0.0..1.0), slower: rng.random_range(1.0..5.0) };
+        }
+        scenario.traffic.always_failing = 0.0;
+        scenario
+    };
+    let outcomes = all(seeds(300, 0.1), scenario);
+    assert_eq!(rolled_back(&outcomes), 0);
+}
+
+#[test]
+fn a_controller_killed_in_every_third_step_gets_there_all_the_same() {
+    let scenario = |seed| {
+        let rng = &mut StdRng::seed_from_u64(seed);
+        let mut scenario = quick(rng);
+        scenario.faults.killed = 0.33;
+        // Reports that nobody answers make telemetry stale, which is no reason to give up here.
+        let steps = r#"[{"percentage":5,"hold":"1m"},{"percentage":50,"hold":"1m"},{"percentage":100,"hold":"1m"}]"#;
+        let plan = format!(r#"{{"schedule":"custom","steps":{steps},"lookEvery":"10s","maxInconclusive":1000}}"#);
+        scenario.plan = Plan::parse(&plan).unwrap();
+        scenario.traffic = Traffic { requests_per_second: 30.0, ..Traffic::default() };
+        scenario.limit = Span::from_secs(3_600);
+        // Better than stable, so that chance has no part in it; or plainly bad.
+        scenario.stages[0].canary.failures = if seed % 2 == 0 { 0.0 } else { 0.5 };
+        scenario
+    };
+    for outcome in all(seeds(60, 0.01), scenario) {
+        let expected = if outcome.seed % 2 == 0 { End::Promoted } else { End::RolledBack };
+        assert_eq!(outcome.end, expected, "{outcome:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in 0..20 {
+        assert_eq!(simulate(&chaos(seed), seed), simulate(&chaos(seed), seed));
+    }
+}
