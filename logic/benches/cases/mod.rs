@@ -46,6 +46,8 @@ pub(crate) fn all() -> Vec<Case> {
     }
     let last = "https://shop.example/section-9999/x";
     cases.push(decision(format!("{MANY} path rules, the last matches"), &path_rules(MANY), last));
+    let paths = list_rule(r#"{"path": LIST}"#, MANY, |number| format!(r#""/section-{number}/*""#));
+    cases.push(decision(format!("a rule with {MANY} paths, the last matches"), &paths, last));
     for (name, rules) in lists(MANY) {
         cases.push(decision(format!("a rule with {MANY} {name}"), &rules, PAGE));
     }
