@@ -11,18 +11,19 @@ fn main() {
     let named = std::env::args().skip(1).find(|argument| argument != "--bench");
     let cases = cases::all();
     let Some(name) = named else {
-        cases.iter().for_each(|case| println!("{TIMES} {}: {}", case.group, case.name));
+        cases.iter().for_each(|case| println!("{TIMES} {}", case.name));
         return;
     };
-    for case in cases.iter().filter(|case| format!("{}: {}", case.group, case.name) == name) {
-        (case.run)();
-        measured(&case.run);
+    for case in cases.iter().filter(|case| case.name == name) {
+        let work = (case.prepare)();
+        work();
+        measured(&work);
     }
 }
 
 #[inline(never)]
-fn measured(run: &dyn Fn()) {
+fn measured(work: &dyn Fn()) {
     for _ in 0..TIMES {
-        run();
+        work();
     }
 }

@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 
 fn every_case(criterion: &mut Criterion) {
     for case in cases::all() {
-        criterion.bench_function(&format!("{}: {}", case.group, case.name), |bencher| bencher.iter(&case.run));
+        criterion.bench_function(&case.name, |bencher| bencher.iter((case.prepare)()));
     }
 }
 

@@ -68,8 +68,8 @@ fn a_known_visitor_costs_no_allocation() {
 
 #[test]
 fn long_lists_cost_no_allocation() {
-    for (name, rules) in cases::lists(100) {
-        let (count, decision) = decided(for_visitors(&rules), &Request::of_known_visitor(PAGE));
+    for (name, rules) in cases::LISTS {
+        let (count, decision) = decided(for_visitors(&rules(100)), &Request::of_known_visitor(PAGE));
         assert_eq!((count, decision.reason), (0, Reason::Percentage), "{name}");
     }
 }
