@@ -18,7 +18,7 @@ export const CONTROL = "pass-through, again";
 export const TWIN = "twin";
 
 export const ARTEFACT = { script: join(BUILD, "index.js"), wasm: join(BUILD, "serin.wasm") };
-const CONTROL = { script: join(BUILD, "control.js"), wasm: join(BUILD, "control.wasm") };
+const CONTROL_PLANE = { script: join(BUILD, "control.js"), wasm: join(BUILD, "control.wasm") };
 
 // === requests ===
 
@@ -75,8 +75,8 @@ const serin = (title, changes) => ({
   modules: {
     "index.js": ARTEFACT.script,
     "serin.wasm": ARTEFACT.wasm,
-    "control.js": CONTROL.script,
-    "control.wasm": CONTROL.wasm,
+    "control.js": CONTROL_PLANE.script,
+    "control.wasm": CONTROL_PLANE.wasm,
   },
   document: STATE,
   request: known,

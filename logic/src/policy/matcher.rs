@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::document::{Field, InvalidDocument};
-use super::pattern::Pattern;
+use super::pattern::{Pattern, Patterns};
 use crate::routing::facts::Facts;
 
 /// What a request must be for a rule to apply. Empty: every request.
 #[derive(Clone, Debug, Default)]
 pub struct Matcher {
-    path: Option<Vec<Pattern>>,
-    host: Option<Vec<Pattern>>,
+    path: Option<Patterns>,
+    host: Option<Patterns>,
     method: Option<BTreeSet<String>>,
     country: Option<BTreeSet<String>>,
     continent: Option<BTreeSet<String>>,
@@ -35,7 +35,8 @@ impl Matcher {
         let accepted = "an object of matchers";
         let object = field.object(accepted)?.ok_or_else(|| field.invalid(accepted))?;
         let patterns = |name, pattern: fn(&str) -> Pattern| {
-            field.member(object, name).one_or_many(TEXTS, |item| text(&item).map(pattern))
+            let items = field.member(object, name).one_or_many(TEXTS, |item| text(&item).map(pattern))?;
+            Ok(items.map(Patterns::of))
         };
         let set = |name, normal: fn(&str) -> String| {
             let items = field.member(object, name).one_or_many(TEXTS, |item| text(&item).map(normal))?;
@@ -58,10 +59,10 @@ impl Matcher {
         })
     }
 
-    /// The patterns of which the path must match one; `None`: any path.
-    #[must_use]
-    pub fn paths(&self) -> Option<&[Pattern]> {
-        self.path.as_deref()
+    /// What the path of a request must start with, one of these, for the rule to apply; once the empty text for any path.
+    pub(super) fn path_prefixes(&self) -> impl Iterator<Item = &str> {
+        let any = self.path.is_none().then_some("");
+        self.path.iter().flat_map(Patterns::prefixes).chain(any)
     }
 
     /// Matchers that this version does not know. A rule that has some never applies: without them it would be wider
@@ -75,9 +76,8 @@ impl Matcher {
     #[must_use]
     pub fn matches(&self, facts: &impl Facts) -> bool {
         let Self { path, host, method, country, continent, colo, asn, headers, cookies, unknown } = self;
-        let one_of = |patterns: &Option<Vec<Pattern>>, text: &str| {
-            patterns.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(text)))
-        };
+        let one_of =
+            |patterns: &Option<Patterns>, text: &str| patterns.as_ref().is_none_or(|patterns| patterns.matches(text));
         unknown.is_empty()
             && one_of(path, facts.path())
             && one_of(host, facts.host())

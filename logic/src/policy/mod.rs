@@ -6,6 +6,7 @@ pub mod document;
 pub mod matcher;
 pub mod overlay;
 pub mod pattern;
+mod prefixes;
 pub mod rules;
 pub mod share;
 pub mod snapshot;

@@ -1,17 +1,12 @@
 //! Rules: the first that matches decides, before the percentage.
 //!
-//! They are indexed once, when the policy is parsed. Whatever a path pattern matches starts with the pattern's literal
-//! prefix, so the candidates for a request are the rules whose prefix its path starts with. The distinct prefixes are
-//! kept sorted, each with a link to the longest other one that it starts with; one binary search finds the last prefix
-//! not after the path, and every prefix of the path is on the chain of links from there. Rules without a path share the
-//! empty prefix.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! They are indexed once by their paths, when the policy is parsed. Rules without a path share the empty prefix.
 
 use serde::{Deserialize, Serialize};
 
 use super::document::{Field, InvalidDocument};
 use super::matcher::Matcher;
+use super::prefixes::Prefixes;
 use super::share::Share;
 use crate::routing::facts::Facts;
 use crate::variant::Variant;
@@ -41,17 +36,7 @@ pub struct RuleNumber(pub usize);
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     rules: Vec<Rule>,
-    /// Sorted by prefix, without repetition.
-    prefixes: Vec<Prefix>,
-}
-
-#[derive(Clone, Debug)]
-struct Prefix {
-    text: Box<str>,
-    /// The position of the longest other prefix that this one starts with.
-    shorter: Option<usize>,
-    /// Ascending.
-    rules: Vec<RuleNumber>,
+    by_path: Prefixes,
 }
 
 const SERVE: &str = r#""stable", "canary" or {"percentage": 0 to 100}"#;
@@ -68,7 +53,11 @@ impl Rules {
                 serve: Serve::read(&rule.member(object, "serve"))?,
             })
         })?;
-        Ok(Self { prefixes: Prefix::index(&rules), rules })
+        let prefixes = rules
+            .iter()
+            .enumerate()
+            .flat_map(|(number, rule)| rule.matcher.path_prefixes().map(move |prefix| (prefix, number)));
+        Ok(Self { by_path: Prefixes::of(prefixes), rules })
     }
 
     /// The first rule that matches.
@@ -77,18 +66,13 @@ impl Rules {
         if self.rules.is_empty() {
             return None;
         }
-        let path = facts.path();
         let mut first: Option<(RuleNumber, Serve)> = None;
-        let mut next = self.prefixes.partition_point(|prefix| &*prefix.text <= path).checked_sub(1);
-        while let Some(prefix) = next.and_then(|position| self.prefixes.get(position)) {
-            if path.starts_with(&*prefix.text) {
-                let earlier = prefix.rules.iter().take_while(|number| first.is_none_or(|(best, _)| **number < best));
-                let found = earlier.filter_map(|number| Some((*number, self.rules.get(number.0)?)));
-                if let Some((number, rule)) = { found }.find(|(_, rule)| rule.matcher.matches(facts)) {
-                    first = Some((number, rule.serve));
-                }
+        for numbers in self.by_path.candidates(facts.path()) {
+            let earlier = numbers.iter().take_while(|number| first.is_none_or(|(RuleNumber(best), _)| **number < best));
+            let found = earlier.filter_map(|number| Some((RuleNumber(*number), self.rules.get(*number)?)));
+            if let Some((number, rule)) = { found }.find(|(_, rule)| rule.matcher.matches(facts)) {
+                first = Some((number, rule.serve));
             }
-            next = prefix.shorter;
         }
         first
     }
@@ -120,43 +104,6 @@ impl Rules {
             let names = rule.matcher.unknown().join(", ");
             format!("rules[{number}].match has matchers this version does not know ({names}): the rule never applies")
         })
-    }
-}
-
-// === impl Prefix ===
-
-impl Prefix {
-    fn index(rules: &[Rule]) -> Vec<Self> {
-        let mut by_prefix: BTreeMap<&str, BTreeSet<RuleNumber>> = BTreeMap::new();
-        for (number, rule) in rules.iter().enumerate() {
-            let mut insert = |prefix| by_prefix.entry(prefix).or_default().insert(RuleNumber(number));
-            match rule.matcher.paths() {
-                None => {
-                    insert("");
-                }
-                Some(patterns) => patterns.iter().for_each(|pattern| {
-                    insert(pattern.prefix());
-                }),
-            }
-        }
-        let mut prefixes: Vec<Self> = Vec::with_capacity(by_prefix.len());
-        for (text, rules) in by_prefix {
-            let shorter = Self::longest_start_of(text, &prefixes);
-            prefixes.push(Self { text: text.into(), shorter, rules: rules.into_iter().collect() });
-        }
-        prefixes
-    }
-
-    /// The longest of the sorted `prefixes` that `text`, which sorts after them all, starts with: on the chain of the last.
-    fn longest_start_of(text: &str, prefixes: &[Self]) -> Option<usize> {
-        let mut next = prefixes.len().checked_sub(1);
-        while let Some((position, prefix)) = next.and_then(|position| Some((position, prefixes.get(position)?))) {
-            if text.starts_with(&*prefix.text) {
-                return Some(position);
-            }
-            next = prefix.shorter;
-        }
-        None
     }
 }
 

@@ -1,0 +1,85 @@
+//! An index over pattern prefixes.
+//!
+//! Whatever a pattern matches starts with the pattern's literal prefix, so the candidates for a text are the entries
+//! whose prefix it starts with. The distinct prefixes are kept sorted, each with a link to the longest other one that it
+//! starts with; one binary search finds the last prefix not after the text, and every prefix of the text is on the chain
+//! of links from there.
+
+use std::collections::BTreeMap;
+
+/// Entries by prefix. An entry is its position in some list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Prefixes(Vec<Prefix>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Prefix {
+    text: Box<str>,
+    /// The position of the longest other prefix that this one starts with.
+    shorter: Option<usize>,
+    /// Ascending, without repetition.
+    entries: Vec<usize>,
+}
+
+// === impl Prefixes ===
+
+impl Prefixes {
+    /// Takes prefixes with their entries, the entries in ascending order.
+    pub(super) fn of<'a>(pairs: impl Iterator<Item = (&'a str, usize)>) -> Self {
+        let mut by_prefix: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (prefix, entry) in pairs {
+            let entries = by_prefix.entry(prefix).or_default();
+            if entries.last() != Some(&entry) {
+                entries.push(entry);
+            }
+        }
+        let mut sorted = Self(Vec::with_capacity(by_prefix.len()));
+        for (text, entries) in by_prefix {
+            // The longest start of a text that sorts after all before it is on the chain of the last of them.
+            let shorter = sorted.starts_of(text, sorted.0.len()).next().map(|(position, _)| position);
+            sorted.0.push(Prefix { text: text.into(), shorter, entries });
+        }
+        sorted
+    }
+
+    /// For each prefix that `text` starts with, the longest first: its entries, ascending.
+    pub(super) fn candidates<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a [usize]> {
+        let end = self.0.partition_point(|prefix| &*prefix.text <= text);
+        self.starts_of(text, end).map(|(_, prefix)| &*prefix.entries)
+    }
+
+    /// The prefixes that `text` starts with among those before `end`, which all sort before it.
+    fn starts_of<'a>(&'a self, text: &'a str, end: usize) -> impl Iterator<Item = (usize, &'a Prefix)> {
+        let at = |position: Option<usize>| position.and_then(|position| Some((position, self.0.get(position)?)));
+        let chain = core::iter::successors(at(end.checked_sub(1)), move |(_, prefix)| at(prefix.shorter));
+        chain.filter(|(_, prefix)| text.starts_with(&*prefix.text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_candidates_are_all_entries_whose_prefix_the_text_starts_with(
+            prefixes in proptest::collection::vec("[ab]{0,4}", 0..20),
+            text in "[ab]{0,6}",
+        ) {
+            let index = Prefixes::of(prefixes.iter().enumerate().map(|(entry, prefix)| (prefix.as_str(), entry)));
+            let mut found: Vec<usize> = index.candidates(&text).flatten().copied().collect();
+            found.sort_unstable();
+            let expected: Vec<usize> =
+                (0..prefixes.len()).filter(|entry| text.starts_with(&prefixes[*entry])).collect();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn longer_prefixes_come_first(prefixes in proptest::collection::vec("[ab]{0,4}", 0..20), text in "[ab]{0,6}") {
+            let index = Prefixes::of(prefixes.iter().enumerate().map(|(entry, prefix)| (prefix.as_str(), entry)));
+            let lengths: Vec<usize> = index.candidates(&text).map(|entries| prefixes[entries[0]].len()).collect();
+            prop_assert!(lengths.is_sorted_by(|longer, shorter| longer > shorter), "{:?}", lengths);
+        }
+    }
+}
