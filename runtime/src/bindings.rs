@@ -40,8 +40,6 @@ pub struct Bindings {
     pub analytics: Option<AnalyticsEngine>,
     /// Who may use the control API.
     pub admin_token: Option<String>,
-    /// Where notices go.
-    pub webhook_url: Option<String>,
     /// Whether `/health` shows details to the admin alone.
     pub detail_for_admin: bool,
     /// The platform's id of this deployment.
@@ -95,7 +93,6 @@ impl Bindings {
             metrics: binding(env, METRICS),
             analytics: binding(env, ANALYTICS),
             admin_token: text(env, "ADMIN_TOKEN").filter(|token| !token.is_empty()),
-            webhook_url: text(env, "WEBHOOK_URL").filter(|url| !url.is_empty()),
             detail_for_admin,
             deployment: binding::<VersionMetadata>(env, "VERSION").and_then(|version| version.id().as_string()),
             misconfigured,
@@ -108,7 +105,7 @@ fn binding<T: JsCast>(env: &Env, name: &str) -> Option<T> {
 }
 
 /// A variable or secret. wrangler.toml may hold a number where text is meant.
-fn text(env: &Env, name: &str) -> Option<String> {
+pub fn text(env: &Env, name: &str) -> Option<String> {
     let value = env.get(name);
     let is_set = value.is_string() || value.as_f64().is_some();
     if is_set { to_text(&value).ok() } else { None }

@@ -10,7 +10,10 @@ use crate::javascript;
 /// Work that did not end in time, and can be waited for elsewhere.
 pub type Unfinished<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// What `work` gives within `limit`, or the work that goes on.
+/// What `work` gives within `limit`.
+///
+/// # Errors
+/// The work, which goes on where it is waited for.
 pub async fn within<'a, T: 'a>(limit: Duration, work: impl Future<Output = T> + 'a) -> Result<T, Unfinished<'a, T>> {
     let work: Unfinished<'a, T> = Box::pin(work);
     let limit = Box::pin(javascript::wait(limit.as_secs_f64() * 1000.0));

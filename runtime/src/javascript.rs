@@ -90,7 +90,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = deleteAlarm)]
     pub async fn delete_alarm(this: &Storage) -> Result<JsValue, JsValue>;
 
-    /// SQLite. Statements run at once; what one turn writes is kept together.
+    /// `SQLite`. Statements run at once; what one turn writes is kept together.
     pub type Sql;
 
     #[wasm_bindgen(method, catch, variadic)]
@@ -151,6 +151,9 @@ extern "C" {
 
     #[wasm_bindgen(method, getter)]
     pub fn pathname(this: &Url) -> String;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn search(this: &Url) -> String;
 
     /// `Number(value)`: the conversion.
     #[wasm_bindgen(js_name = Number)]

@@ -28,3 +28,16 @@ pub async fn read_policy(bindings: &Bindings) -> Result<Documents, String> {
     let value = |key: &str| values.get(&key.into()).as_string();
     Ok(Documents { canary_state: value(&bindings.state_key), switches: Switch::ALL.map(|switch| value(switch.key())) })
 }
+
+/// Writes a value, or removes the key.
+///
+/// # Errors
+/// What went wrong, for people.
+pub async fn write(bindings: &Bindings, key: &str, value: Option<&str>) -> Result<(), String> {
+    let kv = bindings.kv.as_ref().map_err(Clone::clone)?;
+    let done = match value {
+        Some(value) => kv.put(key, value).await,
+        None => kv.delete(key).await,
+    };
+    done.map(|_| ()).map_err(|error| exception::text(&error))
+}

@@ -1,5 +1,6 @@
 //! The Workers runtime as Serin sees it. The request path (`src`) and the control plane (`control`) are two Wasm modules; this is
 //! what both need of JavaScript. No decisions here.
+#![allow(clippy::must_use_candidate, reason = "what JavaScript gives is for its callers to use or not")]
 
 /// Everything in wrangler.toml, by name.
 pub mod bindings;

@@ -13,3 +13,8 @@ pub fn notice(notice: &Notice) {
 pub fn notices(notices: &[Notice]) {
     notices.iter().for_each(notice);
 }
+
+/// A part of the control plane does not work.
+pub fn trouble(part: &'static str, why: String) {
+    notice(&Notice::ControlTrouble { part, why });
+}

@@ -71,6 +71,7 @@ impl Control {
             around.is_killed().then(|| if around.rng.random() { Killed::BeforeStored } else { Killed::AfterStored });
         let stored = (killed == Some(Killed::BeforeStored)).then(|| self.live.clone());
         let (answer, effects) = act(&mut self.live, at);
+        let effects = self.claimed(effects, at);
         if let Some(stored) = stored {
             self.live = stored;
             self.reload(around);
@@ -98,12 +99,20 @@ impl Control {
         }
     }
 
-    /// The platform stores everything of a turn, and the alarm, or nothing. An earlier alarm stays: reports come all the time, and each
-    /// would else put off what is to be tried again.
+    /// What is for KV and the webhook is done by whoever claims it; the rest is done as it comes.
+    fn claimed(&mut self, effects: Vec<Effect>, at: Timestamp) -> Vec<Effect> {
+        let is_delivered = |effect: &Effect| matches!(effect, Effect::WriteState(_) | Effect::Notify(_));
+        let mut to_do: Vec<Effect> = effects.into_iter().filter(|effect| !is_delivered(effect)).collect();
+        to_do.extend(self.live.claim_write(at).map(Effect::WriteState));
+        to_do.extend(self.live.claim_notice(at).map(Effect::Notify));
+        to_do
+    }
+
+    /// The platform stores everything of a turn, and the alarm, or nothing.
     fn store(&mut self, around: &mut Surroundings<'_>) {
         let at = self.clock(around.now);
         around.checks.stored(&self.live, at);
-        self.alarm = [self.alarm, self.live.next_alarm(at)].into_iter().flatten().min();
+        self.alarm = self.live.next_alarm(at);
     }
 
     fn perform(&mut self, effects: Vec<Effect>, around: &mut Surroundings<'_>) {
@@ -113,11 +122,24 @@ impl Control {
             if killed == Some(false) {
                 return self.reload(around);
             }
+            let at = self.clock(around.now);
             let Some(receipt) = self.perform_one(effect, around) else { continue };
             if killed.is_some() {
                 return self.reload(around);
             }
-            to_do.extend(self.live.done(receipt, self.clock(around.now)));
+            let more = match receipt {
+                Receipt::Written { generation } => {
+                    self.live.written(generation, true, at);
+                    Vec::new()
+                }
+                Receipt::Notified { seq } => {
+                    self.live.notified(seq, true, at);
+                    Vec::new()
+                }
+                Receipt::Halted { .. } | Receipt::Audited { .. } => self.live.done(receipt, at),
+            };
+            let more = self.claimed(more, at);
+            to_do.extend(more);
             self.store(around);
         }
     }
@@ -131,6 +153,8 @@ impl Control {
             Effect::WriteState(write) => {
                 if around.rng.random_bool(around.faults.kv_failing) {
                     around.faulted.kv += 1;
+                    self.live.written(write.generation, false, self.clock(around.now));
+                    self.store(around);
                     return None;
                 }
                 around.kv.write(&write, around.now, around.rng);
@@ -153,6 +177,7 @@ impl Control {
         next.state = through_json(&self.live.state, around);
         next.desk = through_json(&self.live.desk, around);
         next.inbox = through_json(&self.live.inbox, around);
+        next.deliveries = through_json(&self.live.deliveries, around);
         next.switches = through_json(&self.live.switches, around);
         self.live = next;
     }

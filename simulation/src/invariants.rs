@@ -124,7 +124,7 @@ impl Checks {
         self.ticks(controller);
         let now_rolled_back = standing.phase == Some(PhaseKind::RolledBack);
         if now_rolled_back && self.rollback.is_none() {
-            self.rollback = Some(controller.overlay().revision);
+            self.rollback = Some(controller.overlay(at).revision);
         }
         if self.rollback.is_some() {
             // A document that was edited by hand is left alone; what protects users then is the halt.

@@ -15,7 +15,7 @@ use crate::timestamp::Timestamp;
 pub const PREFIX: &str = "/__serin/";
 
 /// Longest body, in bytes. A `canary-state` may be larger in KV, but who writes such a thing writes it there.
-const MAX_BODY: usize = 64 << 10;
+pub const MAX_BODY: usize = 64 << 10;
 
 /// Longest name or reason, in characters.
 const MAX_TEXT: usize = 200;

@@ -6,7 +6,7 @@ use crate::analysis::{ArmFigures, Evidence};
 use crate::controller::Controller;
 use crate::policy::switches::Setting;
 use crate::policy::{Snapshot, Switch};
-use crate::rollout::{Halted, Phase, Rollout, Row, Span, State};
+use crate::rollout::{Halted, Phase, Rollout, Span, State};
 use crate::timestamp::Timestamp;
 
 /// What the status is made of.
@@ -160,21 +160,6 @@ fn account(rollout: &Rollout) -> (crate::rollout::Timestamp, Option<&str>, Optio
         | Phase::RolledBack { at, who, why, .. }
         | Phase::Aborted { at, who, why, .. } => (*at, Some(who), Some(why)),
     }
-}
-
-/// A row of the audit as it is stored and shown, but for its `seq`.
-#[must_use]
-pub fn audit_row(row: &Row) -> Value {
-    json!({
-        "at": Timestamp::from(row.when).to_rfc3339(),
-        "who": row.who,
-        "what": row.what,
-        "rolloutId": row.rollout_id,
-        "before": row.before,
-        "after": row.after,
-        "why": row.why,
-        "sentence": row.to_string(),
-    })
 }
 
 // === impl State ===

@@ -1,63 +1,80 @@
 //! Switches that were thrown through the control API. They are in KV too; from here they reach busy isolates within seconds.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Switch;
-use crate::policy::switches::Setting;
+use crate::timestamp::Timestamp;
 
-/// What was thrown and not cleared again.
+/// How long a switch is told from here: a minute until KV has it everywhere, and as much again. After that KV alone counts, or
+/// whoever clears the key there would wonder.
+const SPREADS: Duration = Duration::from_mins(2);
+
+/// What was thrown of late.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Switchboard {
     /// Grows with each change.
     changes: u64,
-    /// Key and value as in KV.
-    on: BTreeMap<String, String>,
+    on: BTreeMap<String, Thrown>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Thrown {
+    /// As in KV.
+    value: String,
+    at: Timestamp,
 }
 
 impl Switchboard {
-    /// Throws (a value as in KV) or clears a switch; false: it was so already.
-    pub fn set(&mut self, switch: Switch, value: Option<String>) -> bool {
+    /// Throws (a value as in KV) or clears a switch.
+    pub fn set(&mut self, switch: Switch, value: Option<String>, now: Timestamp) {
+        self.on.retain(|_, thrown| now.since(thrown.at) < SPREADS);
         let key = switch.key().to_owned();
-        let has_changed = self.on.get(&key) != value.as_ref();
-        match value {
-            Some(value) => self.on.insert(key, value),
+        let before = match value {
+            Some(value) => self.on.insert(key, Thrown { value, at: now }),
             None => self.on.remove(&key),
         };
-        self.changes += u64::from(has_changed);
-        has_changed
-    }
-
-    /// What is set here for a switch.
-    #[must_use]
-    pub fn get(&self, switch: Switch) -> Setting {
-        Setting::parse(self.on.get(switch.key()).map(String::as_str))
+        let is_same =
+            self.on.get(switch.key()).map(|thrown| &thrown.value) == before.as_ref().map(|thrown| &thrown.value);
+        self.changes += u64::from(!is_same);
     }
 
     pub(super) fn changes(&self) -> u64 {
         self.changes
     }
 
-    pub(super) fn values(&self) -> &BTreeMap<String, String> {
-        &self.on
+    /// Key and value as in KV, of switches that KV may not have everywhere yet.
+    pub(super) fn spreading(&self, now: Timestamp) -> BTreeMap<String, String> {
+        let fresh = self.on.iter().filter(|(_, thrown)| now.since(thrown.at) < SPREADS);
+        fresh.map(|(key, thrown)| (key.clone(), thrown.value.clone())).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timestamp::Timestamp;
+
+    const REASON: &str = r#"{"reason":"x"}"#;
 
     #[test]
     fn a_change_is_a_change_once() {
+        let now = Timestamp::from_seconds(9);
         let mut board = Switchboard::default();
-        assert!(board.set(Switch::Maintenance, Some(r#"{"reason":"x"}"#.into())));
-        assert!(!board.set(Switch::Maintenance, Some(r#"{"reason":"x"}"#.into())));
-        assert!(board.get(Switch::Maintenance).is_on(Timestamp::default()));
-        assert!(board.set(Switch::Maintenance, None));
-        assert!(!board.set(Switch::Maintenance, None));
-        assert_eq!((board.changes(), board.values().len()), (2, 0));
+        for (value, changes) in [(Some(REASON), 1), (Some(REASON), 1), (None, 2), (None, 2), (Some("1"), 3)] {
+            board.set(Switch::Maintenance, value.map(str::to_owned), now);
+            assert_eq!(board.changes(), changes, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn it_is_told_until_kv_has_it_everywhere() {
+        let now = Timestamp::from_seconds(9);
+        let mut board = Switchboard::default();
+        board.set(Switch::Maintenance, Some(REASON.into()), now);
+        assert_eq!(board.spreading(now.after(Duration::from_secs(119))).len(), 1);
+        assert_eq!(board.spreading(now.after(SPREADS)).len(), 0);
     }
 }

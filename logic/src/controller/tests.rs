@@ -126,7 +126,7 @@ fn a_bad_canary_is_taken_out_within_a_tick_of_the_evidence() {
     world.run(2, 100, 0);
     world.tick(100, 60);
     assert_eq!(world.phase(), PhaseKind::RolledBack);
-    assert!(world.controller.overlay().rollout.halted);
+    assert!(world.controller.overlay(world.now).rollout.halted);
     assert_eq!(world.document.as_ref().unwrap().percentage, crate::rollout::Percentage::ZERO);
     let last = world.audit.last().unwrap();
     assert!(last.why.starts_with("The canary fails more often than stable"), "{}", last.why);
@@ -186,13 +186,13 @@ fn a_hand_edited_document_pauses_the_rollout_and_is_left_alone() {
 #[test]
 fn a_switch_is_a_new_revision_and_so_is_a_transition() {
     let mut world = World::new();
-    let mut revisions = vec![world.controller.overlay().revision];
-    assert!(world.controller.switches.set(Switch::DisableCanary, Some("1".into())));
-    revisions.push(world.controller.overlay().revision);
+    let mut revisions = vec![world.controller.overlay(world.now).revision];
+    world.controller.switches.set(Switch::DisableCanary, Some("1".into()), world.now);
+    revisions.push(world.controller.overlay(world.now).revision);
     world.start(QUICK);
-    revisions.push(world.controller.overlay().revision);
+    revisions.push(world.controller.overlay(world.now).revision);
     world.order(Command::Halt);
-    revisions.push(world.controller.overlay().revision);
+    revisions.push(world.controller.overlay(world.now).revision);
     assert!(revisions.is_sorted_by(|one, other| one < other), "{revisions:?}");
 }
 
@@ -205,4 +205,58 @@ fn the_alarm_rings_for_ticks_while_something_is_observed() {
     assert!(next.since(world.now).as_millis() <= 5_000, "{next}");
     world.order(Command::Abort { rollout: None });
     assert_eq!(world.controller.next_alarm(world.now), None);
+}
+
+#[test]
+fn shares_are_told_until_kv_has_them_everywhere() {
+    let mut world = World::new();
+    world.start(r#"{"schedule":"custom","steps":[5,100],"hold":"1h","settle":"5s","lookEvery":"10s"}"#);
+    assert!(world.controller.overlay(world.now).rollout.target.is_some());
+    world.run(23, 100, 0);
+    assert!(world.controller.overlay(world.now).rollout.target.is_some());
+    world.run(2, 100, 0);
+    let overlay = world.controller.overlay(world.now);
+    assert_eq!(overlay.rollout.target, None, "who edits KV now is obeyed at once");
+    assert!(overlay.rollout.observation.is_some());
+}
+
+#[test]
+fn what_kv_did_not_take_is_tried_again_after_a_pause_and_by_one_at_a_time() {
+    let mut world = World::new();
+    world.writes_fail = true;
+    world.start(QUICK);
+    let World { controller, now, .. } = &mut world;
+    let write = controller.claim_write(*now).unwrap();
+    assert_eq!(controller.claim_write(*now), None, "somebody is at it");
+    assert!(controller.next_alarm(*now).unwrap() > *now);
+    controller.written(write.generation, false, *now);
+    assert!(controller.trouble(*now).unwrap().contains("KV"));
+    assert_eq!(controller.claim_write(*now), None);
+    let again = controller.next_alarm(*now).unwrap();
+    assert_eq!(again.since(*now).as_secs(), 2);
+    assert_eq!(controller.claim_write(again), Some(write.clone()));
+    controller.written(write.generation, true, again);
+    assert_eq!((controller.claim_write(again), controller.trouble(again)), (None, None));
+}
+
+#[test]
+fn a_notice_is_sent_once_and_given_up_in_the_end() {
+    let mut controller = Controller::default();
+    let mut now = Timestamp::from_seconds(1_800_000_000);
+    let start = Start { id: "r1".into(), plan: Plan::parse(QUICK).unwrap(), found: None };
+    let order = |command| Order { command, who: "ada".into(), why: String::new(), epoch: None };
+    let _ = controller.order(&order(Command::Start(Box::new(start))), now).unwrap();
+    let first = controller.claim_notice(now).unwrap();
+    assert_eq!(controller.claim_notice(now), None);
+    controller.notified(first.seq, true, now);
+    assert_eq!(controller.claim_notice(now), None);
+    let _ = controller.order(&order(Command::Pause), now).unwrap();
+    let mut tries = 0;
+    while let Some(notice) = controller.unsent(now) {
+        now = controller.deliveries.notices.next_at().max(now);
+        assert_eq!(controller.claim_notice(now).as_ref(), Some(&notice));
+        controller.notified(notice.seq, false, now);
+        tries += 1;
+    }
+    assert_eq!(tries, 24);
 }

@@ -3,9 +3,11 @@
 
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::delivery::Delivery;
 use super::desk::Desk;
 use super::inbox::Inbox;
-use super::postbox::Postbox;
 use super::switchboard::Switchboard;
 use crate::analysis::Health;
 use crate::observation::Batch;
@@ -16,8 +18,14 @@ use crate::rollout::{
 };
 use crate::timestamp::Timestamp;
 
-/// What KV did not take is tried again after so long.
-const RETRY: Duration = Duration::from_secs(5);
+/// The longest pause between two tries to write `canary-state`.
+const LONGEST_WRITE_PAUSE: Duration = Duration::from_secs(30);
+
+/// The longest pause between two tries to send a notice.
+const LONGEST_NOTICE_PAUSE: Duration = Duration::from_mins(10);
+
+/// After so many failures a notice is dropped: two and a half hours. The audit has it.
+const MAX_NOTICE_FAILURES: u32 = 24;
 
 /// All that a controller keeps.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,8 +38,27 @@ pub struct Controller {
     pub inbox: Inbox,
     /// Switches thrown here.
     pub switches: Switchboard,
-    /// How notices get out.
-    pub postbox: Postbox,
+    /// How what is for the outside gets there.
+    pub deliveries: Deliveries,
+}
+
+/// To each receiver one at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Deliveries {
+    /// `canary-state`, to KV.
+    pub writes: Delivery,
+    /// Notices, to the webhook.
+    pub notices: Delivery,
+}
+
+/// What an alarm needs to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// `canary-state`, to see whether somebody edited it.
+    pub document: bool,
+    /// The canary's own health.
+    pub health: bool,
 }
 
 /// What the shell saw before a turn.
@@ -72,7 +99,20 @@ impl Controller {
     /// A shard reports, and hears what holds.
     pub fn report(&mut self, report: &Batch, now: Timestamp) -> Overlay {
         self.inbox.absorb(report, now);
-        self.overlay()
+        self.overlay(now)
+    }
+
+    /// What the shell should find out before it calls [`Controller::alarm`].
+    #[must_use]
+    pub fn wants(&self, now: Timestamp) -> Wants {
+        let rollout = self.state.rollout().filter(|rollout| !rollout.phase.kind().is_over());
+        let looks = rollout.and_then(|rollout| rollout.next_look).is_some_and(|at| now >= at.into());
+        Wants { document: rollout.is_some(), health: looks && self.state.observation().is_some() }
+    }
+
+    /// Somebody replaced `canary-state` through the control API.
+    pub fn replaced(&mut self, document: Document, now: Timestamp) -> Vec<Effect> {
+        self.tell(Event::Seen(Some(document)), now)
     }
 
     /// Somebody orders something.
@@ -89,53 +129,80 @@ impl Controller {
         self.tell(Event::Done(receipt), now)
     }
 
-    /// What isolates are to know.
+    /// What isolates are to know. What KV has as well is told only until KV has it everywhere: after that, whoever edits KV must not
+    /// find that something else is stronger.
     #[must_use]
-    pub fn overlay(&self) -> Overlay {
-        Overlay {
-            // Both only grow, so their sum does.
-            revision: self.state.epoch().saturating_add(self.switches.changes()),
-            rollout: self.state.overlay(),
-            switches: self.switches.values().clone(),
+    pub fn overlay(&self, now: Timestamp) -> Overlay {
+        let mut rollout = self.state.overlay();
+        if !self.state.is_spreading(now.into()) {
+            rollout.target = None;
         }
+        // Both only grow, so their sum does.
+        let revision = self.state.epoch().saturating_add(self.switches.changes());
+        Overlay { revision, rollout, switches: self.switches.spreading(now) }
     }
 
-    /// When the alarm should ring next: to close a tick, or for the rollout's own reasons.
+    /// When the alarm should ring next: to close a tick, for the rollout's own reasons, or to try a delivery again.
     #[must_use]
     pub fn next_alarm(&self, now: Timestamp) -> Option<Timestamp> {
         let next_look = self.state.rollout().and_then(|rollout| rollout.next_look).map(Timestamp::from);
-        let retry = pending(&self.state, now.into()).into_iter().filter_map(|effect| match effect {
-            Effect::WriteState(_) | Effect::Audit(_) | Effect::SetHalt(_) => Some(now.after(RETRY)),
-            Effect::Notify(_) => Some(self.postbox.next_at()),
+        let retries = pending(&self.state, now.into()).into_iter().filter_map(|effect| match effect {
+            Effect::WriteState(_) => Some(self.deliveries.writes.next_at()),
+            Effect::Notify(_) => Some(self.deliveries.notices.next_at()),
+            Effect::Audit(_) | Effect::SetHalt(_) => Some(now),
             Effect::SetAlarm(_) | Effect::TakeLook(_) => None,
         });
         // A look that is due now has been taken, or is the next alarm's.
-        [next_look, self.desk.next_tick(&self.state)].into_iter().flatten().chain(retry).min().map(|at| at.max(now))
+        [next_look, self.desk.next_tick(&self.state)].into_iter().flatten().chain(retries).min().map(|at| at.max(now))
     }
 
-    /// What must still be written to KV.
-    #[must_use]
-    pub fn unwritten(&self, now: Timestamp) -> Option<WriteState> {
-        pending(&self.state, now.into()).into_iter().find_map(|effect| match effect {
-            Effect::WriteState(write) => Some(write),
-            _ => None,
-        })
+    /// What the caller is to write to KV, if anything, and nobody else meanwhile.
+    pub fn claim_write(&mut self, now: Timestamp) -> Option<WriteState> {
+        let is_write = |effect| if let Effect::WriteState(write) = effect { Some(write) } else { None };
+        let write = pending(&self.state, now.into()).into_iter().find_map(is_write)?;
+        self.deliveries.writes.claim(now).then_some(write)
     }
 
-    /// The notice to be sent next, if it is time.
+    /// What came of it.
+    pub fn written(&mut self, generation: u64, is_taken: bool, now: Timestamp) {
+        if is_taken {
+            self.deliveries.writes.succeeded();
+            let _ = self.done(Receipt::Written { generation }, now);
+        } else {
+            self.deliveries.writes.failed(LONGEST_WRITE_PAUSE, now);
+        }
+    }
+
+    /// The notice that the caller is to send, if any, and nobody else meanwhile.
+    pub fn claim_notice(&mut self, now: Timestamp) -> Option<Notice> {
+        let notice = self.unsent(now)?;
+        self.deliveries.notices.claim(now).then_some(notice)
+    }
+
+    /// What came of it. A notice that nobody takes is dropped in the end: the audit has it.
+    pub fn notified(&mut self, seq: u64, is_taken: bool, now: Timestamp) {
+        let failures = if is_taken { 0 } else { self.deliveries.notices.failed(LONGEST_NOTICE_PAUSE, now) };
+        if is_taken || failures >= MAX_NOTICE_FAILURES {
+            self.deliveries.notices.succeeded();
+            let _ = self.done(Receipt::Notified { seq }, now);
+        }
+    }
+
+    /// The oldest notice that was not sent.
     #[must_use]
     pub fn unsent(&self, now: Timestamp) -> Option<Notice> {
-        pending(&self.state, now.into()).into_iter().find_map(|effect| match effect {
-            Effect::Notify(notice) if now >= self.postbox.next_at() => Some(notice),
-            _ => None,
-        })
+        let is_notice = |effect| if let Effect::Notify(notice) = effect { Some(notice) } else { None };
+        pending(&self.state, now.into()).into_iter().find_map(is_notice)
     }
 
     /// In a line, for /health: what is wrong, if anything.
     #[must_use]
     pub fn trouble(&self, now: Timestamp) -> Option<String> {
         let late = self.state.overdue(now.into());
-        late.map(|late| format!("no look at the canary for {late} after it was due: the percentage holds"))
+        let late = late.map(|late| format!("no look at the canary for {late} after it was due: the percentage holds"));
+        late.or_else(|| {
+            self.deliveries.writes.is_failing().then(|| "canary-state could not be written to KV yet".into())
+        })
     }
 
     fn tell(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {

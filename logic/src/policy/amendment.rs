@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::document::{InvalidDocument, parse_object};
 use crate::rollout::{Overlay, Target, WriteState};
+use crate::timestamp::Timestamp;
 
 /// Marks a rule that a rollout put there.
 const ROLLOUT: &str = "rollout";
@@ -43,6 +45,20 @@ impl Amendment<'_> {
     }
 }
 
+impl WriteState {
+    /// The document to write where KV has `found`.
+    ///
+    /// # Errors
+    /// What is in KV is no document: it is somebody's, and is not overwritten.
+    pub fn document(&self, key: &str, found: Option<&str>) -> Result<String, InvalidDocument> {
+        let mut document = found.map(|text| parse_object(key, text)).transpose()?.unwrap_or_default();
+        Amendment::from(self).apply(&mut document);
+        document.insert("updatedAt".into(), Timestamp::from(self.updated_at).to_rfc3339().into());
+        document.insert("updatedBy".into(), self.updated_by.as_str().into());
+        Ok(Value::Object(document).to_string())
+    }
+}
+
 impl<'a> From<&'a WriteState> for Amendment<'a> {
     fn from(write: &'a WriteState) -> Self {
         Self { generation: write.generation, rollout_id: &write.rollout_id, target: &write.target }
@@ -75,6 +91,25 @@ mod tests {
         assert_eq!(
             amended(r#"{"enabled":false,"percentage":0,"canaryUrl":"u","future":[1],"stickiness":["ip"]}"#, &target),
             r#"{"canaryUrl":"u","enabled":true,"future":[1],"generation":8,"percentage":5,"rolloutId":"r2","stickiness":["ip"]}"#
+        );
+    }
+
+    #[test]
+    fn the_document_says_who_and_when_and_garbage_is_not_overwritten() {
+        let write: WriteState = serde_json::from_value(json!({
+            "generation": 8, "rolloutId": "r2", "percentage": 5, "updatedAt": 1_800_000_000_000_u64, "updatedBy": "ada"
+        }))
+        .unwrap();
+        assert_eq!(
+            write.document("canary-state", Some(r#"{"a":1}"#)).unwrap(),
+            concat!(
+                r#"{"a":1,"enabled":true,"generation":8,"percentage":5,"rolloutId":"r2","#,
+                r#""updatedAt":"2027-01-15T08:00:00.000Z","updatedBy":"ada"}"#
+            )
+        );
+        assert!(write.document("canary-state", None).is_ok());
+        assert!(
+            write.document("canary-state", Some("{")).unwrap_err().to_string().starts_with("canary-state: not JSON")
         );
     }
 

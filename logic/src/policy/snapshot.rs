@@ -26,6 +26,16 @@ pub struct Documents {
     pub switches: [Option<String>; Switch::ALL.len()],
 }
 
+// === impl Documents ===
+
+impl Documents {
+    /// The value of a switch.
+    #[must_use]
+    pub fn value(&self, switch: Switch) -> Option<&str> {
+        self.switches.get(switch.position())?.as_deref()
+    }
+}
+
 /// What an isolate knows of the policy.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -173,7 +183,7 @@ impl Snapshot {
         if self.unreadable.is_some() {
             notices.push(Notice::PolicyRecovered);
         }
-        next.switches_in_kv = Switches::read(|switch| documents.switches.get(switch.position())?.as_deref());
+        next.switches_in_kv = Switches::read(|switch| documents.value(switch));
         next.read_state(key, documents.canary_state, now, &mut notices);
         next.settle(key, self, now, &mut notices);
         (next, notices)

@@ -206,6 +206,13 @@ impl State {
         self.target()?.rings.iter().position(|ring| ring.matcher == *matcher)
     }
 
+    /// Whether `canary-state` may not be what was last asked for everywhere: it is not written yet, or was of late.
+    #[must_use]
+    pub fn is_spreading(&self, now: Timestamp) -> bool {
+        let is_fresh = |recent: &Recent| recent.replaced_at.is_some_and(|at| now <= at.after(STALE_READS));
+        self.outbox.write.is_some() || self.recent.iter().any(is_fresh)
+    }
+
     /// What is to be counted and judged; none: nothing.
     #[must_use]
     pub fn observation(&self) -> Option<Observation> {

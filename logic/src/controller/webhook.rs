@@ -1,19 +1,9 @@
-//! Notices on their way to the webhook: in order, each until it was taken or given up.
+//! What a webhook's receiver gets.
 
-use core::time::Duration;
-
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::rollout::Notice;
 use crate::timestamp::Timestamp;
-
-/// The pause after the first failure; it doubles up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_mins(10);
-
-/// After so many failures a notice is dropped: two and a half hours. The audit has it.
-const MAX_FAILURES: u32 = 24;
 
 /// What a receiver understands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,14 +15,6 @@ pub enum Format {
     Text,
     /// `{"content": …}`: Discord.
     Content,
-}
-
-/// How delivery goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Postbox {
-    failures: u32,
-    next_at: Timestamp,
 }
 
 // === impl Format ===
@@ -64,51 +46,9 @@ impl Format {
     }
 }
 
-// === impl Postbox ===
-
-impl Postbox {
-    /// When delivery may be tried again.
-    #[must_use]
-    pub fn next_at(&self) -> Timestamp {
-        self.next_at
-    }
-
-    /// A notice was taken.
-    pub fn delivered(&mut self) {
-        *self = Self::default();
-    }
-
-    /// A notice was not taken. True: give it up.
-    pub fn failed(&mut self, now: Timestamp) -> bool {
-        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
-        self.failures = self.failures.saturating_add(1);
-        self.next_at = now.after(pause);
-        let gives_up = self.failures >= MAX_FAILURES;
-        if gives_up {
-            self.failures = 0;
-        }
-        gives_up
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_grow_and_end() {
-        let now = Timestamp::from_seconds(1_000);
-        let mut postbox = Postbox::default();
-        let pauses: Vec<u64> = (0..MAX_FAILURES - 1)
-            .map(|_| {
-                assert!(!postbox.failed(now));
-                postbox.next_at().since(now).as_secs()
-            })
-            .collect();
-        assert_eq!(&pauses[..4], [2, 4, 8, 16]);
-        assert_eq!(pauses.last(), Some(&600));
-        assert!(postbox.failed(now), "given up");
-    }
 
     #[test]
     fn each_kind_of_receiver_gets_what_it_understands() {

@@ -1,0 +1,99 @@
+//! A Durable Object's own SQLite: named JSON documents, and the audit. It is the truth: memory is lost with every eviction, so each
+//! turn loads what it needs and stores what it changed, without waiting for anything in between. The platform keeps the writes of
+//! such a stretch together, and keeps other events out of it.
+//! <https://developers.cloudflare.com/durable-objects/api/sqlite-storage-api/>
+
+use js_sys::{Array, Reflect};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serin_runtime::exception;
+use serin_runtime::javascript::{ObjectState, Sql};
+use wasm_bindgen::prelude::*;
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS audit (seq INTEGER PRIMARY KEY AUTOINCREMENT, machine INTEGER UNIQUE, body TEXT NOT NULL);
+";
+
+/// The object's tables.
+pub(crate) struct Store(Sql);
+
+/// What kept a document from being read or written. An object that cannot read its state does nothing: what cannot be read is not
+/// empty.
+#[derive(Debug)]
+pub(crate) struct Fault(pub(crate) String);
+
+// === impl Store ===
+
+impl Store {
+    pub(crate) fn open(object: &ObjectState) -> Result<Self, Fault> {
+        let store = Self(object.storage().sql());
+        store.run(SCHEMA, &[])?;
+        Ok(store)
+    }
+
+    /// A document; the default if it was never stored.
+    pub(crate) fn load<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, Fault> {
+        let rows = self.run("SELECT body FROM documents WHERE name = ?", &[name.into()])?;
+        match rows.iter().next() {
+            None => Ok(T::default()),
+            Some(row) => serde_json::from_str(&text(&row, "body"))
+                .map_err(|error| Fault(format!("the stored {name} cannot be read: {error}"))),
+        }
+    }
+
+    pub(crate) fn save<T: Serialize>(&self, name: &str, document: &T) -> Result<(), Fault> {
+        let body = serde_json::to_string(document).map_err(|error| Fault(format!("{name}: {error}")))?;
+        self.run("INSERT OR REPLACE INTO documents (name, body) VALUES (?, ?)", &[name.into(), body.into()]).map(|_| ())
+    }
+
+    /// Appends a row to the audit. A row of the rollout machine has a number of its own there and is stored once under it.
+    pub(crate) fn append(&self, machine: Option<u64>, row: &Value) -> Result<(), Fault> {
+        // Numbers of rows stay far below 2^53.
+        #[expect(clippy::cast_precision_loss, reason = "see above")]
+        let machine = machine.map_or(JsValue::NULL, |seq| JsValue::from_f64(seq as f64));
+        let insert = "INSERT OR IGNORE INTO audit (machine, body) VALUES (?, ?)";
+        self.run(insert, &[machine, row.to_string().into()]).map(|_| ())
+    }
+
+    /// Rows of the audit, newest first, each with its `seq`; and where the next page begins.
+    pub(crate) fn rows(&self, before: Option<u64>, limit: u32) -> Result<(Vec<Value>, Option<u64>), Fault> {
+        #[expect(clippy::cast_precision_loss, reason = "numbers of rows stay far below 2^53")]
+        let before = JsValue::from_f64(before.map_or(9e15, |seq| seq as f64));
+        let select = "SELECT seq, body FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?";
+        let found = self.run(select, &[before, limit.into()])?;
+        let mut rows = Vec::new();
+        let mut next = None;
+        for found in found.iter() {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a row's number is whole and positive"
+            )]
+            let seq = field(&found, "seq").as_f64().unwrap_or_default() as u64;
+            let mut row: Value = serde_json::from_str(&text(&found, "body")).unwrap_or_default();
+            if let Some(object) = row.as_object_mut() {
+                object.insert("seq".into(), seq.into());
+            }
+            rows.push(row);
+            next = Some(seq);
+        }
+        let is_full = u32::try_from(rows.len()).is_ok_and(|many| many == limit);
+        Ok((rows, next.filter(|seq| is_full && *seq > 1)))
+    }
+
+    fn run(&self, statement: &str, values: &[JsValue]) -> Result<Array, Fault> {
+        let values: Array = values.iter().collect();
+        let run = || self.0.exec(statement, &values)?.to_array();
+        run().map_err(|error| Fault(format!("storage: {}", exception::text(&error))))
+    }
+}
+
+fn field(row: &JsValue, name: &str) -> JsValue {
+    Reflect::get(row, &name.into()).unwrap_or_default()
+}
+
+fn text(row: &JsValue, name: &str) -> String {
+    field(row, name).as_string().unwrap_or_default()
+}

@@ -1,0 +1,114 @@
+//! A turn of the controller: load, act, settle, store, set the alarm; without waiting for anything in between, so that no other event
+//! comes in and the platform stores all of it or nothing.
+
+use serin_logic::Timestamp;
+use serin_logic::api::rollout_row;
+use serin_logic::controller::Controller;
+use serin_logic::rollout::{Effect, Notice, Receipt, WriteState, pending};
+use serin_runtime::clock;
+use serin_runtime::javascript::ObjectState;
+use wasm_bindgen_futures::spawn_local;
+
+use crate::settings::Settings;
+use crate::storage::{Fault, Store};
+
+const STATE: &str = "state";
+const DESK: &str = "desk";
+const INBOX: &str = "inbox";
+const SWITCHES: &str = "switches";
+const DELIVERIES: &str = "deliveries";
+
+/// What is to be done outside, claimed by this turn.
+#[derive(Debug, Default)]
+pub(crate) struct Errands {
+    pub(crate) write: Option<WriteState>,
+    pub(crate) notice: Option<Notice>,
+}
+
+/// The controller as it is stored.
+pub(crate) fn load(object: &ObjectState) -> Result<Controller, Fault> {
+    load_from(&Store::open(object)?)
+}
+
+/// Acts on the controller, and gives what came of it and what is to be done outside.
+pub(crate) fn take<T>(
+    object: &ObjectState,
+    settings: &Settings,
+    act: impl FnOnce(&mut Controller, &Store, Timestamp) -> Result<T, Fault>,
+) -> Result<(T, Errands), Fault> {
+    let store = Store::open(object)?;
+    let before = load_from(&store)?;
+    let now = clock::now();
+
+    let mut controller = before.clone();
+    let answer = act(&mut controller, &store, now)?;
+    settle(&mut controller, &store, settings, now)?;
+    let errands = Errands { write: controller.claim_write(now), notice: controller.claim_notice(now) };
+
+    save(&store, &before, &controller)?;
+    let alarm = controller.next_alarm(now);
+    // A report moves no date: the alarm that is set stays, unless it should have rung by now.
+    if alarm != before.next_alarm(now) || alarm.is_some_and(|at| at <= now) {
+        set_alarm(object, alarm);
+    }
+    Ok((answer, errands))
+}
+
+/// Rings at `at`, or not at all. An alarm that cannot be set is set by the next turn.
+pub(crate) fn set_alarm(object: &ObjectState, at: Option<Timestamp>) {
+    let storage = object.storage();
+    spawn_local(async move {
+        let _ = match at {
+            #[expect(clippy::cast_precision_loss, reason = "a time of day in ms is far below 2^53")]
+            Some(at) => storage.set_alarm(at.as_millis() as f64).await,
+            None => storage.delete_alarm().await,
+        };
+    });
+}
+
+/// What needs nobody else is done at once.
+fn settle(controller: &mut Controller, store: &Store, settings: &Settings, now: Timestamp) -> Result<(), Fault> {
+    for effect in pending(&controller.state, now.into()) {
+        let receipt = match effect {
+            Effect::Audit(row) => {
+                store.append(Some(row.seq), &rollout_row(&row))?;
+                Receipt::Audited { seq: row.seq }
+            }
+            // The overlay is made of what is stored.
+            Effect::SetHalt(halt) => Receipt::Halted { epoch: halt.epoch },
+            Effect::Notify(notice) if settings.webhook_url.is_none() => Receipt::Notified { seq: notice.seq },
+            Effect::Notify(_) | Effect::WriteState(_) | Effect::SetAlarm(_) | Effect::TakeLook(_) => continue,
+        };
+        let _ = controller.done(receipt, now);
+    }
+    Ok(())
+}
+
+fn load_from(store: &Store) -> Result<Controller, Fault> {
+    Ok(Controller {
+        state: store.load(STATE)?,
+        desk: store.load(DESK)?,
+        inbox: store.load(INBOX)?,
+        switches: store.load(SWITCHES)?,
+        deliveries: store.load(DELIVERIES)?,
+    })
+}
+
+fn save(store: &Store, before: &Controller, after: &Controller) -> Result<(), Fault> {
+    if before.state != after.state {
+        store.save(STATE, &after.state)?;
+    }
+    if before.desk != after.desk {
+        store.save(DESK, &after.desk)?;
+    }
+    if before.inbox != after.inbox {
+        store.save(INBOX, &after.inbox)?;
+    }
+    if before.switches != after.switches {
+        store.save(SWITCHES, &after.switches)?;
+    }
+    if before.deliveries != after.deliveries {
+        store.save(DELIVERIES, &after.deliveries)?;
+    }
+    Ok(())
+}
