@@ -26,18 +26,27 @@ export function watch(response, settled) {
   );
 }
 
+/** Stable's response to an observed request, or what `failed(error)` makes of an exception; either is told to `observed`. */
+export function observe(response, failed, observed, watch, unit, begun) {
+  return response.then(
+    (answer) => (observed(answer.status, watch, unit, begun), answer),
+    (error) => (observed(0, watch, unit, begun), failed(error)),
+  );
+}
+
 /**
- * The canary's response, or stable's where `rescue(request, status, error)` says so: the status is 0 for an exception.
- * A response that is not used is let go of, so that its connection is.
+ * The canary's response, or stable's where `rescue(request, status, error, …)` says so: the status is 0 for an exception.
+ * A response that is not used is let go of, so that its connection is. `watch` is 0 for a request that is not observed.
  */
-export function guard(response, stable, request, rescue, failed) {
+export function guard(response, stable, request, rescue, failed, watch, unit, begun) {
   return response.then(
     (answer) => {
-      if (!rescue(request, answer.status, undefined)) return answer;
+      if (!rescue(request, answer.status, undefined, watch, unit, begun)) return answer;
       answer.body?.cancel().catch(() => {});
       return orElse(send(stable, request), failed);
     },
-    (error) => (rescue(request, 0, error) ? orElse(send(stable, request), failed) : failed(error)),
+    (error) =>
+      rescue(request, 0, error, watch, unit, begun) ? orElse(send(stable, request), failed) : failed(error),
   );
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use serin_logic::breaker::Permit;
+use serin_logic::breaker::{Permit, Transition};
 use serin_logic::fallback::{Answer, may_replay};
 use serin_logic::notice::Notice;
 use serin_logic::problem::Problem;
@@ -13,6 +13,7 @@ use web_sys::Request;
 
 use crate::facts::RequestFacts;
 use crate::isolate::Isolate;
+use crate::observation::{self, Ticket};
 use serin_runtime::javascript::{Fetcher, IncomingRequest};
 use serin_runtime::{clock, exception, log, randomness, respond};
 
@@ -26,7 +27,18 @@ extern "C" {
 
     fn watch(response: JsValue, settled: &JsValue) -> JsValue;
 
-    fn guard(response: JsValue, stable: &Fetcher, request: &Request, rescue: &JsValue, failed: &JsValue) -> JsValue;
+    fn observe(response: JsValue, failed: &JsValue, observed: &JsValue, watch: u32, unit: u32, begun: f64) -> JsValue;
+
+    fn guard(
+        response: JsValue,
+        stable: &Fetcher,
+        request: &Request,
+        rescue: &JsValue,
+        failed: &JsValue,
+        watch: u32,
+        unit: u32,
+        begun: f64,
+    ) -> JsValue;
 
     #[wasm_bindgen(js_name = withCookie)]
     fn with_cookie(response: JsValue, cookie: &str) -> JsValue;
@@ -37,13 +49,17 @@ extern "C" {
     fn cleaned(request: &Request, cookie: &str) -> Request;
 }
 
+/// Whether stable answers in place of the canary: request, status, exception, and the ticket's three.
+type Rescue = dyn Fn(Request, u16, JsValue, u32, u32, f64) -> bool;
+
 /// What JavaScript calls when a variant has answered: made once per isolate, for all requests.
 pub(crate) struct Callbacks {
     failed: Closure<dyn Fn(JsValue) -> JsValue>,
-    rescue: Closure<dyn Fn(Request, u16, JsValue) -> bool>,
+    rescue: Closure<Rescue>,
     /// The same for a request that QA forced: it tells the breaker nothing.
-    rescue_forced: Closure<dyn Fn(Request, u16, JsValue) -> bool>,
+    rescue_forced: Closure<Rescue>,
     settled: Closure<dyn Fn(u16)>,
+    observed: Closure<dyn Fn(u16, u32, u32, f64)>,
 }
 
 /// Sends a request where the decision says, and gives the promise of its response.
@@ -62,14 +78,23 @@ pub(crate) fn send(
     let forced = decision.reason == Reason::Override;
     let permit = || if forced { Permit::Canary } else { isolate.breaker.borrow_mut().permit(now) };
     let canary = bindings.canary.as_ref().filter(|_| variant == Variant::Canary);
-    let response = match canary.map(|canary| (canary, permit())) {
-        None => or_else(send_to(stable, request), callbacks.failed.as_ref()),
-        Some((canary, Permit::Canary)) => {
-            let rescue = if forced { &callbacks.rescue_forced } else { &callbacks.rescue };
-            guard(send_to(canary, request), stable, request, rescue.as_ref(), callbacks.failed.as_ref())
+    let failed = callbacks.failed.as_ref();
+    let ticket = decision.observed.map(|observed| isolate.observer.ticket(observed, now));
+    let response = match (canary.map(|canary| (canary, permit())), ticket) {
+        (None, None) => or_else(send_to(stable, request), failed),
+        (None, Some(Ticket { watch, unit, begun })) => {
+            observe(send_to(stable, request), failed, callbacks.observed.as_ref(), watch, unit, begun)
         }
-        Some((_, Permit::Divert)) => {
-            or_else(watch(send_to(stable, request), callbacks.settled.as_ref()), callbacks.failed.as_ref())
+        (Some((canary, Permit::Canary)), ticket) => {
+            let rescue = if forced { &callbacks.rescue_forced } else { &callbacks.rescue };
+            let Ticket { watch, unit, begun } = ticket.unwrap_or_default();
+            guard(send_to(canary, request), stable, request, rescue.as_ref(), failed, watch, unit, begun)
+        }
+        (Some((_, Permit::Divert)), ticket) => {
+            if ticket.is_some() {
+                observation::divert(isolate);
+            }
+            or_else(watch(send_to(stable, request), callbacks.settled.as_ref()), failed)
         }
     };
     match decision.new_visitor {
@@ -99,14 +124,24 @@ impl Callbacks {
             }
             respond::problem(&Problem::unanswered())
         };
-        let rescue = move |request: Request, status: u16, error: JsValue| {
+        let rescue = move |request: Request, status: u16, error: JsValue, watch: u32, unit: u32, begun: f64| {
             isolate.get().is_some_and(|isolate| {
+                if watch != 0 {
+                    let failed = answer_of(status).is_failure();
+                    observation::record(isolate, Ticket { watch, unit, begun }, Variant::Canary, failed);
+                }
                 tell_breaker(isolate, answer_of(status));
                 is_rescued(isolate, &request, status, &error)
             })
         };
-        let rescue_forced = move |request: Request, status: u16, error: JsValue| {
+        let rescue_forced = move |request: Request, status: u16, error: JsValue, _: u32, _: u32, _: f64| {
             isolate.get().is_some_and(|isolate| is_rescued(isolate, &request, status, &error))
+        };
+        let observed = move |status: u16, watch: u32, unit: u32, begun: f64| {
+            if let Some(isolate) = isolate.get() {
+                let failed = answer_of(status).is_failure();
+                observation::record(isolate, Ticket { watch, unit, begun }, Variant::Stable, failed);
+            }
         };
         let settled = move |status: u16| {
             if let Some(isolate) = isolate.get() {
@@ -118,15 +153,21 @@ impl Callbacks {
             rescue: Closure::wrap(Box::new(rescue)),
             rescue_forced: Closure::wrap(Box::new(rescue_forced)),
             settled: Closure::wrap(Box::new(settled)),
+            observed: Closure::wrap(Box::new(observed)),
         }
     }
 }
 
-fn tell_breaker(isolate: &Isolate, answer: Answer) {
+fn tell_breaker(isolate: &'static Isolate, answer: Answer) {
     let failed = answer.is_failure();
     let chance = if failed { randomness::chance() } else { 0.0 };
     let transition = isolate.breaker.borrow_mut().record_canary(!failed, chance, clock::now());
-    log::notices(transition.map(Notice::Breaker).as_slice());
+    if let Some(transition) = transition {
+        log::notice(&Notice::Breaker(transition));
+        if matches!(transition, Transition::Open { .. }) {
+            observation::open_breaker(isolate);
+        }
+    }
 }
 
 /// Whether stable answers in place of the canary; if so, it is logged.

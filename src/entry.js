@@ -10,11 +10,11 @@ let broken = false;
 addEventListener("error", (event) => noteTrap(event.error));
 
 export default {
-  fetch(request, env, context) {
+  fetch(request, env) {
     if (broken) restart();
     try {
       const url = request.url;
-      return serin.fetch(request, env, context, url, request.headers.get("cookie") ?? "", Date.now()) ?? api(request, env);
+      return serin.fetch(request, env, url, request.headers.get("cookie") ?? "", Date.now()) ?? api(request, env);
     } catch (error) {
       noteTrap(error);
       return outage(error, request, env);

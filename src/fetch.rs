@@ -13,13 +13,13 @@ use web_sys::Request;
 use crate::facts::RequestFacts;
 use crate::isolate::Isolate;
 use crate::{dispatch, health, snapshot};
-use serin_runtime::javascript::{Context, Env};
+use serin_runtime::javascript::Env;
 use serin_runtime::{clock, respond};
 
 /// Answers one request, or leaves it to the control API (`undefined`). `url`, `cookies` and `now` are the request's URL, its `Cookie` header (or nothing) and the time.
 #[wasm_bindgen]
 #[must_use]
-pub fn fetch(request: Request, env: &Env, context: &Context, url: &str, cookies: &str, now: f64) -> JsValue {
+pub fn fetch(request: Request, env: &Env, url: &str, cookies: &str, now: f64) -> JsValue {
     let isolate = Isolate::get(env);
     let now = clock::at(now);
     let facts = RequestFacts::new(&request, url, cookies);
@@ -28,11 +28,11 @@ pub fn fetch(request: Request, env: &Env, context: &Context, url: &str, cookies:
         path if is_reserved(path) => return JsValue::UNDEFINED,
         _ => {}
     }
-    if let Some(snapshot) = snapshot::current(isolate, context, now) {
+    if let Some(snapshot) = snapshot::current(isolate, &request, now) {
         return answer(isolate, &snapshot, &request, &facts, now);
     }
     drop(facts);
-    first_answer(isolate, context, request, url.to_owned(), cookies.to_owned(), now)
+    first_answer(isolate, request, url.to_owned(), cookies.to_owned(), now)
 }
 
 /// Serin's own namespace, which no variant ever sees.
@@ -58,15 +58,8 @@ fn answer(
 
 /// A request of an isolate that knows no policy yet: it reads for itself, because a read that another request owns dies
 /// with that request.
-fn first_answer(
-    isolate: &'static Isolate,
-    context: &Context,
-    request: Request,
-    url: String,
-    cookies: String,
-    now: Timestamp,
-) -> JsValue {
-    let read = snapshot::first(isolate, context, now);
+fn first_answer(isolate: &'static Isolate, request: Request, url: String, cookies: String, now: Timestamp) -> JsValue {
+    let read = snapshot::first(isolate, now);
     respond::later(async move {
         let snapshot = read.await;
         answer(isolate, &snapshot, &request, &RequestFacts::new(&request, &url, &cookies), now)

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use futures_util::future::join3;
+use futures_util::future::join5;
 use serin_logic::Timestamp;
 use serin_logic::bearer::is_authorized;
 use serin_logic::health::{BuildDetail, Component, Report, STABLE, Status};
@@ -11,13 +11,15 @@ use serin_logic::policy::Snapshot;
 use serin_logic::problem::Problem;
 use serin_logic::routing::Facts as _;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::Response;
 
 use crate::facts::RequestFacts;
 use crate::isolate::Isolate;
-use crate::snapshot;
-use serin_runtime::javascript::Fetcher;
-use serin_runtime::{clock, deadline, randomness, respond};
+use crate::{observation, snapshot};
+use serin_runtime::bindings::CONTROLLER;
+use serin_runtime::javascript::{Fetcher, ObjectNamespace};
+use serin_runtime::{clock, deadline, exception, randomness, respond};
 
 /// Each check's deadline; the whole answers within a second.
 const DEADLINE: Duration = Duration::from_millis(800);
@@ -49,22 +51,25 @@ fn may_see_detail(isolate: &Isolate, facts: &RequestFacts<'_>) -> bool {
 
 async fn report(isolate: &'static Isolate, url: &str, now: Timestamp) -> Report {
     let bindings = &isolate.bindings;
-    let (kv, stable, canary) = join3(
+    let (kv, stable, canary, controller, metrics) = join5(
         timed(snapshot::check(isolate)),
         timed(check_variant(Some(&bindings.stable), url)),
         timed(check_variant(bindings.canary.as_ref(), url)),
+        timed(check_controller(bindings.rollout.as_ref())),
+        timed(observation::check(isolate)),
     )
     .await;
     // The check of KV has just read the policy: what it found is what counts.
     let snapshot = isolate.snapshot.borrow().clone().unwrap_or_default();
-    Report::detailed(VERSION, components(isolate, &snapshot, now, [("kv", kv), (STABLE, stable), ("canary", canary)]))
+    let called = [("kv", kv), (STABLE, stable), ("canary", canary), ("controller", controller), ("metrics", metrics)];
+    Report::detailed(VERSION, components(isolate, &snapshot, now, called))
 }
 
 fn components(
     isolate: &Isolate,
     snapshot: &Snapshot,
     now: Timestamp,
-    called: [(&'static str, Component); 3],
+    called: [(&'static str, Component); 5],
 ) -> BTreeMap<&'static str, Component> {
     let bindings = &isolate.bindings;
     let randomness = match randomness::bits() {
@@ -89,6 +94,22 @@ async fn timed(check: impl Future<Output = Component>) -> Component {
         Err(_) => Component::wrong(Status::Down, format!("no answer within {} ms", DEADLINE.as_millis())),
     };
     component.took(clock::now().since(begun))
+}
+
+/// What the controller says of itself: `null`, or what is wrong.
+async fn check_controller(namespace: Option<&ObjectNamespace>) -> Component {
+    let Some(namespace) = namespace else { return Component::ok() };
+    let call = async {
+        let controller = namespace.stub(&namespace.id_from_name(CONTROLLER)?)?;
+        let response: Response = controller.fetch_url("https://controller/standing").await?.unchecked_into();
+        Ok((response.status(), JsFuture::from(response.json()?).await?.as_string()))
+    };
+    match call.await.map_err(|error: JsValue| exception::text(&error)) {
+        Ok((200, None)) => Component::ok(),
+        Ok((200, Some(trouble))) => Component::wrong(Status::Degraded, trouble),
+        Ok((status, _)) => Component::wrong(Status::Down, format!("answered {status}")),
+        Err(error) => Component::wrong(Status::Down, error),
+    }
 }
 
 async fn check_variant(variant: Option<&Fetcher>, url: &str) -> Component {

@@ -9,6 +9,7 @@ use serin_logic::policy::Snapshot;
 use serin_logic::throttle::Throttle;
 
 use crate::dispatch::Callbacks;
+use crate::observation::Observer;
 use serin_runtime::bindings::Bindings;
 use serin_runtime::javascript::Env;
 use serin_runtime::log;
@@ -20,6 +21,7 @@ pub(crate) struct Isolate {
     /// When the last read began: the lease of the refresh.
     pub(crate) read_begun_at: RefCell<Timestamp>,
     pub(crate) breaker: RefCell<Breaker>,
+    pub(crate) observer: Observer,
     /// Failed canary requests that stable answered.
     pub(crate) rescues: RefCell<Throttle>,
     /// Requests that nobody answered.
@@ -48,6 +50,7 @@ impl Isolate {
             snapshot: RefCell::default(),
             read_begun_at: RefCell::default(),
             breaker: RefCell::default(),
+            observer: Observer::default(),
             rescues: RefCell::default(),
             outages: RefCell::default(),
             callbacks: Callbacks::new(cell),

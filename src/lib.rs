@@ -6,4 +6,5 @@ mod facts;
 pub mod fetch;
 mod health;
 mod isolate;
+mod observation;
 mod snapshot;

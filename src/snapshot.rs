@@ -5,11 +5,13 @@ use std::rc::Rc;
 
 use serin_logic::Timestamp;
 use serin_logic::health::{Component, Status};
-use serin_logic::policy::Snapshot;
+use serin_logic::notice::Notice;
 use serin_logic::policy::snapshot::Documents;
+use serin_logic::policy::{Overlay, Snapshot};
+use web_sys::Request;
 
 use crate::isolate::Isolate;
-use serin_runtime::javascript::Context;
+use crate::observation;
 use serin_runtime::{clock, deadline, kv, log, respond};
 
 /// How long the first request of an isolate waits for KV.
@@ -18,27 +20,23 @@ const FIRST_READ: Duration = Duration::from_millis(250);
 const READ_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The snapshot, refreshed behind this request when it is due; `None` in an isolate that has none yet.
-pub(crate) fn current(isolate: &'static Isolate, context: &Context, now: Timestamp) -> Option<Rc<Snapshot>> {
+pub(crate) fn current(isolate: &'static Isolate, request: &Request, now: Timestamp) -> Option<Rc<Snapshot>> {
     let snapshot = isolate.snapshot.borrow().clone()?;
     if now.since(*isolate.read_begun_at.borrow()) >= isolate.bindings.refresh {
         *isolate.read_begun_at.borrow_mut() = now;
-        respond::behind(context, refresh(isolate));
+        respond::behind(refresh(isolate));
+        observation::exchange(isolate, request);
     }
     Some(snapshot)
 }
 
 /// The first snapshot: what a read says within the deadline, or that nothing is known. A read that takes longer goes on
 /// behind the request.
-pub(crate) fn first(
-    isolate: &'static Isolate,
-    context: &Context,
-    now: Timestamp,
-) -> impl Future<Output = Rc<Snapshot>> + use<> {
+pub(crate) fn first(isolate: &'static Isolate, now: Timestamp) -> impl Future<Output = Rc<Snapshot>> + use<> {
     *isolate.read_begun_at.borrow_mut() = now;
-    let context = context.clone();
     async move {
         if let Err(read) = deadline::within(FIRST_READ, refresh(isolate)).await {
-            respond::behind(&context, read);
+            respond::behind(read);
         }
         isolate.snapshot.borrow_mut().get_or_insert_default().clone()
     }
@@ -65,21 +63,29 @@ async fn refresh(isolate: &'static Isolate) {
 }
 
 fn absorb(isolate: &Isolate, answer: Result<Documents, String>, now: Timestamp) {
-    let before = isolate.snapshot.borrow().clone().unwrap_or_default();
-    let next = match answer {
-        Ok(documents) => {
-            let (next, notices) = before.read(&isolate.bindings.state_key, documents, now);
-            log::notices(&notices);
-            next
-        }
+    replace(isolate, |before| match answer {
+        Ok(documents) => before.read(&isolate.bindings.state_key, documents, now),
         Err(error) => {
             let (next, notice) = before.unread(error);
-            log::notices(notice.as_slice());
-            next
+            (next, notice.into_iter().collect())
         }
-    };
+    });
+}
+
+/// What the controller says, by way of the location's shard.
+pub(crate) fn hear(isolate: &Isolate, overlay: Overlay) {
+    replace(isolate, |before| before.heard(&isolate.bindings.state_key, overlay, clock::now()));
+}
+
+fn replace(isolate: &Isolate, next: impl FnOnce(&Snapshot) -> (Snapshot, Vec<Notice>)) {
+    let before = isolate.snapshot.borrow().clone().unwrap_or_default();
+    let (next, notices) = next(&before);
+    log::notices(&notices);
     if !next.continues(&before) {
         isolate.breaker.borrow_mut().reset();
+    }
+    if next.watch() != before.watch() {
+        isolate.observer.begin_watch();
     }
     *isolate.snapshot.borrow_mut() = Some(Rc::new(next));
 }

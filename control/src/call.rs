@@ -3,14 +3,12 @@
 use core::time::Duration;
 
 use js_sys::{Object, Reflect};
+use serin_runtime::bindings::CONTROLLER;
 use serin_runtime::javascript::{Fetcher, ObjectNamespace, fetch_outside};
 use serin_runtime::{deadline, exception};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
-
-/// The one controller's name.
-const CONTROLLER: &str = "controller";
 
 /// The controller's stub. It is of one request and must not be kept.
 pub(crate) fn controller(namespace: &ObjectNamespace) -> Result<Fetcher, String> {

@@ -18,6 +18,9 @@ const ROLLOUT: &str = "ROLLOUT";
 const METRICS: &str = "METRICS";
 const ANALYTICS: &str = "ANALYTICS";
 
+/// The one controller's name.
+pub const CONTROLLER: &str = "controller";
+
 /// What the Worker was deployed with. Handles may be kept across requests; objects of one request may not.
 pub struct Bindings {
     /// The variant that is there in any case.

@@ -18,13 +18,6 @@ extern "C" {
     #[wasm_bindgen(method, structural, indexing_getter)]
     pub fn get(this: &Env, name: &str) -> JsValue;
 
-    /// A request's execution context.
-    #[derive(Clone)]
-    pub type Context;
-
-    #[wasm_bindgen(method, catch, js_name = waitUntil)]
-    pub fn wait_until(this: &Context, work: &Promise) -> Result<(), JsValue>;
-
     /// A service binding or a Durable Object's stub. dispatch.js sends clients' requests through it.
     #[derive(Clone)]
     pub type Fetcher;
@@ -169,4 +162,11 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = console, js_name = log)]
     pub fn console_log(line: &str);
+}
+
+#[wasm_bindgen(module = "cloudflare:workers")]
+extern "C" {
+    /// Keeps the request that is being served alive until the work is done.
+    #[wasm_bindgen(catch, js_name = waitUntil)]
+    pub fn wait_until(work: &Promise) -> Result<(), JsValue>;
 }

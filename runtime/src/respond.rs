@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Headers, Response, ResponseInit};
 
-use crate::javascript::Context;
+use crate::javascript::wait_until;
 
 /// An answer that takes a while.
 pub fn later(answer: impl Future<Output = JsValue> + 'static) -> JsValue {
@@ -14,13 +14,13 @@ pub fn later(answer: impl Future<Output = JsValue> + 'static) -> JsValue {
 }
 
 /// Work that goes on when the request has been answered.
-pub fn behind(context: &Context, work: impl Future<Output = ()> + 'static) {
+pub fn behind(work: impl Future<Output = ()> + 'static) {
     let work: Promise = future_to_promise(async {
         work.await;
         Ok(JsValue::UNDEFINED)
     });
     // Fails only for a request that has ended; the work then ends with it, and the next request's begins anew.
-    let _ = context.wait_until(&work);
+    let _ = wait_until(&work);
 }
 
 /// An error of Serin's own.

@@ -3,12 +3,14 @@
 
 let values = {};
 let mode = { kind: "ok" };
+let writeMode = { kind: "ok" };
 /** What each read was answered with, oldest first. */
 let reads = [];
 
 export default {
   async fetch(request) {
     const url = new URL(request.url);
+    if (request.method === "PUT" || request.method === "DELETE") return write(request, url);
     const bulk = request.method === "POST" && url.pathname === "/bulk/get";
     const keys = bulk ? (await request.json()).keys : [decodeURIComponent(url.pathname.slice(1))];
     const found = Object.fromEntries(keys.map((key) => [key, values[key] ?? null]));
@@ -35,17 +37,29 @@ export default {
   },
 };
 
-/** GET tells what was read; POST sets `values` and `mode`. */
+async function write(request, url) {
+  const key = decodeURIComponent(url.pathname.slice(1));
+  const text = request.method === "PUT" ? await request.text() : undefined;
+  if (writeMode.kind === "status") return new Response("scripted failure", { status: writeMode.status });
+  if (writeMode.kind === "throw") throw new Error("scripted failure of KV");
+  if (writeMode.kind === "hang") await scheduler.wait(60_000);
+  if (text === undefined) delete values[key];
+  else values[key] = text;
+  return new Response(null);
+}
+
+/** GET tells what was read (`/values`: what there is); POST sets `values`, `mode` and `writeMode`. */
 export const control = {
   async fetch(request) {
     if (request.method === "POST") {
       const wanted = await request.json();
       if (wanted.values) values = wanted.values;
       if (wanted.mode) mode = wanted.mode;
+      if (wanted.writeMode) writeMode = wanted.writeMode;
       if (wanted.forget) reads = [];
       return Response.json({ reads: reads.length });
     }
-    return Response.json(reads);
+    return Response.json(new URL(request.url).pathname === "/values" ? values : reads);
   },
 };
 

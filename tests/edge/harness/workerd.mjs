@@ -14,6 +14,7 @@ const HERE = import.meta.dirname;
 const ROOT = join(HERE, "..", "..", "..");
 const SOCKETS = ["serin", "variants", "kv"];
 export const CF_HEADER = "x-test-cf";
+export const ADMIN_TOKEN = "token-of-the-tests";
 
 const DEFAULTS = {
   /** KV at the start; an object's values that are no strings are written as JSON. */
@@ -51,7 +52,7 @@ class Serin {
     const config = join(this.#directory, "config.capnp");
     const objects = join(this.#directory, "objects");
     await mkdir(objects);
-    await writeFile(config, capnp({ REFRESH_SECONDS: "0.05", ...vars }, without, objects));
+    await writeFile(config, capnp({ REFRESH_SECONDS: "0.05", ADMIN_TOKEN, ...vars }, without, objects));
 
     const workerd = join(ROOT, "node_modules", ".bin", "workerd");
     this.#process = spawn(workerd, ["serve", "--experimental", "--control-fd=3", config], {
@@ -144,6 +145,35 @@ class Serin {
       const after = (await this.reads()).length;
       if (after < before + 2) throw new Error(`KV was read ${after - before} times since it changed`);
     });
+  }
+
+  /** What KV holds. */
+  async values() {
+    return (await this.#kvControl.request("/values")).json;
+  }
+
+  /** A call to the control API. */
+  async api(method, path, body, headers = {}) {
+    const json = body === undefined ? {} : { "content-type": "application/json" };
+    return this.client.request(`/__serin/${path}`, {
+      method,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...json, ...headers },
+    });
+  }
+
+  /** The status, once the check passes. */
+  status(check = () => true) {
+    return eventually(async () => {
+      const { status, json, text } = await this.api("GET", "status");
+      if (status !== 200) throw new Error(`status answers ${status}: ${text}`);
+      if (!check(json)) throw new Error(`not yet: ${JSON.stringify(json, null, 1)}`);
+      return json;
+    }, { within: 60_000 });
+  }
+
+  async audit() {
+    return (await this.api("GET", "audit?limit=1000")).json.rows.reverse();
   }
 
   async reads() {
