@@ -1,0 +1,10 @@
+//! The built `serin` against a server with recorded answers: what is sent, what is printed, how it ends.
+
+mod errors;
+mod health;
+mod help;
+mod orders;
+mod reading;
+mod server;
+mod start;
+mod watch;
