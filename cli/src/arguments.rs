@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{audit, completions, explain, health, orders, start, switch, watch};
+use crate::commands::{audit, completions, explain, gate, health, orders, start, state, switch, watch};
 use crate::exit::{CODES, Failure};
 use crate::moments::positive_span;
 
@@ -26,10 +26,10 @@ pub(crate) struct Connection {
     /// Where Serin answers: scheme, host and port.
     #[arg(long, global = true, env = "SERIN_URL", default_value = "http://localhost:8787", hide_env = true)]
     pub(crate) url: String,
-    /// A file that holds the token; else SERIN_TOKEN does.
+    /// A file that holds the token; else `SERIN_TOKEN` does.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// Who acts, for the audit; else SERIN_WHO, else USER.
+    /// Who acts, for the audit; else `SERIN_WHO`, else USER.
     #[arg(long, global = true, value_name = "NAME")]
     who: Option<String>,
     /// The longest time to wait for an answer.
@@ -69,6 +69,11 @@ pub(crate) enum Command {
     Explain(explain::Explain),
     /// Show the health of Serin and of what it needs.
     Health(health::Check),
+    /// Wait until a server is healthy: for pipelines.
+    Gate(gate::Gate),
+    /// Read or write the document that steers the splitter.
+    #[command(subcommand)]
+    State(state::State),
     /// List who did what, when and why, newest first.
     Audit(audit::Audit),
     /// Print the completions of a shell.

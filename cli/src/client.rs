@@ -23,6 +23,7 @@ const MAX_ANSWER: u64 = 16 << 20;
 pub(crate) struct Client {
     agent: Agent,
     origin: String,
+    is_here: bool,
     token: Option<String>,
 }
 
@@ -56,11 +57,16 @@ impl Client {
         Self::at(&connection.url, token, connection.timeout)
     }
 
-    /// A client for another address.
+    /// A client for an address that may be another; the token goes to its own server alone.
     ///
     /// # Errors
-    /// An address that is none.
-    pub(crate) fn at(url: &str, token: Option<String>, timeout: Duration) -> Result<Self, Failure> {
+    /// An address or a token that cannot be one.
+    pub(crate) fn other(url: &str, connection: &Connection) -> Result<Self, Failure> {
+        let is_same = origin(url)?.0 == origin(&connection.url)?.0;
+        Self::at(url, if is_same { connection.token()? } else { None }, connection.timeout)
+    }
+
+    fn at(url: &str, token: Option<String>, timeout: Duration) -> Result<Self, Failure> {
         let (origin, is_here) = origin(url)?;
         if token.is_some() && !is_here && origin.starts_with("http:") {
             output::error_line(&format!("warning: the token travels to {origin} unencrypted"));
@@ -75,12 +81,17 @@ impl Client {
             .proxy(if is_here { None } else { Proxy::try_from_env() })
             .user_agent(concat!("serin/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Self { agent: config.new_agent(), origin, token })
+        Ok(Self { agent: config.new_agent(), origin, is_here, token })
     }
 
     /// Where requests go: scheme, host and port.
     pub(crate) fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Whether it is on this machine.
+    pub(crate) const fn is_here(&self) -> bool {
+        self.is_here
     }
 
     /// Whether requests carry a token.
@@ -177,7 +188,22 @@ impl Answer {
     /// It is not what the contract says.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_str(&self.text)
+            .map(|mut value| {
+                defuse(&mut value);
+                value
+            })
+            .and_then(serde_json::from_value)
             .map_err(|error| Failure::Failed(format!("the server's answer is not understood: {error}")))
+    }
+}
+
+/// Takes control characters out of texts: who wrote them must not write to the terminal of who reads them.
+fn defuse(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}"),
+        Value::Array(values) => values.iter_mut().for_each(defuse),
+        Value::Object(fields) => fields.values_mut().for_each(defuse),
+        _ => {}
     }
 }
 
@@ -205,6 +231,12 @@ fn origin(url: &str) -> Result<(String, bool), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_cannot_steer_the_terminal() {
+        let answer = Answer { text: r#"{"why": ["\u001b[2Jgone\nline"]}"#.into() };
+        assert_eq!(answer.read::<Value>().unwrap(), serde_json::json!({"why": ["\u{fffd}[2Jgone\nline"]}));
+    }
 
     #[test]
     fn an_address_is_scheme_host_and_port() {

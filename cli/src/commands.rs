@@ -3,9 +3,11 @@
 pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod explain;
+pub(crate) mod gate;
 pub(crate) mod health;
 pub(crate) mod orders;
 pub(crate) mod start;
+pub(crate) mod state;
 mod status;
 pub(crate) mod switch;
 pub(crate) mod watch;
@@ -30,6 +32,8 @@ pub(crate) fn run(Arguments { connection, command }: Arguments) -> Result<(), Fa
         Command::Switch(throw) => throw.run(connection),
         Command::Explain(explain) => explain.run(connection),
         Command::Health(check) => check.run(connection),
+        Command::Gate(gate) => gate.run(connection),
+        Command::State(state) => state.run(connection),
         Command::Audit(audit) => audit.run(connection),
         Command::Completions(completions) => completions.run(),
     }

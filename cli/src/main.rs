@@ -11,6 +11,7 @@ mod exit;
 mod figures;
 mod moments;
 mod output;
+mod wrangler;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
 //! Where text goes. Standard output is for what was asked for, standard error for what went wrong; both lose their colours where
-//! there is no terminal or NO_COLOR is set.
+//! there is no terminal or `NO_COLOR` is set.
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
@@ -14,8 +14,6 @@ pub(crate) const CAUTION: Style = Style::new().fg_color(Some(anstyle::Color::Ans
 pub(crate) const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
 /// What the eye is to find first.
 pub(crate) const STRONG: Style = Style::new().bold();
-/// What may be skipped.
-pub(crate) const FAINT: Style = Style::new().dimmed();
 
 /// Prints a line, or several. A reader that has seen enough (`| head`) is no error.
 pub(crate) fn line(text: &str) {

@@ -36,17 +36,14 @@ impl Screen {
         }
         self.before = Some(now);
         self.body = scene.body.join("\n");
-        let left = match scene.hold {
-            Some((passed, whole)) => {
-                self.template(WITH_HOLD);
-                self.bar.set_length(milliseconds(whole).max(1));
-                self.bar.set_position(milliseconds(passed));
-                format!("{} left\n", whole_seconds(whole.saturating_sub(passed)))
-            }
-            None => {
-                self.template(WITHOUT_HOLD);
-                String::new()
-            }
+        let left = if let Some((passed, whole)) = scene.hold {
+            self.template(WITH_HOLD);
+            self.bar.set_length(milliseconds(whole).max(1));
+            self.bar.set_position(milliseconds(passed));
+            format!("{} left\n", whole_seconds(whole.saturating_sub(passed)))
+        } else {
+            self.template(WITHOUT_HOLD);
+            String::new()
         };
         self.bar.set_prefix(scene.head);
         self.bar.set_message(format!("{left}{}", self.body));
