@@ -1,0 +1,256 @@
+//! The other end of the line: requests to a Serin, or to anything that has a `/health`. The token goes into one header and nowhere
+//! else: it is in no message, no debug output, and never sent on to where a redirect points.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use ureq::http::{Method, Request, Uri};
+use ureq::{Agent, Proxy};
+
+use crate::arguments::Connection;
+use crate::exit::{Failure, Refusal};
+use crate::{clock, output};
+
+/// Where the control API lives.
+const PREFIX: &str = "/__serin/";
+
+/// The longest answer that is read, in bytes: a thousand rows of audit, and a document of the largest size.
+const MAX_ANSWER: u64 = 16 << 20;
+
+/// A server and what is needed to talk to it.
+pub(crate) struct Client {
+    agent: Agent,
+    origin: String,
+    is_here: bool,
+    token: Option<String>,
+}
+
+/// What came back, whatever its status.
+pub(crate) struct Reply {
+    /// HTTP's.
+    pub(crate) status: u16,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The body.
+    pub(crate) text: String,
+    /// From the request to the body's end.
+    pub(crate) took: Duration,
+}
+
+/// A good answer of the control API.
+pub(crate) struct Answer {
+    /// As it came.
+    pub(crate) text: String,
+}
+
+// === impl Client ===
+
+impl Client {
+    /// A client for `--url` with the token of this process.
+    ///
+    /// # Errors
+    /// An address or a token that cannot be one.
+    pub(crate) fn new(connection: &Connection) -> Result<Self, Failure> {
+        let token = connection.token()?;
+        Self::at(&connection.url, token, connection.timeout)
+    }
+
+    /// A client for an address that may be another; the token goes to its own server alone.
+    ///
+    /// # Errors
+    /// An address or a token that cannot be one.
+    pub(crate) fn other(url: &str, connection: &Connection) -> Result<Self, Failure> {
+        let is_same = origin(url)?.0 == origin(&connection.url)?.0;
+        Self::at(url, if is_same { connection.token()? } else { None }, connection.timeout)
+    }
+
+    fn at(url: &str, token: Option<String>, timeout: Duration) -> Result<Self, Failure> {
+        let (origin, is_here) = origin(url)?;
+        if token.is_some() && !is_here && origin.starts_with("http:") {
+            output::error_line(&format!("warning: the token travels to {origin} unencrypted"));
+        }
+        let config = Agent::config_builder()
+            .timeout_global(Some(timeout))
+            .http_status_as_error(false)
+            // An order is not carried to another place, and a check is to see the redirect itself.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            // A proxy cannot know this machine's own servers.
+            .proxy(if is_here { None } else { Proxy::try_from_env() })
+            .user_agent(concat!("serin/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Self { agent: config.new_agent(), origin, is_here, token })
+    }
+
+    /// Where requests go: scheme, host and port.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Whether it is on this machine.
+    pub(crate) const fn is_here(&self) -> bool {
+        self.is_here
+    }
+
+    /// Whether requests carry a token.
+    pub(crate) const fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Asks the control API.
+    ///
+    /// # Errors
+    /// No answer, or one that is an error.
+    pub(crate) fn get(&self, path: &str) -> Result<Answer, Failure> {
+        self.control(&Method::GET, path, None)
+    }
+
+    /// Orders something.
+    ///
+    /// # Errors
+    /// No answer, or one that is an error.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+        self.control(&Method::POST, path, Some(body))
+    }
+
+    /// Sets something.
+    ///
+    /// # Errors
+    /// No answer, or one that is an error.
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+        self.control(&Method::PUT, path, Some(body))
+    }
+
+    fn control(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
+        let headers: &[_] = if body.is_some() { &[("content-type", "application/json")] } else { &[] };
+        let reply = self.send(method, &format!("{PREFIX}{path}"), headers, body.map(Value::to_string))?;
+        if (200..300).contains(&reply.status) {
+            return Ok(Answer { text: reply.text });
+        }
+        let content_type = reply.header("content-type").unwrap_or_default().to_owned();
+        Err(Failure::Refused(Box::new(Refusal::read(reply.status, &content_type, reply.text))))
+    }
+
+    /// Sends a request as it is, with the token if there is one.
+    ///
+    /// # Errors
+    /// No answer within the time there is.
+    pub(crate) fn send(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Result<Reply, Failure> {
+        let url = format!("{}{path}", self.origin);
+        let mut request = Request::builder().method(method.clone()).uri(&url);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let begun = clock::tick();
+        let wrong = |error: &dyn std::fmt::Display| Failure::Usage(format!("{method} {url} is no request: {error}"));
+        let sent = match body {
+            Some(body) => self.agent.run(request.body(body).map_err(|error| wrong(&error))?),
+            None => self.agent.run(request.body(()).map_err(|error| wrong(&error))?),
+        };
+        let unreachable = |error: ureq::Error| Failure::Unreachable { url: url.clone(), why: error.to_string() };
+        let mut response = sent.map_err(unreachable)?;
+        let headers = response.headers().iter();
+        let headers = headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()));
+        let headers = headers.collect();
+        let status = response.status().as_u16();
+        let reader = response.body_mut().with_config().limit(MAX_ANSWER).lossy_utf8(true);
+        let text = reader.read_to_string().map_err(unreachable)?;
+        Ok(Reply { status, headers, text, took: begun.elapsed() })
+    }
+}
+
+// === impl Reply ===
+
+impl Reply {
+    /// The value of a header; the first, if there are several.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// The answer as a value.
+    ///
+    /// # Errors
+    /// It is not what the contract says.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_str(&self.text)
+            .map(|mut value| {
+                defuse(&mut value);
+                value
+            })
+            .and_then(serde_json::from_value)
+            .map_err(|error| Failure::Failed(format!("the server's answer is not understood: {error}")))
+    }
+}
+
+/// Takes control characters out of texts: who wrote them must not write to the terminal of who reads them.
+fn defuse(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}"),
+        Value::Array(values) => values.iter_mut().for_each(defuse),
+        Value::Object(fields) => fields.values_mut().for_each(defuse),
+        _ => {}
+    }
+}
+
+/// Scheme, host and port of an address, and whether it is on this machine.
+fn origin(url: &str) -> Result<(String, bool), Failure> {
+    let invalid = |accepted: &str| Failure::Usage(format!("{url:?} is no address, accepted: {accepted}"));
+    let uri: Uri = url.parse().map_err(|_| invalid("such as https://api.example.com"))?;
+    let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(invalid("http://… or https://…"));
+    };
+    if authority.as_str().contains('@') {
+        // Not repeated: it holds a password.
+        return Err(Failure::Usage("--url has a user or a password in it; the token belongs into SERIN_TOKEN".into()));
+    }
+    if uri.path_and_query().is_some_and(|path| path.as_str() != "/") {
+        return Err(invalid("scheme, host and port, without a path"));
+    }
+    let host = authority.host().trim_matches(['[', ']']);
+    let is_here = host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    Ok((format!("{scheme}://{authority}"), is_here))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_cannot_steer_the_terminal() {
+        let answer = Answer { text: r#"{"why": ["\u001b[2Jgone\nline"]}"#.into() };
+        assert_eq!(answer.read::<Value>().unwrap(), serde_json::json!({"why": ["\u{fffd}[2Jgone\nline"]}));
+    }
+
+    #[test]
+    fn an_address_is_scheme_host_and_port() {
+        assert_eq!(origin("http://localhost:8787/").unwrap(), ("http://localhost:8787".into(), true));
+        assert_eq!(origin("http://[::1]:1").unwrap(), ("http://[::1]:1".into(), true));
+        assert_eq!(origin("https://api.example.com").unwrap(), ("https://api.example.com".into(), false));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_and_a_password_is_not_repeated() {
+        for url in ["localhost:8787", "ftp://a", "https://a/b", "https://a/?b", "", "/x"] {
+            assert!(matches!(origin(url), Err(Failure::Usage(_))), "{url}");
+        }
+        let error = origin("https://me:hunter2@a").unwrap_err().to_string();
+        assert!(!error.contains("hunter2") && error.contains("SERIN_TOKEN"), "{error}");
+    }
+}

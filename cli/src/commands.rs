@@ -1,0 +1,45 @@
+//! One file for each group of commands; what each of them needs to know stands in its arguments.
+
+pub(crate) mod audit;
+pub(crate) mod completions;
+pub(crate) mod explain;
+pub(crate) mod gate;
+pub(crate) mod health;
+pub(crate) mod orders;
+pub(crate) mod simulate;
+pub(crate) mod start;
+pub(crate) mod state;
+mod status;
+pub(crate) mod switch;
+pub(crate) mod watch;
+
+use crate::arguments::{Arguments, Command};
+use crate::exit::Failure;
+
+/// Does what was asked for.
+pub(crate) fn run(Arguments { connection, command }: Arguments) -> Result<(), Failure> {
+    let connection = &connection;
+    match command {
+        Command::Status => status::run(connection),
+        Command::Watch(watch) => watch.run(connection),
+        Command::Start(start) => start.run(connection),
+        Command::Pause(order) => order.run(connection, "rollouts/current/pause"),
+        Command::Resume(order) => order.run(connection, "rollouts/current/resume"),
+        Command::Promote(promote) => promote.run(connection),
+        Command::Abort(abort) => abort.run(connection),
+        Command::Undo(order) => order.run(connection, "rollouts/current/undo"),
+        Command::Halt(order) => order.run(connection, "halt"),
+        Command::ResumeCanary(order) => order.run(connection, "resume-canary"),
+        Command::Switch(throw) => throw.run(connection),
+        Command::Explain(explain) => explain.run(connection),
+        Command::Health(check) => check.run(connection),
+        Command::Gate(gate) => gate.run(connection),
+        Command::State(state) => state.run(connection),
+        Command::Audit(audit) => audit.run(connection),
+        Command::Simulate(simulate) => simulate.run(connection.json),
+        Command::Completions(completions) => {
+            completions.run();
+            Ok(())
+        }
+    }
+}

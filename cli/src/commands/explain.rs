@@ -1,0 +1,120 @@
+//! `serin explain`: which variant a visitor gets, and why.
+
+use clap::Args;
+
+use crate::answers::Explained;
+use crate::arguments::Connection;
+use crate::client::Client;
+use crate::exit::Failure;
+use crate::output::{self, STRONG, sheet, styled};
+
+/// `explain`.
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// The sticky key; left out: what the stickiness finds in the headers and cookies below.
+    key: Option<String>,
+    /// The request's path.
+    #[arg(long, default_value = "/")]
+    path: String,
+    /// Its method.
+    #[arg(long)]
+    method: Option<String>,
+    /// Its host.
+    #[arg(long)]
+    host: Option<String>,
+    /// The visitor's country, such as DE.
+    #[arg(long)]
+    country: Option<String>,
+    /// The visitor's continent, such as EU.
+    #[arg(long)]
+    continent: Option<String>,
+    /// The location that answers, such as FRA.
+    #[arg(long)]
+    colo: Option<String>,
+    /// The visitor's network.
+    #[arg(long, value_name = "NUMBER")]
+    asn: Option<u64>,
+    /// A header of the request.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair, action = clap::ArgAction::Append)]
+    header: Vec<(String, String)>,
+    /// A cookie of the request.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair, action = clap::ArgAction::Append)]
+    cookie: Vec<(String, String)>,
+}
+
+// === impl Explain ===
+
+impl Explain {
+    pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
+        let answer = Client::new(connection)?.get(&format!("explain?{}", self.query()))?;
+        output::line(&if connection.json { answer.text.trim_end().to_owned() } else { text(&answer.read()?) });
+        Ok(())
+    }
+
+    fn query(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let path = Some(self.path.clone());
+        let given = [
+            ("key", &self.key),
+            ("path", &path),
+            ("method", &self.method),
+            ("host", &self.host),
+            ("country", &self.country),
+            ("continent", &self.continent),
+            ("colo", &self.colo),
+            ("asn", &self.asn.map(|asn| asn.to_string())),
+        ];
+        query.extend_pairs(given.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
+        query.extend_pairs(self.header.iter().map(|(name, value)| (format!("header.{name}"), value)));
+        query.extend_pairs(self.cookie.iter().map(|(name, value)| (format!("cookie.{name}"), value)));
+        query.finish()
+    }
+}
+
+fn text(explained: &Explained) -> String {
+    let Explained {
+        key,
+        key_from,
+        salt,
+        bucket,
+        variant,
+        reason,
+        rule,
+        percentage,
+        changes_at,
+        switches,
+        arm,
+        sentence,
+    } = explained;
+    let key = key.as_ref().map(|key| match key_from {
+        Some(from) => format!("{key} ({from})"),
+        None => key.clone(),
+    });
+    let reason = reason.as_ref().map(|reason| match rule {
+        Some(rule) => format!("{reason} {rule}"),
+        None => reason.clone(),
+    });
+    let switches = switches.as_ref().filter(|switches| !switches.is_empty()).map(|switches| switches.join(", "));
+    let rows = sheet(vec![
+        ("variant", Some(variant.as_deref().unwrap_or("none: 503").to_owned())),
+        ("reason", reason),
+        ("key", key),
+        ("salt", salt.clone().filter(|salt| !salt.is_empty())),
+        ("bucket", bucket.map(|bucket| format!("{bucket} of 100000"))),
+        ("percentage", percentage.map(|percentage| format!("{percentage} %"))),
+        ("on canary from", changes_at.map(|at| format!("{at} %"))),
+        ("switches on", switches),
+        ("measured as", arm.clone()),
+    ]);
+    match sentence {
+        Some(sentence) => format!("{}\n\n{rows}", styled(STRONG, sentence)),
+        None => rows,
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("accepted: NAME=VALUE".into()),
+    }
+}

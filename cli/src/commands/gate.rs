@@ -1,0 +1,146 @@
+//! `serin gate`: health as a gate. It asks until everything is as it should be or the tries are used up, and shows what it saw.
+
+mod check;
+mod smoke;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use ureq::http::Method;
+
+pub(super) use self::check::{Health, Seen};
+use self::smoke::Smoke;
+use crate::arguments::Connection;
+use crate::client::Client;
+use crate::clock;
+use crate::exit::Failure;
+use crate::moments::span;
+use crate::output::{self, BAD, GOOD, styled, table};
+
+/// `gate`.
+#[derive(Args, Debug)]
+pub(crate) struct Gate {
+    /// Whose health; else that of --url. The token goes to --url alone.
+    #[arg(value_name = "URL")]
+    at: Option<String>,
+    #[command(flatten)]
+    patience: Patience,
+    /// The version it must say it is.
+    #[arg(long, value_name = "VERSION")]
+    expect_version: Option<String>,
+    /// Each part must be well, as far as it says so.
+    #[arg(long)]
+    detailed: bool,
+    /// Degraded is unhealthy too.
+    #[arg(long)]
+    strict: bool,
+    /// Where its health is.
+    #[arg(long, value_name = "PATH", default_value = "/health")]
+    path: String,
+    /// Requests with what must come back: TOML or JSON, see docs/cli.md.
+    #[arg(long, value_name = "FILE")]
+    smoke: Option<PathBuf>,
+}
+
+/// How often, and how long in between.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// How often to try.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(super) tries: u32,
+    /// From a failed try to the next.
+    #[arg(long, value_name = "SPAN", default_value = "5s", value_parser = span)]
+    pub(super) every: Duration,
+}
+
+// === impl Gate ===
+
+impl Gate {
+    pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
+        let smoke = self.smoke.as_deref().map(Smoke::read).transpose()?.unwrap_or_default();
+        let client = match &self.at {
+            Some(at) => Client::other(at, connection)?,
+            None => Client::new(connection)?,
+        };
+        let health = Health {
+            path: if self.detailed { with_detail(&self.path) } else { self.path.clone() },
+            part: None,
+            version: self.expect_version.clone(),
+            parts: self.detailed,
+            strict: self.strict,
+        };
+        let (passed, seen) = self.patience.until(|| {
+            let checks = smoke.iter().map(|smoke| smoke.check(&client));
+            std::iter::once(health.check(&client)).chain(checks).collect()
+        });
+        show(connection, client.origin(), passed, &seen);
+        if passed { Ok(()) } else { Err(Failure::Unhealthy(verdict(client.origin(), &seen))) }
+    }
+}
+
+// === impl Patience ===
+
+impl Patience {
+    /// Tries until every check of a try is well; the checks of all tries, numbered from 1.
+    pub(super) fn until(self, mut checks: impl FnMut() -> Vec<Seen>) -> (bool, Vec<(u32, Seen)>) {
+        let mut all = Vec::new();
+        for number in 1..=self.tries {
+            if number > 1 {
+                clock::wait(self.every);
+            }
+            let seen = checks();
+            let passed = seen.iter().all(Seen::is_well);
+            all.extend(seen.into_iter().map(|seen| (number, seen)));
+            if passed {
+                return (true, all);
+            }
+        }
+        (false, all)
+    }
+}
+
+/// What the last try had to complain of.
+pub(super) fn verdict(origin: &str, seen: &[(u32, Seen)]) -> String {
+    let tries = seen.last().map_or(0, |(number, _)| *number);
+    let last = seen.iter().filter(|(number, _)| *number == tries).flat_map(|(_, seen)| &seen.complaints);
+    let complaints = last.cloned().collect::<Vec<_>>().join("; ");
+    format!("{origin} did not pass within {tries} {}: {complaints}", if tries == 1 { "try" } else { "tries" })
+}
+
+fn show(connection: &Connection, origin: &str, passed: bool, seen: &[(u32, Seen)]) {
+    if connection.json {
+        let tries = seen.iter().map(|(number, seen)| seen.json(*number)).collect::<Vec<_>>();
+        output::line(&json!({"url": origin, "passed": passed, "checks": tries}).to_string());
+        return;
+    }
+    output::line(&seen_table(seen));
+    let word = if passed { styled(GOOD, "passed") } else { styled(BAD, "failed") };
+    output::line(&format!("\n{origin} {word}"));
+}
+
+/// A row for each check.
+pub(super) fn seen_table(seen: &[(u32, Seen)]) -> String {
+    let rows = seen.iter().map(|(number, seen)| {
+        let status = seen.status.map_or_else(|| "-".into(), |status| status.to_string());
+        let took = seen.took.map_or_else(|| "-".into(), |took| format!("{} ms", took.as_millis()));
+        let result = if seen.is_well() { "ok".into() } else { seen.complaints.join("; ") };
+        vec![
+            number.to_string(),
+            seen.what.clone(),
+            status,
+            seen.version.clone().unwrap_or_else(|| "-".into()),
+            took,
+            result,
+        ]
+    });
+    table(&["try", "check", "status", "version", "took", "result"], rows.collect())
+}
+
+fn with_detail(path: &str) -> String {
+    format!("{path}{}detailed=true", if path.contains('?') { '&' } else { '?' })
+}
+
+/// The method that a health check uses.
+const GET: Method = Method::GET;

@@ -1,0 +1,163 @@
+//! One look at a server's health: what came, and what is wrong with it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::GET;
+use crate::answers;
+use crate::client::{Client, Reply};
+use crate::commands::health::{Condition, summary};
+use crate::exit::Failure;
+
+/// What health is expected of whom.
+#[derive(Clone, Debug, Default)]
+pub(in crate::commands) struct Health {
+    /// With its query.
+    pub(in crate::commands) path: String,
+    /// Only this part of the splitter counts, as it sees it through its binding.
+    pub(in crate::commands) part: Option<&'static str>,
+    /// The version it must have.
+    pub(in crate::commands) version: Option<String>,
+    /// Each part counts.
+    pub(in crate::commands) parts: bool,
+    /// Degraded is not good enough.
+    pub(in crate::commands) strict: bool,
+}
+
+/// What one check saw.
+#[derive(Clone, Debug, Default)]
+pub(in crate::commands) struct Seen {
+    /// Which check.
+    pub(in crate::commands) what: String,
+    /// None: no answer.
+    pub(in crate::commands) status: Option<u16>,
+    /// As the answer says.
+    pub(in crate::commands) version: Option<String>,
+    /// None: no answer.
+    pub(in crate::commands) took: Option<Duration>,
+    /// Empty: all is well.
+    pub(in crate::commands) complaints: Vec<String>,
+}
+
+// === impl Health ===
+
+impl Health {
+    /// Asks, and judges.
+    pub(in crate::commands) fn check(&self, client: &Client) -> Seen {
+        let what = match self.part {
+            Some(part) => format!("{part}, by {}", self.path),
+            None => format!("GET {}", self.path),
+        };
+        Seen::of(what, client.send(&GET, &self.path, &[], None), |reply| self.judge(reply))
+    }
+
+    fn judge(&self, reply: &Reply) -> Vec<String> {
+        let health: answers::Health = serde_json::from_str(&reply.text).unwrap_or_default();
+        if let Some(part) = self.part {
+            let found = health.components.as_ref().and_then(|parts| parts.get(part));
+            return match found {
+                None => vec![format!("{} says nothing of {part}", summary(reply))],
+                Some(fields) => {
+                    complaint(part, fields.get("status"), fields.get("message"), true).into_iter().collect()
+                }
+            };
+        }
+        let mut complaints = match Condition::of(reply) {
+            Condition::Ok => vec![],
+            Condition::Degraded if !self.strict => vec![],
+            _ => vec![format!("answered {}", summary(reply))],
+        };
+        if let Some(expected) = self.version.as_ref().filter(|expected| health.version.as_ref() != Some(*expected)) {
+            complaints.push(format!("version is {}, not {expected}", health.version.as_deref().unwrap_or("not told")));
+        }
+        if self.parts {
+            match &health.components {
+                None => complaints.push("it tells no parts; is SERIN_TOKEN needed?".into()),
+                Some(parts) => {
+                    complaints.extend(parts.iter().filter_map(|(name, part)| {
+                        complaint(name, part.get("status"), part.get("message"), self.strict)
+                    }));
+                }
+            }
+        }
+        complaints
+    }
+}
+
+// === impl Seen ===
+
+impl Seen {
+    /// From what came back, and what `judge` says of it.
+    pub(super) fn of(what: String, reply: Result<Reply, Failure>, judge: impl FnOnce(&Reply) -> Vec<String>) -> Self {
+        match reply {
+            Err(failure) => Self { what, complaints: vec![failure.to_string()], ..Self::default() },
+            Ok(reply) => {
+                let version = serde_json::from_str::<answers::Health>(&reply.text).unwrap_or_default().version;
+                let complaints = judge(&reply);
+                Self { what, status: Some(reply.status), version, took: Some(reply.took), complaints }
+            }
+        }
+    }
+
+    /// Nothing to complain of.
+    pub(in crate::commands) const fn is_well(&self) -> bool {
+        self.complaints.is_empty()
+    }
+
+    pub(super) fn json(&self, number: u32) -> Value {
+        let took = self.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        json!({
+            "try": number, "check": self.what, "status": self.status, "version": self.version, "tookMs": took,
+            "complaints": self.complaints,
+        })
+    }
+}
+
+/// What is wrong with a part: down always, degraded where that is not good enough.
+fn complaint(part: &str, status: Option<&Value>, message: Option<&Value>, strict: bool) -> Option<String> {
+    let word = status.and_then(Value::as_str).unwrap_or("not told");
+    if word == "ok" || (word == "degraded" && !strict) {
+        return None;
+    }
+    let message = message.and_then(Value::as_str).map(|message| format!(": {message}")).unwrap_or_default();
+    Some(format!("{part} is {word}{message}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(health: &Health, status: u16, body: &Value) -> Vec<String> {
+        health.judge(&Reply { status, headers: vec![], text: body.to_string(), took: Duration::ZERO })
+    }
+
+    #[test]
+    fn the_status_the_word_and_the_version_count() {
+        let health = Health { version: Some("2".into()), ..Health::default() };
+        assert!(complaints(&health, 200, &json!({"status": "ok", "version": "2"})).is_empty());
+        assert_eq!(complaints(&health, 200, &json!({"status": "ok", "version": "1"})), ["version is 1, not 2"]);
+        assert_eq!(complaints(&health, 503, &json!({"status": "down", "version": "2"})), ["answered 503 down"]);
+        assert_eq!(complaints(&health, 302, &json!(null)), ["answered 302", "version is not told, not 2"]);
+        assert!(complaints(&Health::default(), 204, &json!(null)).is_empty());
+    }
+
+    #[test]
+    fn degraded_passes_unless_that_is_not_good_enough() {
+        let body = json!({"status": "degraded"});
+        assert!(complaints(&Health::default(), 200, &body).is_empty());
+        assert_eq!(complaints(&Health { strict: true, ..Health::default() }, 200, &body), ["answered 200 degraded"]);
+    }
+
+    #[test]
+    fn parts_count_where_they_are_wanted() {
+        let body = json!({"status": "degraded", "components": {
+            "canary": {"status": "down", "message": "threw"}, "kv": {"status": "degraded"}, "stable": {"status": "ok"}}});
+        assert!(complaints(&Health::default(), 200, &body).is_empty());
+        assert_eq!(complaints(&Health { parts: true, ..Health::default() }, 200, &body), ["canary is down: threw"]);
+        let part = |part| complaints(&Health { part: Some(part), ..Health::default() }, 200, &body);
+        assert_eq!(part("canary"), ["canary is down: threw"]);
+        assert!(part("stable").is_empty());
+        assert_eq!(part("controller"), ["200 degraded says nothing of controller"]);
+    }
+}

@@ -1,0 +1,128 @@
+//! `serin health`: `/health`, whose answer is also the exit code.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use serde_json::Value;
+use ureq::http::Method;
+
+use crate::answers::Health;
+use crate::arguments::Connection;
+use crate::client::{Client, Reply};
+use crate::exit::Failure;
+use crate::output::{self, BAD, CAUTION, GOOD, styled, table};
+
+/// `health`.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// Each part: KV, the policy, switches, both variants, the controller.
+    #[arg(long)]
+    detailed: bool,
+    /// Degraded is unhealthy too.
+    #[arg(long)]
+    strict: bool,
+}
+
+/// What a health check says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    Ok,
+    Degraded,
+    Down,
+}
+
+// === impl Check ===
+
+impl Check {
+    pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
+        let client = Client::new(connection)?;
+        let reply = client.send(&Method::GET, path(self.detailed), &[], None)?;
+        let condition = Condition::of(&reply);
+        if connection.json {
+            output::line(reply.text.trim_end());
+        } else if let Ok(health) = serde_json::from_str::<Health>(&reply.text) {
+            output::line(&text(&health, client.origin(), condition));
+        }
+        match condition {
+            Condition::Ok => Ok(()),
+            Condition::Degraded if !self.strict => Ok(()),
+            _ => Err(Failure::Unhealthy(format!("{} is unhealthy: it answered {}", client.origin(), summary(&reply)))),
+        }
+    }
+}
+
+// === impl Condition ===
+
+impl Condition {
+    /// By status and, where the body has one, its word: only a 2xx is healthy.
+    pub(super) fn of(reply: &Reply) -> Self {
+        let health = serde_json::from_str::<Health>(&reply.text).unwrap_or_default();
+        match health.status.as_deref() {
+            _ if !(200..300).contains(&reply.status) => Self::Down,
+            Some("down" | "unhealthy" | "error" | "fail") => Self::Down,
+            Some("degraded" | "warn") => Self::Degraded,
+            _ => Self::Ok,
+        }
+    }
+}
+
+/// The path of a health check.
+pub(super) const fn path(detailed: bool) -> &'static str {
+    if detailed { "/health?detailed=true" } else { "/health" }
+}
+
+/// `503 down`: status, and the word in the body if there is one.
+pub(super) fn summary(reply: &Reply) -> String {
+    let word = serde_json::from_str::<Health>(&reply.text).ok().and_then(|health| health.status);
+    [Some(reply.status.to_string()), word].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// A status word in its colour.
+pub(super) fn coloured(word: &str) -> String {
+    let style = match word {
+        "ok" => GOOD,
+        "degraded" => CAUTION,
+        _ => BAD,
+    };
+    styled(style, word)
+}
+
+fn text(health: &Health, origin: &str, condition: Condition) -> String {
+    let word = health.status.as_deref().unwrap_or(if condition == Condition::Ok { "ok" } else { "down" });
+    let version = health.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
+    let head = format!("{origin} is {}{version}", coloured(word));
+    let Some(components) = &health.components else { return head };
+    let rows = components.iter().map(|(name, fields)| {
+        let word = fields.get("status").and_then(Value::as_str).unwrap_or("-");
+        let latency = fields.get("latencyMs").map(|ms| format!("{ms} ms")).unwrap_or_default();
+        vec![name.clone(), word.to_owned(), latency, detail(fields)]
+    });
+    format!("{head}\n\n{}", components_table(rows.collect()))
+}
+
+/// The words are coloured after the table is laid out: an escape sequence has no width.
+fn components_table(rows: Vec<Vec<String>>) -> String {
+    let words: Vec<String> = rows.iter().filter_map(|row| row.get(1).cloned()).collect();
+    let text = table(&["part", "status", "latency", "detail"], rows);
+    let lines =
+        text.lines().enumerate().map(|(number, line)| match number.checked_sub(1).and_then(|row| words.get(row)) {
+            Some(word) => line.replacen(&format!("  {word}"), &format!("  {}", coloured(word)), 1),
+            None => line.to_owned(),
+        });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What is wrong first, then the rest by name.
+fn detail(fields: &BTreeMap<String, Value>) -> String {
+    let message = fields.get("message").and_then(Value::as_str).map(str::to_owned);
+    let shown = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let is_empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty) || value == "";
+    let rest = fields
+        .iter()
+        .filter(|(name, value)| !["status", "latencyMs", "message"].contains(&name.as_str()) && !is_empty(value))
+        .map(|(name, value)| format!("{name} {}", shown(value)));
+    message.into_iter().chain(rest).collect::<Vec<_>>().join(", ")
+}

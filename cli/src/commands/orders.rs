@@ -1,0 +1,114 @@
+//! The orders to a rollout, and the halt: one request each. All are idempotent, and say so when there was nothing to do.
+
+use clap::Args;
+use serde_json::{Map, Value};
+
+use crate::answers::Ordered;
+use crate::arguments::{Connection, Why};
+use crate::client::{Answer, Client};
+use crate::exit::Failure;
+use crate::output::{self, STRONG, styled};
+
+/// An order without settings of its own.
+#[derive(Args, Debug)]
+pub(crate) struct Order {
+    #[command(flatten)]
+    why: Why,
+    /// Refuse if the epoch that `status` shows has moved on. A halt is never refused.
+    #[arg(long, value_name = "N")]
+    epoch: Option<u64>,
+}
+
+/// `promote`.
+#[derive(Args, Debug)]
+pub(crate) struct Promote {
+    /// Straight to 100 %.
+    #[arg(long)]
+    full: bool,
+    #[command(flatten)]
+    order: Order,
+}
+
+/// `abort`. It takes no epoch: what stops a canary must not fail for having been slow.
+#[derive(Args, Debug)]
+pub(crate) struct Abort {
+    /// Refuse if it is another rollout than this one.
+    #[arg(long, value_name = "ID")]
+    rollout: Option<String>,
+    #[command(flatten)]
+    why: Why,
+}
+
+// === impl Order ===
+
+impl Order {
+    pub(crate) fn run(&self, connection: &Connection, path: &str) -> Result<(), Failure> {
+        send(connection, path, self.body(connection))
+    }
+
+    fn body(&self, connection: &Connection) -> Map<String, Value> {
+        let mut body = account(connection, &self.why);
+        body.extend(self.epoch.map(|epoch| ("epoch".to_owned(), epoch.into())));
+        body
+    }
+}
+
+// === impl Promote ===
+
+impl Promote {
+    pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
+        let mut body = self.order.body(connection);
+        body.insert("to".into(), if self.full { "full" } else { "next" }.into());
+        send(connection, "rollouts/current/promote", body)
+    }
+}
+
+// === impl Abort ===
+
+impl Abort {
+    pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
+        let mut body = account(connection, &self.why);
+        body.extend(self.rollout.clone().map(|id| ("rolloutId".to_owned(), id.into())));
+        send(connection, "rollouts/current/abort", body)
+    }
+}
+
+/// `who` and `why` of a body, as far as they are known.
+pub(super) fn account(connection: &Connection, why: &Why) -> Map<String, Value> {
+    let known = [("who", connection.who()), ("why", why.why.clone())];
+    known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
+}
+
+fn send(connection: &Connection, path: &str, body: Map<String, Value>) -> Result<(), Failure> {
+    let answer = Client::new(connection)?.post(path, &Value::Object(body))?;
+    show(connection, path, &answer)
+}
+
+/// Prints what an order came to.
+pub(super) fn show(connection: &Connection, path: &str, answer: &Answer) -> Result<(), Failure> {
+    if connection.json {
+        output::line(answer.text.trim_end());
+        return Ok(());
+    }
+    let Ordered { already, rollout } = answer.read()?;
+    let done = match path.rsplit('/').next().unwrap_or(path) {
+        "rollouts" => "started",
+        "halt" => "the canary is halted",
+        "resume-canary" => "the halt is lifted",
+        "pause" => "paused",
+        "resume" => "resumed",
+        "promote" => "promoted",
+        "abort" => "aborted",
+        "undo" => "undone",
+        other => other,
+    };
+    let done = if already { format!("nothing to do, it was before: {done}") } else { done.to_owned() };
+    output::line(&match rollout {
+        Some(rollout) => {
+            let (id, place) = (styled(STRONG, &rollout.id), rollout.place());
+            format!("{done}; rollout {id} is {}, {place}", rollout.phase)
+        }
+        None => done,
+    });
+    Ok(())
+}

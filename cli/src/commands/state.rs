@@ -1,0 +1,115 @@
+//! `serin state`: the document that steers the splitter, read and written whole. Nothing is written that the Worker's own parser
+//! would not take.
+
+mod document;
+mod store;
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use self::document::Changes;
+pub(super) use self::document::Checked;
+pub(super) use self::store::{Place, Store};
+use crate::arguments::{Connection, Why};
+use crate::exit::Failure;
+use crate::output::{self, CAUTION, styled};
+
+/// `state`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum State {
+    /// Print the document.
+    Get(Get),
+    /// Write it: a whole one from a file, or the present one with changes.
+    Set(Box<Set>),
+}
+
+/// `state get`.
+#[derive(Args, Debug)]
+pub(crate) struct Get {
+    #[command(flatten)]
+    place: Place,
+}
+
+/// `state set`.
+#[derive(Args, Debug)]
+pub(crate) struct Set {
+    /// A whole document as JSON; `-` is standard input. Left out: the present one.
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    changes: Changes,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    why: Why,
+    /// Print the document and what would write it.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+// === impl State ===
+
+impl State {
+    pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
+        match self {
+            Self::Get(get) => get.run(connection),
+            Self::Set(set) => set.run(connection),
+        }
+    }
+}
+
+// === impl Get ===
+
+impl Get {
+    fn run(&self, connection: &Connection) -> Result<(), Failure> {
+        match Store::open(connection, &self.place)?.read()? {
+            Some(text) => {
+                output::line(text.trim_end());
+                Ok(())
+            }
+            None => Err(Failure::Failed(format!("there is no {}: the canary is off", self.place.key))),
+        }
+    }
+}
+
+// === impl Set ===
+
+impl Set {
+    fn run(&self, connection: &Connection) -> Result<(), Failure> {
+        let given = self.file.as_ref().map(read).transpose()?;
+        if given.is_none() && self.changes.is_empty() {
+            return Err(Failure::Usage(
+                "there is nothing to write: give a FILE, or options such as --percentage".into(),
+            ));
+        }
+        // What is wrong with a given document is told before anybody is asked.
+        let given = given.map(|text| document::changed(Some(&text), &self.changes)).transpose()?;
+        let store = Store::open(connection, &self.place)?;
+        let checked = match given {
+            Some(checked) => checked,
+            None => document::changed(store.read()?.as_deref(), &self.changes)?,
+        };
+        for warning in &checked.warnings {
+            output::error_line(&styled(CAUTION, &format!("warning: {warning}")));
+        }
+        if self.dry_run {
+            output::line(&format!("{}\n{}", store.write_words(&checked), checked.pretty()));
+            return Ok(());
+        }
+        let already = store.write(&checked, connection, &self.why)?;
+        let before = if already { "nothing to do, it was before: " } else { "" };
+        output::line(&if connection.json { checked.text.clone() } else { format!("{before}{}", checked.summary()) });
+        Ok(())
+    }
+}
+
+fn read(file: &PathBuf) -> Result<String, Failure> {
+    let mut text = String::new();
+    let done = if file.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    done.map(|_| text).map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))
+}

@@ -1,0 +1,172 @@
+//! Changes to a `canary-state`, checked with the Worker's own parser. Pure.
+
+use clap::Args;
+use serde_json::{Map, Value};
+use serin_logic::policy::CanaryState;
+
+use crate::exit::Failure;
+
+/// What is changed of the present document; the rest stays.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Changes {
+    /// The canary gets its share.
+    #[arg(long, conflicts_with = "disable")]
+    pub(super) enable: bool,
+    /// All to stable.
+    #[arg(long)]
+    pub(super) disable: bool,
+    /// The canary's share: 0 to 100, in steps of 0.001.
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
+    pub(super) percentage: Option<Value>,
+    /// The salt: a new one deals all visitors anew.
+    #[arg(long, value_name = "ID")]
+    pub(super) rollout_id: Option<String>,
+    /// Any other field, as JSON: `fallback=false`, `stickiness=["cookie:id"]`; `NAME=null` removes it.
+    #[arg(long = "field", value_name = "NAME=JSON", value_parser = field, action = clap::ArgAction::Append)]
+    pub(super) fields: Vec<(String, Value)>,
+}
+
+/// A document that the Worker takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Checked {
+    /// As it is written.
+    pub(crate) text: String,
+    /// What an operator should know all the same.
+    pub(crate) warnings: Vec<String>,
+}
+
+// === impl Changes ===
+
+impl Changes {
+    /// Nothing is changed.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.enable
+            && !self.disable
+            && self.percentage.is_none()
+            && self.rollout_id.is_none()
+            && self.fields.is_empty()
+    }
+
+    fn apply(&self, document: &mut Map<String, Value>) {
+        let mut set = |name: &str, value: Option<Value>| match value {
+            Some(Value::Null) => _ = document.remove(name),
+            Some(value) => _ = document.insert(name.to_owned(), value),
+            None => {}
+        };
+        for (name, value) in &self.fields {
+            set(name, Some(value.clone()));
+        }
+        set("enabled", (self.enable || self.disable).then_some(self.enable.into()));
+        set("percentage", self.percentage.clone());
+        set("rolloutId", self.rollout_id.clone().map(Value::from));
+    }
+}
+
+// === impl Checked ===
+
+impl Checked {
+    /// Checks a document.
+    ///
+    /// # Errors
+    /// The Worker would not take it: its own words.
+    pub(crate) fn of(document: &Map<String, Value>) -> Result<Self, Failure> {
+        let text = Value::Object(document.clone()).to_string();
+        let state = CanaryState::parse("canary-state", &text)
+            .map_err(|error| Failure::Usage(format!("the document is not valid: {error}")))?;
+        Ok(Self { text, warnings: state.warnings })
+    }
+
+    /// The document as a value.
+    pub(crate) fn value(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    /// For reading.
+    pub(crate) fn pretty(&self) -> String {
+        format!("{:#}", self.value())
+    }
+
+    /// In a line.
+    pub(crate) fn summary(&self) -> String {
+        let value = self.value();
+        let field = |name| value.get(name).map(Value::to_string).unwrap_or_default();
+        match field("enabled").as_str() {
+            "true" => format!("the canary has {} %", field("percentage")),
+            _ => "the canary is disabled".into(),
+        }
+    }
+}
+
+/// The present document with changes; without one, a disabled canary is what they apply to.
+///
+/// # Errors
+/// What is there is no JSON object, or what comes out would not be taken by the Worker.
+pub(super) fn changed(present: Option<&str>, changes: &Changes) -> Result<Checked, Failure> {
+    let mut document = match present {
+        None => Map::from_iter([("enabled".to_owned(), false.into()), ("percentage".to_owned(), 0.into())]),
+        Some(text) => serde_json::from_str(text).map_err(|error| {
+            Failure::Usage(format!(
+                "the document is not valid: it is no JSON object ({error}); a whole one can be set from a file"
+            ))
+        })?,
+    };
+    changes.apply(&mut document);
+    Checked::of(&document)
+}
+
+fn number(text: &str) -> Result<Value, String> {
+    match serde_json::from_str(text) {
+        Ok(value @ Value::Number(_)) => Ok(value),
+        _ => Err("accepted: a number from 0 to 100".into()),
+    }
+}
+
+fn field(text: &str) -> Result<(String, Value), String> {
+    let accepted = "accepted: NAME=JSON, such as fallback=false or stage='\"beta\"'";
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or(accepted)?;
+    Ok((name.to_owned(), serde_json::from_str(value).map_err(|error| format!("{error}; {accepted}"))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn written(present: Option<&str>, changes: &Changes) -> Value {
+        changed(present, changes).unwrap().value()
+    }
+
+    #[test]
+    fn changes_leave_everything_else_as_it_is() {
+        let present = r#"{"enabled":false,"percentage":5,"rules":[],"later":{"a":1},"stage":"x"}"#;
+        let changes = Changes {
+            enable: true,
+            percentage: Some(json!(0.5)),
+            fields: vec![field("stage=null").unwrap(), field("fallback=false").unwrap()],
+            ..Changes::default()
+        };
+        let expected = json!({"enabled": true, "percentage": 0.5, "rules": [], "later": {"a": 1}, "fallback": false});
+        assert_eq!(written(Some(present), &changes), expected);
+    }
+
+    #[test]
+    fn without_a_document_changes_apply_to_a_disabled_canary() {
+        let changes = Changes { percentage: Some(json!(5)), ..Changes::default() };
+        assert_eq!(written(None, &changes), json!({"enabled": false, "percentage": 5}));
+    }
+
+    #[test]
+    fn what_the_worker_would_not_take_is_refused_in_its_words() {
+        let changes = Changes { percentage: Some(json!(101)), ..Changes::default() };
+        let error = changed(None, &changes).unwrap_err().to_string();
+        assert!(error.contains("percentage") && error.contains("101"), "{error}");
+        assert!(changed(Some("{"), &Changes::default()).is_err());
+    }
+
+    #[test]
+    fn warnings_of_the_parser_are_kept() {
+        let changes = Changes { fields: vec![field("schemaVersion=2").unwrap()], ..Changes::default() };
+        assert_eq!(changed(None, &changes).unwrap().warnings.len(), 1);
+    }
+}

@@ -1,0 +1,164 @@
+//! Where the document is kept: the control API where it can be reached, else KV, by wrangler. A read that failed is never taken for
+//! a document that is not there.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::Checked;
+use crate::arguments::{Connection, Why};
+use crate::client::Client;
+use crate::exit::Failure;
+use crate::output;
+use crate::wrangler::{Document, Invocation};
+
+/// Where the document is kept.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Where the state is kept")]
+pub(crate) struct Place {
+    /// How to get there; `auto`: by the control API if it can be reached with the token, else by KV.
+    #[arg(long, value_enum, default_value = "auto")]
+    via: Via,
+    /// The namespace's binding in the splitter's configuration.
+    #[arg(long, value_name = "NAME", default_value = "CANARY_STATE")]
+    kv_binding: String,
+    /// The document's key, as `CANARY_STATE_KEY` of the splitter says.
+    #[arg(long, value_name = "KEY", default_value = "canary-state")]
+    pub(super) key: String,
+    /// The splitter's wrangler configuration; else the one wrangler finds here.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::commands) config: Option<PathBuf>,
+    /// The environment in it.
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::commands) env: Option<String>,
+    /// wrangler's local KV; the default where --url is on this machine.
+    #[arg(long, conflicts_with = "remote")]
+    local: bool,
+    /// Cloudflare's KV; the default where --url is elsewhere.
+    #[arg(long)]
+    remote: bool,
+    /// The folder of the local KV, as `npm start -- --persist-to` takes it.
+    #[arg(long, value_name = "DIR")]
+    persist_to: Option<PathBuf>,
+}
+
+/// How to get at the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Via {
+    Auto,
+    Api,
+    Kv,
+}
+
+/// The document's keeper.
+pub(crate) struct Store {
+    /// None: KV alone.
+    api: Option<Client>,
+    place: Place,
+    is_local: bool,
+}
+
+// === impl Store ===
+
+impl Store {
+    /// Finds out which way is open.
+    ///
+    /// # Errors
+    /// The token is wrong: going round the control API then would hide it.
+    pub(crate) fn open(connection: &Connection, place: &Place) -> Result<Self, Failure> {
+        let client = Client::new(connection)?;
+        let is_local = place.local || (client.is_here() && !place.remote);
+        let is_open = match place.via {
+            Via::Api => true,
+            Via::Kv => false,
+            Via::Auto if !client.has_token() => {
+                output::error_line("by KV: without SERIN_TOKEN the control API is closed");
+                false
+            }
+            Via::Auto => match client.get("status") {
+                Ok(_) => true,
+                Err(failure @ Failure::Unreachable { .. }) => Self::goes_round(&failure),
+                Err(Failure::Refused(refusal)) if refusal.status != 401 => Self::goes_round(&Failure::Refused(refusal)),
+                Err(failure) => return Err(failure),
+            },
+        };
+        Ok(Self { api: is_open.then_some(client), place: place.clone(), is_local })
+    }
+
+    fn goes_round(failure: &Failure) -> bool {
+        output::error_line(&format!("by KV: {failure}"));
+        false
+    }
+
+    /// The document as it is; none: there is none.
+    ///
+    /// # Errors
+    /// It could not be read.
+    pub(crate) fn read(&self) -> Result<Option<String>, Failure> {
+        match self.api.as_ref().map(|client| client.get("state")) {
+            None => self.read_kv(),
+            // A Worker that can write it but not show it.
+            Some(Err(Failure::Refused(refusal))) if matches!(refusal.status, 404 | 405 | 501) => self.read_kv(),
+            Some(Err(failure)) => Err(failure),
+            Some(Ok(answer)) => match answer.read::<Value>()?.get("state") {
+                None => Err(Failure::Failed("the server's answer is not understood: there is no `state` in it".into())),
+                Some(Value::Null) => Ok(None),
+                Some(Value::String(text)) => Ok(Some(text.clone())),
+                Some(state) => Ok(Some(state.to_string())),
+            },
+        }
+    }
+
+    fn read_kv(&self) -> Result<Option<String>, Failure> {
+        let mut call = self.kv("get");
+        call.args.push("--text".to_owned());
+        let outcome = call.output()?;
+        // The words of wrangler, which ends well locally and with an error remotely where there is no such key.
+        let is_absent =
+            outcome.stdout.trim() == "Value not found" || (!outcome.is_good && outcome.says("key not found"));
+        match () {
+            () if is_absent => Ok(None),
+            () if outcome.is_good => Ok(Some(outcome.stdout.trim_end().to_owned()).filter(|text| !text.is_empty())),
+            () => Err(outcome.failure(&call)),
+        }
+    }
+
+    /// What would write it, in words.
+    pub(crate) fn write_words(&self, document: &Checked) -> String {
+        match &self.api {
+            Some(client) => format!("PUT {}/__serin/state", client.origin()),
+            None => self.put(document).to_string(),
+        }
+    }
+
+    /// Writes it; whether it was so before, as far as that is known.
+    ///
+    /// # Errors
+    /// It was refused, or could not be written.
+    pub(crate) fn write(&self, document: &Checked, connection: &Connection, why: &Why) -> Result<bool, Failure> {
+        if let Some(client) = &self.api {
+            let mut body = super::super::orders::account(connection, why);
+            body.insert("state".into(), document.value());
+            let answer = client.put("state", &json!(body))?;
+            return Ok(answer.read::<crate::answers::Ordered>()?.already);
+        }
+        let call = self.put(document);
+        let outcome = call.output()?;
+        if outcome.is_good { Ok(false) } else { Err(outcome.failure(&call)) }
+    }
+
+    fn put(&self, document: &Checked) -> Invocation {
+        let text = document.text.clone();
+        Invocation { document: Some(Document { flag: "--path", folder: None, text }), ..self.kv("put") }
+    }
+
+    fn kv(&self, verb: &str) -> Invocation {
+        let Place { kv_binding, key, config, env, persist_to, .. } = &self.place;
+        let where_to = if self.is_local { "--local" } else { "--remote" };
+        Invocation::new(&["kv", "key", verb, key, "--binding", kv_binding, where_to])
+            .option("--config", config.as_ref().map(|path| path.to_string_lossy()).as_deref())
+            .option("--env", env.as_deref())
+            .option("--persist-to", persist_to.as_ref().map(|path| path.to_string_lossy()).as_deref())
+    }
+}

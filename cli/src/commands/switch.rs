@@ -1,0 +1,101 @@
+//! `serin switch`: the kill switches.
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use serin_logic::policy::Switch;
+
+use super::orders::account;
+use crate::arguments::{Connection, Why};
+use crate::client::Client;
+use crate::exit::Failure;
+use crate::output::{self, STRONG, styled};
+use crate::{clock, moments};
+
+/// `switch`.
+#[derive(Args, Debug)]
+pub(crate) struct Throw {
+    /// Which.
+    #[arg(value_enum)]
+    name: Name,
+    /// Thrown or cleared.
+    #[arg(value_enum)]
+    position: Position,
+    /// Why, for the audit and for whoever meets the switch; needed to throw it.
+    #[arg(long, value_name = "TEXT", required_if_eq("position", "on"))]
+    why: Option<String>,
+    /// When it clears itself: RFC 3339, or a span from now.
+    #[arg(long, value_name = "MOMENT")]
+    until: Option<String>,
+}
+
+/// The switches there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// All to stable.
+    #[value(name = "disable_canary", alias = "disable-canary")]
+    DisableCanary,
+    /// Methods other than GET, HEAD, OPTIONS and TRACE get 503.
+    #[value(name = "disable_writes", alias = "disable-writes")]
+    DisableWrites,
+    /// Everything gets 503.
+    Maintenance,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Position {
+    On,
+    Off,
+}
+
+// === impl Throw ===
+
+impl Throw {
+    pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
+        let is_on = self.position == Position::On;
+        if self.until.is_some() && !is_on {
+            return Err(Failure::Usage("--until goes with `on` alone".into()));
+        }
+        let until = self.until.as_deref().map(|until| moments::moment(until, clock::now())).transpose();
+        let until = until.map_err(|error| Failure::Usage(format!("--until: {error}")))?;
+        let mut body = account(connection, &Why { why: self.why.clone() });
+        body.insert("on".into(), is_on.into());
+        body.extend(until.map(|until| ("until".to_owned(), json!(until.to_rfc3339()))));
+
+        let name = self.name.switch().name();
+        let answer = Client::new(connection)?.put(&format!("switches/{name}"), &Value::Object(body))?;
+        if connection.json {
+            output::line(answer.text.trim_end());
+            return Ok(());
+        }
+        let already = answer.read::<crate::answers::Ordered>()?.already;
+        let position = if is_on { "on" } else { "off" };
+        let before = if already { "nothing to do, it was before: " } else { "" };
+        let end = until.map(|until| format!(" until {}", moments::date_and_time(&until.to_rfc3339())));
+        output::line(&format!("{before}{} is {position}{}", styled(STRONG, name), end.unwrap_or_default()));
+        Ok(())
+    }
+}
+
+// === impl Name ===
+
+impl Name {
+    const fn switch(self) -> Switch {
+        match self {
+            Self::DisableCanary => Switch::DisableCanary,
+            Self::DisableWrites => Switch::DisableWrites,
+            Self::Maintenance => Switch::Maintenance,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_switch_of_the_worker_can_be_typed_by_its_name() {
+        for switch in Switch::ALL {
+            assert_eq!(Name::from_str(switch.name(), false).map(Name::switch), Ok(switch));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `serin watch`: follows a rollout until it is over. On a terminal a live picture, elsewhere a line for each change; the exit code
+//! says how it ended.
+
+mod scene;
+mod screen;
+
+use std::time::Duration;
+
+use clap::Args;
+
+use self::scene::{Change, end, line};
+pub(super) use self::scene::{time_left, verdict};
+use self::screen::Screen;
+use crate::answers::Status;
+use crate::arguments::Connection;
+use crate::client::Client;
+use crate::exit::Failure;
+use crate::moments::{exact, positive_span};
+use crate::{clock, output};
+
+/// How long the server may be out of reach before watching ends: a deploy of Serin itself, or a change of networks, passes.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// `watch`.
+#[derive(Args, Debug)]
+pub(crate) struct Watch {
+    /// How often to look.
+    #[arg(long, value_name = "SPAN", default_value = "2s", value_parser = positive_span)]
+    every: Duration,
+    /// Stop after this time, with exit code 6 if it is not over.
+    #[arg(long = "for", value_name = "SPAN", value_parser = positive_span)]
+    at_most: Option<Duration>,
+    /// Stop when it pauses, with exit code 6: a person is needed.
+    #[arg(long)]
+    stop_when_paused: bool,
+    /// Only this rollout; else the one there is.
+    #[arg(long, value_name = "ID")]
+    rollout: Option<String>,
+}
+
+/// What is done with each status that comes in.
+enum Display {
+    Screen(Screen),
+    Lines(Option<Change>),
+    Json(Option<Change>),
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// Follows this rollout, or whichever there is.
+    pub(super) const fn of(rollout: Option<String>) -> Self {
+        Self { every: Duration::from_secs(2), at_most: None, stop_when_paused: false, rollout }
+    }
+
+    pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
+        self.follow(&Client::new(connection)?, connection.json)
+    }
+
+    /// Looks until the rollout is over.
+    pub(super) fn follow(&self, client: &Client, json: bool) -> Result<(), Failure> {
+        let mut display = match () {
+            () if json => Display::Json(None),
+            () if output::is_terminal() => Display::Screen(Screen::new()),
+            () => Display::Lines(None),
+        };
+        let begun = clock::tick();
+        let mut wanted = self.rollout.clone();
+        let mut answered_at = None;
+        loop {
+            match client.get("status") {
+                Ok(answer) => {
+                    answered_at = Some(clock::tick());
+                    let status: Status = answer.read()?;
+                    let is_over = self.look(&status, &mut wanted)?;
+                    display.show(&status, &answer.text);
+                    if is_over {
+                        return status.rollout.as_ref().map_or(Ok(()), end);
+                    }
+                }
+                Err(failure) => {
+                    let may_pass = match &failure {
+                        Failure::Unreachable { .. } => true,
+                        Failure::Refused(refusal) => refusal.status >= 500 && !refusal.is("unbound"),
+                        _ => false,
+                    };
+                    match answered_at {
+                        Some(at) if may_pass && at.elapsed() < PATIENCE => display.trouble(&failure),
+                        _ => return Err(failure),
+                    }
+                }
+            }
+            if let Some(most) = self.at_most.filter(|most| begun.elapsed() >= *most) {
+                return Err(Failure::NotOver(format!("not over after {}", exact(most))));
+            }
+            clock::wait(self.every);
+        }
+    }
+
+    /// Whether watching ends with this status; an error where it cannot go on.
+    fn look(&self, status: &Status, wanted: &mut Option<String>) -> Result<bool, Failure> {
+        let Some(rollout) = &status.rollout else {
+            let why = if status.epoch.is_some() { "there is no rollout" } else { "there is no rollout controller" };
+            return Err(Failure::Failed(why.into()));
+        };
+        let id = wanted.get_or_insert_with(|| rollout.id.clone());
+        if *id != rollout.id {
+            return Err(Failure::Failed(format!("rollout {id} is no longer the current one: {} is", rollout.id)));
+        }
+        Ok(rollout.is_over() || (self.stop_when_paused && rollout.phase == "paused"))
+    }
+}
+
+// === impl Display ===
+
+impl Display {
+    fn show(&mut self, status: &Status, text: &str) {
+        match self {
+            Self::Screen(screen) => screen.show(status),
+            Self::Lines(before) => {
+                if Change::happened(before, status) {
+                    output::line(&line(status));
+                }
+            }
+            Self::Json(before) => {
+                if Change::happened(before, status) {
+                    // One line each, however the server lays its JSON out.
+                    let value = serde_json::from_str::<serde_json::Value>(text);
+                    output::line(&value.map_or_else(|_| text.replace('\n', " "), |value| value.to_string()));
+                }
+            }
+        }
+    }
+
+    fn trouble(&mut self, failure: &Failure) {
+        match self {
+            Self::Screen(screen) => screen.trouble(&failure.to_string()),
+            Self::Lines(_) | Self::Json(_) => output::error_line(&format!("still trying: {failure}")),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What is to be seen of a rollout, as text: pure.
+
+use std::time::Duration;
+
+use serin_logic::Timestamp;
+
+use crate::answers::{Rollout, Status};
+use crate::exit::Failure;
+use crate::figures;
+use crate::moments::time_of_day;
+use crate::output::{BAD, CAUTION, GOOD, STRONG, styled};
+
+/// What makes a status worth a new line: not the counts, which always grow.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Change {
+    phase: String,
+    why: Option<String>,
+    step: u64,
+    percentage: f64,
+    look: Option<String>,
+    alarms: Vec<String>,
+    halted: bool,
+    switches: Vec<String>,
+}
+
+/// The live picture of a rollout.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Scene {
+    /// Which rollout, where it is.
+    pub(super) head: String,
+    /// What has passed of the hold, its length, and what is left as text.
+    pub(super) hold: Option<(Duration, Duration)>,
+    /// Figures, evidence, verdict, alarms.
+    pub(super) body: Vec<String>,
+}
+
+// === impl Change ===
+
+impl Change {
+    pub(super) fn of(status: &Status) -> Self {
+        let rollout = status.rollout.clone().unwrap_or_default();
+        let on = status.switches.iter().filter(|(_, switch)| switch.on);
+        Self {
+            phase: rollout.phase,
+            why: rollout.why,
+            step: rollout.step,
+            percentage: rollout.percentage,
+            look: rollout.last_look.and_then(|look| look.at),
+            alarms: rollout.alarms.unwrap_or_default(),
+            halted: status.halt.is_some(),
+            switches: on.map(|(name, _)| name.clone()).collect(),
+        }
+    }
+
+    /// Whether this status says something else than `before`, which becomes this one.
+    pub(super) fn happened(before: &mut Option<Self>, status: &Status) -> bool {
+        let now = Self::of(status);
+        before.replace(now.clone()) != Some(now)
+    }
+
+    /// Whether the rollout itself moved.
+    pub(super) fn moved(&self, before: &Self) -> bool {
+        (&self.phase, self.step, self.percentage.to_bits()) != (&before.phase, before.step, before.percentage.to_bits())
+    }
+}
+
+/// Everything in one line, for logs.
+pub(super) fn line(status: &Status) -> String {
+    let Some(rollout) = &status.rollout else { return String::new() };
+    let mut parts = vec![format!("{} {}, {}", stamp(status), phase(rollout), rollout.place())];
+    parts.extend(why(rollout));
+    parts.extend(off(status));
+    if let Some(figures) = &rollout.figures {
+        let arms = [("canary", &figures.canary), ("stable", &figures.stable)].into_iter();
+        parts.extend(arms.filter_map(|(name, arm)| Some(format!("{name} {}", figures::summary(arm.as_ref()?)))));
+        let evidence = figures::all_evidence(figures);
+        parts.extend((!evidence.is_empty()).then(|| format!("evidence: {evidence}")));
+    }
+    parts.extend(last_verdict(rollout));
+    parts.extend(rollout.alarms.iter().flatten().map(|alarm| styled(BAD, &format!("alarm: {alarm}"))));
+    parts.join(" | ")
+}
+
+/// Everything as a picture.
+pub(super) fn scene(status: &Status) -> Scene {
+    let Some(rollout) = &status.rollout else { return Scene::default() };
+    let mut body = Vec::new();
+    if let Some(figures) = &rollout.figures {
+        body.extend(figures::arms_table(figures));
+        let evidence = figures::all_evidence(figures);
+        body.extend((!evidence.is_empty()).then(|| format!("evidence   {evidence}")));
+    }
+    body.extend(last_verdict(rollout).map(|verdict| {
+        let at = rollout.last_look.as_ref().and_then(|look| look.at.as_deref()).map(time_of_day);
+        format!("last look  {} {verdict}", at.unwrap_or_default())
+    }));
+    body.extend(rollout.alarms.iter().flatten().map(|alarm| styled(BAD, &format!("alarm      {alarm}"))));
+    body.extend(off(status));
+    let id = styled(STRONG, &rollout.id);
+    let why = why(rollout).map(|why| format!(": {why}")).unwrap_or_default();
+    let hold = time_left(rollout, status.time.as_deref()).map(|(left, whole)| (whole.saturating_sub(left), whole));
+    Scene { head: format!("{id}  {}, {}{why}", phase(rollout), rollout.place()), hold, body }
+}
+
+/// How long the hold, or the bake, still lasts, and how long it is; by the server's clock alone.
+pub(in crate::commands) fn time_left(rollout: &Rollout, time: Option<&str>) -> Option<(Duration, Duration)> {
+    if !matches!(rollout.phase.as_str(), "progressing" | "baking") {
+        return None;
+    }
+    let moment = |text: Option<&str>| Timestamp::parse(text?);
+    let ends = moment(rollout.hold_ends.as_deref())?;
+    let whole = ends.since(moment(rollout.since.as_deref())?);
+    Some((ends.since(moment(time)?).min(whole), whole))
+}
+
+/// A verdict in its colour.
+pub(in crate::commands) fn verdict(word: &str) -> String {
+    let style = match word {
+        "pass" => GOOD,
+        "fail" => BAD,
+        _ => CAUTION,
+    };
+    styled(style, word)
+}
+
+/// How watching ends for a rollout that is over, or paused and nobody waits.
+pub(super) fn end(rollout: &Rollout) -> Result<(), Failure> {
+    let why = rollout.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    let by = rollout.who.as_ref().map(|who| format!(" by {who}")).unwrap_or_default();
+    match rollout.phase.as_str() {
+        "completed" => Ok(()),
+        "rolled-back" => Err(Failure::RolledBack(format!("rollout {} was rolled back{by}{why}", rollout.id))),
+        "aborted" => Err(Failure::RolledBack(format!("rollout {} was aborted{by}{why}", rollout.id))),
+        phase => Err(Failure::NotOver(format!("rollout {} is {phase}{by}{why}", rollout.id))),
+    }
+}
+
+fn stamp(status: &Status) -> String {
+    status.time.as_deref().map(time_of_day).unwrap_or_default()
+}
+
+fn phase(rollout: &Rollout) -> String {
+    let style = match rollout.phase.as_str() {
+        "rolled-back" | "aborted" => BAD,
+        "paused" => CAUTION,
+        "completed" => GOOD,
+        _ => STRONG,
+    };
+    styled(style, &rollout.phase)
+}
+
+fn why(rollout: &Rollout) -> Option<String> {
+    rollout.why.clone().filter(|why| !why.is_empty())
+}
+
+/// What keeps the canary from its share, whatever the rollout says.
+fn off(status: &Status) -> Option<String> {
+    let mut reasons: Vec<&str> = status.halt.iter().map(|_| "halted").collect();
+    reasons.extend(status.switches.iter().filter(|(_, switch)| switch.on).map(|(name, _)| name.as_str()));
+    (!reasons.is_empty()).then(|| styled(BAD, &format!("on: {}", reasons.join(", "))))
+}
+
+fn last_verdict(rollout: &Rollout) -> Option<String> {
+    let look = rollout.last_look.as_ref()?;
+    let sentence = look.sentence.as_ref().map(|sentence| format!(": {sentence}")).unwrap_or_default();
+    Some(format!("{}{sentence}", verdict(&look.verdict)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn status(rollout: &serde_json::Value) -> Status {
+        serde_json::from_value(json!({"time": "2026-11-21T03:05:00Z", "epoch": 1, "rollout": rollout})).unwrap()
+    }
+
+    #[test]
+    fn the_hold_is_measured_by_the_servers_clock() {
+        let rollout = json!({"id": "r", "phase": "progressing", "step": 1, "of": 2, "percentage": 5,
+            "since": "2026-11-21T03:00:00Z", "holdEnds": "2026-11-21T03:15:00Z"});
+        assert_eq!(scene(&status(&rollout)).hold, Some((Duration::from_mins(5), Duration::from_mins(15))));
+        let mut late = rollout.clone();
+        late["holdEnds"] = json!("2026-11-21T03:04:00Z");
+        assert_eq!(scene(&status(&late)).hold, Some((Duration::from_mins(4), Duration::from_mins(4))));
+        let mut paused = rollout;
+        paused["phase"] = json!("paused");
+        assert_eq!(scene(&status(&paused)).hold, None);
+    }
+
+    #[test]
+    fn counts_alone_are_no_change_and_a_look_is() {
+        let of = |requests: u64, look: &str| {
+            status(&json!({"id": "r", "phase": "baking", "lastLook": {"at": look, "verdict": "pass"},
+                "figures": {"canary": {"requests": requests, "failures": 0}}}))
+        };
+        let mut before = None;
+        assert!(Change::happened(&mut before, &of(1, "a")));
+        assert!(!Change::happened(&mut before, &of(2, "a")));
+        assert!(Change::happened(&mut before, &of(2, "b")));
+    }
+
+    #[test]
+    fn only_a_completed_rollout_ends_well() {
+        let ends = ["completed", "rolled-back", "aborted", "paused"].map(|phase| {
+            let rollout = Rollout { phase: phase.into(), ..Rollout::default() };
+            end(&rollout).map_or_else(|failure| failure.code(), |()| 0)
+        });
+        assert_eq!(ends, [0, 4, 4, 6]);
+    }
+}

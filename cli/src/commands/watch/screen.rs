@@ -1,0 +1,122 @@
+//! The live picture on a terminal: a log of what happened that scrolls, and below it where the rollout stands now.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::scene::{Change, line, scene};
+use crate::answers::Status;
+use crate::moments::whole_seconds;
+use crate::output::{CAUTION, styled};
+
+const WITH_HOLD: &str = "{prefix}\n[{bar:40.green}] {msg}";
+const WITHOUT_HOLD: &str = "{prefix}\n{msg}";
+
+/// The picture.
+pub(super) struct Screen {
+    bar: ProgressBar,
+    before: Option<Change>,
+    body: String,
+}
+
+// === impl Screen ===
+
+impl Screen {
+    pub(super) fn new() -> Self {
+        Self::on(ProgressDrawTarget::stdout())
+    }
+
+    fn on(target: ProgressDrawTarget) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(1), target);
+        Self { bar, before: None, body: String::new() }
+    }
+
+    pub(super) fn show(&mut self, status: &Status) {
+        let (now, scene) = (Change::of(status), scene(status));
+        if self.before.as_ref().is_some_and(|before| now.moved(before)) {
+            self.bar.println(line(status));
+        }
+        self.before = Some(now);
+        self.body = scene.body.join("\n");
+        let left = if let Some((passed, whole)) = scene.hold {
+            self.template(WITH_HOLD);
+            self.bar.set_length(milliseconds(whole).max(1));
+            self.bar.set_position(milliseconds(passed));
+            format!("{} left\n", whole_seconds(whole.saturating_sub(passed)))
+        } else {
+            self.template(WITHOUT_HOLD);
+            String::new()
+        };
+        self.bar.set_prefix(scene.head);
+        self.bar.set_message(format!("{left}{}", self.body));
+        if status.rollout.as_ref().is_some_and(crate::answers::Rollout::is_over) {
+            self.bar.abandon();
+        } else {
+            self.bar.tick();
+        }
+    }
+
+    /// The picture stays, with what is wrong below it.
+    pub(super) fn trouble(&mut self, why: &str) {
+        self.template(WITHOUT_HOLD);
+        let why = styled(CAUTION, &format!("still trying: {why}"));
+        self.bar.set_message(format!("{}\n{why}", self.body));
+        self.bar.tick();
+    }
+
+    fn template(&self, template: &str) {
+        // Templates are constants, which the tests draw: one that could not be read would leave the bar's own style.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style.progress_chars("=> "));
+        }
+    }
+}
+
+impl Drop for Screen {
+    /// The last picture stays on the terminal.
+    fn drop(&mut self) {
+        self.bar.abandon();
+    }
+}
+
+fn milliseconds(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use indicatif::InMemoryTerm;
+    use serde_json::json;
+
+    use super::*;
+
+    fn status(phase: &str, step: u64, time: &str) -> Status {
+        serde_json::from_value(json!({"time": time, "epoch": 1, "rollout": {
+            "id": "r42", "phase": phase, "step": step, "of": 2, "percentage": 5,
+            "since": "2026-11-21T03:00:00Z", "holdEnds": "2026-11-21T03:10:00Z",
+            "figures": {"canary": {"requests": 174, "failures": 1, "p95Ms": 131}, "errors": {"evidence": 0.4, "limit": 200}},
+            "lastLook": {"at": "2026-11-21T03:04:00Z", "verdict": "pass", "sentence": "nothing against it"},
+        }}))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_picture_shows_place_hold_figures_and_verdict_and_what_happened_scrolls_above() {
+        let terminal = InMemoryTerm::new(20, 120);
+        let mut screen = Screen::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
+        screen.show(&status("progressing", 1, "2026-11-21T03:05:00Z"));
+        insta::assert_snapshot!(terminal.contents());
+        screen.show(&status("completed", 2, "2026-11-21T03:10:00Z"));
+        let lines = terminal.contents();
+        assert!(lines.starts_with("03:10:00 completed, step 2 of 2, 5 %"), "{lines}");
+        assert!(lines.contains("\nr42  completed"), "{lines}");
+    }
+
+    #[test]
+    fn trouble_leaves_the_picture_and_says_what_it_is() {
+        let terminal = InMemoryTerm::new(20, 120);
+        let mut screen = Screen::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
+        screen.show(&status("progressing", 1, "2026-11-21T03:05:00Z"));
+        screen.trouble("nobody answers");
+        let lines = terminal.contents();
+        assert!(lines.contains("174") && lines.ends_with("still trying: nobody answers"), "{lines}");
+    }
+}

@@ -1,0 +1,179 @@
+//! How a command ends: the exit codes, which scripts rely on, and what is printed when it did not work out.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::output;
+
+/// The last lines of `--help`. The numbers never change.
+pub(crate) const CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused or failed; the reason is on standard error
+  2  wrong usage, or a document that is not valid: nothing was sent
+  3  the server cannot be reached
+  4  the rollout was rolled back or aborted (watch)
+  5  unhealthy (health, gate, and the gates of canary deploy and promote)
+  6  not over: paused, or the time to watch is up (watch --for, --stop-when-paused)
+
+Environment:
+  SERIN_URL    where Serin answers
+  SERIN_TOKEN  the value of Serin's secret ADMIN_TOKEN
+  SERIN_WHO    who acts, for the audit; else USER
+  NO_COLOR     no colours";
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    /// The server said no.
+    #[error("{}", .0.title)]
+    Refused(Box<Refusal>),
+    /// Something on this side failed: a file, a child process.
+    #[error("{0}")]
+    Failed(String),
+    /// An argument or a document is wrong; nothing was sent.
+    #[error("{0}")]
+    Usage(String),
+    /// No answer.
+    #[error("{url} cannot be reached: {why}")]
+    Unreachable {
+        /// What was asked.
+        url: String,
+        /// In the words of the network.
+        why: String,
+    },
+    /// The rollout ended without its canary.
+    #[error("{0}")]
+    RolledBack(String),
+    /// A health check failed.
+    #[error("{0}")]
+    Unhealthy(String),
+    /// A rollout that is not over.
+    #[error("{0}")]
+    NotOver(String),
+}
+
+/// An answer that is an error: problem+json, as far as it has its fields.
+#[derive(Debug, Default)]
+pub(crate) struct Refusal {
+    /// HTTP's.
+    pub(crate) status: u16,
+    /// The URN of the kind.
+    pub(crate) kind: Option<String>,
+    /// In a few words.
+    pub(crate) title: String,
+    /// With its numbers.
+    pub(crate) detail: Option<String>,
+    /// Of the body that was sent.
+    pub(crate) field: Option<String>,
+    /// As it came.
+    pub(crate) body: String,
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// The process's exit code.
+    pub(crate) const fn code(&self) -> u8 {
+        match self {
+            Self::Refused(_) | Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Unreachable { .. } => 3,
+            Self::RolledBack(_) => 4,
+            Self::Unhealthy(_) => 5,
+            Self::NotOver(_) => 6,
+        }
+    }
+
+    /// Prints what is wrong to standard error, and for machines the server's own words to standard output.
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
+        if let (Self::Refused(refusal), true) = (self, json) {
+            output::line(refusal.body.trim_end());
+        }
+        let bad = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+        let word = if matches!(self, Self::NotOver(_)) { "serin" } else { "error" };
+        let mut text = format!("{bad}{word}:{bad:#} {self}");
+        if let Self::Refused(refusal) = self {
+            for line in refusal.detail.iter().flat_map(|detail| detail.lines()) {
+                let _ = write!(text, "\n  {line}");
+            }
+            if let Some(field) = refusal.field.as_ref().filter(|field| !refusal.names(field)) {
+                let _ = write!(text, "\n  field: {field}");
+            }
+        }
+        if let Some(hint) = self.hint() {
+            let _ = write!(text, "\n  hint: {hint}");
+        }
+        output::error_line(&text);
+        ExitCode::from(self.code())
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Unreachable { .. } => Some("--url or SERIN_URL says where Serin answers; `npm start` runs it here"),
+            Self::Refused(refusal) => refusal.hint(),
+            _ => None,
+        }
+    }
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// Reads an answer that is no success; anything that is not problem+json is described instead.
+    pub(crate) fn read(status: u16, content_type: &str, body: String) -> Self {
+        let problem = serde_json::from_str::<Value>(&body).ok().filter(Value::is_object);
+        let text = |name: &str| Some(problem.as_ref()?.get(name)?.as_str()?.to_owned());
+        let title = text("title").unwrap_or_else(|| {
+            let content_type = if content_type.is_empty() { "no content type" } else { content_type };
+            format!("the server answered {status}, {content_type}, which is not Serin's")
+        });
+        Self { status, kind: text("type"), title, detail: text("detail"), field: text("field"), body }
+    }
+
+    /// Whether it is this kind of problem; `name` is the URN's last part.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.kind.as_deref().and_then(|kind| kind.strip_prefix("urn:serin:")) == Some(name)
+    }
+
+    fn names(&self, field: &str) -> bool {
+        self.detail.as_ref().is_some_and(|detail| detail.starts_with(field))
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        let known = self.kind.as_deref().is_some_and(|kind| kind.starts_with("urn:serin:"));
+        match self.status {
+            401 => Some("set SERIN_TOKEN, or give --token-file, to the value of Serin's secret ADMIN_TOKEN"),
+            409 => Some("`serin status` shows where the rollout stands now"),
+            501 => Some("without the controller, `serin state` writes the share to KV"),
+            503 if self.is("unavailable") => Some("safe to send again"),
+            _ if !known => Some("is --url the address of the splitter, and its version recent enough?"),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_read_by_its_fields() {
+        let body =
+            r#"{"type":"urn:serin:invalid","title":"No","status":422,"detail":"hold: too long","field":"hold","x":1}"#;
+        let refusal = Refusal::read(422, "application/problem+json", body.into());
+        assert_eq!((refusal.title.as_str(), refusal.detail.as_deref()), ("No", Some("hold: too long")));
+        assert!(refusal.is("invalid") && refusal.names("hold") && refusal.hint().is_none());
+    }
+
+    #[test]
+    fn an_answer_of_somebody_else_is_described() {
+        let refusal = Refusal::read(404, "text/html", "<h1>nope</h1>".into());
+        assert_eq!(refusal.title, "the server answered 404, text/html, which is not Serin's");
+        assert!(refusal.hint().is_some_and(|hint| hint.contains("--url")));
+    }
+}

@@ -1,0 +1,27 @@
+//! `serin`, the operators' command line: every command is one request to the control API, or a few; the rest is saying clearly what
+//! came of it. `arguments` lists the commands, `commands` has one file for each group of them.
+#![forbid(unsafe_code)]
+
+mod answers;
+mod arguments;
+mod client;
+mod clock;
+mod commands;
+mod exit;
+mod figures;
+mod moments;
+mod output;
+mod wrangler;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments = arguments::Arguments::parse();
+    let json = arguments.connection.json;
+    match commands::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(json),
+    }
+}

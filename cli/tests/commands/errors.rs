@@ -1,0 +1,116 @@
+use insta::assert_snapshot;
+use serde_json::json;
+
+use super::server::{Answer, Server, serin};
+
+fn unauthorized() -> Answer {
+    let detail = "accepted: Authorization: Bearer and the value of the secret ADMIN_TOKEN";
+    let title = "The token is missing or wrong";
+    Answer::problem(401, &json!({"type": "urn:serin:unauthorized", "title": title, "status": 401, "detail": detail}))
+}
+
+#[test]
+fn a_missing_token_comes_with_what_to_do() {
+    let run = Server::start().on("GET /__serin/status", unauthorized()).serin(&["status"]);
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""));
+    assert_snapshot!(run.stderr, @r"
+    error: The token is missing or wrong
+      accepted: Authorization: Bearer and the value of the secret ADMIN_TOKEN
+      hint: set SERIN_TOKEN, or give --token-file, to the value of Serin's secret ADMIN_TOKEN
+    ");
+}
+
+#[test]
+fn machines_get_the_problem_as_it_came() {
+    let run = Server::start().on("GET /__serin/status", unauthorized()).serin(&["status", "--json"]);
+    let problem: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((run.code, &problem["type"]), (1, &json!("urn:serin:unauthorized")));
+}
+
+#[test]
+fn a_refused_value_names_its_field() {
+    let problem = json!({"type": "urn:serin:invalid", "title": "The request is not valid", "status": 422,
+        "detail": "9d is not accepted, accepted: 0s..=1h", "field": "settle"});
+    let server = Server::start().on("POST /__serin/rollouts", Answer::problem(422, &problem));
+    let run = server.serin(&["start", "standard"]);
+    assert_eq!(run.code, 1);
+    assert_snapshot!(run.stderr, @r"
+    error: The request is not valid
+      9d is not accepted, accepted: 0s..=1h
+      field: settle
+    ");
+}
+
+#[test]
+fn a_server_that_is_no_serin_is_told_apart() {
+    let server = Server::start().on("GET /__serin/status", Answer::text(404, "text/html", "<h1>nope</h1>"));
+    let run = server.serin(&["status"]);
+    assert_eq!(run.code, 1);
+    assert_snapshot!(run.stderr, @r"
+    error: the server answered 404, text/html, which is not Serin's
+      hint: is --url the address of the splitter, and its version recent enough?
+    ");
+}
+
+#[test]
+fn an_answer_that_is_no_json_is_a_failure() {
+    let server = Server::start().on("GET /__serin/status", Answer::text(200, "text/html", "<h1>hello</h1>"));
+    let run = server.serin(&["status"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("not understood"), "{}", run.stderr);
+}
+
+#[test]
+fn nobody_there_is_a_code_of_its_own() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let run = serin(&url, &["status"], &[]);
+    assert_eq!((run.code, run.stdout.as_str()), (3, ""));
+    assert!(run.stderr.contains("cannot be reached") && run.stderr.contains("SERIN_URL"), "{}", run.stderr);
+}
+
+#[test]
+fn a_server_that_hangs_is_not_waited_for_longer_than_the_timeout() {
+    // It accepts and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let run = serin(&url, &["status", "--timeout", "100ms"], &[]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(run.stderr.contains("timeout"), "{}", run.stderr);
+}
+
+#[test]
+fn the_token_is_sent_and_never_printed() {
+    let server = Server::start().on("GET /__serin/status", unauthorized());
+    for arguments in [&["status"][..], &["status", "--json"], &["watch"]] {
+        let run = server.serin(arguments);
+        assert!(!run.stdout.contains("a-token") && !run.stderr.contains("a-token"));
+    }
+    assert!(server.received().iter().all(|request| request.headers["authorization"] == "Bearer a-token"));
+}
+
+#[test]
+fn the_token_may_be_in_a_file_with_a_line_break() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, b"of-a-file\n").unwrap();
+    let server = Server::start().on("POST /__serin/halt", Answer::json(200, &json!({"already": false})));
+    assert_eq!(server.serin(&["halt", "--token-file", file.path().to_str().unwrap()]).code, 0);
+    assert_eq!(server.only().headers["authorization"], "Bearer of-a-file");
+}
+
+#[test]
+fn a_token_that_cannot_be_sent_is_wrong_usage_and_not_repeated() {
+    let run = serin("http://127.0.0.1:9", &["status"], &[("SERIN_TOKEN", "two words")]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("SERIN_TOKEN") && !run.stderr.contains("two words"), "{}", run.stderr);
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let elsewhere = Server::start();
+    let moved = Answer::text(308, "text/plain", "").with("location", &format!("{}/__serin/halt", elsewhere.url()));
+    let server = Server::start().on("POST /__serin/halt", moved);
+    assert_eq!(server.serin(&["halt"]).code, 1);
+    assert!(elsewhere.received().is_empty());
+}

@@ -1,0 +1,99 @@
+use serde_json::{Value, json};
+
+use super::server::{Answer, Run, Server, serin};
+
+fn done(already: bool) -> Answer {
+    let rollout = json!({"id": "r42", "phase": "paused", "step": 2, "of": 4, "percentage": 25});
+    Answer::json(200, &json!({"already": already, "epoch": 8, "rollout": rollout, "later": "field"}))
+}
+
+/// Runs an order against a server that takes it; what was sent, and what came of it.
+fn order(path: &str, arguments: &[&str]) -> (Value, Run) {
+    let server = Server::start().on(path, done(false));
+    let run = server.serin(arguments);
+    assert_eq!(run.code, 0, "{arguments:?}: {}", run.stderr);
+    (server.only().json(), run)
+}
+
+#[test]
+fn each_order_is_one_request_on_its_senders_account() {
+    for (arguments, path, body) in [
+        (&["pause"][..], "POST /__serin/rollouts/current/pause", json!({"who": "ada"})),
+        (&["resume", "--why", "fixed"], "POST /__serin/rollouts/current/resume", json!({"who": "ada", "why": "fixed"})),
+        (&["undo", "--epoch", "7"], "POST /__serin/rollouts/current/undo", json!({"who": "ada", "epoch": 7})),
+        (&["promote"], "POST /__serin/rollouts/current/promote", json!({"who": "ada", "to": "next"})),
+        (&["promote", "--full"], "POST /__serin/rollouts/current/promote", json!({"who": "ada", "to": "full"})),
+        (&["abort"], "POST /__serin/rollouts/current/abort", json!({"who": "ada"})),
+        (
+            &["abort", "--rollout", "r42", "--who", "bob"],
+            "POST /__serin/rollouts/current/abort",
+            json!({"who": "bob", "rolloutId": "r42"}),
+        ),
+        (&["halt", "--why", "now"], "POST /__serin/halt", json!({"who": "ada", "why": "now"})),
+        (&["resume-canary"], "POST /__serin/resume-canary", json!({"who": "ada"})),
+    ] {
+        assert_eq!(order(path, arguments).0, body, "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_order_says_where_the_rollout_now_is() {
+    let (_, run) = order("POST /__serin/rollouts/current/pause", &["pause"]);
+    assert_eq!(run.stdout, "paused; rollout r42 is paused, step 2 of 4, 25 %\n");
+}
+
+#[test]
+fn an_order_that_came_again_says_that_nothing_was_to_be_done() {
+    let run = Server::start().on("POST /__serin/rollouts/current/pause", done(true)).serin(&["pause"]);
+    assert_eq!(run.stdout, "nothing to do, it was before: paused; rollout r42 is paused, step 2 of 4, 25 %\n");
+}
+
+#[test]
+fn machines_get_the_servers_answer() {
+    let (_, run) = order("POST /__serin/rollouts/current/pause", &["pause", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&run.stdout).unwrap()["later"], "field");
+}
+
+#[test]
+fn an_order_that_does_not_fit_is_refused_with_the_reason() {
+    let problem = json!({"type": "urn:serin:conflict", "title": "Not now", "status": 409, "detail": "epoch 7 has passed: it is 8"});
+    let server = Server::start().on("POST /__serin/rollouts/current/pause", Answer::problem(409, &problem));
+    let run = server.serin(&["pause", "--epoch", "7"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("epoch 7 has passed") && run.stderr.contains("`serin status`"), "{}", run.stderr);
+}
+
+#[test]
+fn who_acts_is_said_or_set_or_the_user() {
+    let server = Server::start().on("POST /__serin/halt", done(false));
+    let who = |variables: &[(&str, &str)], arguments: &[&str]| {
+        serin(&server.url(), arguments, variables);
+        server.received().last().unwrap().json()["who"].clone()
+    };
+    assert_eq!(who(&[], &["halt"]), "ada");
+    assert_eq!(who(&[("SERIN_WHO", "pipeline")], &["halt"]), "pipeline");
+    assert_eq!(who(&[("SERIN_WHO", "pipeline")], &["halt", "--who", "bob"]), "bob");
+    assert_eq!(who(&[("USER", "")], &["halt"]), Value::Null);
+}
+
+#[test]
+fn a_switch_is_thrown_with_a_reason_and_an_end() {
+    let server =
+        Server::start().on("PUT /__serin/switches/disable_writes", Answer::json(200, &json!({"already": false})));
+    let until = "2027-01-15T09:00:00+01:00";
+    let run = server.serin(&["switch", "disable_writes", "on", "--why", "migration", "--until", until]);
+    assert_eq!(run.stdout, "disable_writes is on until 2027-01-15 08:00:00\n", "{}", run.stderr);
+    let body = json!({"who": "ada", "why": "migration", "on": true, "until": "2027-01-15T08:00:00.000Z"});
+    assert_eq!(server.only().json(), body);
+}
+
+#[test]
+fn a_switch_is_cleared_without_one() {
+    let server = Server::start().on("PUT /__serin/switches/maintenance", Answer::json(200, &json!({"already": true})));
+    assert_eq!(
+        server.serin(&["switch", "maintenance", "off"]).stdout,
+        "nothing to do, it was before: maintenance is off\n"
+    );
+    assert_eq!(server.only().json(), json!({"who": "ada", "on": false}));
+    assert_eq!(server.serin(&["switch", "maintenance", "off", "--until", "2h"]).code, 2);
+}

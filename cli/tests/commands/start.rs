@@ -1,0 +1,72 @@
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+
+use super::server::{Answer, Server, serin};
+
+fn started() -> Answer {
+    let rollout = json!({"id": "r42", "phase": "progressing", "step": 1, "of": 4, "percentage": 5});
+    Answer::json(201, &json!({"already": false, "epoch": 8, "rollout": rollout}))
+}
+
+fn sent(arguments: &[&str]) -> Value {
+    let server = Server::start().on("POST /__serin/rollouts", started());
+    let run = server.serin(arguments);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(run.stdout, "started; rollout r42 is progressing, step 1 of 4, 5 %\n");
+    server.only().json()
+}
+
+#[test]
+fn a_schedule_is_started_by_its_name() {
+    assert_eq!(sent(&["start", "standard"]), json!({"schedule": "standard", "who": "ada"}));
+    let body = json!({"schedule": "blue-green", "hold": "30m", "id": "r42", "who": "ada", "why": "release 7"});
+    assert_eq!(sent(&["start", "blue-green", "--hold", "1800s", "--id", "r42", "--why", "release 7"]), body);
+}
+
+#[test]
+fn steps_make_a_custom_schedule() {
+    let steps = json!([{"percentage": 5, "hold": "10m"}, {"percentage": 25, "approval": true}, {"percentage": 100}]);
+    let body = json!({"schedule": "custom", "hold": "5m", "steps": steps, "who": "ada"});
+    let arguments = ["start", "--step", "5:10m", "--step", "25:approval", "--step", "100", "--hold", "5m"];
+    assert_eq!(sent(&arguments), body);
+}
+
+#[test]
+fn a_plan_is_sent_with_what_is_given_beside_it() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(br#"{"schedule": "safe", "hold": "1h", "onFail": "hold", "analysis": {"x": 1}}"#).unwrap();
+    let body = json!({"schedule": "safe", "hold": "2h", "onFail": "hold", "analysis": {"x": 1}, "who": "ada"});
+    assert_eq!(sent(&["start", "--plan", file.path().to_str().unwrap(), "--hold", "2h"]), body);
+}
+
+#[test]
+fn a_plan_that_is_no_json_is_wrong_usage() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"steps: [5]").unwrap();
+    let run = serin("http://127.0.0.1:9", &["start", "--plan", file.path().to_str().unwrap()], &[]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("not a JSON object"), "{}", run.stderr);
+}
+
+#[test]
+fn a_dry_run_checks_with_the_workers_own_parser_and_sends_nothing() {
+    let nobody = "http://127.0.0.1:9";
+    let good = serin(nobody, &["start", "--step", "5:10m", "--step", "100", "--dry-run"], &[]);
+    assert_eq!(good.code, 0, "{}", good.stderr);
+    assert_eq!(serde_json::from_str::<Value>(&good.stdout).unwrap()["steps"][0]["hold"], "10m");
+    let bad = serin(nobody, &["start", "--step", "50", "--step", "5", "--dry-run"], &[]);
+    assert_eq!(bad.code, 2);
+    assert!(bad.stderr.contains("steps[1].percentage"), "{}", bad.stderr);
+}
+
+#[test]
+fn with_watch_the_rollout_that_was_started_is_followed_to_its_end() {
+    let over = json!({"id": "r42", "phase": "completed", "step": 4, "of": 4, "percentage": 100});
+    let status = json!({"time": "2026-11-21T04:00:00Z", "epoch": 9, "rollout": over});
+    let server =
+        Server::start().on("POST /__serin/rollouts", started()).on("GET /__serin/status", Answer::json(200, &status));
+    let run = server.serin(&["start", "fast", "--watch"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.ends_with("04:00:00 completed, step 4 of 4, 100 %\n"), "{}", run.stdout);
+}
