@@ -62,15 +62,8 @@ export function withCookie(response, cookie) {
   });
 }
 
-// Serin's own namespace, also as gateways that turn `-` into `_` would write it, and the platform's version overrides,
-// which would otherwise reach a variant through its binding.
+// Where one has to go, the whole namespace does; entry.js says which names make it so. Header names are in lower case here.
 const RESERVED = /^(serin[-_]|cloudflare-workers-version-(overrides|key)$)/;
-
-/** Whether a client sent a header that must not reach a variant. Header names are in lower case here. */
-export function hasReserved(request) {
-  for (const name of request.headers.keys()) if (RESERVED.test(name)) return true;
-  return false;
-}
 
 /** The request without reserved headers, and with this `Cookie` header (none if empty). */
 export function cleaned(request, cookie) {

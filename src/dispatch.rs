@@ -43,9 +43,6 @@ extern "C" {
     #[wasm_bindgen(js_name = withCookie)]
     fn with_cookie(response: JsValue, cookie: &str) -> JsValue;
 
-    #[wasm_bindgen(js_name = hasReserved)]
-    pub(crate) fn has_reserved(request: &Request) -> bool;
-
     fn cleaned(request: &Request, cookie: &str) -> Request;
 }
 

@@ -1,8 +1,18 @@
-// The Worker's doors. A request is handed to Rust with the strings that every decision needs, and a panic is survived. What
-// belongs to the control plane is loaded when it is first needed.
+// The Worker's doors. A request is handed to Rust with what every decision needs of it, and a panic is survived. What belongs
+// to the control plane is loaded when it is first needed.
 import * as serin from "../build/bindgen/serin.js";
 
 const control = () => import("./control.js");
+
+// Of Serin's own namespace what means something to somebody, also as gateways that turn `-` into `_` would write it, and
+// the platform's version overrides, which would otherwise reach a variant through its binding. Asked by name: to look
+// through all names of a request costs more than everything else that Serin does (docs/performance.md).
+const RESERVED = [
+  "serin-override",
+  "serin_override",
+  "cloudflare-workers-version-overrides",
+  "cloudflare-workers-version-key",
+];
 
 let broken = false;
 
@@ -13,14 +23,39 @@ export default {
   fetch(request, env) {
     if (broken) restart();
     try {
-      const url = request.url;
-      return serin.fetch(request, env, url, request.headers.get("cookie") ?? "", Date.now()) ?? api(request, env);
+      const { url, headers } = request;
+      const cookies = ownCookies(headers.get("cookie"));
+      const answer = serin.fetch(request, env, withoutQuery(url), cookies, hasReserved(headers), Date.now());
+      return answer ?? api(request, env);
     } catch (error) {
       noteTrap(error);
       return outage(error, request, env);
     }
   },
 };
+
+/** Rust asks for the query where it is needed, which is hardly ever; some are long. */
+function withoutQuery(url) {
+  const end = url.indexOf("?");
+  return end < 0 ? url : url.slice(0, end);
+}
+
+/**
+ * The part of a `Cookie` header with Serin's own cookies in it, by whole pairs. Rust asks for all of it where a policy names
+ * other cookies: most headers are long, and every character that crosses over costs.
+ */
+function ownCookies(header) {
+  const first = header === null ? -1 : header.indexOf("serin");
+  if (first < 0) return "";
+  const end = header.indexOf(";", header.lastIndexOf("serin"));
+  return header.slice(header.lastIndexOf(";", first) + 1, end < 0 ? undefined : end);
+}
+
+/** Whether a client sent a header that must not reach a variant. */
+function hasReserved(headers) {
+  for (const name of RESERVED) if (headers.has(name)) return true;
+  return false;
+}
 
 /** Rust answers everything but the control API. */
 async function api(request, env) {

@@ -10,17 +10,21 @@ use serin_logic::routing::{Facts, cookies, override_token};
 use wasm_bindgen::prelude::*;
 use web_sys::Request;
 
-use crate::dispatch;
 use serin_runtime::javascript::{Cf, IncomingRequest, Url};
 use serin_runtime::randomness;
+
+/// What the names of Serin's own cookies have in common; entry.js looks for it.
+const OWN: &str = "serin";
 
 /// One request's facts.
 pub(crate) struct RequestFacts<'a> {
     request: &'a Request,
     host: Cow<'a, str>,
     path: Cow<'a, str>,
-    query: Target<'a>,
-    cookies: &'a str,
+    url: &'a str,
+    /// The part of the `Cookie` header with Serin's own cookies.
+    own_cookies: &'a str,
+    cookies: OnceCell<String>,
     /// Whether a header is present that no variant may see.
     has_reserved: bool,
     headers: RefCell<Vec<(String, Option<Rc<str>>)>>,
@@ -30,8 +34,8 @@ pub(crate) struct RequestFacts<'a> {
 // === impl RequestFacts ===
 
 impl<'a> RequestFacts<'a> {
-    pub(crate) fn new(request: &'a Request, url: &'a str, cookies: &'a str) -> Self {
-        let has_reserved = dispatch::has_reserved(request);
+    /// `url` may be without its query, and `own_cookies` may be without cookies whose names have no `serin` in them.
+    pub(crate) fn new(request: &'a Request, url: &'a str, own_cookies: &'a str, has_reserved: bool) -> Self {
         let target = Target::of(url);
         let (host, path) = if target.is_normal() {
             (Cow::Borrowed(target.host), Cow::Borrowed(target.path))
@@ -42,22 +46,28 @@ impl<'a> RequestFacts<'a> {
             request,
             host,
             path,
-            query: target,
-            cookies,
+            url,
+            own_cookies,
+            cookies: OnceCell::new(),
             has_reserved,
             headers: RefCell::default(),
             cf: OnceCell::new(),
         }
     }
 
+    /// What another `RequestFacts` of the same request is made of, for as long as somebody waits. The request is a handle.
+    pub(crate) fn to_owned(&self) -> (Request, String, String, bool) {
+        (Clone::clone(self.request), self.url.to_owned(), self.own_cookies.to_owned(), self.has_reserved)
+    }
+
     /// The value of a query parameter, as written.
-    pub(crate) fn query_value(&self, name: &str) -> Option<&str> {
-        self.query.query_value(name)
+    pub(crate) fn query_value(&self, name: &str) -> Option<String> {
+        Target::of(&self.request.url()).query_value(name).map(str::to_owned)
     }
 
     /// The whole `Cookie` header.
     pub(crate) fn cookies(&self) -> &str {
-        self.cookies
+        self.cookies.get_or_init(|| self.request.headers().get("cookie").ok().flatten().unwrap_or_default())
     }
 
     /// Whether the client sent a header that no variant may see.
@@ -88,7 +98,7 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn cookie(&self, name: &str) -> Option<&str> {
-        cookies::find(self.cookies, name)
+        cookies::find(if name.contains(OWN) { self.own_cookies } else { self.cookies() }, name)
     }
 
     fn header(&self, name: &str) -> Option<Rc<str>> {

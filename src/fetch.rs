@@ -16,23 +16,23 @@ use crate::{dispatch, health, snapshot};
 use serin_runtime::javascript::Env;
 use serin_runtime::{clock, respond};
 
-/// Answers one request, or leaves it to the control API (`undefined`). `url`, `cookies` and `now` are the request's URL, its `Cookie` header (or nothing) and the time.
+/// Answers one request, or leaves it to the control API (`undefined`). What every decision needs of it comes along, read by JavaScript:
+/// `url` without the query, `cookies` as far as they are Serin's own, whether it `has_reserved` headers, and the time.
 #[wasm_bindgen]
 #[must_use]
-pub fn fetch(request: Request, env: &Env, url: &str, cookies: &str, now: f64) -> JsValue {
+pub fn fetch(request: &Request, env: &Env, url: &str, cookies: &str, has_reserved: bool, now: f64) -> JsValue {
     let isolate = Isolate::get(env);
     let now = clock::at(now);
-    let facts = RequestFacts::new(&request, url, cookies);
+    let facts = RequestFacts::new(request, url, cookies, has_reserved);
     match facts.path() {
         "/health" => return health::answer(isolate, &facts, now),
         path if is_reserved(path) => return JsValue::UNDEFINED,
         _ => {}
     }
-    if let Some(snapshot) = snapshot::current(isolate, &request, now) {
-        return answer(isolate, &snapshot, &request, &facts, now);
+    if let Some(snapshot) = snapshot::current(isolate, request, now) {
+        return answer(isolate, &snapshot, request, &facts, now);
     }
-    drop(facts);
-    first_answer(isolate, request, url.to_owned(), cookies.to_owned(), now)
+    first_answer(isolate, &facts, now)
 }
 
 /// Serin's own namespace, which no variant ever sees.
@@ -58,10 +58,11 @@ fn answer(
 
 /// A request of an isolate that knows no policy yet: it reads for itself, because a read that another request owns dies
 /// with that request.
-fn first_answer(isolate: &'static Isolate, request: Request, url: String, cookies: String, now: Timestamp) -> JsValue {
+fn first_answer(isolate: &'static Isolate, facts: &RequestFacts<'_>, now: Timestamp) -> JsValue {
     let read = snapshot::first(isolate, now);
+    let (request, url, cookies, has_reserved) = facts.to_owned();
     respond::later(async move {
         let snapshot = read.await;
-        answer(isolate, &snapshot, &request, &RequestFacts::new(&request, &url, &cookies), now)
+        answer(isolate, &snapshot, &request, &RequestFacts::new(&request, &url, &cookies, has_reserved), now)
     })
 }

@@ -31,7 +31,7 @@ pub(crate) fn answer(isolate: &'static Isolate, facts: &RequestFacts<'_>, now: T
     if !matches!(&*facts.method(), "GET" | "HEAD") {
         return respond::problem(&Problem::method_not_allowed("GET, HEAD"));
     }
-    let detailed = facts.query_value("detailed") == Some("true") && may_see_detail(isolate, facts);
+    let detailed = facts.query_value("detailed").as_deref() == Some("true") && may_see_detail(isolate, facts);
     let url = format!("https://{}/health", facts.host());
     respond::later(async move {
         let report = report(isolate, &url, now).await;

@@ -3,6 +3,8 @@
 //! Only a name's first value is wanted, on every request, so the header is scanned in place: nothing is decoded or
 //! allocated, and hostile headers are read only so far.
 
+use super::target::until;
+
 /// How much of the header is read, in bytes, and how many pairs: browsers keep a few dozen cookies of up to 4 KiB.
 const MAX_BYTES: usize = 8 * 1024;
 const MAX_PAIRS: usize = 64;
@@ -18,14 +20,19 @@ pub fn find<'a>(header: &'a str, name: &str) -> Option<&'a str> {
 #[must_use]
 pub fn without(header: &str, name: &str) -> Option<String> {
     let is_named = |pair: &&str| pair.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
-    let kept: Vec<&str> = header.split(';').map(str::trim).filter(|pair| !is_named(pair)).collect();
+    let kept: Vec<&str> = header.split(';').map(str::trim_ascii).filter(|pair| !is_named(pair)).collect();
     let kept = kept.join("; ");
     (!kept.is_empty()).then_some(kept)
 }
 
 fn pairs(header: &str) -> impl Iterator<Item = &str> {
-    let read = header.get(..header.floor_char_boundary(MAX_BYTES)).unwrap_or(header);
-    read.split(';').take(MAX_PAIRS).map(str::trim)
+    let mut rest = header.get(..header.floor_char_boundary(MAX_BYTES));
+    let pair = move || {
+        let (pair, after) = until(rest?, |byte| byte == b';');
+        rest = after.strip_prefix(';');
+        Some(pair.trim_ascii())
+    };
+    core::iter::from_fn(pair).take(MAX_PAIRS)
 }
 
 #[cfg(test)]

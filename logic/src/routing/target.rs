@@ -17,15 +17,15 @@ impl<'a> Target<'a> {
     /// Takes an absolute URL apart. Total: what is not one has an empty host.
     #[must_use]
     pub fn of(url: &'a str) -> Self {
-        let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-        let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
-        let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let host = match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-            _ => host,
-        };
+        let (_, rest) = until(url, |byte| byte == b':');
+        let (authority, rest) =
+            until(rest.strip_prefix("://").unwrap_or_default(), |byte| matches!(byte, b'/' | b'?' | b'#'));
+        let (path, rest) = until(rest, |byte| matches!(byte, b'?' | b'#'));
+        let query = rest.strip_prefix('?').map(|query| until(query, |byte| byte == b'#').0);
+        let user = authority.bytes().rposition(|byte| byte == b'@').map_or(0, |at| at + 1);
+        let host = authority.get(user..).unwrap_or_default();
+        let port = host.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let host = host.get(..host.len() - port).and_then(|name| name.strip_suffix(':')).unwrap_or(host);
         Self { host, path, query }
     }
 
@@ -35,18 +35,19 @@ impl<'a> Target<'a> {
     #[must_use]
     pub fn is_normal(&self) -> bool {
         let plain = |byte: u8| matches!(byte, b'!' | b'$'..=b';' | b'=' | b'@'..=b'[' | b']' | b'_' | b'a'..=b'z' | b'|' | b'~');
-        let mut at_segment_start = false;
-        for (position, byte) in self.path.bytes().enumerate() {
-            let starts_dots = at_segment_start
-                && (byte == b'.'
-                    || self.path.get(position..position + 3).is_some_and(|text| text.eq_ignore_ascii_case("%2e")));
-            if starts_dots || !plain(byte) {
+        let starts_with_dot = |segment: &[u8]| match segment {
+            [b'.', ..] => true,
+            [b'%', b'2', e, ..] => e.eq_ignore_ascii_case(&b'e'),
+            _ => false,
+        };
+        let mut rest = self.path.as_bytes();
+        while let Some((byte, after)) = rest.split_first() {
+            if !plain(*byte) || (*byte == b'/' && starts_with_dot(after)) {
                 return false;
             }
-            at_segment_start = byte == b'/';
+            rest = after;
         }
-        self.path.starts_with('/')
-            && !self.host.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii_graphic())
+        self.path.starts_with('/') && self.host.bytes().all(|byte| matches!(byte, b'!'..=b'@' | b'['..=b'~'))
     }
 
     /// The value of a query parameter, as written.
@@ -57,6 +58,13 @@ impl<'a> Target<'a> {
             (key == name).then_some(value)
         })
     }
+}
+
+/// What stands before the first such byte, and the rest from it on. A loop over bytes: the standard library's searches bring
+/// tables and set-up that cost more than a URL is long.
+pub(super) fn until(text: &str, is_end: impl Fn(u8) -> bool) -> (&str, &str) {
+    let end = text.bytes().position(is_end).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, ""))
 }
 
 #[cfg(test)]
@@ -74,7 +82,11 @@ mod tests {
             ("http://[::1]/x#y?z", "[::1]", "/x", None),
             ("http://u:p@a.example", "a.example", "", None),
             ("http://a.example?x=/health", "a.example", "", Some("x=/health")),
+            ("http://a.example:/x", "a.example", "/x", None),
+            ("http://a.example#x", "a.example", "", None),
+            ("http://é.example/é?é#é", "é.example", "/é", Some("é")),
             ("nonsense", "", "", None),
+            ("nonsense:/x", "", "", None),
         ] {
             assert_eq!(Target::of(url), Target { host, path, query }, "{url}");
         }
