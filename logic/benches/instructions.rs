@@ -11,7 +11,9 @@ fn main() {
     let named = std::env::args().skip(1).find(|argument| argument != "--bench");
     let cases = cases::all();
     let Some(name) = named else {
-        cases.iter().for_each(|case| println!("{TIMES} {}", case.name));
+        for case in &cases {
+            println!("{TIMES} {}", case.name);
+        }
         return;
     };
     for case in cases.iter().filter(|case| case.name == name) {

@@ -17,7 +17,7 @@ fn brief() -> Criterion {
     Criterion::default()
         .sample_size(40)
         .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_millis(1_000))
+        .measurement_time(Duration::from_secs(1))
 }
 
 criterion_group! { name = benches; config = brief(); targets = every_case }

@@ -1,12 +1,13 @@
 // Rollouts in the built Worker, seconds for minutes: real objects with SQLite and alarms, real requests.
 
-import { strict as assert } from "node:assert";
-import { test } from "node:test";
+import assert from "node:assert/strict";
+import test from "node:test";
+import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 /** The contract's custom steps, with seconds for minutes. */
-export const PLAN = {
+const PLAN = {
   schedule: "custom",
   steps: [5, 15, 35, 65, 100],
   hold: "1s",
@@ -15,19 +16,200 @@ export const PLAN = {
   bake: "1s",
   analysis: { tickMs: 200, flushIntervalMs: 200 },
 };
+const OFF = { enabled: false, percentage: 0, canaryWorker: "app-canary" };
+
+const start = async (serin, plan = PLAN) => {
+  const answer = await serin.api("POST", "rollouts", { id: "r1", who: "ada", why: "release 42", ...plan });
+  assert.equal(answer.status, 200, answer.text);
+  return answer.json;
+};
+const order = (serin, name, body = {}) => serin.api("POST", `rollouts/current/${name}`, { who: "ada", ...body });
+const inPhase = (serin, phase) => serin.status(({ rollout }) => rollout.phase === phase);
+const news = (rows) => rows.filter(({ what }) => !["looked", "look-failed"].includes(what));
+const transitions = (rows) => news(rows).map(({ what, after }) => `${what} ${after.percentage}`);
+
+/** When the canary last answered a request, in ms after `moment`. */
+const lastCanary = (answers, moment) =>
+  Math.max(0, ...answers.filter(({ variant }) => variant === "canary").map(({ ended }) => ended)) - moment;
 
 test("a good canary goes all the way under load, and the audit tells it", async (t) => {
-  const serin = await startSerin(t, { kv: { "canary-state": { enabled: false, percentage: 0, canaryWorker: "app" } } });
-  const load = startLoad(serin.port);
-  const started = await serin.api("POST", "rollouts", { ...PLAN, id: "r1", who: "ada", why: "release 42" });
-  assert.equal(started.status, 200, started.text);
-  assert.equal(started.json.rollout.phase, "progressing");
-
-  await serin.status(({ rollout }) => rollout.phase === "completed");
+  const serin = await startSerin(t, { kv: { "canary-state": OFF } });
+  const load = startLoad(t, serin);
+  const { rollout, already } = await start(serin);
+  assert.deepEqual([already, rollout.phase, rollout.percentage], [false, "progressing", 5]);
+  await inPhase(serin, "completed");
   const answers = await load.stop();
-  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
-  console.log(answers.length);
+
   const rows = await serin.audit();
-  for (const r of rows) console.log(r.at, r.sentence);
-  console.log(await serin.values());
+  const steps = ["started 5", "stepped 15", "stepped 35", "stepped 65", "stepped 100", "completed 100"];
+  assert.deepEqual(transitions(rows), steps);
+  assert.deepEqual([rows[0].who, rows[0].why], ["ada", "release 42"]);
+  for (const { sentence } of rows.slice(1)) assert.match(sentence, /^Rollout r1 .* by controller: .*\d+ of \d+/);
+
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+  const seen = new Map();
+  for (const { visitor, begun, ended, variant } of answers) {
+    if (variant === "canary") seen.set(visitor, Math.min(seen.get(visitor) ?? Infinity, ended));
+    else assert.ok(begun <= (seen.get(visitor) ?? Infinity), `visitor ${visitor} was sent back`);
+  }
+  const document = JSON.parse((await serin.values())["canary-state"]);
+  const { updatedAt, ...rest } = document;
+  assert.deepEqual(rest, { ...OFF, enabled: true, percentage: 100, rolloutId: "r1", generation: 5, updatedBy: "controller" });
+  assert.ok(Date.parse(updatedAt) > 0);
+  t.diagnostic(`${answers.length} requests, none failed`);
+});
+
+for (const [name, share, found] of [
+  ["dies", 1, /(fails more often than stable|above a ceiling).* \d+ of \d+ requests failed/],
+  ["fails every third request", 1 / 3, /fails more often than stable: \d+ of \d+ requests failed/],
+]) {
+  test(`a canary that ${name} at a step is taken out by itself, and no reader notices`, async (t) => {
+    const refresh = 0.5;
+    const serin = await startSerin(t, { kv: { "canary-state": OFF }, vars: { REFRESH_SECONDS: refresh } });
+    let bad = false;
+    const fails = () => bad && Math.random() < share;
+    const load = startLoad(t, serin, { path: () => (fails() ? "/?canary=status:503&stable=name&quiet" : "/?both=name&quiet") });
+    await start(serin);
+    await serin.status(({ rollout }) => rollout.step === 3);
+    bad = true;
+    const status = await inPhase(serin, "rolled-back");
+    const [verdict] = (await serin.audit()).filter(({ what }) => what === "rolled-back");
+    await eventually(() => assert.ok(load.answers.slice(-400).every(({ variant }) => variant === "stable")));
+    const answers = await load.stop();
+
+    assert.deepEqual([status.halt.byRollout, status.rollout.percentage], [true, 0]);
+    assert.match(verdict.sentence, /step 3 of 5 at 35 % → rolled back, step 3 of 5 at 0 %, halted/);
+    assert.match(verdict.sentence, found);
+    await eventually(async () => assert.equal(JSON.parse((await serin.values())["canary-state"]).percentage, 0));
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200], "stable answered what the canary did not");
+    const last = lastCanary(answers, Date.parse(verdict.at));
+    t.diagnostic(`last canary response ${last} ms after the verdict, refresh interval ${refresh * 1000} ms`);
+    assert.ok(last <= 2 * refresh * 1000 + 500, `${last} ms`);
+  });
+}
+
+for (const [name, halt, lift] of [
+  ["a halt", (serin) => serin.api("POST", "halt", { who: "ada", why: "pager" }), "resume-canary"],
+  ["an abort", (serin) => order(serin, "abort", { why: "pager" }), undefined],
+]) {
+  test(`${name} reaches a busy isolate within two refresh intervals`, async (t) => {
+    const refresh = 0.5;
+    const serin = await startSerin(t, { kv: { "canary-state": OFF }, vars: { REFRESH_SECONDS: refresh } });
+    const load = startLoad(t, serin);
+    await start(serin, { ...PLAN, steps: [50, 100], hold: "1h" });
+    await eventually(() => assert.ok(load.answers.some(({ variant }) => variant === "canary")));
+    // KV says nothing of it: what stops the canary is the overlay.
+    await serin.kv(undefined, undefined, { kind: "status", status: 503 });
+
+    const ordered = Date.now();
+    assert.equal((await halt(serin)).status, 200);
+    await eventually(() => assert.ok(load.answers.slice(-400).every(({ variant }) => variant === "stable")));
+    const stopped = lastCanary(load.answers, ordered);
+    t.diagnostic(`last canary response ${stopped} ms after the order, refresh interval ${refresh * 1000} ms`);
+    assert.ok(stopped <= 2 * refresh * 1000 + 500, `${stopped} ms`);
+    if (lift) {
+      assert.equal((await serin.api("POST", lift, { who: "ada" })).status, 200);
+      assert.equal((await serin.status()).rollout.phase, "paused");
+      assert.equal((await order(serin, "resume")).status, 200);
+      await eventually(() => assert.ok(load.answers.slice(-100).some(({ variant }) => variant === "canary")));
+    }
+    const answers = await load.stop();
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+  });
+}
+
+test("two starts at once are one rollout and a clear conflict", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": OFF } });
+  const starts = await Promise.all(["a", "b"].map((id) => serin.api("POST", "rollouts", { ...PLAN, id })));
+  assert.deepEqual(starts.map(({ status }) => status).sort(), [200, 409]);
+  const refused = starts.find(({ status }) => status === 409).json;
+  assert.equal(refused.type, "urn:serin:conflict");
+  assert.match(refused.detail, /^rollout [ab] is progressing, should be over before [ab] starts$/);
+  const again = await serin.api("POST", "rollouts", { ...PLAN, id: (await serin.status()).rollout.id });
+  assert.deepEqual([again.status, again.json.already], [200, true]);
+});
+
+test("orders pause, resume, promote, abort and undo, each once, and only at the epoch that was meant", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": OFF } });
+  const { epoch } = await start(serin, { ...PLAN, hold: "1h" });
+  const paused = (await order(serin, "pause", { epoch, why: "lunch" })).json;
+  assert.deepEqual([paused.rollout.phase, paused.rollout.why, paused.already], ["paused", "lunch", false]);
+  assert.equal((await order(serin, "pause")).json.already, true);
+  const late = await order(serin, "resume", { epoch });
+  assert.deepEqual([late.status, late.json.type], [409, "urn:serin:conflict"]);
+  assert.equal((await order(serin, "resume", { epoch: paused.epoch })).json.rollout.phase, "progressing");
+  assert.equal((await order(serin, "promote")).json.rollout.percentage, 15);
+  assert.equal((await order(serin, "promote")).json.already, true, "a second click");
+  const full = (await order(serin, "promote", { to: "full" })).json.rollout;
+  assert.deepEqual([full.phase, full.percentage], ["baking", 100]);
+  assert.equal((await order(serin, "abort", { rolloutId: "other" })).status, 409);
+  assert.equal((await order(serin, "abort", { rolloutId: "r1" })).json.rollout.phase, "aborted");
+  assert.equal((await order(serin, "resume")).status, 409, "aborted is for good");
+  await eventually(async () => assert.equal(JSON.parse((await serin.values())["canary-state"]).percentage, 0));
+  const words = ["started 5", "paused 5", "resumed 5", "promoted 15", "promoted 100", "aborted 0"];
+  assert.deepEqual(transitions(await serin.audit()), words);
+  const next = await serin.api("POST", "rollouts", { ...PLAN, id: "r2" });
+  assert.deepEqual([next.status, next.json.rollout.percentage], [200, 5], "a new rollout lifts it");
+});
+
+test("a document edited by hand is obeyed, and the rollout pauses", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": OFF } });
+  await start(serin, { ...PLAN, hold: "1h" });
+  await eventually(async () => assert.equal(JSON.parse((await serin.values())["canary-state"]).percentage, 5));
+  const mine = { enabled: true, percentage: 1, rolloutId: "mine" };
+  await serin.kv({ "canary-state": mine });
+  const { rollout } = await inPhase(serin, "paused");
+  assert.match(rollout.why, /canary-state says 1 %.*did not write/);
+  assert.deepEqual(JSON.parse((await serin.values())["canary-state"]), mine);
+});
+
+test("while KV takes nothing no step is taken; then the rollout goes on", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": { ...OFF, enabled: true } } });
+  await serin.kv(undefined, undefined, { kind: "status", status: 503 });
+  const load = startLoad(t, serin);
+  await start(serin, { ...PLAN, steps: [25, 100] });
+  // Busy isolates have the share from the controller all the same.
+  await eventually(() => assert.ok(load.answers.some(({ variant }) => variant === "canary")));
+  const { outbox, rollout } = await serin.status(({ rollout }) => rollout.lastLook !== null);
+  assert.deepEqual([outbox, rollout.step], [["write"], 1]);
+  const { components } = await serin.health();
+  assert.deepEqual([components.controller.status, /KV/.test(components.controller.message)], ["degraded", true]);
+  await serin.kv(undefined, undefined, { kind: "ok" });
+  await inPhase(serin, "completed");
+  await load.stop();
+  assert.deepEqual(transitions(await serin.audit()), ["started 25", "stepped 100", "completed 100"]);
+});
+
+test("killed again and again, the controller ends where an undisturbed one ends", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": OFF }, separate: true });
+  const load = startLoad(t, serin);
+  await start(serin);
+  let kills = 0;
+  for (let phase = "progressing"; phase !== "completed"; ) {
+    const pause = 100 + Math.random() * 900;
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    await serin.killAndRestart();
+    kills += 1;
+    assert.ok(kills < 200, `no end: ${JSON.stringify(await serin.status())}`);
+    ({ phase } = (await serin.status()).rollout);
+  }
+  const answers = await load.stop();
+  const steps = ["started 5", "stepped 15", "stepped 35", "stepped 65", "stepped 100", "completed 100"];
+  const rows = news(await serin.audit()).filter(({ what }) => what !== "late");
+  assert.deepEqual(transitions(rows), steps);
+  const { percentage, generation, rolloutId } = JSON.parse((await serin.values())["canary-state"]);
+  assert.deepEqual([percentage, generation, rolloutId], [100, 5, "r1"]);
+  t.diagnostic(`killed ${kills} times, ${answers.length} requests`);
+});
+
+test("without its objects the splitter serves as before, and says so", async (t) => {
+  const broken = (source) =>
+    source.replaceAll("async fetch(request) {", 'async fetch(request) {\n throw new Error("scripted failure of an object");');
+  const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100 } }, edit: broken });
+  for (let request = 0; request < 50; request++) assert.equal(await serin.variant(), "canary");
+  const { status, httpStatus, components } = await serin.health();
+  assert.deepEqual([httpStatus, status], [200, "degraded"]);
+  assert.deepEqual([components.controller.status, components.metrics.status], ["down", "down"]);
+  const answer = await serin.api("GET", "status");
+  assert.deepEqual([answer.status, answer.json.type], [503, "urn:serin:unavailable"]);
 });

@@ -18,8 +18,11 @@ const RUN_CHANCE: f64 = 1e-6;
 pub enum Ceiling {
     /// Failures among requests; `ceiling` 0..=1.
     ErrorRate {
-        /// Failed requests.
+        /// Failed requests, diverted ones included.
         failures: u64,
+        /// Of these, the ones that a breaker sent to stable.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        diverted: u64,
         /// All requests.
         requests: u64,
         /// The highest share allowed.
@@ -59,11 +62,16 @@ impl Ceiling {
 
     fn shares(&self) -> (u64, u64, f64) {
         match *self {
-            Self::ErrorRate { failures, requests, ceiling } => (failures, requests, ceiling),
+            Self::ErrorRate { failures, requests, ceiling, .. } => (failures, requests, ceiling),
             Self::P95 { slow, requests, .. } => (slow, requests, 0.05),
             Self::Health => (1, 1, 0.0),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// KL(p ‖ q) of two coins in nats; infinite where q excludes what p allows.
@@ -77,7 +85,7 @@ mod tests {
     use super::*;
 
     fn error_rate(failures: u64, requests: u64) -> Ceiling {
-        Ceiling::ErrorRate { failures, requests, ceiling: 0.05 }
+        Ceiling::ErrorRate { failures, diverted: 0, requests, ceiling: 0.05 }
     }
 
     #[test]
@@ -108,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_ceiling_of_zero_and_a_bad_health_answer_are_broken_at_once() {
-        assert!(Ceiling::ErrorRate { failures: 1, requests: 1_000, ceiling: 0.0 }.is_broken(3));
+        assert!(Ceiling::ErrorRate { failures: 1, diverted: 0, requests: 1_000, ceiling: 0.0 }.is_broken(3));
         assert!(Ceiling::Health.is_broken(3));
     }
 }

@@ -30,6 +30,8 @@ pub struct Tick {
     pub assigned: Arms<u64>,
     /// Configured widths of the canary and of the control slice, in buckets.
     pub split: Arms<u64>,
+    /// Requests dealt to the canary that a breaker sent to stable: in neither arm, and no evidence, but no service either.
+    pub diverted: u64,
 }
 
 /// What a look must know besides the ticks. Times in ms since the epoch.
@@ -73,6 +75,8 @@ pub struct Analysis {
     split: Arms<u64>,
     /// Since the last look that had enough requests.
     recent: Arms<Counts>,
+    #[serde(default)]
+    recent_diverted: u64,
     recent_latency: Arms<Histogram>,
     /// Looks in a row with a broken ceiling, and with a bad /health.
     breaches: u32,
@@ -101,6 +105,7 @@ impl Analysis {
             step_assigned: Arms::default(),
             split: Arms::default(),
             recent: Arms::default(),
+            recent_diverted: 0,
             recent_latency: Arms::default(),
             breaches: 0,
             unhealthy: 0,
@@ -114,13 +119,14 @@ impl Analysis {
         self.step_latency = Arms::default();
         self.step_assigned = Arms::default();
         self.recent = Arms::default();
+        self.recent_diverted = 0;
         self.recent_latency = Arms::default();
     }
 
     /// Takes in the tick that closed at `now` (ms since the epoch). Close ticks by the clock alone, empty ones too, and never early
     /// because something failed: that would bias them.
     pub fn close_tick(&mut self, tick: Tick, now: u64) {
-        let Tick { counts, latency, assigned, split } = tick;
+        let Tick { counts, latency, assigned, split, diverted } = tick;
         let share = Share::of(split.canary, split.stable);
         self.stable_window.expire(self.config.tick_ms, now);
         let before = self.stable_window.merged();
@@ -138,6 +144,7 @@ impl Analysis {
         self.step_assigned.canary = self.step_assigned.canary.saturating_add(assigned.canary);
         self.step_assigned.stable = self.step_assigned.stable.saturating_add(assigned.stable);
         self.recent += counts;
+        self.recent_diverted = self.recent_diverted.saturating_add(diverted);
         for sum in [&mut self.step_latency, &mut self.recent_latency] {
             sum.canary += &latency.canary;
             sum.stable += &latency.stable;
@@ -200,29 +207,32 @@ impl Analysis {
     /// canary's requests are too few: those wait for more.
     fn judge_recent(&mut self) -> (Option<Ceiling>, Option<Ceiling>) {
         let limit = self.config.failure_limit;
-        let enough = self.recent.canary.requests() >= self.config.min_requests;
-        let (counts, latency) = (&self.recent, &self.recent_latency);
-        let canary = self.ceilings(counts.canary, &latency.canary);
+        let (counts, latency, diverted) = (&self.recent, &self.recent_latency, self.recent_diverted);
+        let enough = counts.canary.requests().saturating_add(diverted) >= self.config.min_requests;
+        let canary = self.ceilings(counts.canary, diverted, &latency.canary);
         let broken = canary.into_iter().find(|it| enough && it.is_broken(limit));
         // To blame the canary, stable must be below the ceiling; to hold for stable's sake, it must be above beyond chance.
         let incident = self
-            .ceilings(counts.stable, &latency.stable)
+            .ceilings(counts.stable, 0, &latency.stable)
             .into_iter()
             .find(|it| it.is_broken(limit) || (broken.is_some() && it.is_exceeded()));
         if enough {
             self.breaches = if incident.is_none() && broken.is_some() { self.breaches.saturating_add(1) } else { 0 };
             self.recent = Arms::default();
+            self.recent_diverted = 0;
             self.recent_latency = Arms::default();
         }
         if incident.is_some() { (incident, None) } else { (None, broken) }
     }
 
-    fn ceilings(&self, counts: Counts, latency: &Histogram) -> [Ceiling; 2] {
+    /// What a breaker diverted the canary did not serve: for the ceiling it failed.
+    fn ceilings(&self, counts: Counts, diverted: u64, latency: &Histogram) -> [Ceiling; 2] {
         let ceiling_ms = self.config.p95_ceiling_ms;
         [
             Ceiling::ErrorRate {
-                failures: counts.failures(),
-                requests: counts.requests(),
+                failures: counts.failures().saturating_add(diverted),
+                diverted,
+                requests: counts.requests().saturating_add(diverted),
                 ceiling: self.config.error_rate_ceiling,
             },
             Ceiling::P95 {

@@ -265,9 +265,13 @@ impl fmt::Display for Reason {
 impl fmt::Display for Ceiling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ErrorRate { failures, requests, ceiling } => {
+            Self::ErrorRate { failures, diverted, requests, ceiling } => {
                 let (rate, ceiling) = (percent(*failures, *requests), ceiling * 100.0);
-                write!(f, "{failures} of {requests} requests failed ({rate:.2} %), ceiling {ceiling:.2} %")
+                write!(f, "{failures} of {requests} requests failed ({rate:.2} %), ")?;
+                if *diverted > 0 {
+                    write!(f, "{diverted} of these sent to stable by a breaker, ")?;
+                }
+                write!(f, "ceiling {ceiling:.2} %")
             }
             Self::P95 { p95_ms, slow, requests, ceiling_ms } => {
                 write!(f, "p95 {p95_ms} ms ({slow} of {requests} requests slower than the ceiling of {ceiling_ms} ms)")

@@ -25,6 +25,8 @@ pub struct Inbox {
     last_report_at: Option<Timestamp>,
     /// Canary requests that breakers sent to stable, in this step.
     diverted: u64,
+    /// Of these, those since the last tick.
+    newly_diverted: u64,
 }
 
 /// An arm since the last tick, and what it remembers of the rollout.
@@ -60,7 +62,7 @@ impl Inbox {
         if !goes_on {
             (self.breaker_opened_at, self.last_report_at) = (None, None);
         }
-        self.diverted = 0;
+        (self.diverted, self.newly_diverted) = (0, 0);
         self.observation = observation.cloned();
     }
 
@@ -77,6 +79,7 @@ impl Inbox {
             self.open.canary.take(&sample.arms.canary, room);
             self.open.stable.take(&sample.arms.stable, room);
             self.diverted = self.diverted.saturating_add(sample.diverted);
+            self.newly_diverted = self.newly_diverted.saturating_add(sample.diverted);
             if sample.breaker_opened {
                 self.breaker_opened_at = Some(now);
             }
@@ -92,6 +95,7 @@ impl Inbox {
             latency: Arms::new(canary.1, stable.1),
             assigned: Arms::new(canary.2, stable.2),
             split,
+            diverted: std::mem::take(&mut self.newly_diverted),
         }
     }
 

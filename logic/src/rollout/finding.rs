@@ -7,9 +7,9 @@ impl From<&Look> for Finding {
     fn from(look: &Look) -> Self {
         let sentence = look.reason.to_string();
         match (&look.reason, look.verdict) {
-            // A ceiling is no proof: the machine counts such looks in a row, up to the plan's `failureLimit`.
-            (Reason::AboveCeiling { .. }, _) => Self::Fail { strong: false, sentence },
             (_, Verdict::Fail) => Self::Fail { strong: true, sentence },
+            // One look above a ceiling is no proof; the analysis counts them, up to the plan's `failureLimit`.
+            (Reason::AboveCeiling { .. }, _) => Self::Fail { strong: false, sentence },
             (_, Verdict::Pass) => Self::Pass { sentence },
             (reason, Verdict::Inconclusive) => Self::Inconclusive { waiting: reason.is_waiting(), sentence },
         }
@@ -20,6 +20,26 @@ impl From<&Look> for Finding {
 mod tests {
     use super::*;
     use crate::analysis::{Analysis, AnalysisConfig, Arms, Counts, Facts, Health, Tick};
+
+    #[test]
+    fn the_last_look_in_a_row_above_a_ceiling_is_enough_whatever_came_between() {
+        let mut analysis = Analysis::new(AnalysisConfig::default(), 3_600_000).unwrap();
+        let mut look = |canary: Counts, diverted: u64, breaker_opened_at: Option<u64>, now: u64| {
+            let counts = Arms::new(canary, Counts::new(4_000, 4));
+            analysis.close_tick(Tick { counts, split: Arms::new(5_000, 20_000), diverted, ..Tick::default() }, now);
+            let facts = Facts { last_flush_at: Some(now), breaker_opened_at, ..Facts::default() };
+            Finding::from(&analysis.look(&facts, now))
+        };
+        // A breaker keeps the canary's failures from being seen. What it diverts was not served all the same.
+        let dead = |seen: u64| Counts::sticky(seen, seen, 1);
+        assert!(matches!(look(dead(5), 995, Some(5_000), 5_000), Finding::Fail { strong: false, .. }));
+        assert!(matches!(look(Counts::default(), 3, Some(5_000), 10_000), Finding::Inconclusive { .. }));
+        assert!(matches!(look(dead(1), 999, Some(5_000), 15_000), Finding::Fail { strong: false, .. }));
+        let Finding::Fail { strong: true, sentence } = look(dead(1), 999, Some(5_000), 20_000) else {
+            panic!("the third look in a row")
+        };
+        assert!(sentence.contains("999 of these sent to stable by a breaker"), "{sentence}");
+    }
 
     fn found(canary: Counts, stable: Counts, health: Health) -> Finding {
         let mut analysis = Analysis::new(AnalysisConfig::default(), 3_600_000).unwrap();

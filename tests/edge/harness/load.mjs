@@ -2,32 +2,42 @@
 
 import { Client } from "./client.mjs";
 
-/** Runs until `stop()`, which tells every answer there was. `path()` says what the next request asks for. */
-export function startLoad(port, { visitors = 400, connections = 16, path = () => "/?both=name&quiet" } = {}) {
-  const client = new Client(port, connections);
+/** Runs until `stop()`, or until `t` ends. `path()` says what the next request asks for. */
+export function startLoad(t, serin, { visitors = 400, connections = 16, path = () => "/?both=name&quiet" } = {}) {
   const answers = [];
+  let client;
+  let port;
   let next = 0;
   let running = true;
 
-  const worker = async () => {
+  const ask = async (visitor) => {
+    if (port !== serin.port) {
+      client?.close();
+      ({ port } = serin);
+      client = new Client(port, connections);
+    }
+    return client.request(path(), { headers: { cookie: `__Host-serin=${visitorId(visitor)}` } });
+  };
+  const keepAsking = async () => {
     while (running) {
       const visitor = next++ % visitors;
-      const begun = performance.now();
-      const answer = await client.request(path(), { headers: { cookie: `__Host-serin=${visitorId(visitor)}` } });
-      answers.push({ visitor, begun, ended: performance.now(), status: answer.status, variant: answer.text.split(" ")[0] });
+      const begun = Date.now();
+      const answer = await ask(visitor).catch((error) => ({ status: 0, text: error.code }));
+      answers.push({ visitor, begun, ended: Date.now(), status: answer.status, variant: answer.text.split(" ")[0] });
+      // Nobody is there for a moment: let it come up.
+      if (answer.status === 0) await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };
-  const workers = Array.from({ length: connections }, worker);
+  const workers = Array.from({ length: connections }, keepAsking);
 
-  return {
-    answers,
-    async stop() {
-      running = false;
-      await Promise.all(workers);
-      client.close();
-      return answers;
-    },
+  const stop = async () => {
+    running = false;
+    await Promise.all(workers);
+    client.close();
+    return answers;
   };
+  t.after(stop);
+  return { answers, stop };
 }
 
 /** The id that visitor number `n` was given. */

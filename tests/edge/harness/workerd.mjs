@@ -1,14 +1,12 @@
 // The built Worker in a workerd of its own: nothing between it and the test but HTTP, a KV that fails on request, and
 // two variants that do what a request asks of them. A throw of a variant is a throw here, as in production.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { Client } from "./client.mjs";
 import { eventually } from "./eventually.mjs";
+import { Workerd } from "./process.mjs";
 
 const HERE = import.meta.dirname;
 const ROOT = join(HERE, "..", "..", "..");
@@ -25,6 +23,8 @@ const DEFAULTS = {
   without: [],
   /** What becomes of build/index.js before it runs. */
   edit: (source) => source,
+  /** KV and the variants in a process of their own: exceptions of variants then arrive as answers of 500. */
+  separate: false,
 };
 
 /** Starts Serin for one test file, or one test: `const serin = await startSerin(t, {...})`, stopped when `t` ends. */
@@ -37,11 +37,15 @@ export async function startSerin(t, options = {}) {
 
 class Serin {
   #directory;
-  #process;
-  #ports = {};
+  #splitter = new Workerd();
+  /** KV and the variants, which outlive the splitter where it is to be killed. */
+  #world = this.#splitter;
+  #config;
+  #kvControl;
+  #variantControl;
   output = [];
 
-  async start({ kv, mode, vars, without, edit }) {
+  async start({ kv, mode, vars, without, edit, separate }) {
     this.#directory = await mkdtemp(join(tmpdir(), "serin-edge-"));
     for (const file of ["serin.wasm", "control.js", "control.wasm"]) {
       await cp(join(ROOT, "build", file), join(this.#directory, file));
@@ -49,61 +53,49 @@ class Serin {
     const source = await readFile(join(ROOT, "build", "index.js"), "utf8");
     await writeFile(join(this.#directory, "index.js"), edit(source));
     for (const file of ["variants.js", "kv.js"]) await cp(join(HERE, file), join(this.#directory, file));
-    const config = join(this.#directory, "config.capnp");
-    const objects = join(this.#directory, "objects");
-    await mkdir(objects);
-    await writeFile(config, capnp({ REFRESH_SECONDS: "0.05", ADMIN_TOKEN, ...vars }, without, objects));
+    await mkdir(join(this.#directory, "objects"));
 
-    const workerd = join(ROOT, "node_modules", ".bin", "workerd");
-    this.#process = spawn(workerd, ["serve", "--experimental", "--control-fd=3", config], {
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
-    });
-    for (const stream of [this.#process.stdout, this.#process.stderr]) {
-      createInterface(stream).on("line", (line) => this.output.push(line));
+    if (separate) {
+      this.#world = new Workerd();
+      await this.#world.start(this.#directory, capnp(WORLD, [...WORLD_SOCKETS, ...SERVED_SOCKETS]), WORLD_PORTS, this.output);
     }
-    await this.#listening();
-    this.client = new Client(this.#ports.serin);
-    this.#kvControl = new Client(this.#ports.kv);
-    this.#variantControl = new Client(this.#ports.variants);
+    const { ports } = this.#world;
+    const around = separate ? elsewhere(ports) : [...WORLD, ["internet", INTERNET]];
+    const bindings = { REFRESH_SECONDS: "0.05", ADMIN_TOKEN, ...vars };
+    const services = [["serin", `worker = ${splitter(bindings, without, separate)}`], OBJECTS(join(this.#directory, "objects")), ...around];
+    this.#config = [capnp(services, separate ? [SERIN_SOCKET] : [SERIN_SOCKET, ...WORLD_SOCKETS]), separate ? ["serin"] : SOCKETS];
+    await this.#listen();
+    this.#kvControl = new Client(this.#world.ports.kv);
+    this.#variantControl = new Client(this.#world.ports.variants);
     await this.kv({ ...kv }, mode);
   }
 
-  #kvControl;
-  #variantControl;
-
-  get port() {
-    return this.#ports.serin;
+  async #listen() {
+    await this.#splitter.start(this.#directory, ...this.#config, this.output);
+    this.client = new Client(this.#splitter.ports.serin);
   }
 
-  async #listening() {
-    const control = createInterface(this.#process.stdio[3]);
-    const gone = once(this.#process, "exit").then(() => {
-      throw new Error(`workerd ended before it listened:\n${this.output.join("\n")}`);
-    });
-    gone.catch(() => {});
-    const ready = new Promise((resolve) => {
-      control.on("line", (line) => {
-        const { event, socket, port } = JSON.parse(line);
-        if (event === "listen") this.#ports[socket] = port;
-        if (SOCKETS.every((name) => this.#ports[name])) resolve();
-      });
-    });
-    await Promise.race([ready, gone]);
+  get port() {
+    return this.#splitter.ports.serin;
   }
 
   async stop() {
     for (const client of [this.client, this.#kvControl, this.#variantControl]) client?.close();
-    if (this.#process && this.#process.exitCode === null) {
-      this.#process.kill("SIGKILL");
-      await once(this.#process, "exit");
-    }
+    await this.#splitter.kill();
+    await this.#world.kill();
     if (this.#directory) await rm(this.#directory, { recursive: true, force: true });
   }
 
+  /** Kills the splitter in the middle of whatever it does and starts it anew, with what its objects have stored; needs `separate`. */
+  async killAndRestart() {
+    this.client.close();
+    await this.#splitter.kill();
+    await this.#listen();
+  }
+
   /** The most memory that workerd ever held, in bytes; where the system does not tell (outside Linux), 0. */
-  async peakMemory() {
-    const status = await readFile(`/proc/${this.#process.pid}/status`, "utf8").catch(() => "");
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  peakMemory() {
+    return this.#splitter.peakMemory();
   }
 
   // === what a visitor does ===
@@ -127,12 +119,12 @@ class Serin {
   // === what an operator does ===
 
   /** Replaces what KV holds, and how it behaves. Takes effect when the isolate next reads. */
-  async kv(values, mode) {
+  async kv(values, mode, writeMode) {
     const texts = Object.entries(values ?? {}).map(([key, value]) => [
       key,
       typeof value === "string" ? value : JSON.stringify(value),
     ]);
-    const steer = { values: values && Object.fromEntries(texts), mode };
+    const steer = { values: values && Object.fromEntries(texts), mode, writeMode };
     await this.#kvControl.request("/", { method: "POST", body: JSON.stringify(steer) });
   }
 
@@ -209,11 +201,39 @@ class Serin {
   }
 }
 
-function capnp(vars, without, objects) {
+const INTERNET = 'network = (allow = ["public", "private"])';
+const SERIN_SOCKET = `(name = "serin", address = "127.0.0.1:0", http = (cfBlobHeader = "${CF_HEADER}"), service = "serin")`;
+const socket = (name, service) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = ${service})`;
+const entrypoint = (name, of) => `(name = "${name}", entrypoint = "${of}")`;
+const small = (name) =>
+  `(modules = [(name = "${name}.js", esModule = embed "${name}.js")], compatibilityDate = "2026-11-01")`;
+
+const WORLD = [
+  ["variants", `worker = ${small("variants")}`],
+  ["kv", `worker = ${small("kv")}`],
+];
+const WORLD_SOCKETS = [
+  socket("variants", entrypoint("variants", "control")),
+  socket("kv", entrypoint("kv", "control")),
+];
+// What a splitter in another process calls.
+const SERVED_SOCKETS = [
+  socket("stable", entrypoint("variants", "Stable")),
+  socket("canary", entrypoint("variants", "Canary")),
+  socket("store", '"kv"'),
+];
+const WORLD_PORTS = ["variants", "kv", "stable", "canary", "store"];
+const elsewhere = (ports) => [
+  ...["stable", "canary", "store"].map((name) => [name, `external = (address = "127.0.0.1:${ports[name]}", http = ())`]),
+  ["internet", INTERNET],
+];
+const OBJECTS = (path) => ["objects", `disk = (path = "${path}", writable = true)`];
+
+function splitter(vars, without, separate) {
   const bindings = [
-    ["STABLE", 'service = (name = "variants", entrypoint = "Stable")'],
-    ["CANARY", 'service = (name = "variants", entrypoint = "Canary")'],
-    ["CANARY_STATE", 'kvNamespace = "kv"'],
+    ["STABLE", separate ? 'service = "stable"' : 'service = (name = "variants", entrypoint = "Stable")'],
+    ["CANARY", separate ? 'service = "canary"' : 'service = (name = "variants", entrypoint = "Canary")'],
+    ["CANARY_STATE", `kvNamespace = "${separate ? "store" : "kv"}"`],
     ["ROLLOUT", 'durableObjectNamespace = "RolloutController"'],
     ["METRICS", 'durableObjectNamespace = "MetricsShard"'],
     ["VERSION", 'json = "{\\"id\\": \\"test-version\\", \\"tag\\": \\"v-test\\", \\"timestamp\\": \\"\\"}"'],
@@ -221,43 +241,29 @@ function capnp(vars, without, objects) {
   ]
     .filter(([name]) => !without.includes(name))
     .map(([name, value]) => `(name = "${name}", ${value})`);
+  return `(
+    modules = [
+      (name = "index.js", esModule = embed "index.js"),
+      (name = "serin.wasm", wasm = embed "serin.wasm"),
+      (name = "control.js", esModule = embed "control.js"),
+      (name = "control.wasm", wasm = embed "control.wasm"),
+    ],
+    compatibilityDate = "2026-11-01",
+    bindings = [${bindings.join(", ")}],
+    durableObjectNamespaces = [
+      (className = "RolloutController", uniqueKey = "rollout", enableSql = true),
+      (className = "MetricsShard", uniqueKey = "metrics", enableSql = true),
+    ],
+    durableObjectStorage = (localDisk = "objects"),
+  )`;
+}
+
+function capnp(services, sockets) {
   return `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [
-    (name = "serin", worker = .serin),
-    (name = "variants", worker = .variants),
-    (name = "kv", worker = .kv),
-    (name = "objects", disk = (path = "${objects}", writable = true)),
-  ],
-  sockets = [
-    (name = "serin", address = "127.0.0.1:0", http = (cfBlobHeader = "${CF_HEADER}"), service = "serin"),
-    (name = "variants", address = "127.0.0.1:0", http = (), service = (name = "variants", entrypoint = "control")),
-    (name = "kv", address = "127.0.0.1:0", http = (), service = (name = "kv", entrypoint = "control")),
-  ],
-);
-const serin :Workerd.Worker = (
-  modules = [
-    (name = "index.js", esModule = embed "index.js"),
-    (name = "serin.wasm", wasm = embed "serin.wasm"),
-    (name = "control.js", esModule = embed "control.js"),
-    (name = "control.wasm", wasm = embed "control.wasm"),
-  ],
-  compatibilityDate = "2026-11-01",
-  bindings = [${bindings.join(", ")}],
-  durableObjectNamespaces = [
-    (className = "RolloutController", uniqueKey = "rollout", enableSql = true),
-    (className = "MetricsShard", uniqueKey = "metrics", enableSql = true),
-  ],
-  durableObjectStorage = (localDisk = "objects"),
-);
-const variants :Workerd.Worker = (
-  modules = [(name = "variants.js", esModule = embed "variants.js")],
-  compatibilityDate = "2026-11-01",
-);
-const kv :Workerd.Worker = (
-  modules = [(name = "kv.js", esModule = embed "kv.js")],
-  compatibilityDate = "2026-11-01",
+  services = [${services.map(([name, what]) => `(name = "${name}", ${what})`).join(", ")}],
+  sockets = [${sockets.join(", ")}],
 );
 `;
 }

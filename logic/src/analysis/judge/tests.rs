@@ -37,6 +37,7 @@ impl Story {
                 latency: Arms::new(all_at(canary.2, canary.0), all_at(stable.2, stable.0)),
                 assigned: Arms::default(),
                 split: Arms::new(5_000, 20_000),
+                diverted: 0,
             };
             self.analysis.close_tick(tick, self.now);
         }
@@ -271,8 +272,9 @@ fn any_arms() -> impl Strategy<Value = Arms<u64>> {
 fn any_tick() -> impl Strategy<Value = Tick> {
     let histogram =
         || prop::collection::btree_map(0_u16..480, any_count(), 0..5).prop_map(|map| Histogram::try_from(map).unwrap());
-    (any_arms(), any_arms(), any_arms(), histogram(), histogram(), any_arms(), any_arms()).prop_map(
-        |(requests, failures, first, canary, stable, assigned, split)| Tick {
+    (any_arms(), any_arms(), any_arms(), histogram(), histogram(), any_arms(), any_arms(), any_count()).prop_map(
+        |(requests, failures, first, canary, stable, assigned, split, diverted)| Tick {
+            diverted,
             counts: Arms::new(
                 Counts::sticky(requests.canary, failures.canary, first.canary),
                 Counts::sticky(requests.stable, failures.stable, first.stable),

@@ -1,0 +1,51 @@
+// One workerd with one configuration: started, listening, and killed at will.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const WORKERD = join(import.meta.dirname, "..", "..", "..", "node_modules", ".bin", "workerd");
+
+export class Workerd {
+  #process;
+  ports = {};
+
+  /** Starts it in `directory`; `output` takes its lines. Returns when all `sockets` listen. */
+  async start(directory, config, sockets, output) {
+    const file = join(directory, `${sockets.join("-")}.capnp`);
+    await writeFile(file, config);
+    this.#process = spawn(WORKERD, ["serve", "--experimental", "--control-fd=3", file], {
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+    });
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      createInterface(stream).on("line", (line) => output.push(line));
+    }
+    const gone = once(this.#process, "exit").then(() => {
+      throw new Error(`workerd ended before it listened:\n${output.join("\n")}`);
+    });
+    gone.catch(() => {});
+    const ready = new Promise((resolve) => {
+      createInterface(this.#process.stdio[3]).on("line", (line) => {
+        const { event, socket, port } = JSON.parse(line);
+        if (event === "listen") this.ports[socket] = port;
+        if (sockets.every((name) => this.ports[name])) resolve();
+      });
+    });
+    await Promise.race([ready, gone]);
+  }
+
+  /** In the middle of whatever it does. */
+  async kill() {
+    if (!this.#process || this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    this.#process.kill("SIGKILL");
+    await once(this.#process, "exit");
+  }
+
+  /** The most memory that it ever held, in bytes; where the system does not tell (outside Linux), 0. */
+  async peakMemory() {
+    const status = await readFile(`/proc/${this.#process.pid}/status`, "utf8").catch(() => "");
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  }
+}
