@@ -1,0 +1,181 @@
+// The control API of the built Worker: who may come in, what is refused and how, what orders do at the edge.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import test from "node:test";
+import { eventually } from "./harness/eventually.mjs";
+import { startLoad } from "./harness/load.mjs";
+import { ADMIN_TOKEN, startSerin } from "./harness/workerd.mjs";
+
+const HALF = { enabled: true, percentage: 50, rolloutId: "r0" };
+const PLAN = { schedule: "custom", steps: [50, 100], hold: "1h", settle: "1h" };
+
+test("only the whole token opens it, and without a token nothing does", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": HALF } });
+  const wrong = [undefined, "", "Bearer", `Bearer ${ADMIN_TOKEN.slice(0, -1)}`, `Bearer ${ADMIN_TOKEN}x`, `Basic ${ADMIN_TOKEN}`, ADMIN_TOKEN];
+  for (const authorization of wrong) {
+    for (const [method, path] of [["GET", "status"], ["POST", "halt"], ["GET", "nothing"], ["PUT", "state"]]) {
+      const headers = authorization === undefined ? {} : { authorization };
+      const answer = await serin.request(`/__serin/${path}`, { method, headers });
+      assert.deepEqual([answer.status, answer.json.type], [401, "urn:serin:unauthorized"], `${authorization} ${path}`);
+      assert.equal(answer.headers["content-type"], "application/problem+json");
+      assert.equal(answer.headers["cache-control"], "no-store");
+    }
+  }
+  assert.equal((await serin.api("GET", "status")).status, 200);
+  assert.equal((await serin.status()).halt, null, "nobody halted anything");
+  assert.deepEqual(serin.output.filter((line) => line.includes(ADMIN_TOKEN)), []);
+
+  const closed = await startSerin(t, { without: ["ADMIN_TOKEN"] });
+  const answer = await closed.api("GET", "status");
+  assert.deepEqual([answer.status, answer.json.type], [403, "urn:serin:forbidden"]);
+  assert.match(answer.json.detail, /wrangler secret put ADMIN_TOKEN/);
+});
+
+test("what is wrong with a request is said by field, value and what is accepted", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": HALF } });
+  const steps = (...all) => ({ schedule: "custom", steps: all });
+  for (const [method, path, body, status, type, detail] of [
+    ["GET", "nothing", undefined, 404, "not-found", undefined],
+    ["POST", "status", {}, 405, "method-not-allowed", undefined],
+    ["GET", "halt", undefined, 405, "method-not-allowed", undefined],
+    ["POST", "rollouts", { schedule: "often" }, 422, "invalid", /schedule: "often" is not accepted, accepted: .*standard/],
+    ["POST", "rollouts", steps(5, 3, 100), 422, "invalid", /steps\[1\].*3/],
+    ["POST", "rollouts", { ...steps(100), hald: "1s" }, 422, "invalid", /hald/],
+    ["POST", "halt", { why: 7 }, 422, "invalid", /why: 7 is not accepted/],
+    ["POST", "halt", { whi: "x" }, 422, "invalid", /whi: is not known, accepted: who, why, epoch/],
+    ["PUT", "switches/maintenance", { on: "yes" }, 422, "invalid", /on: "yes" is not accepted, accepted: true or false/],
+    ["PUT", "switches/lights", { on: true }, 404, "not-found", undefined],
+    ["PUT", "state", { state: { enabled: true, percentage: 101 } }, 422, "invalid", /percentage: 101 is not accepted/],
+    ["GET", "audit?limit=0", undefined, 422, "invalid", /limit: 0 is not accepted/],
+    ["POST", "rollouts/current/pause", {}, 409, "conflict", /there is no rollout to pause/],
+  ]) {
+    const answer = await serin.api(method, path, body);
+    assert.deepEqual([answer.status, answer.json.type], [status, `urn:serin:${type}`], `${method} ${path}: ${answer.text}`);
+    if (detail) assert.match(answer.json.detail, detail);
+  }
+  const big = await serin.api("PUT", "state", { state: { note: "x".repeat(70_000) } });
+  assert.deepEqual([big.status, big.json.type], [413, "urn:serin:too-large"]);
+  const form = await serin.api("POST", "halt", { why: "x" }, { "content-type": "text/plain" });
+  assert.deepEqual([form.status, form.json.type], [415, "urn:serin:not-json"]);
+  assert.deepEqual(await serin.values(), { "canary-state": JSON.stringify(HALF) }, "nothing was written");
+  assert.deepEqual(await serin.audit(), []);
+});
+
+test("a switch reaches busy isolates before KV does, and its end too", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": HALF } });
+  const on = await serin.api("PUT", "switches/maintenance", { on: true, who: "ada", why: "database" });
+  assert.deepEqual([on.status, on.json], [200, { already: false }]);
+  assert.deepEqual(await serin.values(), { "canary-state": JSON.stringify(HALF), "ops:maintenance": '{"reason":"database"}' });
+  await eventually(async () => assert.equal((await serin.request("/")).status, 503));
+  assert.equal((await serin.request("/")).json.detail, "database");
+  assert.deepEqual((await serin.api("PUT", "switches/maintenance", { on: true, why: "database" })).json, { already: true });
+  assert.equal((await serin.status()).switches.maintenance.reason, "database");
+
+  assert.deepEqual((await serin.api("PUT", "switches/maintenance", { on: false, who: "ada" })).json, { already: false });
+  assert.deepEqual(Object.keys(await serin.values()), ["canary-state"]);
+  await eventually(async () => assert.equal((await serin.request("/")).status, 200));
+  const rows = (await serin.audit()).map(({ who, what, before, after, sentence }) => [who, what, before, after, sentence]);
+  const value = '{"reason":"database"}';
+  assert.deepEqual(rows, [
+    ["ada", "written", null, value, "ops:maintenance written by ada: database"],
+    ["ada", "cleared", value, null, "ops:maintenance cleared by ada"],
+  ]);
+});
+
+test("a switch that KV does not take reaches busy isolates all the same, and the answer says what is open", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": HALF } });
+  await serin.kv(undefined, undefined, { kind: "status", status: 503 });
+  const answer = await serin.api("PUT", "switches/disable_canary", { on: true, why: "pager" });
+  assert.deepEqual([answer.status, answer.json.type], [503, "urn:serin:unavailable"]);
+  const variants = async () => Promise.all(Array.from({ length: 20 }, () => serin.variant()));
+  await eventually(async () => assert.deepEqual([...new Set(await variants())], ["stable"]));
+});
+
+test("a document is written as it was sent, checked, and audited", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": HALF } });
+  const state = { enabled: true, percentage: 10, rolloutId: "r1", note: "kept" };
+  assert.deepEqual((await serin.api("PUT", "state", { state, who: "ci" })).json, { already: false });
+  assert.deepEqual(JSON.parse((await serin.values())["canary-state"]), state);
+  const [row] = await serin.audit();
+  assert.deepEqual([row.who, row.what, JSON.parse(row.before), JSON.parse(row.after)], ["ci", "written", HALF, state]);
+  const { policy } = await serin.status();
+  assert.deepEqual([policy.percentage, policy.rolloutId], [10, "r1"]);
+});
+
+test("explain says what a visitor gets, which is what the visitor gets", async (t) => {
+  const rules = [{ match: { path: "/beta/*" }, serve: "canary" }];
+  const serin = await startSerin(t, { kv: { "canary-state": { ...HALF, rules } } });
+  for (let visitor = 0; visitor < 40; visitor++) {
+    const id = visitor.toString(16).padStart(32, "0");
+    const cookie = `__Host-serin=${id}`;
+    for (const path of ["/", "/beta/x"]) {
+      const query = new URLSearchParams({ path, "cookie.__Host-serin": id });
+      const { json } = await serin.api("GET", `explain?${query}`);
+      const served = (await serin.request(`${path}?both=name`, { headers: { cookie } })).text.split(" ")[0];
+      assert.equal(json.variant, served, JSON.stringify(json));
+      assert.equal(json.reason, path === "/" ? "percentage" : "rule");
+      assert.equal(json.changesAt <= 50, json.bucket < 50_000);
+    }
+  }
+});
+
+test("metrics are Prometheus text that says where the rollout stands", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": HALF } });
+  assert.equal((await serin.api("POST", "rollouts", { ...PLAN, id: "r1" })).status, 200);
+  const load = startLoad(t, serin);
+  await serin.status(({ telemetry }) => telemetry.lastReport !== null);
+  const { text, headers } = await serin.api("GET", "metrics");
+  await load.stop();
+  assert.equal(headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+  const value = (name) => Number(text.split("\n").find((line) => line.startsWith(`serin_${name} `))?.split(" ")[1]);
+  assert.deepEqual([value("canary_enabled"), value("canary_percentage"), value('rollout_phase{phase="progressing"}')], [1, 50, 1]);
+  for (const line of text.trim().split("\n")) {
+    assert.match(line, /^(# (HELP|TYPE) serin_[a-z_]+ .+|serin_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+-]+)$/);
+  }
+});
+
+test("without a controller KV alone steers, and what needs one says so", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": HALF }, without: ["ROLLOUT", "METRICS"] });
+  const { epoch, rollout, policy } = await serin.status();
+  assert.deepEqual([epoch, rollout, policy.percentage], [null, null, 50]);
+  for (const [method, path] of [["POST", "rollouts"], ["POST", "halt"], ["GET", "audit"], ["GET", "rollouts/current"]]) {
+    const answer = await serin.api(method, path, method === "POST" ? (path === "halt" ? {} : PLAN) : undefined);
+    assert.deepEqual([answer.status, answer.json.type], [501, "urn:serin:unbound"], `${method} ${path}`);
+  }
+  assert.equal((await serin.api("PUT", "switches/maintenance", { on: true })).status, 200);
+  await eventually(async () => assert.equal((await serin.request("/")).status, 503));
+  assert.equal((await serin.api("PUT", "switches/maintenance", { on: false })).status, 200);
+  assert.equal((await serin.api("PUT", "state", { state: { enabled: false, percentage: 0 } })).status, 200);
+  assert.deepEqual(await serin.values(), { "canary-state": '{"enabled":false,"percentage":0}' });
+  assert.equal((await serin.health()).components.controller.status, "ok");
+});
+
+for (const [format, field] of [["json", "text"], ["text", "text"], ["content", "content"]]) {
+  test(`the webhook (${format}) hears of each transition once, in order, though it fails at first`, async (t) => {
+    const heard = [];
+    let failures = 1;
+    const receiver = createServer(async (request, response) => {
+      let body = "";
+      for await (const chunk of request) body += chunk;
+      if (failures-- > 0) return response.writeHead(503).end();
+      heard.push(JSON.parse(body));
+      response.end();
+    }).listen(0, "127.0.0.1");
+    t.after(() => receiver.close());
+    await once(receiver, "listening");
+    const vars = { WEBHOOK_URL: `http://127.0.0.1:${receiver.address().port}/hook`, WEBHOOK_FORMAT: format };
+    const serin = await startSerin(t, { kv: { "canary-state": HALF }, vars });
+    const order = (path, body) => serin.api("POST", path, { who: "ada", ...body });
+    assert.equal((await order("rollouts", { ...PLAN, id: "r1", why: "release" })).status, 200);
+    for (const path of ["pause", "resume", "promote", "abort"]) {
+      assert.equal((await order(`rollouts/current/${path}`)).status, 200);
+    }
+    await serin.status(({ outbox }) => outbox.length === 0);
+    const words = heard.map((notice) => /^Rollout r1 (.*?) by ada/.exec(notice[field])?.[1]);
+    assert.deepEqual(words, ["started", "paused", "resumed", "promoted", "aborted"]);
+    if (format === "json") assert.deepEqual(heard.map(({ what, rolloutId }) => [what, rolloutId])[0], ["started", "r1"]);
+    else assert.deepEqual(Object.keys(heard[0]), [field]);
+  });
+}
