@@ -107,7 +107,7 @@ function optimise(module) {
   mkdirSync(BUILD, { recursive: true });
   const features = WASM_FEATURES.map((feature) => `--enable-${feature}`);
   const input = join(GLUE, `${module.name}_bg.wasm`);
-  run(tool("wasm-opt"), "-O3", "--strip-debug", "--strip-producers", ...features, input, "-o", wasm(module));
+  run(tool("wasm-opt"), "-Oz", "--strip-debug", "--strip-producers", ...features, input, "-o", wasm(module));
 }
 
 async function bundle({ name, entry, script }) {

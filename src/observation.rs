@@ -4,7 +4,7 @@
 use core::cell::{Cell, OnceCell, RefCell};
 use core::time::Duration;
 
-use js_sys::{Object, Reflect};
+use js_sys::{Array, Object, Reflect};
 use serin_logic::health::{Component, Status};
 use serin_logic::observation::{Batch, Observed, Tally};
 use serin_logic::policy::Overlay;
@@ -16,7 +16,7 @@ use web_sys::{Request, Response};
 
 use crate::isolate::Isolate;
 use crate::snapshot;
-use serin_runtime::javascript::{IncomingRequest, ObjectNamespace};
+use serin_runtime::javascript::{AnalyticsEngine, IncomingRequest, ObjectNamespace};
 use serin_runtime::{clock, deadline, exception, javascript, log, randomness, respond};
 
 /// How long a shard may take.
@@ -74,8 +74,30 @@ pub(crate) fn record(isolate: &'static Isolate, ticket: Ticket, arm: Variant, fa
     let observed = Observed { arm, unit: ticket.unit };
     #[expect(clippy::cast_precision_loss, reason = "a time of day in ms is far below 2^53")]
     let latency_ms = clock::now().as_millis() as f64 - ticket.begun;
-    with_watch(isolate, |tally, observation| tally.record(observation, observed, failed, latency_ms));
+    with_watch(isolate, |tally, observation| {
+        tally.record(observation, observed, failed, latency_ms);
+        if let Some(analytics) = &isolate.bindings.analytics {
+            write_point(analytics, observation, arm, failed, latency_ms);
+        }
+    });
     flush_in_time(isolate);
+}
+
+/// One data point, for those who have a dataset: index rollout; blobs variant, step; doubles failed, latency in ms.
+fn write_point(analytics: &AnalyticsEngine, observation: &Observation, arm: Variant, failed: bool, latency_ms: f64) {
+    let point = Object::new();
+    let list = |values: &[JsValue]| values.iter().collect::<Array>();
+    let step = (observation.step + 1).to_string();
+    for (name, values) in [
+        ("indexes", list(&[observation.rollout_id.as_str().into()])),
+        ("blobs", list(&[arm.as_str().into(), step.into()])),
+        ("doubles", list(&[u8::from(failed).into(), latency_ms.into()])),
+    ] {
+        // Setting a field of a fresh object cannot fail.
+        let _ = Reflect::set(&point, &name.into(), &values);
+    }
+    // A dataset that takes no more points is no reason to fail a request.
+    let _ = analytics.write_data_point(&point);
 }
 
 /// Counts a request that the breaker sent to stable: it is in neither arm.

@@ -213,3 +213,17 @@ test("without its objects the splitter serves as before, and says so", async (t)
   const answer = await serin.api("GET", "status");
   assert.deepEqual([answer.status, answer.json.type], [503, "urn:serin:unavailable"]);
 });
+
+test("who has a dataset gets a data point for each observed request", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": OFF }, analytics: true });
+  await start(serin, { ...PLAN, steps: [50, 100], hold: "1h" });
+  const load = startLoad(t, serin, { visitors: 20, connections: 1 });
+  await serin.status(({ telemetry }) => telemetry.lastReport !== null);
+  const text = (bytes) => Buffer.from(bytes).toString();
+  await eventually(async () => {
+    const sent = (await serin.journal()).filter(({ variant }) => variant === "analytics").map(({ text }) => JSON.parse(text));
+    const points = sent.map(({ index1, blob1, blob2, double1 }) => [text(index1), text(blob1), text(blob2), double1].join());
+    assert.deepEqual([...new Set(points)].sort(), ["r1,canary,1,0", "r1,stable,1,0"]);
+  });
+  await load.stop();
+});

@@ -63,9 +63,9 @@ enum Schedule {
 impl Start {
     pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
         let plan = self.plan()?;
+        Plan::parse(&Value::Object(plan.clone()).to_string())
+            .map_err(|error| Failure::Usage(format!("the plan is not valid: {error}")))?;
         if self.dry_run {
-            Plan::parse(&Value::Object(plan.clone()).to_string())
-                .map_err(|error| Failure::Usage(format!("the plan is not valid: {error}")))?;
             output::line(&format!("{:#}", self.body(plan, connection)));
             return Ok(());
         }

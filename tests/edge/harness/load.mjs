@@ -1,6 +1,6 @@
 // Visitors who keep coming: each has a cookie of its own and asks again and again, as fast as answers come.
 
-import { Client } from "./client.mjs";
+import { Client, visitorId } from "./client.mjs";
 
 /** Runs until `stop()`, or until `t` ends. `path()` says what the next request asks for. */
 export function startLoad(t, serin, { visitors = 400, connections = 16, path = () => "/?both=name&quiet" } = {}) {
@@ -38,9 +38,4 @@ export function startLoad(t, serin, { visitors = 400, connections = 16, path = (
   };
   t.after(stop);
   return { answers, stop };
-}
-
-/** The id that visitor number `n` was given. */
-function visitorId(n) {
-  return n.toString(16).padStart(32, "0");
 }

@@ -51,7 +51,13 @@ export const control = {
   },
 };
 
-export default { fetch: () => new Response("bound by entrypoint only", { status: 404 }) };
+/** Where data points of Analytics Engine arrive. */
+export default {
+  async fetch(request) {
+    journal.push({ variant: "analytics", path: new URL(request.url).pathname, text: await request.text() });
+    return new Response();
+  },
+};
 
 const BEHAVIOURS = {
   async echo({ request, number, name }) {

@@ -21,6 +21,8 @@ const DEFAULTS = {
   vars: {},
   /** Bindings to leave out, by name. */
   without: [],
+  /** Data points for Analytics Engine go to the variants. */
+  analytics: false,
   /** What becomes of build/index.js before it runs. */
   edit: (source) => source,
   /** KV and the variants in a process of their own: exceptions of variants then arrive as answers of 500. */
@@ -45,7 +47,7 @@ class Serin {
   #variantControl;
   output = [];
 
-  async start({ kv, mode, vars, without, edit, separate }) {
+  async start({ kv, mode, vars, without, edit, separate, analytics }) {
     this.#directory = await mkdtemp(join(tmpdir(), "serin-edge-"));
     for (const file of ["serin.wasm", "control.js", "control.wasm"]) {
       await cp(join(ROOT, "build", file), join(this.#directory, file));
@@ -62,7 +64,7 @@ class Serin {
     const { ports } = this.#world;
     const around = separate ? elsewhere(ports) : [...WORLD, ["internet", INTERNET]];
     const bindings = { REFRESH_SECONDS: "0.05", ADMIN_TOKEN, ...vars };
-    const services = [["serin", `worker = ${splitter(bindings, without, separate)}`], OBJECTS(join(this.#directory, "objects")), ...around];
+    const services = [["serin", `worker = ${splitter(bindings, { without, separate, analytics })}`], OBJECTS(join(this.#directory, "objects")), ...around];
     this.#config = [capnp(services, separate ? [SERIN_SOCKET] : [SERIN_SOCKET, ...WORLD_SOCKETS]), separate ? ["serin"] : SOCKETS];
     await this.#listen();
     this.#kvControl = new Client(this.#world.ports.kv);
@@ -229,13 +231,14 @@ const elsewhere = (ports) => [
 ];
 const OBJECTS = (path) => ["objects", `disk = (path = "${path}", writable = true)`];
 
-function splitter(vars, without, separate) {
+function splitter(vars, { without, separate, analytics }) {
   const bindings = [
     ["STABLE", separate ? 'service = "stable"' : 'service = (name = "variants", entrypoint = "Stable")'],
     ["CANARY", separate ? 'service = "canary"' : 'service = (name = "variants", entrypoint = "Canary")'],
     ["CANARY_STATE", `kvNamespace = "${separate ? "store" : "kv"}"`],
     ["ROLLOUT", 'durableObjectNamespace = "RolloutController"'],
     ["METRICS", 'durableObjectNamespace = "MetricsShard"'],
+    ...(analytics ? [["ANALYTICS", 'analyticsEngine = "variants"']] : []),
     ["VERSION", 'json = "{\\"id\\": \\"test-version\\", \\"tag\\": \\"v-test\\", \\"timestamp\\": \\"\\"}"'],
     ...Object.entries(vars).map(([name, value]) => [name, `text = ${JSON.stringify(String(value))}`]),
   ]

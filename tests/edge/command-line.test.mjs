@@ -1,0 +1,108 @@
+// `serin`, the command line, against the built Worker: what an operator types, what is printed, and how it ends.
+
+import assert from "node:assert/strict";
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { before } from "node:test";
+import { startLoad } from "./harness/load.mjs";
+import { ADMIN_TOKEN, startSerin } from "./harness/workerd.mjs";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const OFF = { enabled: false, percentage: 0 };
+const PLAN = {
+  schedule: "custom",
+  steps: [25, 100],
+  hold: "1s",
+  settle: "200ms",
+  lookEvery: "300ms",
+  bake: "1s",
+  analysis: { tickMs: 200, flushIntervalMs: 200 },
+};
+
+let program;
+
+before(() => {
+  const options = { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] };
+  execFileSync("cargo", ["build", "--locked", "--quiet", "-p", "serin-cli"], options);
+  const metadata = execFileSync("cargo", ["metadata", "--locked", "--no-deps", "--format-version", "1"], options);
+  program = join(JSON.parse(metadata).target_directory, "debug", "serin");
+  assert.ok(existsSync(program), program);
+});
+
+/** Runs `serin` and gives its exit code and what it printed. */
+function serinFor(splitter, env = {}) {
+  return (args) =>
+    new Promise((resolve) => {
+      const own = { SERIN_URL: `http://127.0.0.1:${splitter.port}`, SERIN_TOKEN: ADMIN_TOKEN, SERIN_WHO: "ada", ...env };
+      execFile(program, args, { env: { PATH: process.env.PATH, ...own } }, (error, stdout, stderr) => {
+        resolve({ code: error?.code ?? 0, stdout, stderr, json: () => JSON.parse(stdout) });
+      });
+    });
+}
+
+test("a rollout is started, held, sent on, stopped and looked at", async (t) => {
+  const splitter = await startSerin(t, { kv: { "canary-state": OFF } });
+  const serin = serinFor(splitter);
+  const done = async (args) => {
+    const { code, stdout, stderr } = await serin(args);
+    assert.equal(code, 0, `serin ${args.join(" ")}: ${stdout}${stderr}`);
+    return stdout;
+  };
+  assert.match(await done(["start", "standard", "--id", "r1", "--why", "release 42"]), /r1/);
+  assert.match(await done(["status"]), /r1[^]*5 %/);
+  await done(["pause", "--why", "lunch"]);
+  assert.equal((await serin(["status", "--json"])).json().rollout.phase, "paused");
+  await done(["resume"]);
+  await done(["promote"]);
+  assert.equal((await serin(["status", "--json"])).json().rollout.percentage, 25);
+  assert.match(await done(["explain", "u-17"]), /u-17/);
+  await done(["switch", "maintenance", "on", "--why", "database"]);
+  assert.deepEqual(Object.keys(await splitter.values()).sort(), ["canary-state", "ops:maintenance"]);
+  await done(["switch", "maintenance", "off"]);
+  await done(["halt", "--why", "pager"]);
+  await done(["resume-canary"]);
+  await done(["abort", "--why", "enough"]);
+  assert.match(await done(["health", "--detailed"]), /controller/);
+  const rows = await done(["audit"]);
+  for (const word of ["started", "paused", "resumed", "promoted", "halted", "aborted", "ada", "release 42"]) {
+    assert.ok(rows.includes(word), `${word} in\n${rows}`);
+  }
+  const again = await serin(["resume"]);
+  assert.equal(again.code, 1);
+  assert.match(again.stderr, /aborted/);
+});
+
+test("watch follows a good rollout to its end and a bad one to its rollback, and says which by its exit code", async (t) => {
+  const splitter = await startSerin(t, { kv: { "canary-state": OFF } });
+  const serin = serinFor(splitter);
+  let bad = false;
+  const load = startLoad(t, splitter, { path: () => (bad ? "/?canary=status:503&stable=name&quiet" : "/?both=name&quiet") });
+  const directory = await mkdtemp(join(tmpdir(), "serin-plan-"));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const plan = join(directory, "plan.json");
+  await writeFile(plan, JSON.stringify(PLAN));
+  const good = await serin(["start", "--plan", plan, "--id", "good", "--watch"]);
+  assert.equal(good.code, 0, good.stderr);
+  assert.match(good.stdout, /completed/);
+  bad = true;
+  const failed = await serin(["start", "--plan", plan, "--id", "bad", "--watch"]);
+  assert.equal(failed.code, 4, failed.stderr);
+  assert.match(failed.stdout + failed.stderr, /requests failed/);
+  await load.stop();
+});
+
+test("what is wrong is said, by exit codes that scripts can rely on", async (t) => {
+  const splitter = await startSerin(t, { kv: { "canary-state": OFF } });
+  const code = async (args, env) => (await serinFor(splitter, env)(args)).code;
+  assert.equal(await code(["status"], { SERIN_TOKEN: "wrong" }), 1);
+  assert.equal(await code(["status"], { SERIN_URL: "http://127.0.0.1:1" }), 3);
+  assert.equal(await code(["start", "custom"]), 2);
+  assert.equal(await code(["pause"]), 1);
+  assert.equal(await code(["gate", "--tries", "1"]), 0);
+  await splitter.variantHealth({ stable: "down" });
+  assert.equal(await code(["health"]), 5);
+  assert.equal(await code(["gate", "--tries", "2", "--every", "10ms"]), 5);
+});
