@@ -133,6 +133,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_command_and_exit_code_is_in_the_documentation() {
+        let page = include_str!("../../docs/cli.md");
+        for command in Arguments::command().get_subcommands().map(|command| command.get_name().to_owned()) {
+            let is_named = page.contains(&format!("`serin {command}")) || page.contains(&format!("`{command}`"));
+            assert!(is_named, "{command}");
+        }
+        for line in CODES.lines().filter(|line| line.starts_with("  ") && line.as_bytes()[2].is_ascii_digit()) {
+            assert!(page.contains(&format!("| {} |", &line[2..3])), "{line}");
+        }
+    }
+
+    #[test]
     fn the_definition_of_the_arguments_is_sound() {
         Arguments::command().debug_assert();
     }

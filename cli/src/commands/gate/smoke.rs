@@ -123,6 +123,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_file_in_the_documentation_can_be_read() {
+        let page = include_str!("../../../../docs/cli.md");
+        let (_, rest) = page.split_once("```toml\n").unwrap();
+        let (file, _) = rest.split_once("```").unwrap();
+        assert_eq!(Smoke::parse(file, false).unwrap().len(), 2);
+    }
+
+    #[test]
     fn both_forms_of_the_file_say_the_same() {
         let toml = "[[request]]\npath = \"/a\"\nstatus = 302\nheader = { location = \"/b*\" }\n";
         let json = r#"{"request": [{"path": "/a", "status": 302, "header": {"location": "/b*"}}]}"#;
