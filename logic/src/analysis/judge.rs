@@ -75,7 +75,7 @@ pub struct Analysis {
     split: Arms<u64>,
     /// Since the last look that had enough requests.
     recent: Arms<Counts>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "super::ceiling::is_zero")]
     recent_diverted: u64,
     recent_latency: Arms<Histogram>,
     /// Looks in a row with a broken ceiling, and with a bad /health.
