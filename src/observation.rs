@@ -183,18 +183,17 @@ async fn try_flush(isolate: &'static Isolate) {
 }
 
 async fn send(metrics: &ObjectNamespace, colo: &str, batch: &Batch) -> Result<Option<Overlay>, String> {
-    let body = serde_json::to_string(batch).map_err(|error| error.to_string())?;
     let init = Object::new();
     // Setting a field of a fresh object cannot fail.
     let _ = Reflect::set(&init, &"method".into(), &"POST".into());
-    let _ = Reflect::set(&init, &"body".into(), &body.into());
+    let _ = Reflect::set(&init, &"body".into(), &batch.to_json().into());
     let call = async {
         let shard = metrics.stub(&metrics.id_from_name(colo)?)?;
         let response: Response = shard.fetch_with(&format!("https://shard/{colo}"), &init).await?.unchecked_into();
         Ok((response.status(), JsFuture::from(response.text()?).await?.as_string().unwrap_or_default()))
     };
     match call.await.map_err(|error: JsValue| exception::text(&error))? {
-        (200, text) => serde_json::from_str(&text).map_err(|error| error.to_string()),
+        (200, text) => Overlay::parse(&text).map_err(|error| error.to_string()),
         (status, text) => Err(format!("answered {status}: {text}")),
     }
 }

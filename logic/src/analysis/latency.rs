@@ -81,6 +81,11 @@ impl Histogram {
         self.add(bucket_of(latency_ms), 1);
     }
 
+    /// Buckets that have any requests, and how many.
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.0.iter().map(|(bucket, count)| (*bucket, *count))
+    }
+
     /// Requests counted.
     #[must_use]
     pub fn total(&self) -> u64 {

@@ -4,6 +4,7 @@
 //! the other way round. A document that breaks a type or a range is rejected whole.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::document::{Field, InvalidDocument, parse_object};
 use super::rules::Rules;
@@ -67,8 +68,12 @@ impl CanaryState {
     /// # Errors
     /// Names the first field that breaks its type or range, its value, and what would be accepted.
     pub fn parse(key: &str, text: &str) -> Result<Self, InvalidDocument> {
-        let object = parse_object(key, text)?;
-        let field = |name| Field::of(&object, name);
+        Self::read(&parse_object(key, text)?)
+    }
+
+    /// As [`CanaryState::parse`], of a document that is taken apart already.
+    pub(super) fn read(object: &Map<String, Value>) -> Result<Self, InvalidDocument> {
+        let field = |name| Field::of(object, name);
         let flag = |name| field(name).bool("true or false");
         let note = |name| field(name).string("a string").map(|text| text.map(str::to_owned));
         let count = |name| field(name).whole_number("a whole number from 0");

@@ -4,9 +4,15 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use super::document::{Field, InvalidDocument, parse_object};
 use super::switches::{Setting, Switch};
-use crate::rollout::{self, Observation};
+use crate::rollout::{self, Matcher, Observation, Percentage, Ring, Target};
+
+const AN_OBJECT: &str = "an object";
+const A_NUMBER: &str = "a whole number from 0";
+const A_PERCENTAGE: &str = "a number from 0 to 100 in steps of 0.001";
 
 /// What holds, as the controller sees it. Read by isolates of other versions: fields are only ever added.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +27,29 @@ pub struct Overlay {
 }
 
 impl Overlay {
+    /// Reads what a shard answers; `null`: the controller has not been heard. By hand, because what serde would make of it is a fifth of
+    /// the request path's code.
+    ///
+    /// # Errors
+    /// Names the field, the value, and what would be accepted.
+    pub fn parse(text: &str) -> Result<Option<Self>, InvalidDocument> {
+        if text.trim_ascii() == "null" {
+            return Ok(None);
+        }
+        let object = parse_object("overlay", text)?;
+        let rollout = Field::of(&object, "rollout");
+        let rollout = rollout.object(AN_OBJECT)?.map(|it| rollout::Overlay::read(&rollout, it)).transpose()?;
+        let switches = Field::of(&object, "switches");
+        let mut values = BTreeMap::new();
+        for (name, _) in switches.object(AN_OBJECT)?.into_iter().flatten() {
+            let switches_object = switches.object(AN_OBJECT)?.ok_or_else(|| switches.invalid(AN_OBJECT))?;
+            let value = switches.member(switches_object, name).string("a string")?.unwrap_or_default();
+            values.insert(name.clone(), value.to_owned());
+        }
+        let revision = Field::of(&object, "revision").whole_number(A_NUMBER)?.unwrap_or_default();
+        Ok(Some(Self { revision, rollout: rollout.unwrap_or_default(), switches: values }))
+    }
+
     /// Whether counts of this observation are wanted.
     #[must_use]
     pub fn observes(&self, observation: &Observation) -> bool {
@@ -29,5 +58,112 @@ impl Overlay {
 
     pub(super) fn switch(&self, switch: Switch) -> Setting {
         Setting::parse(self.switches.get(switch.key()).map(String::as_str))
+    }
+}
+
+// === impl rollout::Overlay ===
+
+impl rollout::Overlay {
+    fn read(field: &Field<'_>, object: &Map<String, Value>) -> Result<Self, InvalidDocument> {
+        let member = |name| field.member(object, name);
+        let number = |name| Ok(member(name).whole_number(A_NUMBER)?.unwrap_or_default());
+        let target = member("target");
+        let observation = member("observation");
+        Ok(Self {
+            epoch: number("epoch")?,
+            halted: member("halted").bool("true or false")?.unwrap_or_default(),
+            generation: number("generation")?,
+            rollout_id: member("rolloutId").string("a string")?.unwrap_or_default().to_owned(),
+            target: target.object(AN_OBJECT)?.map(|it| Target::read(&target, it)).transpose()?,
+            observation: observation.object(AN_OBJECT)?.map(|it| Observation::read(&observation, it)).transpose()?,
+            ring: member("ring").whole_number(A_NUMBER)?.and_then(|ring| ring.try_into().ok()),
+            share: percentage(&member("share"))?,
+        })
+    }
+}
+
+impl Target {
+    fn read(field: &Field<'_>, object: &Map<String, Value>) -> Result<Self, InvalidDocument> {
+        let rings = field.member(object, "rings").each("a list", |ring| {
+            let object = ring.object(AN_OBJECT)?.ok_or_else(|| ring.invalid(AN_OBJECT))?;
+            let matcher = ring.member(object, "where");
+            let known = matcher.value().and_then(Matcher::new).ok_or_else(|| matcher.invalid("a rule's matcher"))?;
+            Ok(Ring { matcher: known, percentage: percentage(&ring.member(object, "percentage"))? })
+        })?;
+        Ok(Self { percentage: percentage(&field.member(object, "percentage"))?, rings })
+    }
+}
+
+impl Observation {
+    fn read(field: &Field<'_>, object: &Map<String, Value>) -> Result<Self, InvalidDocument> {
+        let number = |name| Ok(field.member(object, name).whole_number(A_NUMBER)?.unwrap_or_default());
+        let rollout_id = field.member(object, "rolloutId").string("a string")?.unwrap_or_default().to_owned();
+        let [attempt, step] = [number("attempt")?, number("step")?];
+        Ok(Self {
+            rollout_id,
+            attempt: attempt.try_into().unwrap_or(u32::MAX),
+            step: step.try_into().unwrap_or(usize::MAX),
+        })
+    }
+}
+
+fn percentage(field: &Field<'_>) -> Result<Percentage, InvalidDocument> {
+    let Some(number) = field.number(A_PERCENTAGE)? else { return Ok(Percentage::ZERO) };
+    let percentage = number.as_f64().and_then(|number| Percentage::try_from(number).ok());
+    percentage.ok_or_else(|| field.invalid(A_PERCENTAGE))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn overlay() -> impl Strategy<Value = Overlay> {
+        let percentage = || (0_u32..=100_000).prop_map(|it| Percentage::try_from(f64::from(it) / 1e3).unwrap());
+        let matcher = || Matcher::new(&json!({"country": ["NZ", "AU"], "header": {"x-a": "1"}})).unwrap();
+        let ring = move || percentage().prop_map(move |percentage| Ring { matcher: matcher(), percentage });
+        let rings = prop::collection::vec(ring(), 0..3);
+        let target = (percentage(), rings).prop_map(|(percentage, rings)| Target { percentage, rings });
+        let observation = ("[a-z]{0,4}", any::<u32>(), 0_usize..30)
+            .prop_map(|(rollout_id, attempt, step)| Observation { rollout_id, attempt, step });
+        let rollout =
+            (
+                any::<(u64, bool, u64)>(),
+                "[a-z]{0,4}",
+                prop::option::of(target),
+                prop::option::of(observation),
+                prop::option::of(0_usize..9),
+                percentage(),
+            )
+                .prop_map(|((epoch, halted, generation), rollout_id, target, observation, ring, share)| {
+                    rollout::Overlay { epoch, halted, generation, rollout_id, target, observation, ring, share }
+                });
+        let switches = prop::collection::btree_map("[a-z:]{1,6}", ".*", 0..3);
+        (any::<u64>(), rollout, switches).prop_map(|(revision, rollout, switches)| Overlay {
+            revision,
+            rollout,
+            switches,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_controller_writes_is_what_an_isolate_reads(overlay in overlay()) {
+            let text = serde_json::to_string(&overlay).unwrap();
+            prop_assert_eq!(Overlay::parse(&text).unwrap(), Some(overlay));
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_new_is_no_error_and_what_is_wrong_is_named() {
+        assert_eq!(Overlay::parse("null"), Ok(None));
+        assert_eq!(Overlay::parse(r#"{"rollout":{"later":1}}"#), Ok(Some(Overlay::default())));
+        let error = Overlay::parse(r#"{"rollout":{"target":{"percentage":101}}}"#).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "rollout.target.percentage: 101 is not accepted, accepted: a number from 0 to 100 in steps of 0.001"
+        );
     }
 }

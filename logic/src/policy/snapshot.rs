@@ -245,7 +245,7 @@ impl Snapshot {
         }
         let mut document = parse_object(key, self.good_text.as_deref()?).ok()?;
         amendment.apply(&mut document);
-        CanaryState::parse(key, &serde_json::to_string(&document).ok()?).ok()
+        CanaryState::read(&document).ok()
     }
 
     /// Nobody is observed where the split is not the one that the controller reckons with.

@@ -22,7 +22,7 @@ pub struct Matcher(Map<String, Value>);
 
 impl Matcher {
     /// Takes a matcher that is one by its looks.
-    pub(super) fn new(value: &Value) -> Option<Self> {
+    pub(crate) fn new(value: &Value) -> Option<Self> {
         let Value::Object(names) = value else { return None };
         let known = names.iter().all(|(name, value)| NAMES.contains(&name.as_str()) && !value.is_null());
         (!names.is_empty() && known && value.to_string().len() <= MAX_BYTES).then(|| Self(names.clone()))
