@@ -35,19 +35,46 @@ export function observe(response, failed, observed, watch, unit, begun) {
 }
 
 /**
- * The canary's response, or stable's where `rescue(request, status, error, …)` says so: the status is 0 for an exception.
- * A response that is not used is let go of, so that its connection is. `watch` is 0 for a request that is not observed.
+ * The canary's response, or stable's where `rescue(request, status, outcome, …)` says so: the outcome is the response, or with status 0
+ * an exception. A response that is not used is let go of, so that its connection is. `watch` is 0 for a request that is not observed.
+ * After `limit` ms (0: never) without a response's head the canary has failed, if the request is one that `hasDeadline`.
  */
-export function guard(response, stable, request, rescue, failed, watch, unit, begun) {
-  return response.then(
-    (answer) => {
-      if (!rescue(request, answer.status, undefined, watch, unit, begun)) return answer;
-      answer.body?.cancel().catch(() => {});
-      return orElse(send(stable, request), failed);
-    },
-    (error) =>
-      rescue(request, 0, error, watch, unit, begun) ? orElse(send(stable, request), failed) : failed(error),
-  );
+export function guard(canary, stable, request, limit, rescue, failed, hasDeadline, watch, unit, begun) {
+  return new Promise((resolve, reject) => {
+    let isOver = false;
+    const end = (status, outcome) => {
+      if (isOver) return letGo(outcome);
+      isOver = true;
+      clearTimeout(timer);
+      try {
+        if (rescue(request, status, outcome, watch, unit, begun)) {
+          letGo(outcome);
+          resolve(orElse(send(stable, again(request)), failed));
+        } else resolve(status === 0 ? failed(outcome) : outcome);
+      } catch (error) {
+        reject(error);
+      }
+    };
+    const giveUp = () => {
+      if (hasDeadline(request)) end(0, new DOMException(`the canary did not answer within ${limit} ms`, "TimeoutError"));
+    };
+    const timer = limit > 0 ? setTimeout(giveUp, limit) : undefined;
+    send(canary, request).then(
+      (answer) => end(answer.status, answer),
+      (error) => end(0, error),
+    );
+  });
+}
+
+function letGo(outcome) {
+  outcome.body?.cancel().catch(() => {});
+}
+
+/** The request for its second attempt, which its receiver can tell from a first. */
+function again(request) {
+  const headers = new Headers(request.headers);
+  headers.set("serin-attempt", "2");
+  return new Request(request, { headers });
 }
 
 /** The response with a cookie of Serin's, which makes it this visitor's own. */

@@ -10,6 +10,8 @@ const control = () => import("./control.js");
 const RESERVED = [
   "serin-override",
   "serin_override",
+  "serin-attempt",
+  "serin_attempt",
   "cloudflare-workers-version-overrides",
   "cloudflare-workers-version-key",
 ];

@@ -85,6 +85,13 @@ const BEHAVIOURS = {
     return new Response(`${name} at last`);
   },
 
+  async late({ argument, name }) {
+    await scheduler.wait(Number(argument));
+    return new Response(`${name} at last`);
+  },
+
+  busy: ({ argument, name }) => new Response(`${name} is busy`, { status: 503, headers: { "retry-after": argument } }),
+
   // Ends when the other side goes away, and writes that down.
   endless({ name, entry }) {
     let ticking = true;
