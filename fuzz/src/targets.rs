@@ -118,6 +118,7 @@ fn good() -> Snapshot {
 /// An error says where and what, in one line of the log.
 fn is_told(error: &InvalidDocument) {
     assert!(!error.field.is_empty() && !error.message.is_empty(), "{error:?} names nothing");
+    assert!(error.field.len() + error.message.len() < 2_000, "{error:?} is no line for a log");
 }
 
 /// A line of the log, or the value of a header, is one line.
