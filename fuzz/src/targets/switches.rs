@@ -6,7 +6,7 @@ use serin_logic::problem::Problem;
 use serin_logic::routing::{Outcome, decide};
 use serin_logic::{Timestamp, Variant};
 
-use super::{KEY, NOW, SETUP, good, is_one_line, switched, text, visitors};
+use super::{KEY, NOW, SETUP, good, is_a_value, is_one_line, switched, text, visitors};
 
 /// Reads the input as the value of each switch.
 pub fn check(input: &[u8]) {
@@ -32,7 +32,6 @@ pub fn check(input: &[u8]) {
             }
         }
         let problem = Problem::unavailable(switch, &setting, NOW);
-        problem.headers().for_each(|(_, value)| is_one_line(&value));
-        is_one_line(&problem.to_json());
+        problem.headers().for_each(|(_, value)| is_a_value(&value));
     }
 }
