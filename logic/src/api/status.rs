@@ -121,6 +121,7 @@ pub fn rollout_view(controller: &Controller, now: Timestamp) -> Option<Value> {
         "startedBy": rollout.started_by,
         "startedWhy": rollout.why,
         "holdEnds": rollout.hold_ends().map(moment),
+        "frozenUntil": rollout.frozen_until.map(moment),
         "nextLook": rollout.next_look.map(moment),
         "overdueMs": state.overdue(now.into()).map(Span::ms),
         "failures": rollout.counters.failures,

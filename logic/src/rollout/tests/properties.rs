@@ -64,7 +64,8 @@ fn happenings() -> impl Strategy<Value = Vec<Happens>> {
 /// The event it is in `world`, if it can be one.
 fn event(happens: &Happens, world: &World, observations: &[Observation]) -> Option<Event> {
     let look = |observation: &Observation, finding: &Finding| {
-        Event::Look(Look { observation: observation.clone(), finding: finding.clone() })
+        let frozen_until = world.frozen_until();
+        Event::Look(Look { observation: observation.clone(), finding: finding.clone(), frozen_until })
     };
     match happens {
         Happens::Alarm { .. } => Some(Event::Alarm),
