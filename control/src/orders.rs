@@ -16,7 +16,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::settings::Settings;
 use crate::storage::{Fault, Store};
-use crate::{call, errands, readings, turn};
+use crate::{call, errands, readings, turn, zone};
 
 const DEADLINE: Duration = Duration::from_secs(4);
 
@@ -52,7 +52,11 @@ async fn start(
         Ok(state) => state.as_ref().map(Document::from),
         Err(error) => return Ok(respond::problem(&Problem::conflict(format!("{error}; mend it in KV first")))),
     };
-    let id = id.unwrap_or_else(|| new_id(clock::now()));
+    let now = clock::now();
+    if let Some(Err(error)) = plan.freeze().map(|freeze| freeze.check_zone(zone::utc_offset, now.into())) {
+        return Ok(respond::problem(&Problem::invalid("freeze.timeZone", &error.detail())));
+    }
+    let id = id.unwrap_or_else(|| new_id(now));
     order(object, settings, Command::Start(Box::new(Start { id, plan, found })), by)
 }
 

@@ -13,8 +13,8 @@ use crate::analysis::Health;
 use crate::observation::Batch;
 use crate::policy::{CanaryState, Overlay};
 use crate::rollout::{
-    self, Document, Effect, Event, Finding, FindingKind, Look, Notice, Order, Outcome, Percentage, Receipt, Refused, State, Step, UtcOffset, WriteState,
-    carry_out, pending, step,
+    self, Document, Effect, Event, Finding, FindingKind, Look, Notice, Order, Outcome, Percentage, Receipt, Refused,
+    State, Step, UtcOffset, WriteState, carry_out, pending, step,
 };
 use crate::timestamp::Timestamp;
 
@@ -108,12 +108,11 @@ impl Controller {
     ) -> (Finding, Option<rollout::Timestamp>) {
         let freeze = self.state.rollout().and_then(|rollout| rollout.plan.freeze());
         match freeze.map(|freeze| freeze.end(utc_offset, now.into())) {
-            None => (finding, None),
             Some(Ok(end)) => (finding, end),
             Some(Err(error)) if finding.kind() == FindingKind::Pass => {
                 (Finding::Error { sentence: format!("Whether a step may be taken is not known: {error}.") }, None)
             }
-            Some(Err(_)) => (finding, None),
+            None | Some(Err(_)) => (finding, None),
         }
     }
 

@@ -6,10 +6,12 @@ use super::*;
 
 mod commands;
 mod crash;
+mod documented;
 mod frozen;
 mod properties;
 mod stories;
 mod transitions;
+mod windows;
 
 /// A controller with everything around it, which may be killed once.
 struct World {

@@ -5,9 +5,9 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime};
 
 use crate::rollout::time::Timestamp;
 
-pub(super) mod wire;
 #[cfg(test)]
 mod tests;
+pub(super) mod wire;
 
 /// Minutes that a zone (a name of the IANA time zone database) is ahead of UTC at a moment; none: no such zone.
 pub type UtcOffset = fn(zone: &str, at: Timestamp) -> Option<i32>;
@@ -55,6 +55,16 @@ const DAY_MINUTES: i64 = 1_440;
 /// Longest way between two moments at which a clock on the wall shows what was asked for, in minutes: a zone may change sides of
 /// the date line.
 const MAX_SHIFT: i64 = 2 * DAY_MINUTES;
+
+// === impl UnknownZone ===
+
+impl UnknownZone {
+    /// What is wrong with the field, in the words of the control API.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        format!("{:?} is not accepted, accepted: {ACCEPTED_ZONE}", self.0)
+    }
+}
 
 // === impl Freeze ===
 

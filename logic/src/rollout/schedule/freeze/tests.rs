@@ -97,7 +97,10 @@ fn what_is_wrong_is_named() {
         (json!("weekends"), format!(r#"freeze is "weekends", should be {some}"#)),
         (json!({"timeZone": "UTC"}), format!(r#"freeze is {{"timeZone":"UTC"}}, should be {some}"#)),
         (json!({"days": ["sat"]}), format!("freeze.timeZone is missing, should be {ACCEPTED_ZONE}")),
-        (json!({"timeZone": "a b", "days": ["sat"]}), format!(r#"freeze.timeZone is "a b", should be {ACCEPTED_ZONE}"#)),
+        (
+            json!({"timeZone": "a b", "days": ["sat"]}),
+            format!(r#"freeze.timeZone is "a b", should be {ACCEPTED_ZONE}"#),
+        ),
         (
             json!({"timezone": "UTC"}),
             r#"freeze.timezone is "UTC", should be left out: the fields are timeZone, days, hours, dates"#.into(),
@@ -117,11 +120,15 @@ fn what_is_wrong_is_named() {
     ] {
         assert_eq!(plan(&wrong).unwrap_err().to_string(), expected);
     }
-    for wrong in ["22-06", "22:00", "24:00-06:00", "6:00-08:00", "06:00-06:00", "22:60-23:00", "00:00-24:01", "+1:00-02:00"] {
+    for wrong in
+        ["22-06", "22:00", "24:00-06:00", "6:00-08:00", "06:00-06:00", "22:60-23:00", "00:00-24:01", "+1:00-02:00"]
+    {
         let said = plan(&json!({"timeZone": "UTC", "hours": [wrong]})).unwrap_err().to_string();
         assert_eq!(said, format!(r#"freeze.hours[0] is "{wrong}", should be {hours}"#));
     }
-    for wrong in ["2026-02-29", "2026-2-01", "26-02-01", "2026-12-24..2026-12-23", "2026-01-01..2027-01-02", "2026-01-01-", "x"] {
+    for wrong in
+        ["2026-02-29", "2026-2-01", "26-02-01", "2026-12-24..2026-12-23", "2026-01-01..2027-01-02", "2026-01-01-", "x"]
+    {
         let said = plan(&json!({"timeZone": "UTC", "dates": [wrong]})).unwrap_err().to_string();
         assert_eq!(said, format!(r#"freeze.dates[0] is "{wrong}", should be {dates}"#));
     }
@@ -157,11 +164,15 @@ fn is_frozen(of: &serde_json::Value, now: Timestamp) -> bool {
     // Times and dates of fixed width are ordered as texts are.
     let in_hours = |hours: &str| {
         let (start, end) = hours.split_once('-').unwrap();
-        if start < end { start <= clock.as_str() && clock.as_str() < end } else { start <= clock.as_str() || clock.as_str() < end }
+        if start < end {
+            start <= clock.as_str() && clock.as_str() < end
+        } else {
+            start <= clock.as_str() || clock.as_str() < end
+        }
     };
     let in_dates = |dates: &str| {
-        let (first, last) = dates.split_once("..").unwrap_or((dates, dates));
-        first <= date.as_str() && date.as_str() <= last
+        let (from, to) = dates.split_once("..").unwrap_or((dates, dates));
+        from <= date.as_str() && date.as_str() <= to
     };
     list("days").contains(&json!(day))
         || list("hours").iter().any(|hours| in_hours(hours.as_str().unwrap()))

@@ -17,7 +17,8 @@ const MAX_ENTRIES: usize = 100;
 /// Longest stretch of dates.
 const MAX_DAYS: i64 = 366;
 
-const ACCEPTED: &str = r#"an object such as {"timeZone":"Europe/Berlin","days":["sat","sun"]} with days, hours or dates"#;
+const ACCEPTED: &str =
+    r#"an object such as {"timeZone":"Europe/Berlin","days":["sat","sun"]} with days, hours or dates"#;
 const ACCEPTED_DAYS: &str = "a list of mon, tue, wed, thu, fri, sat and sun";
 const ACCEPTED_HOURS: &str = "a list of up to 100 such as 22:00-06:00, from 00:00 to 24:00";
 const ACCEPTED_DATES: &str = "a list of up to 100 such as 2026-12-24 or 2026-12-24..2027-01-02, at most 366 days each";
