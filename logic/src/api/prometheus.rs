@@ -81,6 +81,11 @@ fn rollout(page: &mut Page, status: &Status<'_>, now: Timestamp) {
     }
     page.gauge("rollout_step", "Counted from 1; 0 without a rollout.", standing.step);
     page.gauge("rollout_steps", "Steps of the plan.", standing.of);
+    page.head("outbox", "gauge", "Whether something is still to be done outside.");
+    let unfinished = state.unfinished();
+    for what in ["write", "notify", "audit", "halt"] {
+        page.value("outbox", &[("what", what)], u8::from(unfinished.contains(&what)));
+    }
     let is_frozen = state.rollout().is_some_and(|rollout| rollout.frozen_until.is_some());
     page.gauge(
         "rollout_frozen",

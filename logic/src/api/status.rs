@@ -168,7 +168,7 @@ fn account(rollout: &Rollout) -> (crate::rollout::Timestamp, Option<&str>, Optio
 impl State {
     /// What is still to be done outside, by name.
     #[must_use]
-    fn unfinished(&self) -> Vec<&'static str> {
+    pub(super) fn unfinished(&self) -> Vec<&'static str> {
         use crate::rollout::{Effect, pending};
         let names = pending(self, crate::rollout::Timestamp::default()).into_iter().filter_map(|effect| match effect {
             Effect::WriteState(_) => Some("write"),

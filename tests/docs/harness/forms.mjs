@@ -1,0 +1,54 @@
+// How a command of a page is run here: as it stands, or with what stands in for an account. What no form fits is an error.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "./pages.mjs";
+import { checkWrangler } from "./wrangler.mjs";
+
+const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+
+/**
+ * The first that fits counts. `run` gives the line that is run in its place; `check` does something else instead, and `why` says
+ * why. `{ scratch }` is a folder of the test's own, where KV is as well.
+ */
+const FORMS = [
+  { fits: /^npm start$/, check: () => assert.ok(scripts.start), why: "it has started what everything here runs against" },
+  { fits: /^npm test$/, check: () => assert.ok(scripts.test.includes("test:docs")), why: "it is what runs this" },
+  {
+    fits: /^npm run bench$/,
+    check: () => execFileSync("node", ["--check", /node (\S+)/.exec(scripts.bench)[1]], { cwd: ROOT }),
+    why: "it takes minutes, and measures only on a machine that does nothing else",
+  },
+  {
+    fits: /^npx wrangler (tail|rollback|deployments) /,
+    check: (line) => checkWrangler(line.replace("npx wrangler ", "")),
+    why: "it needs an account and has no dry run: its options are held against its help",
+  },
+  { fits: /^npx wrangler deploy |^npm run -s release:deploy /, run: (line) => `${line} --dry-run`, why: "it needs an account" },
+  {
+    fits: /^npx wrangler kv key /,
+    run: (line, { scratch }) => `${line.replace(/ --remote --env \w+/, " --local")} --persist-to ${scratch}`,
+    why: "the local KV of the splitter under test stands in for Cloudflare's",
+  },
+  { fits: /^serin state /, run: (line, { scratch }) => `${line} --persist-to ${scratch}`, why: "the same" },
+  {
+    fits: /^serin watch --for 2m|^cargo run -q -p serin-cli -- watch$/,
+    run: (line) => `${line.replace(" --for 2m", "")} --for 3s`.replace(/^(cargo .*)$/, "$1 || test $? -eq 6"),
+    why: "a rollout takes minutes; 6 is that it is not over",
+  },
+  { fits: /> \.dev\.vars$/, run: (line, { scratch }) => line.replace(".dev.vars", `${scratch}/.dev.vars`), why: "the clone's own is the developer's" },
+  { fits: / -c jar /, run: (line, { scratch }) => line.replaceAll(" jar ", ` ${scratch}/jar `), why: "the clone stays as it is" },
+  { fits: /^OVERRIDE_TOKEN=… /, run: (line) => line.replace("…", "secret"), why: "a secret, left out on the page" },
+  { fits: /^(serin|curl|npx wrangler|npm run -s|cargo run -q -p serin-cli --|for|export) /, run: (line) => line },
+];
+
+/** `{ run }`, a line for the shell, or `{ check }`, a function. */
+export function form(line, setting) {
+  const found = FORMS.find(({ fits }) => fits.test(line));
+  assert.ok(found, `nobody knows how to run this: ${line}`);
+  if (found.check) return { check: () => found.check(line), why: found.why };
+  const run = found.run(line, setting).replaceAll("http://localhost:8787", setting.url);
+  return { run: run.replace(/^serin watch (.*) \|\| test \$\? -eq 6(.*)$/, "serin watch $1$2 || test $? -eq 6"), why: found.why };
+}
