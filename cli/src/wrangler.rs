@@ -109,7 +109,9 @@ impl Wrangler {
         // Without standard input it asks nothing: what it would ask was decided by the options here.
         let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn();
         let output = child.and_then(std::process::Child::wait_with_output).map_err(|error| {
-            Failure::Failed(format!("{program} cannot be run: {error}; --wrangler or {VARIABLE} may name wrangler's path"))
+            Failure::Failed(format!(
+                "{program} cannot be run: {error}; --wrangler or {VARIABLE} may name wrangler's path"
+            ))
         })?;
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Ok(Outcome { is_good: output.status.success(), stdout: text(output.stdout), stderr: text(output.stderr) })

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use self::document::Changes;
-pub(super) use self::document::Checked;
+pub(super) use self::document::{Checked, number};
 pub(super) use self::store::{Configuration, Place, Store};
 use crate::arguments::{Connection, Why};
 use crate::exit::Failure;
