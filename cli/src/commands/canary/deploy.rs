@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::gates::{Gates, Variant};
 use super::job::{Order, Step};
-use super::standing::{DEPLOYED, Edit, Standing};
+use super::standing::{DEPLOYED, DEPLOYING, Edit, PROMOTED, Standing};
 use super::worker::{Subject, Worker};
 use super::{Circumstances, Settle, signed};
 use crate::arguments::Connection;
@@ -62,6 +62,10 @@ impl Deploy {
         // A canary that was on a moment ago may still be asked somewhere. Without a date it is long ago.
         if standing.text("updatedAt").is_some() {
             job.steps.extend(self.settle.step(&standing, clock::now()));
+        }
+        // From here on the canary is another one than the one that was promoted.
+        if standing.text("stage") == Some(PROMOTED) {
+            job.steps.push(Step::Write { edit: Edit(vec![("stage", json!(DEPLOYING))]), must: false });
         }
         job.steps.push(Step::Deploy { name: worker.canary.clone(), call: worker.deploy_canary() });
         job.steps.push(Step::Gate(canary));

@@ -40,7 +40,10 @@ impl Promote {
             ("next", "`serin canary clean-up`".into()),
         ];
         if let Some(at) = promoted(&standing, &worker) {
-            job.already(&format!("{} was promoted to {} at {at}", worker.canary, worker.name));
+            let Worker { name, canary, .. } = &worker;
+            job.already(&format!(
+                "{canary} was promoted to {name} at {at}; what is newer is deployed as a canary first"
+            ));
             return Ok(());
         }
         refuse(&standing, &worker)?;

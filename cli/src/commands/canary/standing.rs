@@ -8,6 +8,7 @@ use crate::commands::state::{Checked, Store};
 use crate::exit::Failure;
 
 /// `stage` of a document: what was last done to the canary. Shown by Serin, used here alone.
+pub(super) const DEPLOYING: &str = "deploying";
 pub(super) const DEPLOYED: &str = "canary";
 pub(super) const PROMOTED: &str = "promoted";
 pub(super) const ROLLED_BACK: &str = "rolled-back";
