@@ -10,6 +10,8 @@ const control = () => import("./control.js");
 const RESERVED = [
   "serin-override",
   "serin_override",
+  "serin-attempt",
+  "serin_attempt",
   "cloudflare-workers-version-overrides",
   "cloudflare-workers-version-key",
 ];
@@ -100,9 +102,9 @@ function restart() {
   serin.__wbg_reset_state();
 }
 
-/** Serin itself failed: stable answers what may be sent twice. Whether anything else was sent already is not known. */
+/** Serin itself failed: stable answers what may be sent twice, and what cannot have been sent yet: its body is still whole. */
 function outage(error, request, env) {
   console.error(JSON.stringify({ event: "panic", error: String(error) }));
-  const mayReplay = request.body === null && ["GET", "HEAD", "OPTIONS"].includes(request.method);
+  const mayReplay = request.body === null ? ["GET", "HEAD", "OPTIONS"].includes(request.method) : !request.bodyUsed;
   return mayReplay ? env.STABLE.fetch(request) : new Response("Internal error", { status: 500 });
 }

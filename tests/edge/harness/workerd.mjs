@@ -107,6 +107,11 @@ class Serin {
     return this.#splitter.peakMemory();
   }
 
+  /** The splitter's memory in bytes and its open files; outside Linux 0. */
+  resources() {
+    return this.#splitter.resources();
+  }
+
   // === what a visitor does ===
 
   request(path, options) {
@@ -175,6 +180,11 @@ class Serin {
 
   async audit() {
     return (await this.api("GET", "audit?limit=1000")).json.rows.reverse();
+  }
+
+  /** What KV remembers of reads is memory, by and by. */
+  async forgetReads() {
+    await this.#kvControl.request("/", { method: "POST", body: JSON.stringify({ forget: true }) });
   }
 
   async reads() {

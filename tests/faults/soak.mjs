@@ -1,0 +1,42 @@
+// A million requests, and everything going wrong in turn: what becomes of them, and of the splitter's memory and connections.
+
+import { FAULTS } from "./faults.mjs";
+import { Tally, load, open } from "./lab.mjs";
+
+const CHECKPOINTS = 10;
+/** Requests of one turn: a fault, or two at once; then as many without. */
+const TURN = 500;
+const WARM_UP = 50_000;
+/** Those in which clients wait in vain take hours by the million: they have the table of faults. */
+const isQuick = ({ name, without }) => !without && !/hangs|slow/.test(name);
+
+/** Memory and open files at the start, after a warm-up, and after each tenth. */
+export async function soak(requests, say) {
+  const { serin, client, close } = await open({ separate: true });
+  const faults = FAULTS.filter(isQuick);
+  const tally = new Tally();
+  const checkpoints = [];
+  let turn = 0;
+  const until = async (total) => {
+    while (tally.sent < total) {
+      const pair = [faults[turn % faults.length], faults[(turn * 7 + 3) % faults.length]];
+      const together = pair[0].place === pair[1].place ? pair.slice(1) : pair;
+      turn += 1;
+      for (const fault of together) await fault.begin(serin);
+      await load(client, together, TURN, tally);
+      for (const fault of together) await fault.end(serin);
+      await load(client, [], TURN, tally);
+      await serin.forgetReads();
+    }
+    checkpoints.push({ sent: tally.sent, ...(await serin.resources()) });
+    say(checkpoints.at(-1));
+  };
+  try {
+    await until(WARM_UP);
+    for (let tenth = 1; tenth <= CHECKPOINTS; tenth += 1) await until(WARM_UP + (requests * tenth) / CHECKPOINTS);
+    const health = await serin.health();
+    return { turns: turn, ...tally, checkpoints, health: health.status };
+  } finally {
+    await close();
+  }
+}
