@@ -97,8 +97,8 @@ impl Wrangler {
 
     fn run(&self, call: &Invocation, stdout: Stdio, stderr: Stdio) -> Result<Outcome, Failure> {
         let file = call.document.as_ref().map(|document| document.write(call.folder.as_deref())).transpose()?;
-        let [program, before @ ..] = &*self.program() else { return Err(Failure::Failed("no wrangler".into())) };
-        let mut command = Command::new(program);
+        let (program, before) = self.program();
+        let mut command = Command::new(&program);
         command.args(before).args(&call.args);
         if let (Some(document), Some(file)) = (&call.document, &file) {
             command.arg(document.flag).arg(file.path());
@@ -121,7 +121,12 @@ impl Wrangler {
     pub(crate) fn words(&self, call: &Invocation) -> String {
         let place = call.folder.as_ref().map(|folder| format!("cd {} && ", quoted(&folder.to_string_lossy())));
         let document = call.document.as_ref().map(|document| [document.flag.to_owned(), "DOCUMENT".to_owned()]);
-        let words = self.program().into_iter().chain(call.args.iter().cloned()).chain(document.into_iter().flatten());
+        let (program, before) = self.program();
+        let before = before.iter().map(|word| (*word).to_owned());
+        let words = std::iter::once(program)
+            .chain(before)
+            .chain(call.args.iter().cloned())
+            .chain(document.into_iter().flatten());
         let words: Vec<String> = words.map(|word| quoted(&word)).collect();
         format!("{}{}", place.unwrap_or_default(), words.join(" "))
     }
@@ -134,18 +139,16 @@ impl Wrangler {
     }
 
     /// The program, and what comes before a call's own arguments.
-    fn program(&self) -> Vec<String> {
+    fn program(&self) -> (String, &'static [&'static str]) {
         let variable = || std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
         match self.path.clone().or_else(variable) {
             // A path that begins here must still be found from the folder of a call.
             Some(path) if path.components().count() > 1 => {
-                vec![std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned()]
+                (std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned(), &[])
             }
-            Some(name) => vec![name.to_string_lossy().into_owned()],
-            None => {
-                let npx = if cfg!(windows) { "npx.cmd" } else { "npx" };
-                vec![npx.to_owned(), "--no-install".to_owned(), "wrangler".to_owned()]
-            }
+            Some(name) => (name.to_string_lossy().into_owned(), &[]),
+            // What is not installed is not to be downloaded in passing.
+            None => (if cfg!(windows) { "npx.cmd" } else { "npx" }.to_owned(), &["--no-install", "wrangler"]),
         }
     }
 }

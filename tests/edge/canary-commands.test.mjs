@@ -1,10 +1,12 @@
 // `serin canary`: a version's way from its folder to stable, or out again, on Workers of this machine, while visitors keep coming.
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { before } from "node:test";
+import { promisify } from "node:util";
 import { startAccount } from "./harness/account.mjs";
 import { buildProgram, serinFor } from "./harness/command-line.mjs";
 import { eventually } from "./harness/eventually.mjs";
@@ -215,7 +217,18 @@ test("a gate at the Worker's own address asks for its version and for smoke requ
   assert.match(await serin(["canary", "promote", v2, "--expect-version", "v2"], 2), /--expect-version needs --stable-url/);
 });
 
-test("a dry run prints each call and document in order, does none of it, and is what wrangler takes", async (t) => {
+test("what stands in for wrangler takes no word that it does not know", async (t) => {
+  const { account, folder, release } = await startWorld(t);
+  const config = join(await release("v2"), "wrangler.toml");
+  const env = { PATH: process.env.PATH, SERIN_TEST_ACCOUNT: account.url };
+  for (const args of [["deploy", "--config", config, "--nmae", "x"], ["deploy", "twice", "--config", config], ["publish"],
+    ["delete", "--config", config], ["deploy", "--config", join(folder, "none.toml")]]) {
+    await assert.rejects(promisify(execFile)(STAND_IN, args, { env }), `${args}`);
+  }
+  assert.deepEqual([account.has("app"), account.has("app-canary")], [true, false]);
+});
+
+test("a dry run prints each call and document in order, and does none of it", async (t) => {
   const { account, splitter, serin, run, release } = await startWorld(t);
   const v2 = await release("v2");
   const before = await splitter.values();

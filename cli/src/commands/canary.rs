@@ -59,7 +59,7 @@ pub(crate) struct Circumstances {
 /// How long a document travels.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Settle {
-    /// How long a canary without visitors is left as it is: the splitter's MAX_STALE_SECONDS, for which an idle isolate may go by what
+    /// How long a canary without visitors is left as it is: the splitter's `MAX_STALE_SECONDS`, for which an idle isolate may go by what
     /// it read before, and the minute that KV takes to reach every location.
     #[arg(long, value_name = "SPAN", default_value = "6m", value_parser = span)]
     settle: Duration,

@@ -110,6 +110,20 @@ fn a_rollback_does_not_wait_for_a_state_that_cannot_be_read() {
 }
 
 #[test]
+fn a_rollback_writes_though_the_halt_failed_and_says_so_by_its_exit_code() {
+    let problem = json!({"type": "urn:serin:unavailable", "title": "the controller did not answer", "status": 503});
+    let server = Server::start()
+        .on("GET /__serin/status", Answer::json(200, &json!({"epoch": 1})))
+        .on("GET /__serin/state", Answer::json(200, &json!({"state": on()})))
+        .on("POST /__serin/halt", Answer::problem(503, &problem))
+        .on("PUT /__serin/state", Answer::json(200, &json!({"already": false})));
+    let run = canary(&server, &["rollback"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("halt the canary failed: the controller did not answer"), "{}", run.stderr);
+    assert_eq!(lines(&server).last().unwrap(), "PUT /__serin/state");
+}
+
+#[test]
 fn a_canary_in_use_is_neither_replaced_nor_deleted() {
     let server = splitter(&on(), &json!({"epoch": 1}));
     for command in ["deploy", "clean-up"] {

@@ -88,6 +88,7 @@ impl Job<'_> {
 
     fn carry_out(&self) -> Result<(), Failure> {
         let mut done = Vec::new();
+        let mut late = None;
         for step in &self.steps {
             let title = step.title();
             match self.perform(step) {
@@ -96,6 +97,11 @@ impl Job<'_> {
                         output::line(&format!("{}  {title}: {result}", styled(GOOD, "done")));
                     }
                     done.push(json!({"step": title, "result": result}));
+                }
+                Err(failure) if step.is_one_of_two() => {
+                    output::error_line(&styled(CAUTION, &format!("warning: {title} failed: {failure}")));
+                    done.push(json!({"step": title, "failed": failure.to_string()}));
+                    late = Some(failure);
                 }
                 Err(failure) => {
                     if self.connection.json && !matches!(failure, Failure::Refused(_)) {
@@ -111,7 +117,7 @@ impl Job<'_> {
         } else {
             output::line(&format!("\n{}", self.summary()));
         }
-        Ok(())
+        late.map_or(Ok(()), Err)
     }
 
     /// Nothing has to be done, and why.
@@ -196,13 +202,13 @@ impl Job<'_> {
         // What the controller writes for an abort must not come after what is written here.
         let tries = self.connection.timeout.as_millis() / LOOK.as_millis();
         for _ in 0..tries {
-            let status: Status = client.get("status")?.read()?;
+            let Ok(status) = client.get("status").and_then(|answer| answer.read::<Status>()) else { break };
             if !status.outbox.iter().flatten().any(|what| what == "write") {
                 return Ok("every location that is busy hears of it within seconds".into());
             }
             clock::wait(LOOK);
         }
-        Ok("the controller could not write it to KV yet, and keeps trying".into())
+        Ok("what the controller writes to KV is not there yet; it keeps trying".into())
     }
 
     fn body(&self) -> Map<String, Value> {
@@ -217,6 +223,11 @@ impl Job<'_> {
 // === impl Step ===
 
 impl Step {
+    /// What stops a canary by another way than the step after it, which is to be tried all the same.
+    const fn is_one_of_two(&self) -> bool {
+        matches!(self, Self::Order(Order::Abort | Order::Halt))
+    }
+
     fn title(&self) -> String {
         match self {
             Self::Gate(gate) => gate.title(),
