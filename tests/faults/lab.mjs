@@ -48,10 +48,16 @@ export class Tally {
   lost = 0;
   /** The longest that an answered request took, in ms. */
   worst = 0;
+  /** Answers that another request had already been given: variants number theirs. */
+  twice = 0;
   examples = [];
+  #numbers = new Set();
 
-  count(fate, { took }, describe) {
+  count(fate, { took, text }, describe) {
     this[fate] += 1;
+    const number = /^\w+ (\d+)$/.exec(text)?.[1];
+    if (number !== undefined && this.#numbers.has(number)) this.twice += 1;
+    if (number !== undefined) this.#numbers.add(number);
     if (fate === "answered") this.worst = Math.max(this.worst, Math.round(took));
     if (fate === "lost" && this.examples.length < 3) this.examples.push(describe());
   }
@@ -76,8 +82,11 @@ export async function run(faults, requests) {
   }
 }
 
-/** Sends so many requests while `faults` are there, and tallies what became of them. */
-export async function load(client, faults, requests, tally) {
+/**
+ * Sends so many requests while `faults` are there, and tallies what became of them. `isCalm`: nothing from before keeps Serin from
+ * dealing visitors as its policy says.
+ */
+export async function load(client, faults, requests, tally, { isCalm = true } = {}) {
   const queries = Object.assign({ canary: "name", stable: "name" }, ...faults.map(({ query }) => query));
   const path = `/?canary=${queries.canary}&stable=${queries.stable}&quiet`;
   const leaving = faults.flatMap(({ leaves }) => leaves ?? []);
@@ -87,7 +96,7 @@ export async function load(client, faults, requests, tally) {
     canaryFails: has("canary"),
     stableFails: has("stable"),
     // Where visitors are is known only while nothing keeps Serin from dealing them.
-    isDealt: !has("KV") && !has("Serin"),
+    isDealt: isCalm && !has("KV") && !has("Serin"),
     loops: [queries.canary, queries.stable].includes("loop"),
   };
   const until = tally.sent + requests;

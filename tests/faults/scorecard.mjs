@@ -10,7 +10,7 @@ const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
 /** Whether nothing was lost but to stable. */
 export function isLossless({ results, soak }) {
-  return [...results, ...(soak ? [soak] : [])].every(({ lost }) => lost === 0);
+  return [...results, ...(soak ? [soak] : [])].every(({ lost, twice }) => lost === 0 && twice === 0);
 }
 
 function lines(head, rows) {
@@ -45,8 +45,9 @@ function soakTable({ checkpoints }) {
   return lines(["requests", "memory", "open files"], checkpoints.map(({ sent, memory, files }) => [number(sent), mib(memory), files]));
 }
 
-function soaked({ turns, sent, answered, owned, lost, health }) {
-  return `${number(sent)} requests in ${turns} turns: ${number(answered)} answered, ${number(owned)} a variant's own failures, ${number(lost)} lost; \`/health\` afterwards: ${health}.`;
+function soaked({ turns, sent, answered, owned, lost, twice, health }) {
+  const fates = `${number(answered)} answered, ${number(owned)} a variant's own failures, ${number(lost)} lost, ${number(twice)} given another's answer`;
+  return `${number(sent)} requests in ${turns} turns: ${fates}; \`/health\` afterwards: ${health}.`;
 }
 
 /** For the terminal. */
@@ -83,7 +84,8 @@ ${pairs(results)}
 
 ## Soak
 
-Faults and pairs of them in turn, each time followed by as many requests without; clients that leave in the middle are not counted.
+Faults and pairs of them in turn, each time followed by as many requests without, while an operator flips the percentage and the switch;
+clients that leave in the middle are not counted.
 Faults in which clients wait are left to the tables above. ${soak ? `${soaked(soak)}\n\n${soakTable(soak)}` : "Not run."}
 `;
 }
