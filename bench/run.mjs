@@ -2,6 +2,7 @@
 //
 //   --quick       two minutes, for a first look
 //   --no-memory   without the million requests: five minutes instead of ten or more
+//   --ladder      where the time goes instead: what any splitter has to do, step by step
 //   --write       results to docs/performance/
 
 import { execFileSync } from "node:child_process";
@@ -10,7 +11,7 @@ import { cpus, release, totalmem, type } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
-import { ARTEFACT, CONTESTANTS, TWIN, workers } from "./lineup.mjs";
+import { ARTEFACT, CONTESTANTS, LADDER, TWIN, workers } from "./lineup.mjs";
 import { memory } from "./memory.mjs";
 import { picture } from "./picture.mjs";
 import { report } from "./report.mjs";
@@ -24,7 +25,7 @@ const FULL = { processes: 7, socketSeconds: 22, driverSeconds: 12, starts: 21, r
 const QUICK = { processes: 3, socketSeconds: 5, driverSeconds: 4, starts: 5, requests: 20_000 };
 
 const { values: options } = parseArgs({
-  options: { "quick": { type: "boolean" }, "no-memory": { type: "boolean" }, "write": { type: "boolean" } },
+  options: { "quick": { type: "boolean" }, "no-memory": { type: "boolean" }, "ladder": { type: "boolean" }, "write": { type: "boolean" } },
 });
 // So that `exit` handlers end the processes that were started.
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
@@ -35,25 +36,28 @@ for (const file of Object.values(ARTEFACT)) {
   process.exit(1);
 }
 const effort = options.quick ? QUICK : FULL;
-const results = { machine: machine(), effort, size: size(), ...(await speed()) };
-tell("starting new processes");
-results.startUp = await startUp(effort.starts);
-results.memory = [];
-if (!options["no-memory"]) {
-  tell(`memory over ${effort.requests.toLocaleString("en")} requests`);
-  results.memory = await memory(effort.requests);
+const results = { machine: machine(), effort, size: size(), startUp: [], memory: [] };
+if (options.ladder) Object.assign(results, await speed(LADDER));
+else {
+  Object.assign(results, await speed(CONTESTANTS));
+  tell("starting new processes");
+  results.startUp = await startUp(effort.starts);
+  if (!options["no-memory"]) {
+    tell(`memory over ${effort.requests.toLocaleString("en")} requests`);
+    results.memory = await memory(effort.requests);
+  }
 }
 console.log(report(results));
-if (options.write) write();
+if (options.write) write(options.ladder ? "ladder" : "results");
 
-async function speed() {
-  const doors = [...CONTESTANTS.map(({ name }) => name), "driver"];
+async function speed(contestants) {
+  const doors = [...contestants.map(({ name }) => name), "driver"];
   const runs = { sockets: [], driver: [] };
   for (let run = 1; run <= effort.processes; run += 1) {
-    tell(`${CONTESTANTS.length} contestants take turns in process ${run} of ${effort.processes}`);
-    const worker = await start(workers(CONTESTANTS), doors);
-    runs.sockets.push(await overSockets(worker, CONTESTANTS, effort.socketSeconds));
-    runs.driver.push(await inProcess(worker, CONTESTANTS, effort.driverSeconds));
+    tell(`${contestants.length} contestants take turns in process ${run} of ${effort.processes}`);
+    const worker = await start(workers(contestants), doors);
+    runs.sockets.push(await overSockets(worker, contestants, effort.socketSeconds));
+    runs.driver.push(await inProcess(worker, contestants, effort.driverSeconds));
     await worker.stop();
   }
   const [sockets, driver] = [pooled(runs.sockets), pooled(runs.driver)];
@@ -87,11 +91,12 @@ function size() {
   );
 }
 
-function write() {
+function write(name) {
   mkdirSync(RESULTS, { recursive: true });
-  writeFileSync(join(RESULTS, "results.json"), `${JSON.stringify(results, rounded, 2)}\n`);
-  writeFileSync(join(RESULTS, "results.svg"), picture(results));
-  console.log(`\nwritten: ${relative(process.cwd(), RESULTS)}/results.json, results.svg`);
+  const files = [`${name}.json`, `${name}.svg`, `${name}.txt`];
+  const texts = [JSON.stringify(results, rounded, 2), picture(results), report(results)];
+  for (const [at, file] of files.entries()) writeFileSync(join(RESULTS, file), `${texts[at].trimEnd()}\n`);
+  console.log(`\nwritten: ${files.map((file) => relative(process.cwd(), join(RESULTS, file))).join(", ")}`);
 }
 
 /** Beyond four digits the figures are noise. */

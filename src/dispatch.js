@@ -18,9 +18,12 @@ export function orElse(response, failed) {
 /** Reports the status, or 0 for an exception, to `settled(status)`, and passes the outcome on. */
 export function watch(response, settled) {
   return response.then(
-    (answer) => (settled(answer.status), answer),
+    (answer) => {
+      tell(settled, answer.status);
+      return answer;
+    },
     (error) => {
-      settled(0);
+      tell(settled, 0);
       throw error;
     },
   );
@@ -29,25 +32,82 @@ export function watch(response, settled) {
 /** Stable's response to an observed request, or what `failed(error)` makes of an exception; either is told to `observed`. */
 export function observe(response, failed, observed, watch, unit, begun) {
   return response.then(
-    (answer) => (observed(answer.status, watch, unit, begun), answer),
-    (error) => (observed(0, watch, unit, begun), failed(error)),
+    (answer) => {
+      tell(observed, answer.status, watch, unit, begun);
+      return answer;
+    },
+    (error) => {
+      tell(observed, 0, watch, unit, begun);
+      return failed(error);
+    },
   );
 }
 
+/** Rust may have trapped meanwhile: then nobody is there to be told, and the response is none the worse. */
+function tell(callback, status, watch, unit, begun) {
+  try {
+    callback(status, watch, unit, begun);
+  } catch {}
+}
+
 /**
- * The canary's response, or stable's where `rescue(request, status, error, …)` says so: the status is 0 for an exception.
- * A response that is not used is let go of, so that its connection is. `watch` is 0 for a request that is not observed.
+ * The canary's response, or stable's where `rescue(request, status, outcome, …)` says so: the outcome is the response, or with status 0
+ * an exception. A response that is not used is let go of, so that its connection is. `watch` is 0 for a request that is not observed.
+ * After `limit` ms (0: never) without a response's head the canary has failed, if the request is one that `hasDeadline`.
  */
-export function guard(response, stable, request, rescue, failed, watch, unit, begun) {
-  return response.then(
-    (answer) => {
-      if (!rescue(request, answer.status, undefined, watch, unit, begun)) return answer;
-      answer.body?.cancel().catch(() => {});
-      return orElse(send(stable, request), failed);
-    },
-    (error) =>
-      rescue(request, 0, error, watch, unit, begun) ? orElse(send(stable, request), failed) : failed(error),
-  );
+export function guard(canary, stable, request, limit, rescue, failed, hasDeadline, watch, unit, begun) {
+  return new Promise((resolve) => {
+    let isOver = false;
+    const end = (status, outcome) => {
+      if (isOver) return letGo(outcome);
+      isOver = true;
+      clearTimeout(timer);
+      let isRescued;
+      try {
+        isRescued = rescue(request, status, outcome, watch, unit, begun);
+      } catch {
+        // Rust has trapped meanwhile: whatever it would have said, this is safe.
+        isRescued = (status === 0 || status >= 500) && mayReplay(request);
+      }
+      if (isRescued) {
+        letGo(outcome);
+        resolve(orElse(send(stable, again(request)), failed));
+      } else resolve(status === 0 ? orElse(Promise.reject(outcome), failed) : outcome);
+    };
+    const giveUp = () => {
+      if (isTimed(request, hasDeadline)) end(0, new DOMException(`the canary did not answer within ${limit} ms`, "TimeoutError"));
+    };
+    const timer = limit > 0 ? setTimeout(giveUp, limit) : undefined;
+    send(canary, request).then(
+      (answer) => end(answer.status, answer),
+      (error) => end(0, error),
+    );
+  });
+}
+
+/** What the core calls replayable, for when it cannot be asked. */
+function mayReplay(request) {
+  return request.body === null && ["GET", "HEAD", "OPTIONS"].includes(request.method) && !request.headers.has("upgrade");
+}
+
+function isTimed(request, hasDeadline) {
+  try {
+    return hasDeadline(request);
+  } catch {
+    // Rust has trapped meanwhile.
+    return mayReplay(request);
+  }
+}
+
+function letGo(outcome) {
+  outcome.body?.cancel().catch(() => {});
+}
+
+/** The request for its second attempt, which its receiver can tell from a first. */
+function again(request) {
+  const headers = new Headers(request.headers);
+  headers.set("serin-attempt", "2");
+  return new Request(request, { headers });
 }
 
 /** The response with a cookie of Serin's, which makes it this visitor's own. */

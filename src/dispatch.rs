@@ -1,15 +1,16 @@
 //! From a decision to a variant: the breaker at work, the fallback, and what a client sees when stable itself fails.
 
+use core::time::Duration;
 use std::cell::OnceCell;
 
-use serin_logic::breaker::{Permit, Transition};
-use serin_logic::fallback::{Answer, may_replay};
+use serin_logic::breaker::{BackOff, Permit, Transition};
+use serin_logic::fallback::{Answer, has_deadline, may_replay};
 use serin_logic::notice::Notice;
 use serin_logic::problem::Problem;
 use serin_logic::routing::{Decision, Reason, cookies, override_token};
 use serin_logic::{Timestamp, Variant};
 use wasm_bindgen::prelude::*;
-use web_sys::Request;
+use web_sys::{Request, Response};
 
 use crate::facts::RequestFacts;
 use crate::isolate::Isolate;
@@ -30,11 +31,13 @@ extern "C" {
     fn observe(response: JsValue, failed: &JsValue, observed: &JsValue, watch: u32, unit: u32, begun: f64) -> JsValue;
 
     fn guard(
-        response: JsValue,
+        canary: &Fetcher,
         stable: &Fetcher,
         request: &Request,
+        limit_ms: f64,
         rescue: &JsValue,
         failed: &JsValue,
+        has_deadline: &JsValue,
         watch: u32,
         unit: u32,
         begun: f64,
@@ -46,7 +49,7 @@ extern "C" {
     fn cleaned(request: &Request, cookie: &str) -> Request;
 }
 
-/// Whether stable answers in place of the canary: request, status, exception, and the ticket's three.
+/// Whether stable answers in place of the canary: request, status, response or exception, and the ticket's three.
 type Rescue = dyn Fn(Request, u16, JsValue, u32, u32, f64) -> bool;
 
 /// What JavaScript calls when a variant has answered: made once per isolate, for all requests.
@@ -57,6 +60,7 @@ pub(crate) struct Callbacks {
     rescue_forced: Closure<Rescue>,
     settled: Closure<dyn Fn(u16)>,
     observed: Closure<dyn Fn(u16, u32, u32, f64)>,
+    has_deadline: Closure<dyn Fn(Request) -> bool>,
 }
 
 /// Sends a request where the decision says, and gives the promise of its response.
@@ -85,7 +89,8 @@ pub(crate) fn send(
         (Some((canary, Permit::Canary)), ticket) => {
             let rescue = if forced { &callbacks.rescue_forced } else { &callbacks.rescue };
             let Ticket { watch, unit, begun } = ticket.unwrap_or_default();
-            guard(send_to(canary, request), stable, request, rescue.as_ref(), failed, watch, unit, begun)
+            let (rescue, has_deadline) = (rescue.as_ref(), callbacks.has_deadline.as_ref());
+            guard(canary, stable, request, bindings.deadline_ms, rescue, failed, has_deadline, watch, unit, begun)
         }
         (Some((_, Permit::Divert)), ticket) => {
             if ticket.is_some() {
@@ -119,20 +124,25 @@ impl Callbacks {
                 let line = isolate.outages.borrow_mut().record(&exception::text(&error), clock::now());
                 log::notices(line.map(|(count, cause)| Notice::Unanswered { count, cause }).as_slice());
             }
-            respond::problem(&Problem::unanswered())
+            respond::problem(&if exception::is_timeout(&error) { Problem::late() } else { Problem::unanswered() })
         };
-        let rescue = move |request: Request, status: u16, error: JsValue, watch: u32, unit: u32, begun: f64| {
+        let rescue = move |request: Request, status: u16, outcome: JsValue, watch: u32, unit: u32, begun: f64| {
             isolate.get().is_some_and(|isolate| {
+                let answer = answer_of(status);
                 if watch != 0 {
-                    let failed = answer_of(status).is_failure();
-                    observation::record(isolate, Ticket { watch, unit, begun }, Variant::Canary, failed);
+                    observation::record(isolate, Ticket { watch, unit, begun }, Variant::Canary, answer.is_failure());
                 }
-                tell_breaker(isolate, answer_of(status));
-                is_rescued(isolate, &request, status, &error)
+                isolate.budget.borrow_mut().earn();
+                tell_breaker(isolate, answer, &outcome);
+                is_rescued(isolate, &request, answer, &outcome)
             })
         };
-        let rescue_forced = move |request: Request, status: u16, error: JsValue, _: u32, _: u32, _: f64| {
-            isolate.get().is_some_and(|isolate| is_rescued(isolate, &request, status, &error))
+        let rescue_forced = move |request: Request, status: u16, outcome: JsValue, _: u32, _: u32, _: f64| {
+            isolate.get().is_some_and(|isolate| is_rescued(isolate, &request, answer_of(status), &outcome))
+        };
+        let has_deadline = |request: Request| {
+            let (has_body, headers) = (has_body(&request), request.headers());
+            has_deadline(has_body, headers.get("content-length").ok().flatten().as_deref(), is_upgrade(&request))
         };
         let observed = move |status: u16, watch: u32, unit: u32, begun: f64| {
             if let Some(isolate) = isolate.get() {
@@ -151,28 +161,51 @@ impl Callbacks {
             rescue_forced: Closure::wrap(Box::new(rescue_forced)),
             settled: Closure::wrap(Box::new(settled)),
             observed: Closure::wrap(Box::new(observed)),
+            has_deadline: Closure::wrap(Box::new(has_deadline)),
         }
     }
 }
 
-fn tell_breaker(isolate: &'static Isolate, answer: Answer) {
-    let failed = answer.is_failure();
-    let chance = if failed { randomness::chance() } else { 0.0 };
-    let transition = isolate.breaker.borrow_mut().record_canary(!failed, chance, clock::now());
-    if let Some(transition) = transition {
-        log::notice(&Notice::Breaker(transition));
-        if matches!(transition, Transition::Open { .. }) {
-            observation::open_breaker(isolate);
-        }
+fn tell_breaker(isolate: &'static Isolate, answer: Answer, outcome: &JsValue) {
+    let back_off = back_off(answer, outcome);
+    note(isolate, isolate.breaker.borrow_mut().record_canary(answer, back_off, clock::now()));
+}
+
+fn note(isolate: &'static Isolate, transition: Option<Transition>) {
+    let Some(transition) = transition else { return };
+    log::notice(&Notice::Breaker(transition));
+    if matches!(transition, Transition::Open { .. }) {
+        observation::open_breaker(isolate);
     }
+}
+
+/// How long the breaker would pause if it opened now.
+fn back_off(answer: Answer, outcome: &JsValue) -> BackOff {
+    let retry_after = match answer {
+        Answer::Status(429 | 503) => seconds_of_retry_after(outcome.unchecked_ref()),
+        _ => None,
+    };
+    let chance = if matches!(answer, Answer::Status(..500)) { 0.0 } else { randomness::chance() };
+    BackOff { chance, retry_after: Duration::from_secs(retry_after.unwrap_or_default()) }
+}
+
+fn seconds_of_retry_after(response: &Response) -> Option<u64> {
+    response.headers().get("retry-after").ok()??.parse().ok()
 }
 
 /// Whether stable answers in place of the canary; if so, it is logged.
-fn is_rescued(isolate: &Isolate, request: &Request, status: u16, error: &JsValue) -> bool {
-    if !answer_of(status).is_failure() || !fallback_is_on(isolate) || !may_be_sent_again(request) {
+fn is_rescued(isolate: &'static Isolate, request: &Request, answer: Answer, outcome: &JsValue) -> bool {
+    if !answer.is_failure() || !fallback_is_on(isolate) || !may_be_sent_again(request) {
         return false;
     }
-    let cause = if status == 0 { exception::text(error) } else { status.to_string() };
+    if !isolate.budget.borrow_mut().spend() {
+        note(isolate, isolate.breaker.borrow_mut().exhaust(back_off(answer, outcome), clock::now()));
+        return false;
+    }
+    let cause = match answer {
+        Answer::Status(status) => status.to_string(),
+        Answer::Exception => exception::text(outcome),
+    };
     let line = isolate.rescues.borrow_mut().record(&cause, clock::now());
     log::notices(line.map(|(count, cause)| Notice::Fallback { count, cause }).as_slice());
     true
@@ -189,6 +222,13 @@ fn fallback_is_on(isolate: &Isolate) -> bool {
 }
 
 fn may_be_sent_again(request: &Request) -> bool {
-    let is_upgrade = request.headers().has("upgrade").unwrap_or(true);
-    may_replay(&request.method(), request.unchecked_ref::<IncomingRequest>().body().is_some(), is_upgrade)
+    may_replay(&request.method(), has_body(request), is_upgrade(request))
+}
+
+fn has_body(request: &Request) -> bool {
+    request.unchecked_ref::<IncomingRequest>().body().is_some()
+}
+
+fn is_upgrade(request: &Request) -> bool {
+    request.headers().has("upgrade").unwrap_or(true)
 }

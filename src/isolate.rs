@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serin_logic::Timestamp;
 use serin_logic::breaker::Breaker;
+use serin_logic::fallback::Budget;
 use serin_logic::policy::Snapshot;
 use serin_logic::throttle::Throttle;
 
@@ -21,6 +22,8 @@ pub(crate) struct Isolate {
     /// When the last read began: the lease of the refresh.
     pub(crate) read_begun_at: RefCell<Timestamp>,
     pub(crate) breaker: RefCell<Breaker>,
+    /// Of replays.
+    pub(crate) budget: RefCell<Budget>,
     pub(crate) observer: Observer,
     /// Failed canary requests that stable answered.
     pub(crate) rescues: RefCell<Throttle>,
@@ -50,6 +53,7 @@ impl Isolate {
             snapshot: RefCell::default(),
             read_begun_at: RefCell::default(),
             breaker: RefCell::default(),
+            budget: RefCell::default(),
             observer: Observer::default(),
             rescues: RefCell::default(),
             outages: RefCell::default(),

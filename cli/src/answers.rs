@@ -47,6 +47,7 @@ pub(crate) struct Switch {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Halt {
+    pub(crate) by_rollout: bool,
     pub(crate) by: Option<String>,
     pub(crate) at: Option<String>,
     pub(crate) why: Option<String>,

@@ -29,6 +29,7 @@ pub(crate) async fn carry_out(object: &ObjectState, settings: &Rc<Settings>, cal
         }
         Call::Start { id, plan, by } => start(object, settings, id, *plan, by).await,
         Call::Order { command, by } => order(object, settings, command, by),
+        Call::State => Ok(readings::state(&settings.bindings).await),
         Call::PutState { document, by } => put_state(object, settings, &document, &by).await,
         Call::PutSwitch { switch, value, by } => put_switch(object, settings, switch, value, &by).await,
         reading @ (Call::Status | Call::Current | Call::Explain(_) | Call::Metrics) => {

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
+use crate::fallback::Answer;
 use crate::timestamp::Timestamp;
 
 /// Failures in a row that trip the breaker (Envoy: 5, linkerd: 7).
@@ -31,6 +32,17 @@ const PROBES: u32 = 3;
 const FORGET: Duration = Duration::from_secs(30);
 /// A probe that has not answered by now is given up: its request may have been aborted.
 const PROBE_LIFETIME: Duration = Duration::from_secs(30);
+
+const TOO_MANY_REQUESTS: u16 = 429;
+
+/// What a pause depends on beside the trips.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BackOff {
+    /// Uniform in 0.0..1.0: it spreads the pauses of many isolates.
+    pub chance: f64,
+    /// The canary's own wish, from a 429 or 503: it makes a pause longer, up to the longest.
+    pub retry_after: Duration,
+}
 
 /// The breaker of one isolate.
 #[derive(Clone, Debug, Default)]
@@ -107,8 +119,11 @@ impl Breaker {
         self.state == State::Closed
     }
 
-    /// Records how the canary answered. `chance` is uniform in 0.0..1.0 and spreads the pauses of many isolates.
-    pub fn record_canary(&mut self, success: bool, chance: f64, now: Timestamp) -> Option<Transition> {
+    /// Records how the canary answered.
+    pub fn record_canary(&mut self, answer: Answer, back_off: BackOff, now: Timestamp) -> Option<Transition> {
+        // Too many requests: the canary is there, and sends less. It counts in the window, and fails a probe.
+        let is_limited = answer == Answer::Status(TOO_MANY_REQUESTS);
+        let success = !answer.is_failure() && !is_limited;
         self.canary.record(success, now);
         match (self.state, success) {
             (State::Closed, true) => {
@@ -117,9 +132,9 @@ impl Breaker {
                 None
             }
             (State::Closed, false) => {
-                self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+                self.failures_in_a_row = self.failures_in_a_row.saturating_add(u32::from(!is_limited));
                 let trips = self.failures_in_a_row >= CONSECUTIVE_FAILURES || self.canary.is_failing(now);
-                trips.then(|| self.open(chance, now))
+                trips.then(|| self.open(back_off, now))
             }
             (State::HalfOpen { successes, .. }, true) if successes + 1 >= PROBES => {
                 self.close(now);
@@ -129,10 +144,15 @@ impl Breaker {
                 self.state = State::HalfOpen { successes: successes + 1, probing_since: None };
                 None
             }
-            (State::HalfOpen { .. }, false) => Some(self.open(chance, now)),
+            (State::HalfOpen { .. }, false) => Some(self.open(back_off, now)),
             // Sent before it opened, answered after: nothing new.
             (State::Open { .. }, _) => None,
         }
+    }
+
+    /// Stable has answered for the canary as often as it may: from now on the canary is asked less, not its users told to wait.
+    pub fn exhaust(&mut self, back_off: BackOff, now: Timestamp) -> Option<Transition> {
+        self.is_closed().then(|| self.open(back_off, now))
     }
 
     /// Records how stable answered a diverted request.
@@ -145,8 +165,8 @@ impl Breaker {
         *self = Self::default();
     }
 
-    fn open(&mut self, chance: f64, now: Timestamp) -> Transition {
-        let pause = FIRST_PAUSE.saturating_mul(1 << self.trips.min(5)).min(LONGEST_PAUSE);
+    fn open(&mut self, BackOff { chance, retry_after }: BackOff, now: Timestamp) -> Transition {
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.trips.min(5)).max(retry_after).min(LONGEST_PAUSE);
         let pause = pause + pause.mul_f64(chance.clamp(0.0, 1.0) / 2.0);
         self.trips = self.trips.saturating_add(1);
         self.state = State::Open { until: now.after(pause) };

@@ -65,6 +65,12 @@ impl Problem {
         Self::new(502, "urn:serin:unanswered", "The service did not answer")
     }
 
+    /// The canary let its deadline pass, and the request must not be sent twice.
+    #[must_use]
+    pub const fn late() -> Self {
+        Self::new(504, "urn:serin:late", "The service did not answer in time")
+    }
+
     /// A method that this path does not have.
     #[must_use]
     pub fn method_not_allowed(allow: &'static str) -> Self {

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use serin_logic::fallback::CANARY_DEADLINE_SECONDS;
 use serin_logic::notice::Notice;
 use serin_logic::routing::decision::Setup;
 use serin_logic::routing::override_token::OverrideKey;
@@ -35,6 +36,8 @@ pub struct Bindings {
     pub setup: Setup,
     /// How often a busy isolate reads the policy again, and tells what it has counted.
     pub refresh: Duration,
+    /// How long the canary may take to the head of its response, in ms; 0: as long as it likes.
+    pub deadline_ms: f64,
     /// The rollout controller; none: KV alone steers.
     pub rollout: Option<ObjectNamespace>,
     /// The shards that counts go to.
@@ -57,18 +60,23 @@ impl Bindings {
     /// Reads the environment. What is missing or wrong gets its default and a notice: traffic comes first.
     pub fn read(env: &Env) -> Self {
         let mut misconfigured = Vec::new();
-        let mut seconds = |name, default| {
+        let mut seconds = |name, default, least| {
             let default_duration = Duration::from_secs(default);
             let Some(text) = text(env, name) else { return default_duration };
-            seconds_of(&text).unwrap_or_else(|| {
-                let message =
-                    format!("{text} is not accepted, accepted: a number of seconds above 0; {default} is used");
-                misconfigured.push(Notice::Misconfigured { name, message });
-                default_duration
-            })
+            millis_of(&text).filter(|millis| *millis >= least).map_or_else(
+                || {
+                    let from = if least == 0 { "from 0, which is off" } else { "above 0" };
+                    let message =
+                        format!("{text} is not accepted, accepted: a number of seconds {from}; {default} is used");
+                    misconfigured.push(Notice::Misconfigured { name, message });
+                    default_duration
+                },
+                Duration::from_millis,
+            )
         };
-        let refresh = seconds("REFRESH_SECONDS", 5);
-        let max_stale = seconds("MAX_STALE_SECONDS", 300);
+        let refresh = seconds("REFRESH_SECONDS", 5, 1);
+        let max_stale = seconds("MAX_STALE_SECONDS", 300, 1);
+        let deadline = seconds("CANARY_DEADLINE_SECONDS", CANARY_DEADLINE_SECONDS, 0);
         let detail_for_admin = match text(env, "HEALTH_DETAIL").as_deref() {
             None | Some("public") => false,
             Some("token") => true,
@@ -92,6 +100,8 @@ impl Bindings {
                 .filter(|key| !key.is_empty())
                 .unwrap_or_else(|| "canary-state".into()),
             refresh,
+            // A timer takes no more.
+            deadline_ms: (deadline.as_secs_f64() * 1000.0).min(f64::from(i32::MAX)),
             rollout: binding(env, ROLLOUT),
             metrics: binding(env, METRICS),
             analytics: binding(env, ANALYTICS),
@@ -114,10 +124,9 @@ pub fn text(env: &Env, name: &str) -> Option<String> {
     if is_set { to_text(&value).ok() } else { None }
 }
 
-/// A time above 0, to the millisecond, as JavaScript reads numbers.
-fn seconds_of(text: &str) -> Option<Duration> {
-    let millis = to_number(text) * 1000.0;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates and maps NaN to 0")]
-    let millis = millis as u64;
-    (millis > 0).then(|| Duration::from_millis(millis))
+/// A time in seconds, as JavaScript reads numbers; it is kept to the millisecond.
+fn millis_of(text: &str) -> Option<u64> {
+    let seconds = Some(to_number(text)).filter(|seconds| *seconds >= 0.0)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    Some((seconds * 1000.0) as u64)
 }

@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use serin_logic::Timestamp;
-use serin_logic::breaker::{Breaker, Permit, Transition};
+use serin_logic::breaker::{BackOff, Breaker, Permit, Transition};
+use serin_logic::fallback::{self, Budget};
 use serin_logic::observation::{Batch, Observed, Tally};
 use serin_logic::policy::snapshot::Documents;
 use serin_logic::policy::{Overlay, Snapshot, Switch};
@@ -27,6 +28,7 @@ pub(crate) struct Isolate {
     pub(crate) life: u64,
     pub(crate) snapshot: Snapshot,
     breaker: Breaker,
+    budget: Budget,
     tally: Tally,
 }
 
@@ -62,8 +64,8 @@ struct Request<'a>(&'a str);
 
 impl Isolate {
     pub(crate) fn new(location: u32, life: u64, id: String) -> Self {
-        let (snapshot, breaker) = (Snapshot::default(), Breaker::default());
-        Self { location, life, snapshot, breaker, tally: Tally::new(id) }
+        let (snapshot, breaker, budget) = (Snapshot::default(), Breaker::default(), Budget::default());
+        Self { location, life, snapshot, breaker, budget, tally: Tally::new(id) }
     }
 
     /// KV answered, or did not.
@@ -128,7 +130,14 @@ impl Isolate {
         chance: f64,
         now: Timestamp,
     ) {
-        let transition = self.breaker.record_canary(!answer.failed, chance, now);
+        let outcome = fallback::Answer::Status(if answer.failed { 503 } else { 200 });
+        let back_off = BackOff { chance, ..BackOff::default() };
+        let mut transition = self.breaker.record_canary(outcome, back_off, now);
+        self.budget.earn();
+        // Every simulated request may be replayed.
+        if answer.failed && !self.budget.spend() {
+            transition = transition.or(self.breaker.exhaust(back_off, now));
+        }
         if let Some(observing) = observing {
             self.count(observing, answer);
             if matches!(transition, Some(Transition::Open { .. })) {

@@ -6,11 +6,19 @@ fn at(millis: u64) -> Timestamp {
     Timestamp::from_seconds(1_800_000_000).after(Duration::from_millis(millis))
 }
 
+const OK: Answer = Answer::Status(200);
+const FAILED: Answer = Answer::Exception;
+const NOW: BackOff = BackOff { chance: 0.0, retry_after: Duration::ZERO };
+
+fn spread(chance: f64) -> BackOff {
+    BackOff { chance, ..NOW }
+}
+
 /// A breaker that five failures in a row have opened at this time.
 fn tripped(millis: u64) -> Breaker {
     let mut breaker = Breaker::default();
     for _ in 0..CONSECUTIVE_FAILURES {
-        breaker.record_canary(false, 0.0, at(millis));
+        breaker.record_canary(FAILED, NOW, at(millis));
     }
     breaker
 }
@@ -19,7 +27,7 @@ fn tripped(millis: u64) -> Breaker {
 fn five_failures_in_a_row_open_it_and_four_do_not() {
     let mut breaker = Breaker::default();
     for failure in 1..=5 {
-        let transition = breaker.record_canary(false, 0.0, at(failure));
+        let transition = breaker.record_canary(FAILED, NOW, at(failure));
         assert_eq!(transition, (failure == 5).then_some(Transition::Open { pause_ms: 2000 }));
     }
     assert_eq!(breaker.permit(at(6)), Permit::Divert);
@@ -30,9 +38,9 @@ fn a_success_breaks_the_run() {
     let mut breaker = Breaker::default();
     for round in 0..4 {
         for _ in 0..4 {
-            assert_eq!(breaker.record_canary(false, 0.0, at(round * 11_000)), None);
+            assert_eq!(breaker.record_canary(FAILED, NOW, at(round * 11_000)), None);
         }
-        assert_eq!(breaker.record_canary(true, 0.0, at(round * 11_000)), None);
+        assert_eq!(breaker.record_canary(OK, NOW, at(round * 11_000)), None);
     }
     assert!(breaker.is_closed());
 }
@@ -41,8 +49,10 @@ fn a_success_breaks_the_run() {
 fn a_window_in_which_most_fail_opens_it() {
     let mut breaker = Breaker::default();
     let answers = [true, false, false, true, false, false, true, false, false, false];
-    let transitions: Vec<_> =
-        (0..).zip(answers).filter_map(|(n, ok)| breaker.record_canary(ok, 0.0, at(n * 900))).collect();
+    let transitions: Vec<_> = (0..)
+        .zip(answers)
+        .filter_map(|(n, ok)| breaker.record_canary(if ok { OK } else { FAILED }, NOW, at(n * 900)))
+        .collect();
     assert_eq!(transitions, [Transition::Open { pause_ms: 2000 }]);
 }
 
@@ -51,7 +61,7 @@ fn failures_older_than_the_window_are_forgotten() {
     let mut breaker = Breaker::default();
     let answers = [true, false, false, true, false, false, true, false, false, false];
     for (n, ok) in (0..).zip(answers) {
-        assert_eq!(breaker.record_canary(ok, 0.0, at(n * 3000)), None);
+        assert_eq!(breaker.record_canary(if ok { OK } else { FAILED }, NOW, at(n * 3000)), None);
     }
 }
 
@@ -62,7 +72,7 @@ fn three_probes_one_at_a_time_close_it() {
     for probe in 0..3 {
         assert_eq!(breaker.permit(at(2000 + probe)), Permit::Canary, "probe {probe}");
         assert_eq!(breaker.permit(at(2000 + probe)), Permit::Divert, "beside probe {probe}");
-        let transition = breaker.record_canary(true, 0.0, at(2000 + probe));
+        let transition = breaker.record_canary(OK, NOW, at(2000 + probe));
         assert_eq!(transition, (probe == 2).then_some(Transition::Closed));
     }
     assert_eq!(breaker.permit(at(2010)), Permit::Canary);
@@ -76,7 +86,7 @@ fn each_failed_probe_doubles_the_pause_up_to_a_minute() {
     for _ in 0..7 {
         now += pauses.last().unwrap();
         assert_eq!(breaker.permit(at(now)), Permit::Canary);
-        match breaker.record_canary(false, 0.0, at(now)) {
+        match breaker.record_canary(FAILED, NOW, at(now)) {
             Some(Transition::Open { pause_ms }) => pauses.push(pause_ms),
             other => panic!("expected a longer pause, got {other:?}"),
         }
@@ -87,8 +97,36 @@ fn each_failed_probe_doubles_the_pause_up_to_a_minute() {
 #[test]
 fn chance_spreads_the_pauses_by_up_to_half() {
     let mut breaker = Breaker::default();
-    let opened = (0..5).find_map(|_| breaker.record_canary(false, 0.5, at(0)));
+    let opened = (0..5).find_map(|_| breaker.record_canary(FAILED, spread(0.5), at(0)));
     assert_eq!(opened, Some(Transition::Open { pause_ms: 2500 }));
+}
+
+#[test]
+fn the_canary_may_ask_for_a_longer_pause_of_up_to_a_minute() {
+    for (asked, paused) in [(1, 2_000), (20, 20_000), (3_600, 60_000)] {
+        let asked = BackOff { retry_after: Duration::from_secs(asked), ..NOW };
+        let opened = (0..5).find_map(|_| Breaker::default().exhaust(asked, at(0)));
+        assert_eq!(opened, Some(Transition::Open { pause_ms: paused }));
+    }
+}
+
+#[test]
+fn too_many_requests_are_no_outage_but_most_of_them_are() {
+    let limited = Answer::Status(429);
+    let mut breaker = Breaker::default();
+    let transitions: Vec<_> = (1..=10).map(|n| (n, breaker.record_canary(limited, NOW, at(n)))).collect();
+    let opened = transitions.into_iter().find(|(_, transition)| transition.is_some());
+    assert_eq!(opened, Some((10, Some(Transition::Open { pause_ms: 2000 }))), "by the window, not by the run");
+    assert_eq!(breaker.permit(at(3_000)), Permit::Canary);
+    assert!(matches!(breaker.record_canary(limited, NOW, at(3_000)), Some(Transition::Open { .. })), "a probe fails");
+}
+
+#[test]
+fn an_exhausted_budget_opens_it_once() {
+    let mut breaker = Breaker::default();
+    assert_eq!(breaker.exhaust(NOW, at(0)), Some(Transition::Open { pause_ms: 2000 }));
+    assert_eq!(breaker.exhaust(NOW, at(1)), None);
+    assert_eq!(breaker.permit(at(2)), Permit::Divert);
 }
 
 #[test]
@@ -96,10 +134,10 @@ fn half_a_minute_without_a_trip_forgets_one() {
     let mut breaker = tripped(0);
     for probe in 0..3 {
         breaker.permit(at(2000 + probe));
-        breaker.record_canary(true, 0.0, at(2000 + probe));
+        breaker.record_canary(OK, NOW, at(2000 + probe));
     }
-    breaker.record_canary(true, 0.0, at(40_000));
-    let again = (0..5).find_map(|_| breaker.record_canary(false, 0.0, at(41_000)));
+    breaker.record_canary(OK, NOW, at(40_000));
+    let again = (0..5).find_map(|_| breaker.record_canary(FAILED, NOW, at(41_000)));
     assert_eq!(again, Some(Transition::Open { pause_ms: 2000 }));
 }
 
@@ -128,7 +166,8 @@ fn a_canary_that_flaps_every_second_changes_the_state_at_most_six_times_a_minute
     for millis in (0..600_000).step_by(20) {
         if breaker.permit(at(millis)) == Permit::Canary {
             let up = millis / 1000 % 2 == 0;
-            transitions.extend(breaker.record_canary(up, 0.25, at(millis)).map(|_| millis));
+            transitions
+                .extend(breaker.record_canary(if up { OK } else { FAILED }, spread(0.25), at(millis)).map(|_| millis));
         }
     }
     let busiest = (0..=540_000)
@@ -139,14 +178,15 @@ fn a_canary_that_flaps_every_second_changes_the_state_at_most_six_times_a_minute
 
 proptest! {
     #[test]
-    fn no_order_of_events_or_clocks_breaks_it(events in proptest::collection::vec((0..4_u8, any::<i64>(), -1.0..2.0_f64), 0..200)) {
+    fn no_order_of_events_or_clocks_breaks_it(events in proptest::collection::vec((0..5_u8, any::<i64>(), -1.0..2.0_f64), 0..200)) {
         let mut breaker = Breaker::default();
         for (event, millis, chance) in events {
             let now = Timestamp::from_millis(millis);
             match event {
                 0 => { let _ = breaker.permit(now); }
-                1 => { let _ = breaker.record_canary(true, chance, now); }
-                2 => { let _ = breaker.record_canary(false, chance, now); }
+                1 => { let _ = breaker.record_canary(OK, spread(chance), now); }
+                2 => { let _ = breaker.record_canary(FAILED, spread(chance), now); }
+                3 => { let _ = breaker.exhaust(spread(chance), now); }
                 _ => breaker.record_stable(false, now),
             }
         }

@@ -85,6 +85,25 @@ const BEHAVIOURS = {
     return new Response(`${name} at last`);
   },
 
+  async late({ argument, name }) {
+    await scheduler.wait(Number(argument));
+    return new Response(`${name} at last`);
+  },
+
+  // The head and a part of the body, then nothing more.
+  stall: ({ name }) => new Response(partOf(name, () => scheduler.wait(60_000)), { headers: { "x-variant": name } }),
+
+  // The head and a part of the body, then the connection breaks.
+  reset: ({ name }) =>
+    new Response(
+      partOf(name, (controller) => controller.error(new Error(`${name} breaks off, as scripted`))),
+      { headers: { "x-variant": name } },
+    ),
+
+  loop: ({ url, name }) => new Response(null, { status: 302, headers: { location: url.href, "x-variant": name } }),
+
+  busy: ({ argument, name }) => new Response(`${name} is busy`, { status: 503, headers: { "retry-after": argument } }),
+
   // Ends when the other side goes away, and writes that down.
   endless({ name, entry }) {
     let ticking = true;
@@ -164,6 +183,17 @@ const BEHAVIOURS = {
     return new Response(bytes, { encodeBody: "manual", headers });
   },
 };
+
+function partOf(name, then) {
+  let isBegun = false;
+  return new ReadableStream({
+    pull(controller) {
+      if (isBegun) return then(controller);
+      isBegun = true;
+      controller.enqueue(new TextEncoder().encode(name));
+    },
+  });
+}
 
 async function sha256(bytes) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));

@@ -27,6 +27,8 @@ const DEFAULTS = {
   edit: (source) => source,
   /** KV and the variants in a process of their own: exceptions of variants then arrive as answers of 500. */
   separate: false,
+  /** Ports of the variants `stable` and `canary` where they are others; needs `separate`. */
+  upstreams: {},
 };
 
 /** Starts Serin for one test file, or one test: `const serin = await startSerin(t, {...})`, stopped when `t` ends. */
@@ -47,7 +49,7 @@ class Serin {
   #variantControl;
   output = [];
 
-  async start({ kv, mode, vars, without, edit, separate, analytics }) {
+  async start({ kv, mode, vars, without, edit, separate, upstreams, analytics }) {
     this.#directory = await mkdtemp(join(tmpdir(), "serin-edge-"));
     for (const file of ["serin.wasm", "control.js", "control.wasm"]) {
       await cp(join(ROOT, "build", file), join(this.#directory, file));
@@ -62,7 +64,7 @@ class Serin {
       await this.#world.start(this.#directory, capnp(WORLD, [...WORLD_SOCKETS, ...SERVED_SOCKETS]), WORLD_PORTS, this.output);
     }
     const { ports } = this.#world;
-    const around = separate ? elsewhere(ports) : [...WORLD, ["internet", INTERNET]];
+    const around = separate ? elsewhere({ ...ports, ...upstreams }) : [...WORLD, ["internet", INTERNET]];
     const bindings = { REFRESH_SECONDS: "0.05", ADMIN_TOKEN, ...vars };
     const services = [["serin", `worker = ${splitter(bindings, { without, separate, analytics })}`], OBJECTS(join(this.#directory, "objects")), ...around];
     this.#config = [capnp(services, separate ? [SERIN_SOCKET] : [SERIN_SOCKET, ...WORLD_SOCKETS]), separate ? ["serin"] : SOCKETS];
@@ -79,6 +81,11 @@ class Serin {
 
   get port() {
     return this.#splitter.ports.serin;
+  }
+
+  /** Where KV answers in workerd's protocol; needs `separate`. */
+  get storePort() {
+    return this.#world.ports.store;
   }
 
   async stop() {
@@ -98,6 +105,11 @@ class Serin {
   /** The most memory that workerd ever held, in bytes; where the system does not tell (outside Linux), 0. */
   peakMemory() {
     return this.#splitter.peakMemory();
+  }
+
+  /** The splitter's memory in bytes and its open files; outside Linux 0. */
+  resources() {
+    return this.#splitter.resources();
   }
 
   // === what a visitor does ===
@@ -168,6 +180,11 @@ class Serin {
 
   async audit() {
     return (await this.api("GET", "audit?limit=1000")).json.rows.reverse();
+  }
+
+  /** What KV remembers of reads is memory, by and by. */
+  async forgetReads() {
+    await this.#kvControl.request("/", { method: "POST", body: JSON.stringify({ forget: true }) });
   }
 
   async reads() {
