@@ -18,7 +18,7 @@ const TOKEN = "local";
 /** A flip shows when an isolate has refreshed, which it does every five seconds. */
 const SHOWS = { within: 20_000 };
 /** What changes something is done once; what only asks is asked until it shows. */
-const CHANGES = /^serin (halt|resume|pause|abort|start|switch|resume-canary|state set)\b|^npm|^npx/;
+const CHANGES = /^serin (halt|resume|pause|abort|start|switch|resume-canary|state set|canary)\b|^npm|^npx/;
 
 test("the commands in the README and in docs/operations do what they say", async (t) => {
   const scratch = await mkdtemp(join(tmpdir(), "serin-docs-"));
@@ -64,6 +64,11 @@ test("the commands in the README and in docs/operations do what they say", async
     if (/"rollout":\{/.test((await done("GET", "status")).text)) await done("POST", "rollouts/current/abort");
     await done("POST", "resume-canary");
   };
+  /** The canary has everybody. */
+  const complete = async () => {
+    await done("POST", "rollouts", { id: "complete", schedule: "blue-green" });
+    await done("POST", "rollouts/current/promote");
+  };
   const done = async (method, path, body) => {
     const answer = await splitter.api(method, path, body);
     assert.equal(answer.status, 200, `${method} ${path}: ${answer.text}`);
@@ -72,7 +77,10 @@ test("the commands in the README and in docs/operations do what they say", async
 
   await t.test("README.md", async (t) => {
     await page(t, readme.filter((command) => command !== file));
-    await page(t, inlineCommands("README.md"), reset);
+    await page(t, inlineCommands("README.md"), async ({ line }) => {
+      await reset();
+      if (line.startsWith("serin canary promote")) await complete();
+    });
   });
 
   const pages = (await readdir(join(ROOT, "docs/operations"))).filter((name) => name.endsWith(".md")).sort();

@@ -33,6 +33,11 @@ const FORMS = [
     why: "the local KV of the splitter under test stands in for Cloudflare's",
   },
   { fits: /^serin state /, run: (line, { scratch }) => `${line} --persist-to ${scratch}`, why: "the same" },
+  {
+    fits: /^serin canary (deploy|promote) DIR$/,
+    run: (line) => `${line.replace("DIR", "examples/stable")} --canary-name serin-example-canary --dry-run`,
+    why: "it needs an account; tests/edge/canary-commands.test.mjs runs it against local Workers",
+  },
   { fits: /^serin watch --for 2m /, run: (line) => line.replace("2m", "3s"), why: "a rollout takes minutes" },
   {
     fits: /^cargo run -q -p serin-cli -- watch$/,
