@@ -19,8 +19,13 @@ export const CONTROL = "pass-through, again";
 /** More of the same, for a denominator of less noise: one that ran more often than the others would run warmer. */
 export const TWIN = "twin";
 
-export const ARTEFACT = { script: join(BUILD, "index.js"), wasm: join(BUILD, "serin.wasm") };
-const CONTROL_PLANE = { script: join(BUILD, "control.js"), wasm: join(BUILD, "control.wasm") };
+/** What a build is, by module: the path of requests, and the control plane. */
+export const ARTEFACTS = built(BUILD);
+
+function built(folder) {
+  const files = ["index.js", "serin.wasm", "control.js", "control.wasm"];
+  return Object.fromEntries(files.map((file) => [file, join(folder, file)]));
+}
 
 // === requests ===
 
@@ -79,12 +84,7 @@ const others = (title, modules, group) => ({ title, modules, group, document: ST
 const serin = (title, changes) => ({
   title: `Serin: ${title}`,
   group: "serin",
-  modules: {
-    "index.js": ARTEFACT.script,
-    "serin.wasm": ARTEFACT.wasm,
-    "control.js": CONTROL_PLANE.script,
-    "control.wasm": CONTROL_PLANE.wasm,
-  },
+  modules: ARTEFACTS,
   document: STATE,
   request: known,
   side: "stable",
@@ -126,6 +126,13 @@ export const LADDER = [
   ].map(([title, file]) => ({ ...others(title, script(join("rungs", file)), "javascript"), side: "stable" })),
   ...CONTESTANTS.filter(({ title }) => title === "Serin: steady visitor"),
 ].map(named("rung"));
+
+/** Builds against each other: the present one, and what other folders hold. */
+export function against(folders) {
+  const floor = LADDER.filter(({ title, group }) => [FLOOR, CONTROL].includes(title) || group === TWIN);
+  const steady = [BUILD, ...folders].map((folder) => serin(basename(folder), { modules: built(folder) }));
+  return [...floor, ...steady].map(named("build"));
+}
 
 function named(prefix) {
   return (contestant, at) => ({ ...contestant, name: contestant.direct ?? `${prefix}-${at}` });

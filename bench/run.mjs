@@ -3,7 +3,8 @@
 //   --quick       two minutes, for a first look
 //   --no-memory   without the million requests: five minutes instead of ten or more
 //   --ladder      where the time goes instead: what any splitter has to do, step by step
-//   --write       results to docs/performance/
+//   --against A,B builds in other folders instead, beside the one in build/: measure before and after
+//   --write       results to docs/performance/, and into docs/performance.md
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -11,8 +12,9 @@ import { cpus, release, totalmem, type } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
-import { ARTEFACT, CONTESTANTS, LADDER, TWIN, workers } from "./lineup.mjs";
+import { ARTEFACTS, CONTESTANTS, LADDER, TWIN, against, workers } from "./lineup.mjs";
 import { memory } from "./memory.mjs";
+import { writeTable } from "./page.mjs";
 import { picture } from "./picture.mjs";
 import { report } from "./report.mjs";
 import { errorOf, inProcess, overSockets, pooled } from "./rounds.mjs";
@@ -25,12 +27,12 @@ const FULL = { processes: 7, socketSeconds: 22, driverSeconds: 12, starts: 21, r
 const QUICK = { processes: 3, socketSeconds: 5, driverSeconds: 4, starts: 5, requests: 20_000 };
 
 const { values: options } = parseArgs({
-  options: { "quick": { type: "boolean" }, "no-memory": { type: "boolean" }, "ladder": { type: "boolean" }, "write": { type: "boolean" } },
+  options: { "quick": { type: "boolean" }, "no-memory": { type: "boolean" }, "ladder": { type: "boolean" }, "against": { type: "string" }, "write": { type: "boolean" } },
 });
 // So that `exit` handlers end the processes that were started.
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 
-for (const file of Object.values(ARTEFACT)) {
+for (const file of Object.values(ARTEFACTS)) {
   if (existsSync(file)) continue;
   console.error(`bench: ${relative(ROOT, file)} is missing: run \`npm run build\``);
   process.exit(1);
@@ -38,6 +40,7 @@ for (const file of Object.values(ARTEFACT)) {
 const effort = options.quick ? QUICK : FULL;
 const results = { machine: machine(), effort, size: size(), startUp: [], memory: [] };
 if (options.ladder) Object.assign(results, await speed(LADDER));
+else if (options.against) Object.assign(results, await speed(against(options.against.split(","))));
 else {
   Object.assign(results, await speed(CONTESTANTS));
   tell("starting new processes");
@@ -48,7 +51,7 @@ else {
   }
 }
 console.log(report(results));
-if (options.write) write(options.ladder ? "ladder" : "results");
+if (options.write && !options.against) write(options.ladder ? "ladder" : "results");
 
 async function speed(contestants) {
   const doors = [...contestants.map(({ name }) => name), "driver"];
@@ -84,7 +87,7 @@ function machine() {
 
 function size() {
   return Object.fromEntries(
-    Object.values(ARTEFACT).map((file) => {
+    Object.values(ARTEFACTS).map((file) => {
       const bytes = readFileSync(file);
       return [relative(ROOT, file), { raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length }];
     }),
@@ -93,10 +96,9 @@ function size() {
 
 function write(name) {
   mkdirSync(RESULTS, { recursive: true });
-  const files = [`${name}.json`, `${name}.svg`, `${name}.txt`];
-  const texts = [JSON.stringify(results, rounded, 2), picture(results), report(results)];
-  for (const [at, file] of files.entries()) writeFileSync(join(RESULTS, file), `${texts[at].trimEnd()}\n`);
-  console.log(`\nwritten: ${files.map((file) => relative(process.cwd(), join(RESULTS, file))).join(", ")}`);
+  writeFileSync(join(RESULTS, `${name}.json`), `${JSON.stringify(results, rounded, 2)}\n`);
+  writeFileSync(join(RESULTS, `${name}.svg`), picture(results));
+  writeTable(name, `\`\`\`text\n${report(results).trimEnd()}\n\`\`\``);
 }
 
 /** Beyond four digits the figures are noise. */

@@ -63,7 +63,10 @@ export class Tally {
   }
 }
 
-/** Runs `faults` together for so many requests; one after the other where they are in the same place. */
+/**
+ * Runs `faults` together for so many requests; one after the other where they are in the same place. `repeated` are writes that
+ * variants saw more than once.
+ */
 export async function run(faults, requests) {
   const { serin, client, close } = await open({ without: faults.flatMap((fault) => fault.without ?? []) });
   try {
@@ -76,7 +79,7 @@ export async function run(faults, requests) {
       for (const fault of together) await fault.end(serin);
     }
     await load(client, [], 50, tally);
-    return { faults: faults.map(({ name }) => name), ...tally };
+    return { faults: faults.map(({ name }) => name), ...tally, repeated: (await serin.writes()).repeated };
   } finally {
     await close();
   }
@@ -105,7 +108,7 @@ export async function load(client, faults, requests, tally, { isCalm = true } = 
       const number = tally.sent++;
       const kind = KINDS[number % KINDS.length];
       const visitor = VISITORS[number % VISITORS.length];
-      const answer = await ask(client, path, kind, visitor);
+      const answer = await ask(client, path, kind, visitor, number);
       const describe = () => `${kind} ${path}: ${answer.status} ${answer.text}`;
       tally.count(judge(answer, kind, visitor, circumstances), answer, describe);
       for (const where of leaving) await leave(client, where);
@@ -115,16 +118,19 @@ export async function load(client, faults, requests, tally, { isCalm = true } = 
 }
 
 /** What became of a request. A client that waited in vain, or whose answer broke off, has status 0 and what there was of the text. */
-async function ask(client, path, kind, { id }) {
+async function ask(client, path, kind, { id }, number) {
   const begun = performance.now();
   const method = ["GET", "first visit"].includes(kind) ? "GET" : kind;
-  const headers = kind === "first visit" ? NAVIGATION : { cookie: `__Host-serin=${id}` };
   const body = method === "POST" ? "a write" : undefined;
+  const headers = {
+    ...(kind === "first visit" ? NAVIGATION : { cookie: `__Host-serin=${id}` }),
+    ...(body && { "x-write": number, "content-length": body.length }),
+  };
   const answer = { status: 0, text: "" };
   let timer;
   let outgoing;
   try {
-    const opened = client.open(path, { method, headers: body ? { ...headers, "content-length": body.length } : headers }, (request) => {
+    const opened = client.open(path, { method, headers }, (request) => {
       outgoing = request;
       timer = setTimeout(() => request.destroy(new Error("gave up")), PATIENCE);
       request.end(body);

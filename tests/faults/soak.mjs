@@ -49,7 +49,7 @@ export async function soak(requests, say) {
     await until(WARM_UP);
     for (let tenth = 1; tenth <= CHECKPOINTS; tenth += 1) await until(WARM_UP + (requests * tenth) / CHECKPOINTS);
     const health = await serin.health();
-    return { turns: turn, ...tally, checkpoints, health: health.status };
+    return { turns: turn, ...tally, repeated: (await serin.writes()).repeated, checkpoints, health: health.status };
   } finally {
     await close();
   }

@@ -197,6 +197,11 @@ class Serin {
     return (await this.#variantControl.request("/")).json;
   }
 
+  /** Of writes that say which one they are (`x-write`): how many came, and how many of them more than once. */
+  async writes() {
+    return (await this.#variantControl.request("/writes")).json;
+  }
+
   async variantHealth(answers) {
     await this.#variantControl.request("/", { method: "POST", body: JSON.stringify(answers) });
   }
