@@ -121,8 +121,14 @@ impl Notice {
     #[must_use]
     pub fn to_line(&self) -> String {
         // Serialising strings, numbers and flags cannot fail.
-        serde_json::to_string(self).unwrap_or_default()
+        one_line(serde_json::to_string(self).unwrap_or_default())
     }
+}
+
+/// Escapes what JSON leaves as it is and some readers of logs take for the end of a line: it can stand in strings only.
+fn one_line(json: String) -> String {
+    let ends = ["\u{85}", "\u{2028}", "\u{2029}"].into_iter().zip(["\\u0085", "\\u2028", "\\u2029"]);
+    ends.fold(json, |json, (end, escaped)| if json.contains(end) { json.replace(end, escaped) } else { json })
 }
 
 // === impl Gist ===
@@ -137,5 +143,18 @@ impl Gist {
             generation: state.notes.generation,
             updated_by: state.notes.updated_by.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_ends_a_line_somewhere_is_escaped() {
+        let error = "a\r\nb\u{85}c\u{2028}d\u{2029}e\0".to_owned();
+        let line = Notice::PolicyUnreadable { error: error.clone() }.to_line();
+        assert_eq!(line, r#"{"event":"policy-unreadable","error":"a\r\nb\u0085c\u2028d\u2029e\u0000"}"#);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap()["error"], error);
     }
 }

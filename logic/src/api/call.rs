@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::explain::Question;
 use crate::controller::analysis_config;
-use crate::policy::document::{Field, parse_object};
+use crate::policy::document::{Field, parse_object, shown};
 use crate::policy::{CanaryState, InvalidDocument, Switch};
 use crate::problem::Problem;
 use crate::rollout::{Command, Plan};
@@ -175,7 +175,7 @@ fn audit(query: &str) -> Result<Call, Problem> {
                 }
                 limit = many;
             }
-            _ => return Err(Problem::invalid(&name, "is not known, accepted: before, limit")),
+            _ => return Err(Problem::invalid(&shown(&name), "is not known, accepted: before, limit")),
         }
     }
     Ok(Call::Audit { before, limit })
@@ -254,7 +254,7 @@ impl Body {
             None => Ok(body),
             Some(name) => {
                 let all: Vec<&str> = fields.iter().copied().chain(["who", "why", "epoch"]).collect();
-                Err(Problem::invalid(name, &format!("is not known, accepted: {}", all.join(", "))))
+                Err(Problem::invalid(&shown(name), &format!("is not known, accepted: {}", all.join(", "))))
             }
         }
     }

@@ -75,8 +75,8 @@ const BEHAVIOURS = {
   // As little as an answer can be.
   name: ({ name, number }) => new Response(`${name} ${number}`),
 
-  throw({ name }) {
-    throw new Error(`${name} throws, as scripted`);
+  throw({ name, url }) {
+    throw new Error(`${name} throws, as scripted${url.searchParams.get("say") ?? ""}`);
   },
 
   status: ({ argument, name }) =>
@@ -168,6 +168,12 @@ const BEHAVIOURS = {
       server.close(code);
     });
     return new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-protocol": "serin-test" } });
+  },
+
+  // Whatever headers a request wants: names and values, as JSON.
+  headers({ url, name }) {
+    const wanted = JSON.parse(url.searchParams.get("set"));
+    return new Response(`${name} ${url.searchParams.get("say") ?? ""}`, { headers: [...wanted, ["x-variant", name]] });
   },
 
   redirect: ({ argument, name }) =>

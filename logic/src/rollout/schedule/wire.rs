@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::freeze::wire as freeze;
 use super::matcher::{self, Matcher};
 use super::{Limits, Plan, PlanStep, Schedule, Timing};
+use crate::policy::document::shown;
 use crate::rollout::percentage::Percentage;
 use crate::rollout::time::Span;
 
@@ -209,7 +210,7 @@ impl Fields<'_> {
     pub(super) fn known(&self, names: &[&str]) -> Result<(), InvalidPlan> {
         match self.of.iter().find(|(name, _)| !names.contains(&name.as_str())) {
             Some((name, value)) => Err(invalid(
-                &format!("{}{name}", self.path),
+                &format!("{}{}", self.path, shown(name)),
                 value,
                 &format!("left out: the fields are {}", names.join(", ")),
             )),
