@@ -2,14 +2,16 @@
 // measured for.
 
 import { createHmac } from "node:crypto";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { ADMIN_TOKEN, startRollout } from "./rollout.mjs";
 
 const HERE = import.meta.dirname;
 const BUILD = join(HERE, "..", "build");
 const HOST = "shop.example";
 const OVERRIDE_TOKEN = "bench-override-token";
-// One whose bucket lies above 25 %: stable.
+// Two whose buckets lie above and below 25 %: stable, and in a rollout's control slice; and canary.
 const VISITOR = "0123456789abcdef0123456789abcdef";
+const CANARY_VISITOR = "c342b72068178035b65511101b0b6b0f";
 
 export const FLOOR = "pass-through";
 /** The floor once more, as a contestant: how far its ratio is from 1.00 is the error of the measurement. */
@@ -17,8 +19,13 @@ export const CONTROL = "pass-through, again";
 /** More of the same, for a denominator of less noise: one that ran more often than the others would run warmer. */
 export const TWIN = "twin";
 
-export const ARTEFACT = { script: join(BUILD, "index.js"), wasm: join(BUILD, "serin.wasm") };
-const CONTROL_PLANE = { script: join(BUILD, "control.js"), wasm: join(BUILD, "control.wasm") };
+/** What a build is, by module: the path of requests, and the control plane. */
+export const ARTEFACTS = built(BUILD);
+
+function built(folder) {
+  const files = ["index.js", "serin.wasm", "control.js", "control.wasm"];
+  return Object.fromEntries(files.map((file) => [file, join(folder, file)]));
+}
 
 // === requests ===
 
@@ -40,6 +47,7 @@ const SESSION = "session=8f14e45fceea167a5a36dedd4bea2543";
 const PAGE = "/articles/1234?from=mail";
 
 const known = { path: PAGE, headers: { ...BROWSER, Cookie: `${SESSION}; __Host-serin=${VISITOR}` } };
+const chosen = { path: PAGE, headers: { ...BROWSER, Cookie: `${SESSION}; __Host-serin=${CANARY_VISITOR}` } };
 const newcomer = { path: PAGE, headers: { ...BROWSER, Cookie: SESSION } };
 const client = {
   path: "/v1/orders?page=2",
@@ -65,19 +73,18 @@ function overrideToken() {
 
 // === contestants ===
 
+const OBJECTS = ["RolloutController", "MetricsShard"];
 const STATE = { enabled: true, percentage: 25, rolloutId: "bench" };
 
-const script = (...files) => Object.fromEntries(files.map((file) => [file, join(HERE, "contestants", file)]));
+/** It stays at its first step for longer than any run. */
+const PLAN = { schedule: "custom", id: "bench", steps: [25, 100], hold: "24h", settle: "1h", lookEvery: "1h", who: "bench", why: "a measurement" };
+
+const script = (...files) => Object.fromEntries(files.map((file) => [basename(file), join(HERE, "contestants", file)]));
 const others = (title, modules, group) => ({ title, modules, group, document: STATE, request: known });
 const serin = (title, changes) => ({
   title: `Serin: ${title}`,
   group: "serin",
-  modules: {
-    "index.js": ARTEFACT.script,
-    "serin.wasm": ARTEFACT.wasm,
-    "control.js": CONTROL_PLANE.script,
-    "control.wasm": CONTROL_PLANE.wasm,
-  },
+  modules: ARTEFACTS,
   document: STATE,
   request: known,
   side: "stable",
@@ -104,8 +111,32 @@ export const CONTESTANTS = [
   }),
   serin("canary, fallback armed", { document: { ...STATE, percentage: 100 }, side: "canary" }),
   serin("canary down, breaker open", { document: { ...STATE, percentage: 100 }, canary: "broken" }),
+  serin("rollout, on stable", { plan: PLAN }),
+  serin("rollout, on the canary", { plan: PLAN, request: chosen, side: "canary" }),
   serin("/health", { request: { ...known, path: "/health" }, side: undefined }),
-].map((contestant, at) => ({ ...contestant, name: contestant.direct ?? `contestant-${at}` }));
+].map(named("contestant"));
+
+/** What any splitter has to do, one thing more on each rung, in the shortest JavaScript; the last step is Serin's Wasm. */
+export const LADDER = [
+  ...CONTESTANTS.filter(({ title, group }) => [FLOOR, CONTROL].includes(title) || group === TWIN),
+  ...[
+    ["and an exception becomes an answer", "1-catch.js"],
+    ["and URL and cookie are read", "2-read.js"],
+    ["and six header names are asked for", "3-names.js"],
+  ].map(([title, file]) => ({ ...others(title, script(join("rungs", file)), "javascript"), side: "stable" })),
+  ...CONTESTANTS.filter(({ title }) => title === "Serin: steady visitor"),
+].map(named("rung"));
+
+/** Builds against each other: the present one, and what other folders hold. */
+export function against(folders) {
+  const floor = LADDER.filter(({ title, group }) => [FLOOR, CONTROL].includes(title) || group === TWIN);
+  const steady = [BUILD, ...folders].map((folder) => serin(basename(folder), { modules: built(folder) }));
+  return [...floor, ...steady].map(named("build"));
+}
+
+function named(prefix) {
+  return (contestant, at) => ({ ...contestant, name: contestant.direct ?? `${prefix}-${at}` });
+}
 
 /** All of them, what stands behind them, and the driver that calls them from inside. */
 export function workers(contestants) {
@@ -124,18 +155,29 @@ export function workers(contestants) {
   ];
 }
 
-function withKv({ name, modules, document, canary = "canary" }) {
+/** What has to happen before a contestant can be measured. */
+export async function prepare({ plan, request }, port) {
+  if (plan) await startRollout(port, HOST, plan, request);
+}
+
+function withKv({ name, modules, document, canary = "canary", plan }) {
   const kv = `${name}-kv`;
   return [
     { name: kv, modules: script("kv.js"), bindings: { DOCUMENT: { text: JSON.stringify(document) } } },
     {
       name,
       modules,
+      objects: plan ? OBJECTS : [],
       bindings: {
         STABLE: { service: "stable" },
         CANARY: { service: canary },
         CANARY_STATE: { kvNamespace: kv },
         OVERRIDE_TOKEN: { text: OVERRIDE_TOKEN },
+        ...(plan && {
+          ADMIN_TOKEN: { text: ADMIN_TOKEN },
+          ROLLOUT: { durableObjectNamespace: "RolloutController" },
+          METRICS: { durableObjectNamespace: "MetricsShard" },
+        }),
       },
     },
   ];

@@ -6,10 +6,11 @@ import { connect } from "node:net";
 
 const ANSWER_DEADLINE_MS = 10_000;
 
-/** The bytes of a GET. */
-export function bytesOf({ path, headers }) {
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  return Buffer.from(`GET ${path} HTTP/1.1\r\n${lines.join("")}\r\n`, "latin1");
+/** The bytes of a request; without a method, of a GET. */
+export function bytesOf({ method = "GET", path, headers, body = "" }) {
+  const framing = body && { "Content-Length": Buffer.byteLength(body) };
+  const lines = Object.entries({ ...headers, ...framing }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n${body}`, "latin1");
 }
 
 export class Connection {

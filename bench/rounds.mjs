@@ -4,7 +4,7 @@
 // compiler's timing, stays with it for life and is worth 2 %: so all of it is done in several processes.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { CONTROL, FLOOR, TWIN, check } from "./lineup.mjs";
+import { CONTROL, FLOOR, TWIN, check, prepare } from "./lineup.mjs";
 import { Connection, bytesOf, send } from "./load.mjs";
 import { median, quantile, summary } from "./statistics.mjs";
 import { cpuClock } from "./workerd.mjs";
@@ -26,6 +26,7 @@ export async function overSockets(process, contestants, seconds) {
     return { contestant, bytes, connections, latencies: [] };
   });
   for (const { contestant, bytes, connections } of lines) {
+    await prepare(contestant, process.ports[contestant.name]);
     // The first request of an isolate takes another path, and a breaker opens only after a few failures.
     for (let sent = 0; sent < 50; sent += 1) await connections[0].request(bytes);
     check(contestant, await connections[0].request(bytes));

@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,8 +14,8 @@ const COMPATIBILITY_DATE = "2026-11-01";
 const START_DEADLINE_MS = 30_000;
 
 /**
- * Starts the workers, `{name, modules: {name: path}, bindings: {NAME: {kind: value}}}`, the first module being the door,
- * and listens for those named in `doors`. Without flags the engine is as workerd sets it up.
+ * Starts the workers, `{name, modules: {name: path}, bindings: {NAME: {kind: value}}, objects: [class]}`, the first module
+ * being the door, and listens for those named in `doors`. Without flags the engine is as workerd sets it up.
  */
 export async function start(workers, doors, v8Flags = []) {
   const folder = mkdtempSync(join(tmpdir(), "serin-bench-"));
@@ -23,6 +23,7 @@ export async function start(workers, doors, v8Flags = []) {
   for (const { name, modules } of workers) {
     for (const [module, path] of Object.entries(modules)) copyFileSync(path, join(folder, `${name}.${module}`));
   }
+  mkdirSync(join(folder, "objects"));
   writeFileSync(join(folder, "config.capnp"), configuration(workers, doors, v8Flags));
 
   const child = spawn(WORKERD, ["serve", "config.capnp", "--control-fd=3"], {
@@ -78,14 +79,14 @@ function configuration(workers, doors, v8Flags) {
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   v8Flags = [${v8Flags.map(quoted).join(", ")}],
-  services = [${services.join(", ")}],
+  services = [(name = "objects", disk = (path = "objects", writable = true)), ${services.join(", ")}],
   sockets = [${sockets.join(", ")}],
 );
 ${workers.map(worker).join("\n")}
 `;
 }
 
-function worker({ name, modules, bindings }, at) {
+function worker({ name, modules, bindings, objects = [] }, at) {
   const parts = Object.keys(modules).map((module) => {
     const kind = module.endsWith(".wasm") ? "wasm" : "esModule";
     return `(name = ${quoted(module)}, ${kind} = embed ${quoted(`${name}.${module}`)})`;
@@ -94,7 +95,9 @@ function worker({ name, modules, bindings }, at) {
     const [[kind, value]] = Object.entries(target);
     return `(name = ${quoted(binding)}, ${kind} = ${quoted(String(value))})`;
   });
-  return `const w${at} :Workerd.Worker = (modules = [${parts.join(", ")}], compatibilityDate = "${COMPATIBILITY_DATE}", bindings = [${bound.join(", ")}]);`;
+  const classes = objects.map((of) => `(className = ${quoted(of)}, uniqueKey = ${quoted(`${name}-${of}`)}, enableSql = true)`);
+  const kept = classes.length > 0 ? `, durableObjectNamespaces = [${classes.join(", ")}], durableObjectStorage = (localDisk = "objects")` : "";
+  return `const w${at} :Workerd.Worker = (modules = [${parts.join(", ")}], compatibilityDate = "${COMPATIBILITY_DATE}", bindings = [${bound.join(", ")}]${kept});`;
 }
 
 function quoted(text) {

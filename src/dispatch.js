@@ -18,9 +18,12 @@ export function orElse(response, failed) {
 /** Reports the status, or 0 for an exception, to `settled(status)`, and passes the outcome on. */
 export function watch(response, settled) {
   return response.then(
-    (answer) => (settled(answer.status), answer),
+    (answer) => {
+      tell(settled, answer.status);
+      return answer;
+    },
     (error) => {
-      settled(0);
+      tell(settled, 0);
       throw error;
     },
   );
@@ -29,9 +32,22 @@ export function watch(response, settled) {
 /** Stable's response to an observed request, or what `failed(error)` makes of an exception; either is told to `observed`. */
 export function observe(response, failed, observed, watch, unit, begun) {
   return response.then(
-    (answer) => (observed(answer.status, watch, unit, begun), answer),
-    (error) => (observed(0, watch, unit, begun), failed(error)),
+    (answer) => {
+      tell(observed, answer.status, watch, unit, begun);
+      return answer;
+    },
+    (error) => {
+      tell(observed, 0, watch, unit, begun);
+      return failed(error);
+    },
   );
+}
+
+/** Rust may have trapped meanwhile: then nobody is there to be told, and the response is none the worse. */
+function tell(callback, status, watch, unit, begun) {
+  try {
+    callback(status, watch, unit, begun);
+  } catch {}
 }
 
 /**
@@ -40,23 +56,26 @@ export function observe(response, failed, observed, watch, unit, begun) {
  * After `limit` ms (0: never) without a response's head the canary has failed, if the request is one that `hasDeadline`.
  */
 export function guard(canary, stable, request, limit, rescue, failed, hasDeadline, watch, unit, begun) {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     let isOver = false;
     const end = (status, outcome) => {
       if (isOver) return letGo(outcome);
       isOver = true;
       clearTimeout(timer);
+      let isRescued;
       try {
-        if (rescue(request, status, outcome, watch, unit, begun)) {
-          letGo(outcome);
-          resolve(orElse(send(stable, again(request)), failed));
-        } else resolve(status === 0 ? failed(outcome) : outcome);
-      } catch (error) {
-        reject(error);
+        isRescued = rescue(request, status, outcome, watch, unit, begun);
+      } catch {
+        // Rust has trapped meanwhile: whatever it would have said, this is safe.
+        isRescued = (status === 0 || status >= 500) && mayReplay(request);
       }
+      if (isRescued) {
+        letGo(outcome);
+        resolve(orElse(send(stable, again(request)), failed));
+      } else resolve(status === 0 ? orElse(Promise.reject(outcome), failed) : outcome);
     };
     const giveUp = () => {
-      if (hasDeadline(request)) end(0, new DOMException(`the canary did not answer within ${limit} ms`, "TimeoutError"));
+      if (isTimed(request, hasDeadline)) end(0, new DOMException(`the canary did not answer within ${limit} ms`, "TimeoutError"));
     };
     const timer = limit > 0 ? setTimeout(giveUp, limit) : undefined;
     send(canary, request).then(
@@ -64,6 +83,20 @@ export function guard(canary, stable, request, limit, rescue, failed, hasDeadlin
       (error) => end(0, error),
     );
   });
+}
+
+/** What the core calls replayable, for when it cannot be asked. */
+function mayReplay(request) {
+  return request.body === null && ["GET", "HEAD", "OPTIONS"].includes(request.method) && !request.headers.has("upgrade");
+}
+
+function isTimed(request, hasDeadline) {
+  try {
+    return hasDeadline(request);
+  } catch {
+    // Rust has trapped meanwhile.
+    return mayReplay(request);
+  }
 }
 
 function letGo(outcome) {

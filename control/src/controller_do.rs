@@ -18,7 +18,7 @@ use web_sys::Request;
 
 use crate::settings::Settings;
 use crate::storage::Fault;
-use crate::{call, errands, orders, turn};
+use crate::{call, errands, orders, turn, zone};
 
 /// What others of this Worker ask of it; the host is of no meaning.
 pub(crate) const REPORT: &str = "https://controller/report";
@@ -101,7 +101,7 @@ async fn look_around(settings: &Settings, wants: Wants) -> Seen {
         }
     };
     let (document, health) = join(document, health).await;
-    Seen { document, health }
+    Seen { document, health, utc_offset: zone::utc_offset }
 }
 
 async fn report(object: &ObjectState, settings: &Rc<Settings>, request: &Request) -> Result<JsValue, Fault> {

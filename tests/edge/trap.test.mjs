@@ -1,29 +1,45 @@
-// A trap of the Wasm leaves its instance unusable. Stable answers what may be sent twice, and the next request gets a
+// A trap of the Wasm leaves its instance unusable. Stable answers what may be sent (again), and the next request gets a
 // fresh instance.
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { eventually } from "./harness/eventually.mjs";
+import { withTrap } from "./harness/trap.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
-/** The door with a trap in it: for one path, Rust is handed strings that lie outside its memory. */
-function withTrap(source) {
-  const door = "const answer = fetch(request, env";
-  assert.equal(source.split(door).length, 2, `build/index.js has one \`${door}\``);
-  const outside = "wasm.fetch(1, 2, 0xfffffff0, 100000, 0xfffffff0, 7, 0, 0)";
-  return source.replace(door, `if (request.url.includes("/trap")) ${outside};\n${door}`);
-}
+const ALL = { "canary-state": { enabled: true, percentage: 100 } };
+const condition = 'request.url.includes("/trap")';
 
-test("a trap costs a reader nothing, a writer one request, and the next one is served as before", async (t) => {
-  const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100 } }, edit: withTrap });
+test("a trap costs nothing but a bodiless write, and the next request is served as before", async (t) => {
+  const serin = await startSerin(t, { kv: ALL, edit: (source) => withTrap(source, condition) });
   assert.equal(await serin.variant(), "canary");
+  for (const [method, body] of [["GET"], ["HEAD"], ["OPTIONS"], ["POST", "x"]]) {
+    const answer = await serin.request("/trap", { method, body });
+    assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "stable"], method);
+    if (body) assert.equal(answer.json.length, body.length);
+    assert.equal(await serin.variant(), "canary");
+  }
+  // Nobody can tell whether it has been sent.
+  assert.equal((await serin.request("/trap", { method: "DELETE" })).status, 500);
+  assert.equal(await serin.variant(), "canary");
+  assert.equal(serin.output.filter((line) => line.includes('"event":"panic"')).length, 5);
+});
 
-  const read = await serin.request("/trap?both=name");
-  assert.equal(read.status, 200);
-  assert.match(read.text, /^stable/);
+test("a write that was sent before the trap is not sent again", async (t) => {
+  const serin = await startSerin(t, { kv: ALL, edit: (source) => withTrap(source, condition, { behind: true }) });
   assert.equal(await serin.variant(), "canary");
+  assert.equal((await serin.request("/trap", { method: "POST", body: "x" })).status, 500);
+  assert.equal(await serin.variant(), "canary");
+  const written = (await serin.journal()).filter(({ path }) => path === "/trap").map(({ variant }) => variant);
+  assert.ok(written.length <= 1, `sent to ${written}`);
+});
 
-  const written = await serin.request("/trap?both=name", { method: "POST", body: "x" });
-  assert.equal(written.status, 500);
-  assert.equal(await serin.variant(), "canary");
-  assert.equal(serin.output.filter((line) => line.includes('"event":"panic"')).length, 2);
+test("who waits for the first policy of an instance that traps is answered by stable", async (t) => {
+  const kv = { kv: ALL, mode: { kind: "slow", milliseconds: 200 } };
+  const serin = await startSerin(t, { ...kv, edit: (source) => withTrap(source, condition) });
+  const waiting = [serin.request("/first"), serin.request("/first", { method: "POST", body: "x" })];
+  await eventually(async () => assert.ok((await serin.reads()).length >= 2, "both are reading"));
+  assert.equal((await serin.request("/trap")).headers["x-variant"], "stable");
+  for (const answer of await Promise.all(waiting)) assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "stable"]);
+  await eventually(async () => assert.equal(await serin.variant(), "canary"));
 });

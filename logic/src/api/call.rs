@@ -85,6 +85,8 @@ pub enum Call {
         /// For whom.
         by: By,
     },
+    /// `canary-state` as it is written.
+    State,
     /// `canary-state` is replaced.
     PutState {
         /// The document as it is to be written, valid.
@@ -134,7 +136,11 @@ impl Call {
             "rollouts/current/abort" => abort(request),
             "halt" => order(Command::Halt),
             "resume-canary" => order(Command::ResumeCanary),
-            "state" => put_state(request),
+            "state" => match request.method {
+                "GET" | "HEAD" => Ok(Self::State),
+                "PUT" => put_state(request),
+                _ => Err(Problem::method_not_allowed("GET, HEAD, PUT")),
+            },
             _ => match path.strip_prefix("switches/").and_then(Switch::named) {
                 Some(switch) => put_switch(request, switch),
                 None => Err(Problem::not_found()),
@@ -145,7 +151,10 @@ impl Call {
     /// Whether it leaves everything as it is.
     #[must_use]
     pub fn is_reading(&self) -> bool {
-        matches!(self, Self::Status | Self::Current | Self::Audit { .. } | Self::Explain(_) | Self::Metrics)
+        matches!(
+            self,
+            Self::Status | Self::State | Self::Current | Self::Audit { .. } | Self::Explain(_) | Self::Metrics
+        )
     }
 }
 

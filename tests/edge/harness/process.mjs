@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -47,5 +47,13 @@ export class Workerd {
   async peakMemory() {
     const status = await readFile(`/proc/${this.#process.pid}/status`, "utf8").catch(() => "");
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  }
+
+  /** What it holds now: memory in bytes, and how many files and sockets are open; outside Linux 0. */
+  async resources() {
+    const proc = `/proc/${this.#process.pid}`;
+    const status = await readFile(`${proc}/status`, "utf8").catch(() => "");
+    const files = await readdir(`${proc}/fd`).catch(() => []);
+    return { memory: Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024, files: files.length };
   }
 }

@@ -6,6 +6,8 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 let sequence = 0;
 let journal = [];
 let health = {};
+/** How often each write came that says which one it is. */
+const writes = new Map();
 const sockets = new Set();
 
 class Variant extends WorkerEntrypoint {
@@ -13,6 +15,8 @@ class Variant extends WorkerEntrypoint {
     const url = new URL(request.url);
     if (url.pathname === "/health") return this.#health(request);
     const number = sequence++;
+    const write = request.headers.get("x-write");
+    if (write) writes.set(write, (writes.get(write) ?? 0) + 1);
     const entry = { number, variant: this.name, method: request.method, path: url.pathname };
     // The soak asks by the ten thousand, and has its answers' numbers instead.
     if (!url.searchParams.has("quiet")) journal.push(entry);
@@ -39,7 +43,7 @@ export class Canary extends Variant {
   name = "canary";
 }
 
-/** What tests use: GET tells the journal, POST sets the answers of /health, DELETE starts afresh. */
+/** What tests use: GET tells the journal (`/writes`: how many came, and how many of them more than once), POST sets the answers of /health, DELETE starts afresh. */
 export const control = {
   async fetch(request) {
     if (request.method === "POST") health = await request.json();
@@ -47,7 +51,8 @@ export const control = {
       journal = [];
       health = {};
     }
-    return Response.json(journal);
+    if (new URL(request.url).pathname !== "/writes") return Response.json(journal);
+    return Response.json({ seen: writes.size, repeated: [...writes.values()].filter((times) => times > 1).length });
   },
 };
 
@@ -89,6 +94,18 @@ const BEHAVIOURS = {
     await scheduler.wait(Number(argument));
     return new Response(`${name} at last`);
   },
+
+  // The head and a part of the body, then nothing more.
+  stall: ({ name }) => new Response(partOf(name, () => scheduler.wait(60_000)), { headers: { "x-variant": name } }),
+
+  // The head and a part of the body, then the connection breaks.
+  reset: ({ name }) =>
+    new Response(
+      partOf(name, (controller) => controller.error(new Error(`${name} breaks off, as scripted`))),
+      { headers: { "x-variant": name } },
+    ),
+
+  loop: ({ url, name }) => new Response(null, { status: 302, headers: { location: url.href, "x-variant": name } }),
 
   busy: ({ argument, name }) => new Response(`${name} is busy`, { status: 503, headers: { "retry-after": argument } }),
 
@@ -177,6 +194,17 @@ const BEHAVIOURS = {
     return new Response(bytes, { encodeBody: "manual", headers });
   },
 };
+
+function partOf(name, then) {
+  let isBegun = false;
+  return new ReadableStream({
+    pull(controller) {
+      if (isBegun) return then(controller);
+      isBegun = true;
+      controller.enqueue(new TextEncoder().encode(name));
+    },
+  });
+}
 
 async function sha256(bytes) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));

@@ -29,6 +29,8 @@ const DEFAULTS = {
   caller: undefined,
   /** KV and the variants in a process of their own: exceptions of variants then arrive as answers of 500. */
   separate: false,
+  /** Ports of the variants `stable` and `canary` where they are others; needs `separate`. */
+  upstreams: {},
 };
 
 /** Starts Serin for one test file, or one test: `const serin = await startSerin(t, {...})`, stopped when `t` ends. */
@@ -49,7 +51,7 @@ class Serin {
   #variantControl;
   output = [];
 
-  async start({ kv, mode, vars, without, edit, separate, analytics, caller }) {
+  async start({ kv, mode, vars, without, edit, separate, upstreams, analytics, caller }) {
     this.#directory = await mkdtemp(join(tmpdir(), "serin-edge-"));
     for (const file of ["serin.wasm", "control.js", "control.wasm"]) {
       await cp(join(ROOT, "build", file), join(this.#directory, file));
@@ -64,7 +66,7 @@ class Serin {
       await this.#world.start(this.#directory, capnp(WORLD, [...WORLD_SOCKETS, ...SERVED_SOCKETS]), WORLD_PORTS, this.output);
     }
     const { ports } = this.#world;
-    const around = separate ? elsewhere(ports) : [...WORLD, ["internet", INTERNET]];
+    const around = separate ? elsewhere({ ...ports, ...upstreams }) : [...WORLD, ["internet", INTERNET]];
     const bindings = { REFRESH_SECONDS: "0.05", ADMIN_TOKEN, ...vars };
     const services = [["serin", `worker = ${splitter(bindings, { without, separate, analytics })}`], OBJECTS(join(this.#directory, "objects")), ...around];
     const sockets = [SERIN_SOCKET, ...(separate ? [] : WORLD_SOCKETS)];
@@ -92,6 +94,11 @@ class Serin {
     return this.#splitter.ports.serin;
   }
 
+  /** Where KV answers in workerd's protocol; needs `separate`. */
+  get storePort() {
+    return this.#world.ports.store;
+  }
+
   async stop() {
     for (const client of [this.client, this.caller, this.#kvControl, this.#variantControl]) client?.close();
     await this.#splitter.kill();
@@ -115,6 +122,11 @@ class Serin {
   /** The most memory that workerd ever held, in bytes; where the system does not tell (outside Linux), 0. */
   peakMemory() {
     return this.#splitter.peakMemory();
+  }
+
+  /** The splitter's memory in bytes and its open files; outside Linux 0. */
+  resources() {
+    return this.#splitter.resources();
   }
 
   // === what a visitor does ===
@@ -187,6 +199,11 @@ class Serin {
     return (await this.api("GET", "audit?limit=1000")).json.rows.reverse();
   }
 
+  /** What KV remembers of reads is memory, by and by. */
+  async forgetReads() {
+    await this.#kvControl.request("/", { method: "POST", body: JSON.stringify({ forget: true }) });
+  }
+
   async reads() {
     return (await this.#kvControl.request("/")).json;
   }
@@ -195,6 +212,11 @@ class Serin {
 
   async journal() {
     return (await this.#variantControl.request("/")).json;
+  }
+
+  /** Of writes that say which one they are (`x-write`): how many came, and how many of them more than once. */
+  async writes() {
+    return (await this.#variantControl.request("/writes")).json;
   }
 
   async variantHealth(answers) {

@@ -1,0 +1,92 @@
+// What the lab saw, as tables.
+
+import { FAULTS } from "./faults.mjs";
+import { DEADLINE } from "./lab.mjs";
+
+const PLACES = [...new Set(FAULTS.map(({ place }) => place))];
+const placeOf = Object.fromEntries(FAULTS.map(({ name, place }) => [name, place]));
+const number = (value) => value.toLocaleString("en");
+const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+
+/** Whether nothing was lost but to stable. */
+export function isLossless({ results, soak }) {
+  return [...results, ...(soak ? [soak] : [])].every(({ lost, twice, repeated }) => lost + twice + repeated === 0);
+}
+
+function lines(head, rows) {
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map((_, at) => (at === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
+}
+
+const cells = ({ sent, answered, owned, lost, worst }) => [...[sent, answered, owned, lost].map(number), `${worst} ms`];
+/** What every line has. */
+const HEAD = ["requests", "answered", "the variant's own", "lost", "slowest answer"];
+
+function singles(results) {
+  return lines(["fault", ...HEAD], results.filter(({ faults }) => faults.length === 1).map((one) => [one.faults[0], ...cells(one)]));
+}
+
+/** Pairs, summed up by where their faults are. */
+function pairs(results) {
+  const rows = PLACES.flatMap((first, at) =>
+    PLACES.slice(at).flatMap((second) => {
+      const places = [first, second].join();
+      const these = results.filter(({ faults }) => faults.length === 2 && faults.map((name) => placeOf[name]).join() === places);
+      if (these.length === 0) return [];
+      const sum = (field) => these.reduce((total, one) => total + one[field], 0);
+      const worst = Math.max(...these.map((one) => one.worst));
+      const total = { sent: sum("sent"), answered: sum("answered"), owned: sum("owned"), lost: sum("lost"), worst };
+      return [[`${first} and ${second}`, these.length, ...cells(total)]];
+    }),
+  );
+  return rows.length > 0 ? lines(["faults in", "pairs", ...HEAD], rows) : "";
+}
+
+function soakTable({ checkpoints }) {
+  return lines(["requests", "memory", "open files"], checkpoints.map(({ sent, memory, files }) => [number(sent), mib(memory), files]));
+}
+
+function soaked({ turns, sent, answered, owned, lost, twice, repeated, health }) {
+  const fates = `${number(answered)} answered, ${number(owned)} a variant's own failures, ${number(lost)} lost, ${number(twice)} given another's answer, ${number(repeated)} writes that came twice`;
+  return `${number(sent)} requests in ${turns} turns: ${fates}; \`/health\` afterwards: ${health}.`;
+}
+
+/** For the terminal. */
+export function table({ results, soak }) {
+  const examples = results.flatMap(({ faults, examples }) => examples.map((example) => `${faults.join(" + ")}: ${example}`));
+  const parts = [singles(results), pairs(results), ...(soak ? [soaked(soak), soakTable(soak)] : []), examples.join("\n")];
+  return parts.filter(Boolean).join("\n\n");
+}
+
+/** The page in docs. */
+export function page({ results, soak }) {
+  const sum = (field) => results.reduce((total, one) => total + one[field], 0);
+  const both = results.filter(({ faults }) => faults.length === 2).length;
+  return `# Reliability
+
+This page is made by \`npm run faults -- --write\`; nothing in it is typed by hand ([the figures](reliability.json), [the
+lab](../tests/faults)). The built Worker runs in workerd, with real objects and a rollout under way that gives the canary half of the
+visitors. Eight clients ask without a pause: known visitors, first visits, HEAD, and one write in ten. A fault begins, stays for a
+while, and ends. The canary's deadline is ${DEADLINE} ms.
+
+*Answered* is a whole and right answer, by whichever variant. *The variant's own* is a failure that nobody can take back: stable's, a
+write that the canary failed, the rest of a body that broke after its head. *Lost* is anything else: it should not be.
+
+## One fault
+
+${singles(results)}
+
+## Two faults
+
+${both} pairs, at the same time where they are in different places, one right after the other in the same; with all of the above
+${number(sum("sent"))} requests. ${number(sum("lost"))} were lost, ${number(sum("twice"))} got an answer that was another's, and ${number(sum("repeated"))} writes came to a variant twice.
+
+${pairs(results)}
+
+## Soak
+
+Faults and pairs of them in turn, each time followed by as many requests without, while an operator flips the percentage and the switch;
+clients that leave in the middle are not counted.
+Faults in which clients wait are left to the tables above. ${soak ? `${soaked(soak)}\n\n${soakTable(soak)}` : "Not run."}
+`;
+}
