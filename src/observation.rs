@@ -160,7 +160,7 @@ async fn flush(isolate: &'static Isolate) -> Result<(), String> {
     let Some(metrics) = &isolate.bindings.metrics else { return Ok(()) };
     let colo = isolate.observer.colo.get().map_or(NOWHERE, String::as_str);
     let batch = isolate.observer.tally().borrow_mut().flush();
-    let answer = match deadline::within(DEADLINE, send(metrics, colo, &batch)).await {
+    let answer = match deadline::within(DEADLINE, Box::pin(send(metrics, colo, &batch))).await {
         Ok(answer) => answer,
         Err(_) => Err(format!("no answer within {} s", DEADLINE.as_secs())),
     };

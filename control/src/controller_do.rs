@@ -108,14 +108,14 @@ async fn report(object: &ObjectState, settings: &Rc<Settings>, request: &Request
     let (overlay, errands) = turn::take(object, settings, |controller, _, now| Ok(controller.report(&batch, now)))?;
     errands::run(object, settings, errands);
     let overlay = serde_json::to_string(&overlay).map_err(|error| Fault(error.to_string()))?;
-    Ok(respond::json(200, "application/json", &overlay, core::iter::empty()))
+    Ok(respond::json(200, "application/json", &overlay))
 }
 
 /// For `/health`: what is wrong, or `null`.
 fn standing(object: &ObjectState) -> Result<JsValue, Fault> {
     let trouble = turn::load(object)?.trouble(clock::now());
     let body = serde_json::to_string(&trouble).map_err(|error| Fault(error.to_string()))?;
-    Ok(respond::json(200, "application/json", &body, core::iter::empty()))
+    Ok(respond::json(200, "application/json", &body))
 }
 
 async fn api_call(

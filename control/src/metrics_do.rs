@@ -26,7 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 pub fn shard_fetch(object: ObjectState, env: Env, request: Request) -> JsValue {
     respond::later(async move {
         match take(&object, &env, &request).await {
-            Ok(overlay) => respond::json(200, "application/json", &overlay, core::iter::empty()),
+            Ok(overlay) => respond::json(200, "application/json", &overlay),
             Err(Fault(why)) => respond::problem(&Problem::unreachable("metrics", &why)),
         }
     })

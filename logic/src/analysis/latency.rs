@@ -5,7 +5,9 @@
 //! therefore never accuses the canary, and a badly chosen quantile costs power, never a false alarm.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::iter;
 use std::ops::AddAssign;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -29,8 +31,10 @@ const WINDOW_TICKS: usize = 64;
 /// so there is no use in more than 20.
 const GRID: [f64; 7] = [1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0];
 
-/// Upper edges of the buckets in ms, by multiplication: the same on every platform, which `ln` is not.
-const EDGES: [f64; BUCKETS as usize] = edges();
+/// Upper edges of the buckets in ms, by multiplication: the same on every platform, which `ln` is not. Made when first needed: as a
+/// constant they are 4 KiB of every download, and no compressor finds anything in them.
+static EDGES: LazyLock<Vec<f64>> =
+    LazyLock::new(|| iter::successors(Some(GAMMA), |edge| Some(edge * GAMMA)).take(usize::from(BUCKETS)).collect());
 
 /// How many requests took how long. Bucket i holds (1.02^i, 1.02^(i+1)] ms; the first also what is faster, the last what is slower.
 /// On the wire an object from bucket to count, without the empty ones.
@@ -247,17 +251,6 @@ fn bucket_of(latency_ms: f64) -> u16 {
 
 fn upper_edge(bucket: u16) -> f64 {
     EDGES.get(usize::from(bucket)).copied().unwrap_or(f64::INFINITY)
-}
-
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses an index out of bounds")]
-const fn edges() -> [f64; BUCKETS as usize] {
-    let mut edges = [GAMMA; BUCKETS as usize];
-    let mut i = 1;
-    while i < edges.len() {
-        edges[i] = edges[i - 1] * GAMMA;
-        i += 1;
-    }
-    edges
 }
 
 #[cfg(test)]
