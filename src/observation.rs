@@ -60,8 +60,7 @@ impl Observer {
     fn tally(&self) -> &RefCell<Tally> {
         self.tally.get_or_init(|| {
             // Without randomness two isolates may share an id, and one's counts are dropped as sent twice.
-            let id = randomness::bits().map(u128::from_ne_bytes).unwrap_or_default();
-            RefCell::new(Tally::new(format!("{id:032x}")))
+            RefCell::new(Tally::of_random(randomness::bits().unwrap_or_default()))
         })
     }
 }

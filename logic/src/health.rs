@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::json;
 use crate::policy::canary_state::Notes;
 use crate::policy::snapshot::{Snapshot, Standing};
 use crate::policy::{InvalidDocument, Share, Switch};
@@ -126,8 +127,7 @@ impl Report {
     /// The body.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Serialising strings, numbers and flags cannot fail.
-        serde_json::to_string(self).unwrap_or_default()
+        json::text(self)
     }
 }
 

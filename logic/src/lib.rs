@@ -20,6 +20,7 @@ pub mod breaker;
 pub mod controller;
 pub mod fallback;
 pub mod health;
+mod json;
 pub mod notice;
 pub mod observation;
 pub mod policy;

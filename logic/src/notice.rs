@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::breaker::Transition;
+use crate::json;
 use crate::policy::switches::{Setting, Switch};
 use crate::policy::{CanaryState, Share};
 use crate::timestamp::Timestamp;
@@ -120,8 +121,7 @@ impl Notice {
     /// The line as JSON.
     #[must_use]
     pub fn to_line(&self) -> String {
-        // Serialising strings, numbers and flags cannot fail.
-        serde_json::to_string(self).unwrap_or_default()
+        json::text(self)
     }
 }
 
