@@ -7,6 +7,7 @@ use std::rc::Rc;
 use serin_logic::routing::target::Target;
 use serin_logic::routing::visitor::VisitorId;
 use serin_logic::routing::{Facts, cookies, override_token};
+use serin_logic::search::find;
 use wasm_bindgen::prelude::*;
 use web_sys::Request;
 
@@ -98,7 +99,7 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn cookie(&self, name: &str) -> Option<&str> {
-        cookies::find(if name.contains(OWN) { self.own_cookies } else { self.cookies() }, name)
+        cookies::find(if find(name, OWN).is_some() { self.own_cookies } else { self.cookies() }, name)
     }
 
     fn header(&self, name: &str) -> Option<Rc<str>> {
