@@ -17,7 +17,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::Request;
 
 use crate::settings::Settings;
-use crate::storage::Fault;
+use crate::storage::{Fault, read_json};
 use crate::{call, errands, orders, turn};
 
 /// What others of this Worker ask of it; the host is of no meaning.
@@ -104,7 +104,7 @@ async fn look_around(settings: &Settings, wants: Wants) -> Seen {
 
 async fn report(object: &ObjectState, settings: &Rc<Settings>, request: &Request) -> Result<JsValue, Fault> {
     let body = call::text(request.text()).await.map_err(Fault)?;
-    let batch: Batch = serde_json::from_str(&body).map_err(|error| Fault(format!("report: {error}")))?;
+    let batch: Batch = read_json(&body).map_err(|error| Fault(format!("report: {error}")))?;
     let (overlay, errands) = turn::take(object, settings, |controller, _, now| Ok(controller.report(&batch, now)))?;
     errands::run(object, settings, errands);
     let overlay = serde_json::to_string(&overlay).map_err(|error| Fault(error.to_string()))?;
