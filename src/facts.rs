@@ -7,6 +7,7 @@ use std::rc::Rc;
 use serin_logic::routing::target::Target;
 use serin_logic::routing::visitor::VisitorId;
 use serin_logic::routing::{Facts, cookies, override_token};
+use serin_logic::search::find;
 use wasm_bindgen::prelude::*;
 use web_sys::Request;
 
@@ -14,7 +15,7 @@ use serin_runtime::javascript::{Cf, IncomingRequest, Url};
 use serin_runtime::randomness;
 
 /// What the names of Serin's own cookies have in common; entry.js looks for it.
-const OWN: &[u8] = b"serin";
+const OWN: &str = "serin";
 
 /// One request's facts.
 pub(crate) struct RequestFacts<'a> {
@@ -98,9 +99,7 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn cookie(&self, name: &str) -> Option<&str> {
-        // `str::contains` builds tables for a search that is over before they are.
-        let is_own = name.as_bytes().windows(OWN.len()).any(|part| part == OWN);
-        cookies::find(if is_own { self.own_cookies } else { self.cookies() }, name)
+        cookies::find(if find(name, OWN).is_some() { self.own_cookies } else { self.cookies() }, name)
     }
 
     fn header(&self, name: &str) -> Option<Rc<str>> {

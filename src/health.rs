@@ -1,13 +1,12 @@
 //! `/health`: the checks run side by side, each against its deadline.
 
+use core::pin::Pin;
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use futures_util::future::join5;
 use serin_logic::Timestamp;
 use serin_logic::bearer::is_authorized;
 use serin_logic::health::{BuildDetail, Component, Report, STABLE, Status};
-use serin_logic::policy::Snapshot;
 use serin_logic::problem::Problem;
 use serin_logic::routing::Facts as _;
 use wasm_bindgen::prelude::*;
@@ -22,7 +21,7 @@ use serin_runtime::javascript::{Fetcher, ObjectNamespace};
 use serin_runtime::{clock, deadline, exception, randomness, respond};
 
 /// Each check's deadline; the whole answers within a second.
-const DEADLINE: Duration = Duration::from_millis(800);
+const DEADLINE_MS: u64 = 800;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const COMMIT: &str = env!("SERIN_COMMIT");
 
@@ -36,7 +35,7 @@ pub(crate) fn answer(isolate: &'static Isolate, facts: &RequestFacts<'_>, now: T
     respond::later(async move {
         let report = report(isolate, &url, now).await;
         let report = if detailed { report } else { report.without_detail() };
-        respond::json(report.http_status(), "application/json", &report.to_json(), core::iter::empty())
+        respond::json(report.http_status(), "application/json", &report.to_json())
     })
 }
 
@@ -52,46 +51,43 @@ fn may_see_detail(isolate: &Isolate, facts: &RequestFacts<'_>) -> bool {
 async fn report(isolate: &'static Isolate, url: &str, now: Timestamp) -> Report {
     let bindings = &isolate.bindings;
     let (kv, stable, canary, controller, metrics) = join5(
-        timed(snapshot::check(isolate)),
-        timed(check_variant(Some(&bindings.stable), url)),
-        timed(check_variant(bindings.canary.as_ref(), url)),
-        timed(check_controller(bindings.rollout.as_ref())),
-        timed(observation::check(isolate)),
+        timed(Box::pin(snapshot::check(isolate))),
+        timed(Box::pin(check_variant(Some(&bindings.stable), url))),
+        timed(Box::pin(check_variant(bindings.canary.as_ref(), url))),
+        timed(Box::pin(check_controller(bindings.rollout.as_ref()))),
+        timed(Box::pin(observation::check(isolate))),
     )
     .await;
     // The check of KV has just read the policy: what it found is what counts.
     let snapshot = isolate.snapshot.borrow().clone().unwrap_or_default();
-    let called = [("kv", kv), (STABLE, stable), ("canary", canary), ("controller", controller), ("metrics", metrics)];
-    Report::detailed(VERSION, components(isolate, &snapshot, now, called))
+    // By name, as they always were.
+    let components = vec![
+        ("build", Component::build(BuildDetail { commit: COMMIT, deployment: bindings.deployment.clone() })),
+        ("canary", canary),
+        ("controller", controller),
+        ("kv", kv),
+        ("metrics", metrics),
+        ("policy", Component::policy(&snapshot, bindings.setup.max_stale, now)),
+        ("randomness", check_randomness()),
+        (STABLE, stable),
+        ("switches", Component::switches(&snapshot, now)),
+    ];
+    Report::detailed(VERSION, components)
 }
 
-fn components(
-    isolate: &Isolate,
-    snapshot: &Snapshot,
-    now: Timestamp,
-    called: [(&'static str, Component); 5],
-) -> BTreeMap<&'static str, Component> {
-    let bindings = &isolate.bindings;
-    let randomness = match randomness::bits() {
+fn check_randomness() -> Component {
+    match randomness::bits() {
         Some(_) => Component::ok(),
         None => Component::wrong(Status::Degraded, "no random numbers: new visitors are told by their address"),
-    };
-    let build = Component::build(BuildDetail { commit: COMMIT, deployment: bindings.deployment.clone() });
-    let here = [
-        ("policy", Component::policy(snapshot, bindings.setup.max_stale, now)),
-        ("switches", Component::switches(snapshot, now)),
-        ("randomness", randomness),
-        ("build", build),
-    ];
-    called.into_iter().chain(here).collect()
+    }
 }
 
 /// Runs a check against the deadline and notes how long it took.
-async fn timed(check: impl Future<Output = Component>) -> Component {
+async fn timed(check: Pin<Box<dyn Future<Output = Component> + '_>>) -> Component {
     let begun = clock::now();
-    let component = match deadline::within(DEADLINE, check).await {
+    let component = match deadline::within(Duration::from_millis(DEADLINE_MS), check).await {
         Ok(component) => component,
-        Err(_) => Component::wrong(Status::Down, format!("no answer within {} ms", DEADLINE.as_millis())),
+        Err(_) => Component::wrong(Status::Down, format!("no answer within {DEADLINE_MS} ms")),
     };
     component.took(clock::now().since(begun))
 }

@@ -45,7 +45,7 @@ impl Isolate {
     }
 
     fn new(env: &Env, cell: &'static OnceCell<Self>) -> Self {
-        console_error_panic_hook::set_once();
+        log::panics();
         let bindings = Bindings::read(env);
         log::notices(&bindings.misconfigured);
         Self {

@@ -60,8 +60,7 @@ impl Observer {
     fn tally(&self) -> &RefCell<Tally> {
         self.tally.get_or_init(|| {
             // Without randomness two isolates may share an id, and one's counts are dropped as sent twice.
-            let id = randomness::bits().map(u128::from_ne_bytes).unwrap_or_default();
-            RefCell::new(Tally::new(format!("{id:032x}")))
+            RefCell::new(Tally::of_random(randomness::bits().unwrap_or_default()))
         })
     }
 }
@@ -160,7 +159,7 @@ async fn flush(isolate: &'static Isolate) -> Result<(), String> {
     let Some(metrics) = &isolate.bindings.metrics else { return Ok(()) };
     let colo = isolate.observer.colo.get().map_or(NOWHERE, String::as_str);
     let batch = isolate.observer.tally().borrow_mut().flush();
-    let answer = match deadline::within(DEADLINE, send(metrics, colo, &batch)).await {
+    let answer = match deadline::within(DEADLINE, Box::pin(send(metrics, colo, &batch))).await {
         Ok(answer) => answer,
         Err(_) => Err(format!("no answer within {} s", DEADLINE.as_secs())),
     };

@@ -35,7 +35,7 @@ pub(crate) fn current(isolate: &'static Isolate, request: &Request, now: Timesta
 pub(crate) fn first(isolate: &'static Isolate, now: Timestamp) -> impl Future<Output = Rc<Snapshot>> + use<> {
     *isolate.read_begun_at.borrow_mut() = now;
     async move {
-        if let Err(read) = deadline::within(FIRST_READ, refresh(isolate)).await {
+        if let Err(read) = deadline::within(FIRST_READ, Box::pin(refresh(isolate))).await {
             respond::behind(read);
         }
         isolate.snapshot.borrow_mut().get_or_insert_default().clone()
@@ -55,7 +55,7 @@ pub(crate) async fn check(isolate: &'static Isolate) -> Component {
 
 /// Reads KV into the isolate's snapshot.
 async fn refresh(isolate: &'static Isolate) {
-    let answer = match deadline::within(READ_DEADLINE, kv::read_policy(&isolate.bindings)).await {
+    let answer = match deadline::within(READ_DEADLINE, Box::pin(kv::read_policy(&isolate.bindings))).await {
         Ok(answer) => answer,
         Err(_) => Err(format!("no answer within {} s", READ_DEADLINE.as_secs())),
     };

@@ -9,7 +9,7 @@ use serin_logic::bearer::is_authorized;
 use serin_logic::problem::Problem;
 use serin_runtime::bindings::Bindings;
 use serin_runtime::javascript::{Env, Url};
-use serin_runtime::{kv, respond};
+use serin_runtime::{kv, log, respond};
 use wasm_bindgen::prelude::*;
 use web_sys::Request;
 
@@ -24,7 +24,7 @@ const KV_DEADLINE: Duration = Duration::from_secs(4);
 #[wasm_bindgen]
 #[must_use]
 pub fn api(request: Request, env: &Env) -> JsValue {
-    console_error_panic_hook::set_once();
+    log::panics();
     let bindings = Bindings::read(env);
     if let Err(problem) = admit(&request, &bindings) {
         return respond::problem(&problem);

@@ -63,7 +63,7 @@ async fn read(response: Response) -> Result<String, String> {
 
 /// What a call gives, or that it takes too long.
 pub(crate) async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    match deadline::within(limit, call).await {
+    match deadline::within(limit, Box::pin(call)).await {
         Ok(answer) => answer,
         Err(_) => Err(format!("no answer within {} ms", limit.as_millis())),
     }

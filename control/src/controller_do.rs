@@ -17,7 +17,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::Request;
 
 use crate::settings::Settings;
-use crate::storage::Fault;
+use crate::storage::{Fault, read_json};
 use crate::{call, errands, orders, turn, zone};
 
 /// What others of this Worker ask of it; the host is of no meaning.
@@ -106,18 +106,18 @@ async fn look_around(settings: &Settings, wants: Wants) -> Seen {
 
 async fn report(object: &ObjectState, settings: &Rc<Settings>, request: &Request) -> Result<JsValue, Fault> {
     let body = call::text(request.text()).await.map_err(Fault)?;
-    let batch: Batch = serde_json::from_str(&body).map_err(|error| Fault(format!("report: {error}")))?;
+    let batch: Batch = read_json(&body).map_err(|error| Fault(format!("report: {error}")))?;
     let (overlay, errands) = turn::take(object, settings, |controller, _, now| Ok(controller.report(&batch, now)))?;
     errands::run(object, settings, errands);
     let overlay = serde_json::to_string(&overlay).map_err(|error| Fault(error.to_string()))?;
-    Ok(respond::json(200, "application/json", &overlay, core::iter::empty()))
+    Ok(respond::json(200, "application/json", &overlay))
 }
 
 /// For `/health`: what is wrong, or `null`.
 fn standing(object: &ObjectState) -> Result<JsValue, Fault> {
     let trouble = turn::load(object)?.trouble(clock::now());
     let body = serde_json::to_string(&trouble).map_err(|error| Fault(error.to_string()))?;
-    Ok(respond::json(200, "application/json", &body, core::iter::empty()))
+    Ok(respond::json(200, "application/json", &body))
 }
 
 async fn api_call(

@@ -11,7 +11,7 @@ use serin_runtime::{clock, exception, log, respond};
 use wasm_bindgen::prelude::*;
 use web_sys::Request;
 
-use crate::storage::{Fault, Store};
+use crate::storage::{Fault, Store, read_json};
 use crate::{call, controller_do};
 
 const SHARD: &str = "shard";
@@ -26,7 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 pub fn shard_fetch(object: ObjectState, env: Env, request: Request) -> JsValue {
     respond::later(async move {
         match take(&object, &env, &request).await {
-            Ok(overlay) => respond::json(200, "application/json", &overlay, core::iter::empty()),
+            Ok(overlay) => respond::json(200, "application/json", &overlay),
             Err(Fault(why)) => respond::problem(&Problem::unreachable("metrics", &why)),
         }
     })
@@ -46,7 +46,7 @@ pub fn shard_alarm(object: ObjectState, env: Env) -> JsValue {
 async fn take(object: &ObjectState, env: &Env, request: &Request) -> Result<String, Fault> {
     let name = Url::new(&request.url()).map(|url| url.pathname()).unwrap_or_default();
     let body = call::text(request.text()).await.map_err(Fault)?;
-    let batch: Batch = serde_json::from_str(&body).map_err(|error| Fault(format!("batch: {error}")))?;
+    let batch: Batch = read_json(&body).map_err(|error| Fault(format!("batch: {error}")))?;
 
     let store = Store::open(object)?;
     let mut shard: Shard = store.load(SHARD)?;
@@ -90,7 +90,7 @@ async fn tell(bindings: &Bindings, report: &Batch) -> Result<Overlay, String> {
     let namespace = bindings.rollout.as_ref().ok_or("ROLLOUT is not bound")?;
     let body = serde_json::to_string(report).map_err(|error| error.to_string())?;
     let answer = call::post(&call::controller(namespace)?, controller_do::REPORT, &body, DEADLINE).await?;
-    serde_json::from_str(&answer).map_err(|error| format!("overlay: {error}"))
+    read_json(&answer).map_err(|error| format!("overlay: {error}"))
 }
 
 /// One alarm is enough: an earlier one stays.

@@ -48,7 +48,7 @@ pub(crate) fn answer(call: &Call, policy: &Snapshot, controller: Option<&Control
         Call::Explain(question) => json(&explain(question, &snapshot, &bindings.setup, now)),
         Call::Metrics => {
             let content_type = "text/plain; version=0.0.4; charset=utf-8";
-            respond::json(200, content_type, &metrics(&status, now), core::iter::empty())
+            respond::json(200, content_type, &metrics(&status, now))
         }
         Call::Current => current(controller, now),
         _ => respond::problem(&Problem::unbound()),
@@ -65,5 +65,5 @@ fn current(controller: Option<&Controller>, now: Timestamp) -> JsValue {
 
 /// An answer with a JSON value.
 pub(crate) fn json(value: &Value) -> JsValue {
-    respond::json(200, "application/json", &value.to_string(), core::iter::empty())
+    respond::json(200, "application/json", &value.to_string())
 }

@@ -38,7 +38,7 @@ impl Store {
         let rows = self.run("SELECT body FROM documents WHERE name = ?", &[name.into()])?;
         match rows.iter().next() {
             None => Ok(T::default()),
-            Some(row) => serde_json::from_str(&text(&row, "body"))
+            Some(row) => read_json(&text(&row, "body"))
                 .map_err(|error| Fault(format!("the stored {name} cannot be read: {error}"))),
         }
     }
@@ -88,6 +88,11 @@ impl Store {
         let run = || self.0.exec(statement, &values)?.to_array();
         run().map_err(|error| Fault(format!("storage: {}", exception::text(&error))))
     }
+}
+
+/// By way of a [`Value`], from which parts of plans are read in any case: each other source of a type has its own code of reading it.
+pub(crate) fn read_json<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
+    serde_json::from_str::<Value>(json).and_then(serde_json::from_value)
 }
 
 fn field(row: &JsValue, name: &str) -> JsValue {

@@ -1,10 +1,10 @@
 //! `/health`: what each part reports, and what that means for the whole.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use crate::json;
 use crate::policy::canary_state::Notes;
 use crate::policy::snapshot::{Snapshot, Standing};
 use crate::policy::{InvalidDocument, Share, Switch};
@@ -28,8 +28,8 @@ pub enum Status {
 pub struct Report {
     status: Status,
     version: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    components: Option<BTreeMap<&'static str, Component>>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_object")]
+    components: Option<Vec<(&'static str, Component)>>,
 }
 
 /// One part's line of the detailed report.
@@ -103,9 +103,9 @@ pub struct BuildDetail {
 // === impl Report ===
 
 impl Report {
-    /// The detailed answer.
+    /// The detailed answer, with its parts in the order in which they are shown.
     #[must_use]
-    pub fn detailed(version: &'static str, components: BTreeMap<&'static str, Component>) -> Self {
+    pub fn detailed(version: &'static str, components: Vec<(&'static str, Component)>) -> Self {
         Self { status: overall(&components), version, components: Some(components) }
     }
 
@@ -127,17 +127,21 @@ impl Report {
     /// The body.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Serialising strings, numbers and flags cannot fail.
-        serde_json::to_string(self).unwrap_or_default()
+        json::text(self)
     }
+}
+
+#[expect(clippy::ref_option, reason = "what serde passes")]
+fn as_object<S: Serializer>(parts: &Option<Vec<(&'static str, Component)>>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(parts.iter().flatten().map(|(name, component)| (name, component)))
 }
 
 /// The name of the one part without which nobody is served.
 pub const STABLE: &str = "stable";
 
-fn overall(components: &BTreeMap<&'static str, Component>) -> Status {
-    let worst = components.values().map(|component| component.status).max().unwrap_or_default();
-    let stable_is_down = components.get(STABLE).is_some_and(|stable| stable.status == Status::Down);
+fn overall(components: &[(&'static str, Component)]) -> Status {
+    let worst = components.iter().map(|(_, component)| component.status).max().unwrap_or_default();
+    let stable_is_down = components.iter().any(|(name, part)| *name == STABLE && part.status == Status::Down);
     if stable_is_down { Status::Down } else { worst.min(Status::Degraded) }
 }
 

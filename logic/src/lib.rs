@@ -10,6 +10,7 @@
 //! - `rollout`: a plan of steps, carried out
 //! - `api`: the control API, requests to calls and what is known to answers
 //! - `health`, `notice`, `problem`: what operators and clients are told
+//! - `search`: text within text
 //! - `bearer`: who may see and change things
 #![forbid(unsafe_code)]
 
@@ -20,12 +21,14 @@ pub mod breaker;
 pub mod controller;
 pub mod fallback;
 pub mod health;
+mod json;
 pub mod notice;
 pub mod observation;
 pub mod policy;
 pub mod problem;
 pub mod rollout;
 pub mod routing;
+pub mod search;
 pub mod throttle;
 pub mod timestamp;
 pub mod variant;

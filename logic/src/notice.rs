@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::breaker::Transition;
+use crate::json;
 use crate::policy::switches::{Setting, Switch};
 use crate::policy::{CanaryState, Share};
 use crate::timestamp::Timestamp;
@@ -120,15 +121,22 @@ impl Notice {
     /// The line as JSON.
     #[must_use]
     pub fn to_line(&self) -> String {
-        // Serialising strings, numbers and flags cannot fail.
-        one_line(serde_json::to_string(self).unwrap_or_default())
+        one_line(&json::text(self))
     }
 }
 
 /// Escapes what JSON leaves as it is and some readers of logs take for the end of a line: it can stand in strings only.
-fn one_line(json: String) -> String {
-    let ends = ["\u{85}", "\u{2028}", "\u{2029}"].into_iter().zip(["\\u0085", "\\u2028", "\\u2029"]);
-    ends.fold(json, |json, (end, escaped)| if json.contains(end) { json.replace(end, escaped) } else { json })
+fn one_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '\u{85}' => line.push_str("\\u0085"),
+            '\u{2028}' => line.push_str("\\u2028"),
+            '\u{2029}' => line.push_str("\\u2029"),
+            other => line.push(other),
+        }
+    }
+    line
 }
 
 // === impl Gist ===

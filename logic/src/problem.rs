@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::json;
 use crate::policy::switches::{Setting, Switch};
 use crate::timestamp::Timestamp;
 
@@ -159,8 +160,7 @@ impl Problem {
     /// The body.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Serialising strings and numbers cannot fail.
-        serde_json::to_string(self).unwrap_or_default()
+        json::text(self)
     }
 }
 

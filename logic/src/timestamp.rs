@@ -3,10 +3,11 @@
 use core::fmt;
 use core::time::Duration;
 
-use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
 use crate::rollout;
+
+mod rfc3339;
 
 /// Milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,14 +32,14 @@ impl Timestamp {
     /// Reads an RFC 3339 date-time with any offset; `None` when it is not one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        DateTime::parse_from_rfc3339(text).ok().map(|moment| Self(moment.timestamp_millis()))
+        rfc3339::parse(text).map(Self)
     }
 
     /// RFC 3339 in UTC, to the millisecond.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
-        match DateTime::from_timestamp_millis(self.0) {
-            Some(moment) => moment.to_rfc3339_opts(SecondsFormat::Millis, true),
+        match rfc3339::parts(self.0) {
+            Some((text, millis)) => format!("{text}.{millis:03}Z"),
             None => self.to_string(),
         }
     }
@@ -77,8 +78,8 @@ impl From<Timestamp> for rollout::Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match DateTime::from_timestamp_millis(self.0) {
-            Some(moment) => f.write_str(&moment.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        match rfc3339::parts(self.0) {
+            Some((text, _)) => write!(f, "{text}Z"),
             None => write!(f, "{} ms", self.0),
         }
     }

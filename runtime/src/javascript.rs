@@ -160,6 +160,9 @@ extern "C" {
     #[wasm_bindgen(js_namespace = scheduler, js_name = wait)]
     pub async fn wait(millis: f64);
 
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    pub fn console_error(line: &str);
+
     #[wasm_bindgen(js_namespace = console, js_name = log)]
     pub fn console_log(line: &str);
 }

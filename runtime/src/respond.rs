@@ -1,5 +1,7 @@
 //! Answers of Serin's own, and work that goes on behind them.
 
+use core::pin::Pin;
+
 use js_sys::Promise;
 use serin_logic::problem::{self, Problem};
 use wasm_bindgen::prelude::*;
@@ -10,31 +12,36 @@ use crate::javascript::wait_until;
 
 /// An answer that takes a while.
 pub fn later(answer: impl Future<Output = JsValue> + 'static) -> JsValue {
-    future_to_promise(async { Ok(answer.await) }).into()
+    promise(Box::pin(answer)).into()
 }
 
 /// Work that goes on when the request has been answered.
 pub fn behind(work: impl Future<Output = ()> + 'static) {
-    let work: Promise = future_to_promise(async {
+    let work = promise(Box::pin(async {
         work.await;
-        Ok(JsValue::UNDEFINED)
-    });
+        JsValue::UNDEFINED
+    }));
     // Fails only for a request that has ended; the work then ends with it, and the next request's begins anew.
     let _ = wait_until(&work);
 }
 
+/// Of a box, so that the machinery of promises is there once, and not for each kind of work.
+fn promise(work: Pin<Box<dyn Future<Output = JsValue>>>) -> Promise {
+    future_to_promise(async { Ok(work.await) })
+}
+
 /// An error of Serin's own.
 pub fn problem(problem: &Problem) -> JsValue {
-    json(problem.status(), problem::CONTENT_TYPE, &problem.to_json(), problem.headers())
+    let headers: Vec<_> = problem.headers().collect();
+    answer(problem.status(), problem::CONTENT_TYPE, &problem.to_json(), headers)
 }
 
 /// A JSON document that is never cached.
-pub fn json<'a>(
-    status: u16,
-    content_type: &str,
-    body: &str,
-    headers: impl Iterator<Item = (&'a str, String)>,
-) -> JsValue {
+pub fn json(status: u16, content_type: &str, body: &str) -> JsValue {
+    answer(status, content_type, body, Vec::new())
+}
+
+fn answer(status: u16, content_type: &str, body: &str, headers: Vec<(&'static str, String)>) -> JsValue {
     let fields = [("Content-Type", content_type.to_owned()), ("Cache-Control", "no-store".to_owned())];
     let response = || {
         let all = Headers::new()?;

@@ -98,7 +98,7 @@ impl Isolate {
     }
 
     /// What is to be sent to the shard.
-    pub(crate) fn flush(&mut self) -> Batch {
+    pub(crate) fn flush(&mut self) -> Rc<Batch> {
         self.tally.flush()
     }
 

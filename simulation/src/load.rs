@@ -3,6 +3,7 @@
 //! that runs on the edge, from as many requests as fall into that time.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -104,7 +105,7 @@ impl Scale {
                 let latency_ms = Traffic::default().latency_ms(1.0, rng);
                 tally.record(&observation, Observed { arm, unit }, failed, latency_ms);
             }
-            let mut batch = tally.flush();
+            let mut batch = Rc::unwrap_or_clone(tally.flush());
             if let Some(sample) = batch.sample.as_mut().filter(|_| !is_first) {
                 sample.arms.canary.seen.clear();
                 sample.arms.stable.seen.clear();

@@ -35,7 +35,7 @@ const OTHERS = [
   /^npm test$/,
   /^npm audit --audit-level=high$/,
   /^cargo install --locked --git "\$SERIN_REPOSITORY" --tag "\$SERIN_TAG" serin-cli$/,
-  /^cargo install --locked --quiet cargo-audit && cargo audit$/,
+  /^cargo install --locked --quiet cargo-audit cargo-deny$/,
   /^echo "::warning title=\w+::[^"]+"$/,
 ];
 

@@ -5,9 +5,11 @@
 //! therefore never accuses the canary, and a badly chosen quantile costs power, never a false alarm.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::iter;
 use std::ops::AddAssign;
+use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 use super::counts::{Arms, Share};
@@ -29,14 +31,17 @@ const WINDOW_TICKS: usize = 64;
 /// so there is no use in more than 20.
 const GRID: [f64; 7] = [1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0];
 
-/// Upper edges of the buckets in ms, by multiplication: the same on every platform, which `ln` is not.
-const EDGES: [f64; BUCKETS as usize] = edges();
+/// Upper edges of the buckets in ms, by multiplication: the same on every platform, which `ln` is not. Made when first needed: as a
+/// constant they are 4 KiB of every download, and no compressor finds anything in them.
+static EDGES: LazyLock<Vec<f64>> =
+    LazyLock::new(|| iter::successors(Some(GAMMA), |edge| Some(edge * GAMMA)).take(usize::from(BUCKETS)).collect());
 
 /// How many requests took how long. Bucket i holds (1.02^i, 1.02^(i+1)] ms; the first also what is faster, the last what is slower.
-/// On the wire an object from bucket to count, without the empty ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// On the wire an object from bucket to count, without the empty ones. In memory a list of the same in ascending order: there are few, and
+/// a tree is 2 KiB of code for each kind of key and value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "BTreeMap<u16, u64>")]
-pub struct Histogram(BTreeMap<u16, u64>);
+pub struct Histogram(Vec<(u16, u64)>);
 
 /// A histogram that was not written by this code.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -83,13 +88,13 @@ impl Histogram {
 
     /// Buckets that have any requests, and how many.
     pub(crate) fn buckets(&self) -> impl Iterator<Item = (u16, u64)> {
-        self.0.iter().map(|(bucket, count)| (*bucket, *count))
+        self.0.iter().copied()
     }
 
     /// Requests counted.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.0.values().fold(0, |sum, count| sum.saturating_add(*count))
+        self.0.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
     /// Upper edge, in ms, of the bucket that holds `quantile` (0..=1) of the requests; none of an empty histogram.
@@ -108,19 +113,23 @@ impl Histogram {
         let wanted = quantile * self.total() as f64;
         let mut seen: u64 = 0;
         let found = self.0.iter().find(|(_, count)| {
-            seen = seen.saturating_add(**count);
+            seen = seen.saturating_add(*count);
             seen as f64 >= wanted
         });
-        found.or(self.0.last_key_value()).map(|(bucket, _)| *bucket)
+        found.or(self.0.last()).map(|(bucket, _)| *bucket)
     }
 
     fn above(&self, bucket: u16) -> u64 {
-        self.0.range(bucket.saturating_add(1)..).fold(0, |sum, (_, count)| sum.saturating_add(*count))
+        let slower = self.0.iter().rev().take_while(|(other, _)| *other > bucket);
+        slower.fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
     fn add(&mut self, bucket: u16, count: u64) {
-        let sum = self.0.entry(bucket).or_default();
-        *sum = sum.saturating_add(count);
+        let place = self.0.partition_point(|(other, _)| *other < bucket);
+        match self.0.get_mut(place) {
+            Some((same, sum)) if *same == bucket => *sum = sum.saturating_add(count),
+            _ => self.0.insert(place, (bucket, count)),
+        }
     }
 }
 
@@ -133,13 +142,19 @@ impl AddAssign<&Histogram> for Histogram {
 impl TryFrom<BTreeMap<u16, u64>> for Histogram {
     type Error = InvalidHistogram;
 
-    fn try_from(mut buckets: BTreeMap<u16, u64>) -> Result<Self, Self::Error> {
+    fn try_from(buckets: BTreeMap<u16, u64>) -> Result<Self, Self::Error> {
         // An empty bucket is no bucket: equal histograms are written alike.
-        buckets.retain(|_, count| *count > 0);
-        match buckets.last_key_value() {
+        let buckets: Vec<_> = buckets.into_iter().filter(|(_, count)| *count > 0).collect();
+        match buckets.last() {
             Some((bucket, _)) if *bucket >= BUCKETS => Err(InvalidHistogram::Bucket(*bucket)),
             _ => Ok(Self(buckets)),
         }
+    }
+}
+
+impl Serialize for Histogram {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.buckets())
     }
 }
 
@@ -247,17 +262,6 @@ fn bucket_of(latency_ms: f64) -> u16 {
 
 fn upper_edge(bucket: u16) -> f64 {
     EDGES.get(usize::from(bucket)).copied().unwrap_or(f64::INFINITY)
-}
-
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses an index out of bounds")]
-const fn edges() -> [f64; BUCKETS as usize] {
-    let mut edges = [GAMMA; BUCKETS as usize];
-    let mut i = 1;
-    while i < edges.len() {
-        edges[i] = edges[i - 1] * GAMMA;
-        i += 1;
-    }
-    edges
 }
 
 #[cfg(test)]

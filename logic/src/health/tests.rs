@@ -6,10 +6,7 @@ const MAX_STALE: Duration = Duration::from_mins(5);
 
 fn report(stable: Status, other: Status) -> Report {
     let part = |status| Component { status, ..Component::ok() };
-    Report::detailed(
-        "1.2.1",
-        BTreeMap::from([(STABLE, part(stable)), ("canary", part(other)), ("build", Component::ok())]),
-    )
+    Report::detailed("1.2.1", vec![("build", Component::ok()), ("canary", part(other)), (STABLE, part(stable))])
 }
 
 #[test]

@@ -5,9 +5,9 @@ use core::fmt::{self, Write as _};
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::analysis::{Arms, Histogram};
+use crate::json;
 use crate::rollout::Observation;
 
 /// Failing sticky keys that an arm remembers. Each counts once; 256 a flush and 4,096 a rollout are plenty for the error test, which
@@ -76,14 +76,14 @@ impl Batch {
         json
     }
 
-    fn write(&self, json: &mut String) -> fmt::Result {
+    fn write(&self, out: &mut String) -> fmt::Result {
         let Self { from, seq, sample } = self;
-        write!(json, r#"{{"from":{},"seq":{seq}"#, Value::from(from.as_str()))?;
+        write!(out, r#"{{"from":{},"seq":{seq}"#, json::text(from))?;
         if let Some(sample) = sample {
-            json.push_str(r#","sample":"#);
-            sample.write(json)?;
+            out.push_str(r#","sample":"#);
+            sample.write(out)?;
         }
-        json.push('}');
+        out.push('}');
         Ok(())
     }
 }
@@ -97,19 +97,19 @@ impl Sample {
         Self { observation, arms: Arms::default(), breaker_opened: false, diverted: 0 }
     }
 
-    fn write(&self, json: &mut String) -> fmt::Result {
+    fn write(&self, out: &mut String) -> fmt::Result {
         let Self { observation: Observation { rollout_id, attempt, step }, arms, breaker_opened, diverted } = self;
-        let rollout_id = Value::from(rollout_id.as_str());
-        write!(json, r#"{{"observation":{{"rolloutId":{rollout_id},"attempt":{attempt},"step":{step}}}"#)?;
-        json.push_str(r#","arms":{"canary":"#);
-        arms.canary.write(json)?;
-        json.push_str(r#","stable":"#);
-        arms.stable.write(json)?;
-        json.push('}');
+        let rollout_id = json::text(rollout_id);
+        write!(out, r#"{{"observation":{{"rolloutId":{rollout_id},"attempt":{attempt},"step":{step}}}"#)?;
+        out.push_str(r#","arms":{"canary":"#);
+        arms.canary.write(out)?;
+        out.push_str(r#","stable":"#);
+        arms.stable.write(out)?;
+        out.push('}');
         if *breaker_opened {
-            json.push_str(r#","breakerOpened":true"#);
+            out.push_str(r#","breakerOpened":true"#);
         }
-        write!(json, r#","diverted":{diverted}}}"#)
+        write!(out, r#","diverted":{diverted}}}"#)
     }
 
     /// Adds what another sender observed under the same configuration.
@@ -130,23 +130,23 @@ impl Sample {
 // === impl ArmSample ===
 
 impl ArmSample {
-    fn write(&self, json: &mut String) -> fmt::Result {
+    fn write(&self, out: &mut String) -> fmt::Result {
         let Self { requests, failures, failed, seen, latency } = self;
-        write!(json, r#"{{"requests":{requests},"failures":{failures}"#)?;
+        write!(out, r#"{{"requests":{requests},"failures":{failures}"#)?;
         for (name, units) in [("failed", failed), ("seen", seen)] {
             if !units.is_empty() {
-                write!(json, r#","{name}":["#)?;
+                write!(out, r#","{name}":["#)?;
                 for (place, unit) in units.iter().enumerate() {
-                    write!(json, "{}{unit}", if place > 0 { "," } else { "" })?;
+                    write!(out, "{}{unit}", if place > 0 { "," } else { "" })?;
                 }
-                json.push(']');
+                out.push(']');
             }
         }
-        json.push_str(r#","latency":{"#);
+        out.push_str(r#","latency":{"#);
         for (place, (bucket, count)) in latency.buckets().enumerate() {
-            write!(json, r#"{}"{bucket}":{count}"#, if place > 0 { "," } else { "" })?;
+            write!(out, r#"{}"{bucket}":{count}"#, if place > 0 { "," } else { "" })?;
         }
-        json.push_str("}}");
+        out.push_str("}}");
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! An isolate's own counts, and the one message that is under way.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::batch::{ArmSample, Batch, MAX_SEEN, Sample};
 use crate::rollout::Observation;
@@ -27,7 +28,7 @@ pub struct Tally {
     isolate: String,
     seq: u64,
     /// Sent, and perhaps taken: sent again as it is until somebody says so.
-    under_way: Option<Batch>,
+    under_way: Option<Rc<Batch>>,
     open: Option<Sample>,
     /// What is counted now, and what was before.
     present: Option<Observation>,
@@ -44,6 +45,12 @@ impl Tally {
     #[must_use]
     pub fn new(isolate: String) -> Self {
         Self { isolate, ..Self::default() }
+    }
+
+    /// The tally of an isolate whose id was drawn.
+    #[must_use]
+    pub fn of_random(id: [u8; 16]) -> Self {
+        Self::new(hex::encode(id))
     }
 
     /// Counts one outcome, seen while `observation` was in force.
@@ -100,11 +107,11 @@ impl Tally {
     }
 
     /// The message to send: the one that nobody confirmed, or a new one.
-    pub fn flush(&mut self) -> Batch {
+    pub fn flush(&mut self) -> Rc<Batch> {
         let Self { isolate, seq, under_way, open, .. } = self;
         let next = || {
             *seq = seq.saturating_add(1);
-            Batch { from: isolate.clone(), seq: *seq, sample: open.take() }
+            Rc::new(Batch { from: isolate.clone(), seq: *seq, sample: open.take() })
         };
         under_way.get_or_insert_with(next).clone()
     }
@@ -157,7 +164,7 @@ mod tests {
             tally.record(&step(0), canary(5), true, 9.0);
         }
         tally.record(&step(0), Observed { arm: Variant::Stable, unit: 6 }, false, 9.0);
-        let sample = tally.flush().sample.unwrap();
+        let sample = tally.flush().sample.clone().unwrap();
         let (canary, stable) = (&sample.arms.canary, &sample.arms.stable);
         assert_eq!((canary.requests, canary.failures, canary.failed.len(), canary.seen.len()), (3, 3, 1, 1));
         assert_eq!((canary.latency.total(), stable.latency.total()), (0, 1));
@@ -180,7 +187,7 @@ mod tests {
         for unit in 0..25 {
             tally.record(&step(0), canary(unit), false, 9.0);
         }
-        assert_eq!(tally.flush().sample.unwrap().arms.canary.latency.total(), 5);
+        assert_eq!(tally.flush().sample.clone().unwrap().arms.canary.latency.total(), 5);
     }
 
     #[test]
@@ -194,7 +201,7 @@ mod tests {
         assert_eq!(tally.flush(), first);
         tally.delivered(first.seq);
         let second = tally.flush();
-        assert_eq!((second.seq, second.sample.unwrap().arms.canary.requests), (first.seq + 1, 1));
+        assert_eq!((second.seq, second.sample.clone().unwrap().arms.canary.requests), (first.seq + 1, 1));
         tally.delivered(first.seq + 1);
         assert!(tally.is_empty());
     }
@@ -206,7 +213,7 @@ mod tests {
         tally.record(&step(1), canary(2), false, 1.0);
         tally.record(&step(0), canary(3), true, 30_000.0);
         tally.divert(&step(0));
-        let sample = tally.flush().sample.unwrap();
+        let sample = tally.flush().sample.clone().unwrap();
         assert_eq!((sample.observation.step, sample.arms.canary.requests, sample.arms.canary.failures), (1, 1, 0));
         // Nor after a flush, nor where the rollout is another one.
         tally.record(&step(0), canary(3), true, 30_000.0);
@@ -214,7 +221,7 @@ mod tests {
         tally.record(&next, canary(4), false, 1.0);
         tally.record(&step(1), canary(5), false, 1.0);
         tally.delivered(1);
-        assert_eq!(tally.flush().sample.unwrap().observation, next);
+        assert_eq!(tally.flush().sample.clone().unwrap().observation, next);
     }
 
     #[test]
@@ -224,7 +231,11 @@ mod tests {
         let seq = tally.flush().seq;
         tally.delivered(seq);
         tally.record(&step(1), canary(5), false, 9.0);
-        assert_eq!(tally.flush().sample.unwrap().arms.canary.seen.len(), 1, "the controller counts them by step");
+        assert_eq!(
+            tally.flush().sample.clone().unwrap().arms.canary.seen.len(),
+            1,
+            "the controller counts them by step"
+        );
     }
 
     #[test]
@@ -232,7 +243,7 @@ mod tests {
         let mut tally = Tally::new("i".into());
         tally.record(&step(0), canary(1), false, 1.0);
         tally.record(&step(1), canary(2), false, 1.0);
-        let sample = tally.flush().sample.unwrap();
+        let sample = tally.flush().sample.clone().unwrap();
         assert_eq!((sample.observation.step, sample.arms.canary.requests), (1, 1));
     }
 }

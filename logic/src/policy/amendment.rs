@@ -1,8 +1,9 @@
 //! What a rollout changes in `canary-state`. Everything else in the document stays as its operators wrote it.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::document::{InvalidDocument, parse_object};
+use crate::json;
 use crate::rollout::{Overlay, Target, WriteState};
 use crate::timestamp::Timestamp;
 
@@ -24,11 +25,11 @@ impl Amendment<'_> {
     /// Changes a document: the canary is enabled at these shares, and rings become rules ahead of the operators' own.
     pub fn apply(&self, document: &mut Map<String, Value>) {
         let rings = self.target.rings.iter().map(|ring| {
-            json!({
-                "match": ring.matcher.as_json(),
-                "serve": {"percentage": ring.percentage},
-                ROLLOUT: self.rollout_id,
-            })
+            object([
+                ("match", ring.matcher.as_json().clone().into()),
+                ("serve", object([("percentage", ring.percentage.into())])),
+                (ROLLOUT, self.rollout_id.into()),
+            ])
         });
         let own = match document.remove("rules") {
             Some(Value::Array(rules)) => rules,
@@ -39,10 +40,18 @@ impl Amendment<'_> {
             document.insert("rules".into(), rules.into());
         }
         document.insert("enabled".into(), true.into());
-        document.insert("percentage".into(), json!(self.target.percentage));
+        document.insert("percentage".into(), self.target.percentage.into());
         document.insert("rolloutId".into(), self.rollout_id.into());
         document.insert("generation".into(), self.generation.into());
     }
+}
+
+fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    let mut object = Map::new();
+    for (name, value) in fields {
+        object.insert(name.into(), value);
+    }
+    object.into()
 }
 
 impl WriteState {
@@ -55,7 +64,7 @@ impl WriteState {
         Amendment::from(self).apply(&mut document);
         document.insert("updatedAt".into(), Timestamp::from(self.updated_at).to_rfc3339().into());
         document.insert("updatedBy".into(), self.updated_by.as_str().into());
-        Ok(Value::Object(document).to_string())
+        Ok(json::text(&document))
     }
 }
 
@@ -76,6 +85,8 @@ impl<'a> Amendment<'a> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::rollout::{Matcher, Percentage, Ring};
 

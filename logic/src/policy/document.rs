@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
+use crate::json;
+
 /// The largest document that is read, in bytes: ten thousand rules fit, and parsing stays in the tens of milliseconds.
 pub const MAX_BYTES: usize = 2 << 20;
 
@@ -116,7 +118,11 @@ impl<'a> Field<'a> {
         mut read: impl FnMut(Field<'_>) -> Result<T, InvalidDocument>,
     ) -> Result<Vec<T>, InvalidDocument> {
         let Some(items) = self.typed(Value::as_array, accepted)? else { return Ok(Vec::new()) };
-        items.iter().enumerate().map(|(index, item)| read(self.element(index, item))).collect()
+        let mut list = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            list.push(read(self.element(index, item))?);
+        }
+        Ok(list)
     }
 
     /// Reads a list, or a lone value as a list of one: both are natural to write.
@@ -172,7 +178,7 @@ pub(crate) fn shown(name: &str) -> Cow<'_, str> {
 
 /// The value as JSON, cut to a length that fits a log line.
 fn quote(value: &Value) -> String {
-    let text = value.to_string();
+    let text = json::text(value);
     match text.char_indices().nth(QUOTED_CHARS) {
         None => text,
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

@@ -3,6 +3,7 @@
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::prefixes::Prefixes;
+use crate::search::find;
 
 /// What a URL parser encodes in a path (WHATWG URL, "path percent-encode set"); `?` and `#` cannot occur in one.
 /// A pattern is brought into the same form, so that `/café` matches the path a browser sends.
@@ -49,8 +50,8 @@ impl Pattern {
         self.text.get(..self.literal).unwrap_or_default()
     }
 
-    /// Whether the whole of `text` matches. Linear in both lengths: each literal is taken where it first occurs, which
-    /// leaves the most for the rest.
+    /// Whether the whole of `text` matches. Without going back: each literal is taken where it first occurs, which leaves
+    /// the most for the rest.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         let Some(rest) = text.strip_prefix(self.prefix()) else { return false };
@@ -58,7 +59,8 @@ impl Pattern {
         let Some((middle, suffix)) = tail.rsplit_once('*') else { return false };
         let Some(mut rest) = rest.strip_suffix(suffix) else { return false };
         for literal in middle.split('*').filter(|literal| !literal.is_empty()) {
-            let Some((_, after)) = rest.split_once(literal) else { return false };
+            let after = find(rest, literal).and_then(|at| rest.get(at + literal.len()..));
+            let Some(after) = after else { return false };
             rest = after;
         }
         true

@@ -3,7 +3,6 @@
 use core::fmt;
 
 use serde::{Serialize, Serializer};
-use serde_json::Number;
 
 use super::document::{Field, InvalidDocument};
 use crate::routing::bucket::{BUCKETS, Bucket};
@@ -93,10 +92,11 @@ impl fmt::Display for Share {
 
 impl Serialize for Share {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.to_string().parse::<Number>() {
-            Ok(number) => number.serialize(serializer),
-            // A decimal is always a number.
-            Err(_) => serializer.serialize_none(),
+        if self.0.is_multiple_of(PER_PERCENT) {
+            serializer.serialize_u32(self.0 / PER_PERCENT)
+        } else {
+            // The nearest to the decimal, which is the shortest that is read as it.
+            serializer.serialize_f64(f64::from(self.0) / f64::from(PER_PERCENT))
         }
     }
 }

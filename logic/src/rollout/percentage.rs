@@ -4,6 +4,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
 use thiserror::Error;
 
 /// 0..=100 in steps of 0.001. A number in JSON.
@@ -64,6 +65,16 @@ impl Serialize for Percentage {
             serializer.serialize_u32(self.0 / 1_000)
         } else {
             serializer.serialize_f64(f64::from(self.0) / 1e3)
+        }
+    }
+}
+
+impl From<Percentage> for Value {
+    fn from(percentage: Percentage) -> Self {
+        if percentage.0.is_multiple_of(1_000) {
+            (percentage.0 / 1_000).into()
+        } else {
+            (f64::from(percentage.0) / 1e3).into()
         }
     }
 }

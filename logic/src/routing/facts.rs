@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use super::visitor::VisitorId;
+use crate::search::find;
 
 /// The facts of one request. Implementations fetch what is not at hand when it is first asked for.
 pub trait Facts {
@@ -46,7 +47,10 @@ pub trait Facts {
         match self.header("sec-fetch-mode") {
             Some(mode) => &*mode == "navigate" && self.header("sec-fetch-dest").is_some_and(|to| &*to == "document"),
             // Browsers before 2023 and plain HTTP: a GET that wants HTML.
-            None => &*self.method() == "GET" && self.header("accept").is_some_and(|types| types.contains("text/html")),
+            None => {
+                &*self.method() == "GET"
+                    && self.header("accept").is_some_and(|types| find(&types, "text/html").is_some())
+            }
         }
     }
 }

@@ -69,7 +69,7 @@ impl World<'_> {
         self.read_kv(slot);
         let Some(isolate) = self.isolates.get_mut(slot) else { return };
         let location = isolate.location;
-        let batch = text(&isolate.flush());
+        let batch = text(&*isolate.flush());
         self.messages.flushes += 1;
         self.messages.flush_bytes += batch.len() as u64;
         self.send(NEAR_MS, Event::Flushed { slot, life, location, batch });

@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::json;
+
 /// What a rule may match on, as in the contract.
 const NAMES: [&str; 9] = ["path", "method", "host", "country", "continent", "colo", "asn", "header", "cookie"];
 
@@ -25,7 +27,7 @@ impl Matcher {
     pub(crate) fn new(value: &Value) -> Option<Self> {
         let Value::Object(names) = value else { return None };
         let known = names.iter().all(|(name, value)| NAMES.contains(&name.as_str()) && !value.is_null());
-        (!names.is_empty() && known && value.to_string().len() <= MAX_BYTES).then(|| Self(names.clone()))
+        (!names.is_empty() && known && json::text(value).len() <= MAX_BYTES).then(|| Self(names.clone()))
     }
 
     /// For the rules' parser.
