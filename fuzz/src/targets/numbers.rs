@@ -1,5 +1,6 @@
 //! Percentages, moments and spans as operators write them.
 
+use chrono::{DateTime, Datelike as _};
 use serin_logic::Timestamp;
 use serin_logic::policy::Share;
 use serin_logic::rollout::{Percentage, Span};
@@ -14,7 +15,13 @@ pub fn check(input: &[u8]) {
     if let Some(share) = share {
         assert_eq!(Share::from_decimal(&share.to_string()), Some(share));
     }
-    if let Some(moment) = Timestamp::parse(&text) {
+    let moment = Timestamp::parse(&text);
+    let expected = DateTime::parse_from_rfc3339(&text).ok();
+    assert_eq!(moment, expected.map(|expected| Timestamp::from_millis(expected.timestamp_millis())), "{text:?}");
+    // An offset can lead out of the years that have four digits.
+    if let Some(moment) =
+        moment.filter(|_| expected.is_some_and(|expected| (0..=9999).contains(&expected.to_utc().year())))
+    {
         assert_eq!(Timestamp::parse(&moment.to_rfc3339()), Some(moment), "{text:?}");
     }
     if let Ok(percentage) = serde_json::from_str::<Percentage>(&text) {
