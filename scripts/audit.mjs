@@ -10,13 +10,13 @@ const ROOT = join(import.meta.dirname, "..");
 const CHECKS = [
   {
     name: "cargo deny",
-    command: ["cargo", "deny", "--locked", "check", "licenses", "bans", "sources"],
+    command: ["cargo", "deny", "--locked", "--workspace", "--all-features", "check", "licenses", "bans", "sources"],
     missing: /no such (sub)?command/i,
     install: "cargo install --locked cargo-deny",
   },
   {
     name: "cargo deny advisories",
-    command: ["cargo", "deny", "--locked", "check", "advisories"],
+    command: ["cargo", "deny", "--locked", "--workspace", "--all-features", "check", "advisories"],
     missing: /no such (sub)?command/i,
     unreachable: /failed to fetch advisory|failed to (clone|open|acquire)/i,
     install: "cargo install --locked cargo-deny",

@@ -2,7 +2,7 @@
 //!
 //! Two engines drive the same targets: `tests/bounded.rs` replays the corpus and a fixed number of mutations of it within
 //! `cargo test`; `src/main.rs` is libFuzzer, which follows coverage, by `npm run fuzz`.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a finding is a panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a finding is a panic")]
 
 pub mod mutation;
 pub mod targets;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use serin_logic::Timestamp;
 use serin_logic::api::{Call, Incoming, Question};
 use serin_logic::controller::Controller;
+use serin_logic::notice::Notice;
 use serin_logic::policy::snapshot::{Documents, Snapshot};
 use serin_logic::policy::{InvalidDocument, Switch};
 use serin_logic::rollout::{Command, Order, Plan, Start};
@@ -142,9 +143,12 @@ fn is_told(error: &InvalidDocument) {
     assert!(error.field.len() + error.message.len() < 2_000, "{error:?} is no line for a log");
 }
 
-/// A line of the log is one line, whoever reads it.
-fn is_one_line(line: &str) {
-    assert!(!line.contains(['\n', '\r', '\0', '\u{85}', '\u{2028}', '\u{2029}']), "{line:?} is more than a line");
+/// A notice is one line of the log, whoever reads it.
+fn are_lines(notices: &[Notice]) {
+    for notice in notices {
+        let line = notice.to_line();
+        assert!(!line.contains(['\n', '\r', '\0', '\u{85}', '\u{2028}', '\u{2029}']), "{line:?} is more than a line");
+    }
 }
 
 /// What a header may be.

@@ -7,7 +7,7 @@ use serin_logic::policy::{CanaryState, Snapshot};
 use serin_logic::rollout::WriteState;
 use serin_logic::routing::{Outcome, Reason, decide};
 
-use super::{GOOD, KEY, NOW, SETUP, are_alike, document, good, is_one_line, is_told, text, visitors};
+use super::{GOOD, KEY, NOW, SETUP, are_alike, are_lines, document, good, is_told, text, visitors};
 
 /// Reads the input as `canary-state`.
 pub fn check(input: &[u8]) {
@@ -16,7 +16,7 @@ pub fn check(input: &[u8]) {
     let parsed = CanaryState::parse(KEY, &text);
     for before in [Snapshot::default(), good()] {
         let (after, notices) = before.read(KEY, document(Some(&text)), later);
-        notices.iter().for_each(|notice| is_one_line(&notice.to_line()));
+        are_lines(&notices);
         match &parsed {
             Err(error) => {
                 is_told(error);

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use serin_logic::api::{By, Call, Incoming, MAX_BODY, PREFIX, explain};
+use serin_logic::controller::Controller;
 use serin_logic::policy::CanaryState;
 use serin_logic::policy::switches::Setting;
 use serin_logic::rollout::{Command, Order, Start};
@@ -68,7 +69,7 @@ fn carry_out(call: Call) {
 
 /// Carried out or refused; a start on a controller without a rollout, everything else in the middle of one.
 fn ordered(command: Command, By { who, why, epoch }: By) {
-    let mut controller = if matches!(command, Command::Start(_)) { Default::default() } else { controller() };
+    let mut controller = if matches!(command, Command::Start(_)) { Controller::default() } else { controller() };
     let before = controller.clone();
     match controller.order(&Order { command, who, why, epoch }, NOW) {
         Ok((already, _)) => assert!(already || controller.state.epoch() > before.state.epoch()),

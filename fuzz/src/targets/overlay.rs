@@ -4,7 +4,7 @@ use serin_logic::Variant;
 use serin_logic::policy::{CanaryState, Overlay};
 use serin_logic::routing::{Outcome, Reason, decide};
 
-use super::{KEY, NOW, SETUP, good, is_one_line, is_told, text, visitors};
+use super::{KEY, NOW, SETUP, are_lines, good, is_told, text, visitors};
 
 /// Reads the input as a shard's answer.
 pub fn check(input: &[u8]) {
@@ -19,7 +19,7 @@ pub fn check(input: &[u8]) {
     assert_eq!(serde_json::from_str::<Overlay>(&written).unwrap(), overlay, "{written}");
 
     let (snapshot, notices) = good().heard(KEY, overlay.clone(), NOW);
-    notices.iter().for_each(|notice| is_one_line(&notice.to_line()));
+    are_lines(&notices);
     for visitor in visitors() {
         let decision = decide(&snapshot, &SETUP, &visitor, NOW);
         if overlay.rollout.halted && matches!(decision.outcome, Outcome::Serve(_)) {

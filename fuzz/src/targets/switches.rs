@@ -6,7 +6,7 @@ use serin_logic::problem::Problem;
 use serin_logic::routing::{Outcome, decide};
 use serin_logic::{Timestamp, Variant};
 
-use super::{KEY, NOW, SETUP, good, is_a_value, is_one_line, switched, text, visitors};
+use super::{KEY, NOW, SETUP, are_lines, good, is_a_value, switched, text, visitors};
 
 /// Reads the input as the value of each switch.
 pub fn check(input: &[u8]) {
@@ -19,7 +19,7 @@ pub fn check(input: &[u8]) {
     }
     for switch in Switch::ALL {
         let (snapshot, notices) = good().read(KEY, switched(switch, &text), NOW);
-        notices.iter().for_each(|notice| is_one_line(&notice.to_line()));
+        are_lines(&notices);
         for visitor in visitors() {
             let outcome = decide(&snapshot, &SETUP, &visitor, NOW).outcome;
             let before = decide(&good(), &SETUP, &visitor, NOW).outcome;
