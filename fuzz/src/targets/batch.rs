@@ -37,7 +37,7 @@ pub fn check(input: &[u8]) {
 
         now = now.after(Duration::from_secs(5));
         let before = controller.state.epoch();
-        let _ = controller.alarm(Seen { document: None, health: Health::Unknown }, now);
+        let _ = controller.alarm(Seen { document: None, health: Health::Unknown, utc_offset: |_, _| None }, now);
         assert!(controller.state.epoch() >= before);
         controller = restarted(&controller);
         let _ = serin_logic::api::rollout_view(&controller, now);

@@ -74,7 +74,8 @@ fn lived_with<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) 
 fn goes_on(controller: &mut Controller, now: Timestamp) {
     let before = controller.state.epoch();
     let _ = controller.wants(now);
-    let _ = controller.alarm(Seen { document: Some(None), health: Health::Unhealthy }, now);
+    let _ =
+        controller.alarm(Seen { document: Some(None), health: Health::Unhealthy, utc_offset: |_, _| Some(120) }, now);
     controller.switches.set(Switch::Maintenance, Some("1".into()), now);
     assert!(controller.state.epoch() >= before, "epochs only grow");
     let _ = (controller.overlay(now), controller.trouble(now), controller.next_alarm(now));
