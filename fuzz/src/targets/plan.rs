@@ -1,6 +1,6 @@
 //! Plans of rollouts: refused by field, or within every range; what is stored reads back.
 
-use serin_logic::rollout::{InvalidPlan, Percentage, Plan};
+use serin_logic::rollout::{Freeze, InvalidPlan, Percentage, Plan, Timestamp, UtcOffset};
 
 use super::text;
 
@@ -27,6 +27,27 @@ pub(super) fn holds(plan: &Plan) {
         assert!(before.ring != after.ring || before.percentage < after.percentage, "steps ascend");
     }
     let _ = plan.planned();
+    plan.freeze().into_iter().for_each(thaws);
     let written = serde_json::to_string(plan).unwrap();
     assert_eq!(&serde_json::from_str::<Plan>(&written).unwrap(), plan, "{written}");
+}
+
+/// Zones without summer time, in minutes; the last two are those of no place on earth.
+const OFFSETS: [UtcOffset; 4] = [|_, _| Some(0), |_, _| Some(14 * 60), |_, _| Some(i32::MAX), |_, _| Some(i32::MIN)];
+
+/// Whenever it is asked, a freeze ends, and later.
+fn thaws(freeze: &Freeze) {
+    for offset in OFFSETS {
+        for now in [0, 1_800_000_000_000, u64::MAX].map(Timestamp::from_ms) {
+            if let Ok(Some(end)) = freeze.end(offset, now) {
+                assert!(end > now || now.ms() == u64::MAX, "a freeze ends before it is asked for: {freeze:?}");
+            }
+        }
+    }
+    let [utc, ..] = OFFSETS;
+    let now = Timestamp::from_ms(1_800_000_000_000);
+    if let Ok(Some(end)) = freeze.end(utc, now) {
+        assert_eq!(freeze.end(utc, end), Ok(None), "a freeze ends in a freeze: {freeze:?}");
+    }
+    assert!(freeze.end(|_, _| None, now).is_err(), "a zone that nobody knows has no time");
 }

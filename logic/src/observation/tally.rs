@@ -177,8 +177,9 @@ mod tests {
         for _ in 0..1_000 {
             tally.record(&observation, canary(7), true, 1.0);
         }
-        let arm = tally.flush().sample.unwrap().arms.canary;
-        assert_eq!((arm.failures, arm.failed), (1_000, [7].into()));
+        let flush = tally.flush();
+        let arm = &flush.sample.as_ref().unwrap().arms.canary;
+        assert_eq!((arm.failures, &arm.failed), (1_000, &[7].into()));
     }
 
     #[test]

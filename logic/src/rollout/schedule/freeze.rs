@@ -161,6 +161,7 @@ impl Hours {
     }
 }
 
+/// Far from where the sums above would overflow, and from any calendar.
 fn signed(at: Timestamp) -> i64 {
-    i64::try_from(at.ms()).unwrap_or(i64::MAX)
+    i64::try_from(at.ms()).unwrap_or(i64::MAX).min(i64::MAX / 2)
 }

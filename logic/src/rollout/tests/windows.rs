@@ -121,3 +121,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_clock_beyond_every_calendar_is_in_no_window() {
+    let plan = Plan::parse(OFFICE).unwrap();
+    for at in [u64::MAX, i64::MAX.unsigned_abs(), i64::MAX.unsigned_abs() / 2] {
+        for offset in [|_: &str, _| Some(i32::MAX), |_: &str, _| Some(i32::MIN)] {
+            assert_eq!(plan.freeze().unwrap().end(offset, Timestamp::from_ms(at)), Ok(None), "{at}");
+        }
+    }
+}
