@@ -177,7 +177,7 @@ mod tests {
         for _ in 0..1_000 {
             tally.record(&observation, canary(7), true, 1.0);
         }
-        let arm = tally.flush().sample.unwrap().arms.canary;
+        let arm = tally.flush().sample.clone().unwrap().arms.canary;
         assert_eq!((arm.failures, arm.failed), (1_000, [7].into()));
     }
 
