@@ -2,7 +2,7 @@
 // measured for.
 
 import { createHmac } from "node:crypto";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { ADMIN_TOKEN, startRollout } from "./rollout.mjs";
 
 const HERE = import.meta.dirname;
@@ -19,8 +19,13 @@ export const CONTROL = "pass-through, again";
 /** More of the same, for a denominator of less noise: one that ran more often than the others would run warmer. */
 export const TWIN = "twin";
 
-export const ARTEFACT = { script: join(BUILD, "index.js"), wasm: join(BUILD, "serin.wasm") };
-const CONTROL_PLANE = { script: join(BUILD, "control.js"), wasm: join(BUILD, "control.wasm") };
+/** What a build is, by module: the path of requests, and the control plane. */
+export const ARTEFACTS = built(BUILD);
+
+function built(folder) {
+  const files = ["index.js", "serin.wasm", "control.js", "control.wasm"];
+  return Object.fromEntries(files.map((file) => [file, join(folder, file)]));
+}
 
 // === requests ===
 
@@ -74,17 +79,12 @@ const STATE = { enabled: true, percentage: 25, rolloutId: "bench" };
 /** It stays at its first step for longer than any run. */
 const PLAN = { schedule: "custom", id: "bench", steps: [25, 100], hold: "24h", settle: "1h", lookEvery: "1h", who: "bench", why: "a measurement" };
 
-const script = (...files) => Object.fromEntries(files.map((file) => [file, join(HERE, "contestants", file)]));
+const script = (...files) => Object.fromEntries(files.map((file) => [basename(file), join(HERE, "contestants", file)]));
 const others = (title, modules, group) => ({ title, modules, group, document: STATE, request: known });
 const serin = (title, changes) => ({
   title: `Serin: ${title}`,
   group: "serin",
-  modules: {
-    "index.js": ARTEFACT.script,
-    "serin.wasm": ARTEFACT.wasm,
-    "control.js": CONTROL_PLANE.script,
-    "control.wasm": CONTROL_PLANE.wasm,
-  },
+  modules: ARTEFACTS,
   document: STATE,
   request: known,
   side: "stable",
@@ -114,7 +114,29 @@ export const CONTESTANTS = [
   serin("rollout, on stable", { plan: PLAN }),
   serin("rollout, on the canary", { plan: PLAN, request: chosen, side: "canary" }),
   serin("/health", { request: { ...known, path: "/health" }, side: undefined }),
-].map((contestant, at) => ({ ...contestant, name: contestant.direct ?? `contestant-${at}` }));
+].map(named("contestant"));
+
+/** What any splitter has to do, one thing more on each rung, in the shortest JavaScript; the last step is Serin's Wasm. */
+export const LADDER = [
+  ...CONTESTANTS.filter(({ title, group }) => [FLOOR, CONTROL].includes(title) || group === TWIN),
+  ...[
+    ["and an exception becomes an answer", "1-catch.js"],
+    ["and URL and cookie are read", "2-read.js"],
+    ["and six header names are asked for", "3-names.js"],
+  ].map(([title, file]) => ({ ...others(title, script(join("rungs", file)), "javascript"), side: "stable" })),
+  ...CONTESTANTS.filter(({ title }) => title === "Serin: steady visitor"),
+].map(named("rung"));
+
+/** Builds against each other: the present one, and what other folders hold. */
+export function against(folders) {
+  const floor = LADDER.filter(({ title, group }) => [FLOOR, CONTROL].includes(title) || group === TWIN);
+  const steady = [BUILD, ...folders].map((folder) => serin(basename(folder), { modules: built(folder) }));
+  return [...floor, ...steady].map(named("build"));
+}
+
+function named(prefix) {
+  return (contestant, at) => ({ ...contestant, name: contestant.direct ?? `${prefix}-${at}` });
+}
 
 /** All of them, what stands behind them, and the driver that calls them from inside. */
 export function workers(contestants) {

@@ -12,7 +12,7 @@ export function report({ machine, sockets, driver, startUp, size, memory, error 
     `Ratios are to the ${FLOOR}, medians of all rounds; "processes" is from the lowest to the highest median of one process.`,
     `The floor against itself is off by up to ${(error.sockets * 100).toFixed(1)} % over HTTP and ${(error.driver * 100).toFixed(1)} % in process.`,
     "",
-    "first answer of a new process",
+    startUp.length > 0 ? "first answer of a new process" : "",
     ...startUp.map(({ title, millis }) => `  ${title.padEnd(31)}${ms(millis.median)}  (quartiles ${ms(millis.q1)} to ${ms(millis.q3)}, ${millis.samples} runs)`),
     "",
     ...Object.entries(size).map(([file, { raw, gzip }]) => `${file.padEnd(33)}${kib(raw)}, ${kib(gzip)} gzipped`),

@@ -2,7 +2,9 @@
 //
 //   --quick       two minutes, for a first look
 //   --no-memory   without the million requests: five minutes instead of ten or more
-//   --write       results to docs/performance/
+//   --ladder      where the time goes instead: what any splitter has to do, step by step
+//   --against A,B builds in other folders instead, beside the one in build/: measure before and after
+//   --write       results to docs/performance/, and into docs/performance.md
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -10,8 +12,9 @@ import { cpus, release, totalmem, type } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
-import { ARTEFACT, CONTESTANTS, TWIN, workers } from "./lineup.mjs";
+import { ARTEFACTS, CONTESTANTS, LADDER, TWIN, against, workers } from "./lineup.mjs";
 import { memory } from "./memory.mjs";
+import { writeTable } from "./page.mjs";
 import { picture } from "./picture.mjs";
 import { report } from "./report.mjs";
 import { errorOf, inProcess, overSockets, pooled } from "./rounds.mjs";
@@ -24,36 +27,40 @@ const FULL = { processes: 7, socketSeconds: 22, driverSeconds: 12, starts: 21, r
 const QUICK = { processes: 3, socketSeconds: 5, driverSeconds: 4, starts: 5, requests: 20_000 };
 
 const { values: options } = parseArgs({
-  options: { "quick": { type: "boolean" }, "no-memory": { type: "boolean" }, "write": { type: "boolean" } },
+  options: { "quick": { type: "boolean" }, "no-memory": { type: "boolean" }, "ladder": { type: "boolean" }, "against": { type: "string" }, "write": { type: "boolean" } },
 });
 // So that `exit` handlers end the processes that were started.
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 
-for (const file of Object.values(ARTEFACT)) {
+for (const file of Object.values(ARTEFACTS)) {
   if (existsSync(file)) continue;
   console.error(`bench: ${relative(ROOT, file)} is missing: run \`npm run build\``);
   process.exit(1);
 }
 const effort = options.quick ? QUICK : FULL;
-const results = { machine: machine(), effort, size: size(), ...(await speed()) };
-tell("starting new processes");
-results.startUp = await startUp(effort.starts);
-results.memory = [];
-if (!options["no-memory"]) {
-  tell(`memory over ${effort.requests.toLocaleString("en")} requests`);
-  results.memory = await memory(effort.requests);
+const results = { machine: machine(), effort, size: size(), startUp: [], memory: [] };
+if (options.ladder) Object.assign(results, await speed(LADDER));
+else if (options.against) Object.assign(results, await speed(against(options.against.split(","))));
+else {
+  Object.assign(results, await speed(CONTESTANTS));
+  tell("starting new processes");
+  results.startUp = await startUp(effort.starts);
+  if (!options["no-memory"]) {
+    tell(`memory over ${effort.requests.toLocaleString("en")} requests`);
+    results.memory = await memory(effort.requests);
+  }
 }
 console.log(report(results));
-if (options.write) write();
+if (options.write && !options.against) write(options.ladder ? "ladder" : "results");
 
-async function speed() {
-  const doors = [...CONTESTANTS.map(({ name }) => name), "driver"];
+async function speed(contestants) {
+  const doors = [...contestants.map(({ name }) => name), "driver"];
   const runs = { sockets: [], driver: [] };
   for (let run = 1; run <= effort.processes; run += 1) {
-    tell(`${CONTESTANTS.length} contestants take turns in process ${run} of ${effort.processes}`);
-    const worker = await start(workers(CONTESTANTS), doors);
-    runs.sockets.push(await overSockets(worker, CONTESTANTS, effort.socketSeconds));
-    runs.driver.push(await inProcess(worker, CONTESTANTS, effort.driverSeconds));
+    tell(`${contestants.length} contestants take turns in process ${run} of ${effort.processes}`);
+    const worker = await start(workers(contestants), doors);
+    runs.sockets.push(await overSockets(worker, contestants, effort.socketSeconds));
+    runs.driver.push(await inProcess(worker, contestants, effort.driverSeconds));
     await worker.stop();
   }
   const [sockets, driver] = [pooled(runs.sockets), pooled(runs.driver)];
@@ -80,18 +87,18 @@ function machine() {
 
 function size() {
   return Object.fromEntries(
-    Object.values(ARTEFACT).map((file) => {
+    Object.values(ARTEFACTS).map((file) => {
       const bytes = readFileSync(file);
       return [relative(ROOT, file), { raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length }];
     }),
   );
 }
 
-function write() {
+function write(name) {
   mkdirSync(RESULTS, { recursive: true });
-  writeFileSync(join(RESULTS, "results.json"), `${JSON.stringify(results, rounded, 2)}\n`);
-  writeFileSync(join(RESULTS, "results.svg"), picture(results));
-  console.log(`\nwritten: ${relative(process.cwd(), RESULTS)}/results.json, results.svg`);
+  writeFileSync(join(RESULTS, `${name}.json`), `${JSON.stringify(results, rounded, 2)}\n`);
+  writeFileSync(join(RESULTS, `${name}.svg`), picture(results));
+  writeTable(name, `\`\`\`text\n${report(results).trimEnd()}\n\`\`\``);
 }
 
 /** Beyond four digits the figures are noise. */

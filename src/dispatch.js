@@ -75,7 +75,7 @@ export function guard(canary, stable, request, limit, rescue, failed, hasDeadlin
       } else resolve(status === 0 ? orElse(Promise.reject(outcome), failed) : outcome);
     };
     const giveUp = () => {
-      if (hasDeadline(request)) end(0, new DOMException(`the canary did not answer within ${limit} ms`, "TimeoutError"));
+      if (isTimed(request, hasDeadline)) end(0, new DOMException(`the canary did not answer within ${limit} ms`, "TimeoutError"));
     };
     const timer = limit > 0 ? setTimeout(giveUp, limit) : undefined;
     send(canary, request).then(
@@ -88,6 +88,15 @@ export function guard(canary, stable, request, limit, rescue, failed, hasDeadlin
 /** What the core calls replayable, for when it cannot be asked. */
 function mayReplay(request) {
   return request.body === null && ["GET", "HEAD", "OPTIONS"].includes(request.method) && !request.headers.has("upgrade");
+}
+
+function isTimed(request, hasDeadline) {
+  try {
+    return hasDeadline(request);
+  } catch {
+    // Rust has trapped meanwhile.
+    return mayReplay(request);
+  }
 }
 
 function letGo(outcome) {

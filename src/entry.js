@@ -17,6 +17,8 @@ const RESERVED = [
 ];
 
 let broken = false;
+/** What ends the wait of requests for which the Wasm still reads a policy. */
+const waiting = new Set();
 
 // A panic in a task that runs behind a request ends here.
 addEventListener("error", (event) => noteTrap(event.error));
@@ -28,6 +30,7 @@ export default {
       const { url, headers } = request;
       const cookies = ownCookies(headers.get("cookie"));
       const answer = serin.fetch(request, env, withoutQuery(url), cookies, hasReserved(headers), Date.now());
+      if (Array.isArray(answer)) return unlessTrapped(answer[0], request, env);
       return answer ?? api(request, env);
     } catch (error) {
       noteTrap(error);
@@ -57,6 +60,15 @@ function ownCookies(header) {
 function hasReserved(headers) {
   for (const name of RESERVED) if (headers.has(name)) return true;
   return false;
+}
+
+/** An answer that Rust is still at work on, or stable's if the instance does not live to give it. */
+function unlessTrapped(answer, request, env) {
+  // Made here: what a request waits for has to be its own.
+  const { promise: trapped, resolve: end } = Promise.withResolvers();
+  waiting.add(end);
+  const done = answer.finally(() => waiting.delete(end));
+  return Promise.race([done, trapped.then(() => outage("another request's trap", request, env))]);
 }
 
 /** Rust answers everything but the control API. */
@@ -94,7 +106,10 @@ export class MetricsShard {
 
 /** A trap leaves the instance unusable; the next request gets a fresh one. */
 function noteTrap(error) {
-  if (error instanceof WebAssembly.RuntimeError) broken = true;
+  if (!(error instanceof WebAssembly.RuntimeError)) return;
+  broken = true;
+  for (const end of waiting) end();
+  waiting.clear();
 }
 
 function restart() {

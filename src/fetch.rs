@@ -3,6 +3,7 @@
 //! Synchronous while it can be: the variant's own promise is what the runtime gets back, and no Rust future waits for a
 //! variant. Only the first request of an isolate, `/health` and the control API are `async`.
 
+use js_sys::Array;
 use serin_logic::Timestamp;
 use serin_logic::policy::Snapshot;
 use serin_logic::problem::Problem;
@@ -17,7 +18,8 @@ use serin_runtime::javascript::Env;
 use serin_runtime::{clock, respond};
 
 /// Answers one request, or leaves it to the control API (`undefined`). What every decision needs of it comes along, read by JavaScript:
-/// `url` without the query, `cookies` as far as they are Serin's own, whether it `has_reserved` headers, and the time.
+/// `url` without the query, `cookies` as far as they are Serin's own, whether it `has_reserved` headers, and the time. A list holds the
+/// promise of an answer that Rust itself is at work on: it is gone when the instance is.
 #[wasm_bindgen]
 #[must_use]
 pub fn fetch(request: &Request, env: &Env, url: &str, cookies: &str, has_reserved: bool, now: f64) -> JsValue {
@@ -61,8 +63,9 @@ fn answer(
 fn first_answer(isolate: &'static Isolate, facts: &RequestFacts<'_>, now: Timestamp) -> JsValue {
     let read = snapshot::first(isolate, now);
     let (request, url, cookies, has_reserved) = facts.to_owned();
-    respond::later(async move {
+    let later = respond::later(async move {
         let snapshot = read.await;
         answer(isolate, &snapshot, &request, &RequestFacts::new(&request, &url, &cookies, has_reserved), now)
-    })
+    });
+    Array::of1(&later).into()
 }

@@ -47,6 +47,7 @@ pub(crate) struct Switch {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Halt {
+    pub(crate) by_rollout: bool,
     pub(crate) by: Option<String>,
     pub(crate) at: Option<String>,
     pub(crate) why: Option<String>,
@@ -70,6 +71,7 @@ pub(crate) struct Rollout {
     pub(crate) started_by: Option<String>,
     pub(crate) started_why: Option<String>,
     pub(crate) hold_ends: Option<String>,
+    pub(crate) frozen_until: Option<String>,
     pub(crate) next_look: Option<String>,
     pub(crate) overdue_ms: Option<u64>,
     pub(crate) failures: Option<u64>,
@@ -184,6 +186,12 @@ impl Rollout {
     /// No order but `undo` can move it any more.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.phase.as_str(), "completed" | "rolled-back" | "aborted")
+    }
+
+    /// What a step waits for, if for the end of a window.
+    pub(crate) fn window(&self) -> Option<String> {
+        let end = crate::moments::date_and_time(self.frozen_until.as_deref()?);
+        Some(format!("for the end of a window, {end}; promote goes on now"))
     }
 
     /// `step 2 of 4, 25 %`, with its ring.

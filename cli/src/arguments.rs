@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{audit, completions, explain, gate, health, orders, simulate, start, state, switch, watch};
+use crate::commands::{
+    audit, canary, completions, explain, gate, health, orders, simulate, start, state, switch, watch,
+};
 use crate::exit::{CODES, Failure};
 use crate::moments::positive_span;
 
@@ -71,6 +73,9 @@ pub(crate) enum Command {
     Health(health::Check),
     /// Wait until a server is healthy: for pipelines.
     Gate(gate::Gate),
+    /// Take a version from its folder to stable, by wrangler: deploy, promote, rollback, clean-up.
+    #[command(subcommand)]
+    Canary(canary::Canary),
     /// Read or write the document that steers the splitter.
     #[command(subcommand)]
     State(state::State),
@@ -83,7 +88,7 @@ pub(crate) enum Command {
 }
 
 /// The reason, for the audit.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Why {
     /// Why, for the audit.
     #[arg(long, value_name = "TEXT")]

@@ -1,6 +1,7 @@
 //! One file for each group of commands; what each of them needs to know stands in its arguments.
 
 pub(crate) mod audit;
+pub(crate) mod canary;
 pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod gate;
@@ -34,6 +35,7 @@ pub(crate) fn run(Arguments { connection, command }: Arguments) -> Result<(), Fa
         Command::Explain(explain) => explain.run(connection),
         Command::Health(check) => check.run(connection),
         Command::Gate(gate) => gate.run(connection),
+        Command::Canary(canary) => canary.run(connection),
         Command::State(state) => state.run(connection),
         Command::Audit(audit) => audit.run(connection),
         Command::Simulate(simulate) => simulate.run(connection.json),

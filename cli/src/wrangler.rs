@@ -1,20 +1,31 @@
 //! wrangler as a child process. An [`Invocation`] is data: what is printed is what is run.
 
-use std::fmt;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use clap::Args;
 
 use crate::exit::Failure;
 
-/// Names the program that stands for `npx wrangler`.
+/// Names the program that is wrangler.
 const VARIABLE: &str = "SERIN_WRANGLER";
+
+/// Which program is wrangler.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Wrangler {
+    /// The program that is wrangler; else `SERIN_WRANGLER`, else what npx finds installed.
+    #[arg(id = "wrangler", long = "wrangler", value_name = "PATH")]
+    path: Option<PathBuf>,
+}
 
 /// A call of wrangler.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Invocation {
     /// After `wrangler`.
     pub(crate) args: Vec<String>,
+    /// Where it runs; none: here.
+    pub(crate) folder: Option<PathBuf>,
     /// A file that it reads, made for it and taken away afterwards.
     pub(crate) document: Option<Document>,
 }
@@ -24,8 +35,8 @@ pub(crate) struct Invocation {
 pub(crate) struct Document {
     /// The option that names it.
     pub(crate) flag: &'static str,
-    /// The folder it must be in; none: any.
-    pub(crate) folder: Option<PathBuf>,
+    /// Whether it must be where the call runs, because what it says is relative to that.
+    pub(crate) is_there: bool,
     /// What is in it.
     pub(crate) text: String,
 }
@@ -45,7 +56,7 @@ pub(crate) struct Outcome {
 impl Invocation {
     /// A call with these arguments.
     pub(crate) fn new(args: &[&str]) -> Self {
-        Self { args: args.iter().map(|arg| (*arg).to_owned()).collect(), document: None }
+        Self { args: args.iter().map(|arg| (*arg).to_owned()).collect(), ..Self::default() }
     }
 
     /// With an option that has a value, if there is one.
@@ -56,45 +67,88 @@ impl Invocation {
         self
     }
 
-    /// Runs it with its output kept.
+    /// In this folder.
+    pub(crate) fn inside(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.to_owned());
+        self
+    }
+}
+
+// === impl Wrangler ===
+
+impl Wrangler {
+    /// Runs a call with its output kept.
     ///
     /// # Errors
     /// There is no wrangler, or its file cannot be written.
-    pub(crate) fn output(&self) -> Result<Outcome, Failure> {
-        self.run(Stdio::piped(), Stdio::piped())
+    pub(crate) fn output(&self, call: &Invocation) -> Result<Outcome, Failure> {
+        self.run(call, Stdio::piped(), Stdio::piped())
     }
 
-    fn run(&self, stdout: Stdio, stderr: Stdio) -> Result<Outcome, Failure> {
-        let file = self.document.as_ref().map(Document::write).transpose()?;
-        let mut command = program();
-        command.args(&self.args);
-        if let (Some(document), Some(file)) = (&self.document, &file) {
+    /// Runs a call with its output on this process's standard error, for people to follow.
+    ///
+    /// # Errors
+    /// As above, or it failed.
+    pub(crate) fn follow(&self, call: &Invocation) -> Result<(), Failure> {
+        let outcome = self.run(call, std::io::stderr().into(), Stdio::inherit())?;
+        let failed = || Failure::Failed(format!("`{}` failed; its reason stands above", self.words(call)));
+        outcome.is_good.then_some(()).ok_or_else(failed)
+    }
+
+    fn run(&self, call: &Invocation, stdout: Stdio, stderr: Stdio) -> Result<Outcome, Failure> {
+        let file = call.document.as_ref().map(|document| document.write(call.folder.as_deref())).transpose()?;
+        let (program, before) = self.program();
+        let mut command = Command::new(&program);
+        command.args(before).args(&call.args);
+        if let (Some(document), Some(file)) = (&call.document, &file) {
             command.arg(document.flag).arg(file.path());
+        }
+        if let Some(folder) = &call.folder {
+            command.current_dir(folder);
         }
         // Without standard input it asks nothing: what it would ask was decided by the options here.
         let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn();
         let output = child.and_then(std::process::Child::wait_with_output).map_err(|error| {
-            let program = command.get_program().to_string_lossy();
-            Failure::Failed(format!("{program} cannot be run: {error}; {VARIABLE} may name wrangler's path"))
+            Failure::Failed(format!(
+                "{program} cannot be run: {error}; --wrangler or {VARIABLE} may name wrangler's path"
+            ))
         })?;
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Ok(Outcome { is_good: output.status.success(), stdout: text(output.stdout), stderr: text(output.stderr) })
     }
-}
 
-/// As a shell would take it.
-impl fmt::Display for Invocation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("npx wrangler")?;
-        for arg in &self.args {
-            write!(f, " {}", quoted(arg))?;
-        }
-        match &self.document {
-            Some(Document { flag, folder: None, .. }) => write!(f, " {flag} DOCUMENT"),
-            Some(Document { flag, folder: Some(folder), .. }) => {
-                write!(f, " {flag} {}", quoted(&folder.join("DOCUMENT").to_string_lossy()))
+    /// A call as a shell would take it.
+    pub(crate) fn words(&self, call: &Invocation) -> String {
+        let place = call.folder.as_ref().map(|folder| format!("cd {} && ", quoted(&folder.to_string_lossy())));
+        let document = call.document.as_ref().map(|document| [document.flag.to_owned(), "DOCUMENT".to_owned()]);
+        let (program, before) = self.program();
+        let before = before.iter().map(|word| (*word).to_owned());
+        let words = std::iter::once(program)
+            .chain(before)
+            .chain(call.args.iter().cloned())
+            .chain(document.into_iter().flatten());
+        let words: Vec<String> = words.map(|word| quoted(&word)).collect();
+        format!("{}{}", place.unwrap_or_default(), words.join(" "))
+    }
+
+    /// What a call failed with.
+    pub(crate) fn failure(&self, call: &Invocation, outcome: &Outcome) -> Failure {
+        let said = [&outcome.stderr, &outcome.stdout].map(|text| text.trim());
+        let said = said.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+        Failure::Failed(format!("`{}` failed\n{said}", self.words(call)))
+    }
+
+    /// The program, and what comes before a call's own arguments.
+    fn program(&self) -> (String, &'static [&'static str]) {
+        let variable = || std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+        match self.path.clone().or_else(variable) {
+            // A path that begins here must still be found from the folder of a call.
+            Some(path) if path.components().count() > 1 => {
+                (std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned(), &[])
             }
-            None => Ok(()),
+            Some(name) => (name.to_string_lossy().into_owned(), &[]),
+            // What is not installed is not to be downloaded in passing.
+            None => (if cfg!(windows) { "npx.cmd" } else { "npx" }.to_owned(), &["--no-install", "wrangler"]),
         }
     }
 }
@@ -102,10 +156,10 @@ impl fmt::Display for Invocation {
 // === impl Document ===
 
 impl Document {
-    fn write(&self) -> Result<tempfile::NamedTempFile, Failure> {
+    fn write(&self, folder: Option<&Path>) -> Result<tempfile::NamedTempFile, Failure> {
         let mut builder = tempfile::Builder::new();
         let builder = builder.prefix(".serin-").suffix(".json");
-        let file = match &self.folder {
+        let file = match folder.filter(|_| self.is_there) {
             Some(folder) => builder.tempfile_in(folder),
             None => builder.tempfile(),
         };
@@ -121,22 +175,6 @@ impl Outcome {
     pub(crate) fn says(&self, text: &str) -> bool {
         self.stdout.contains(text) || self.stderr.contains(text)
     }
-
-    /// The failure it is.
-    pub(crate) fn failure(&self, invocation: &Invocation) -> Failure {
-        let said =
-            [self.stderr.trim(), self.stdout.trim()].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
-        Failure::Failed(format!("`{invocation}` failed\n{said}"))
-    }
-}
-
-fn program() -> Command {
-    if let Some(path) = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
-        return Command::new(path);
-    }
-    let mut npx = Command::new(if cfg!(windows) { "npx.cmd" } else { "npx" });
-    npx.arg("wrangler");
-    npx
 }
 
 fn quoted(arg: &str) -> String {
@@ -154,9 +192,11 @@ mod tests {
 
     #[test]
     fn a_call_is_shown_as_a_shell_takes_it() {
+        let wrangler = Wrangler { path: Some("wrangler".into()) };
         let mut call = Invocation::new(&["deploy"]).option("--name", Some("it's")).option("--env", None);
-        assert_eq!(call.to_string(), r"npx wrangler deploy --name 'it'\''s'");
-        call.document = Some(Document { flag: "--config", folder: Some("a b".into()), text: "{}".into() });
-        assert_eq!(call.to_string(), r"npx wrangler deploy --name 'it'\''s' --config 'a b/DOCUMENT'");
+        assert_eq!(wrangler.words(&call), r"wrangler deploy --name 'it'\''s'");
+        call.document = Some(Document { flag: "--config", is_there: true, text: "{}".into() });
+        let call = call.inside(Path::new("/a b"));
+        assert_eq!(wrangler.words(&call), r"cd '/a b' && wrangler deploy --name 'it'\''s' --config DOCUMENT");
     }
 }

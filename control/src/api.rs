@@ -52,6 +52,7 @@ async fn by_kv_alone(request: &Request, bindings: &Bindings) -> Result<JsValue, 
     let unavailable = |Fault(why): Fault| Problem::unreachable("the request", &why);
     match controller_do::parse(request, &url).await.map_err(unavailable)?? {
         Call::PutState { document, .. } => put(bindings, &bindings.state_key, Some(&document)).await,
+        Call::State => Ok(readings::state(bindings).await),
         Call::PutSwitch { switch, value, .. } => put(bindings, switch.key(), value.as_deref()).await,
         call if call.is_reading() => Ok(readings::answer(&call, &readings::policy(bindings).await, None, bindings)),
         _ => Err(Problem::unbound()),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use futures_util::future::join;
 use serin_logic::analysis::Health;
-use serin_logic::api::{Call, Incoming, PREFIX};
+use serin_logic::api::{Call, Incoming};
 use serin_logic::controller::{Seen, Wants};
 use serin_logic::observation::Batch;
 use serin_logic::policy::CanaryState;
@@ -18,7 +18,7 @@ use web_sys::Request;
 
 use crate::settings::Settings;
 use crate::storage::{Fault, read_json};
-use crate::{call, errands, orders, turn};
+use crate::{call, errands, orders, turn, zone};
 
 /// What others of this Worker ask of it; the host is of no meaning.
 pub(crate) const REPORT: &str = "https://controller/report";
@@ -38,12 +38,14 @@ pub fn controller_fetch(object: ObjectState, env: &Env, request: Request) -> JsV
     respond::later(async move {
         let Ok(url) = Url::new(&request.url()) else { return respond::problem(&Problem::not_found()) };
         let path = url.pathname();
-        let answer = if path.starts_with(PREFIX) {
-            api_call(&object, &settings, &request, &url).await
-        } else if STANDING.ends_with(&path) {
+        let asked = format!("https://controller{path}");
+        let answer = if asked == REPORT {
+            report(&object, &settings, &request).await
+        } else if asked == STANDING {
             standing(&object)
         } else {
-            report(&object, &settings, &request).await
+            // Whatever else comes in was sent by somebody with a token, and is no message of a shard.
+            api_call(&object, &settings, &request, &url).await
         };
         answer.unwrap_or_else(|Fault(why)| {
             log::trouble("the controller", why.clone());
@@ -99,7 +101,7 @@ async fn look_around(settings: &Settings, wants: Wants) -> Seen {
         }
     };
     let (document, health) = join(document, health).await;
-    Seen { document, health }
+    Seen { document, health, utc_offset: zone::utc_offset }
 }
 
 async fn report(object: &ObjectState, settings: &Rc<Settings>, request: &Request) -> Result<JsValue, Fault> {

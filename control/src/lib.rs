@@ -22,3 +22,5 @@ mod settings;
 mod storage;
 /// Load, act, settle, store.
 mod turn;
+/// The time in a plan's time zone.
+mod zone;

@@ -16,7 +16,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::settings::Settings;
 use crate::storage::{Fault, Store};
-use crate::{call, errands, readings, turn};
+use crate::{call, errands, readings, turn, zone};
 
 const DEADLINE: Duration = Duration::from_secs(4);
 
@@ -29,6 +29,7 @@ pub(crate) async fn carry_out(object: &ObjectState, settings: &Rc<Settings>, cal
         }
         Call::Start { id, plan, by } => start(object, settings, id, *plan, by).await,
         Call::Order { command, by } => order(object, settings, command, by),
+        Call::State => Ok(readings::state(&settings.bindings).await),
         Call::PutState { document, by } => put_state(object, settings, &document, &by).await,
         Call::PutSwitch { switch, value, by } => put_switch(object, settings, switch, value, &by).await,
         reading @ (Call::Status | Call::Current | Call::Explain(_) | Call::Metrics) => {
@@ -52,7 +53,11 @@ async fn start(
         Ok(state) => state.as_ref().map(Document::from),
         Err(error) => return Ok(respond::problem(&Problem::conflict(format!("{error}; mend it in KV first")))),
     };
-    let id = id.unwrap_or_else(|| new_id(clock::now()));
+    let now = clock::now();
+    if let Some(Err(error)) = plan.freeze().map(|freeze| freeze.check_zone(zone::utc_offset, now.into())) {
+        return Ok(respond::problem(&Problem::invalid("freeze.timeZone", &error.detail())));
+    }
+    let id = id.unwrap_or_else(|| new_id(now));
     order(object, settings, Command::Start(Box::new(Start { id, plan, found })), by)
 }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use serin_logic::Timestamp;
 use serin_logic::api::{Call, Status, explain, metrics, rollout_view};
 use serin_logic::controller::Controller;
@@ -23,6 +23,17 @@ pub(crate) async fn policy(bindings: &Bindings) -> Snapshot {
     match answer {
         Ok(documents) => Snapshot::default().read(&bindings.state_key, documents, clock::now()).0,
         Err(error) => Snapshot::default().unread(error).0,
+    }
+}
+
+/// Answers with `canary-state` as KV has it: `null` where there is none, a text where it is no JSON.
+pub(crate) async fn state(bindings: &Bindings) -> JsValue {
+    match call::within(DEADLINE, kv::read_policy(bindings)).await {
+        Ok(documents) => {
+            let state = documents.canary_state.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text)));
+            json(&json!({"state": state}))
+        }
+        Err(why) => respond::problem(&Problem::unreachable("KV", &why)),
     }
 }
 

@@ -131,7 +131,7 @@ impl Report {
     }
 }
 
-#[expect(clippy::ref_option, reason = "the form that serde calls")]
+#[expect(clippy::ref_option, reason = "what serde passes")]
 fn as_object<S: Serializer>(parts: &Option<Vec<(&'static str, Component)>>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(parts.iter().flatten().map(|(name, component)| (name, component)))
 }

@@ -121,8 +121,22 @@ impl Notice {
     /// The line as JSON.
     #[must_use]
     pub fn to_line(&self) -> String {
-        json::text(self)
+        one_line(&json::text(self))
     }
+}
+
+/// Escapes what JSON leaves as it is and some readers of logs take for the end of a line: it can stand in strings only.
+fn one_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '\u{85}' => line.push_str("\\u0085"),
+            '\u{2028}' => line.push_str("\\u2028"),
+            '\u{2029}' => line.push_str("\\u2029"),
+            other => line.push(other),
+        }
+    }
+    line
 }
 
 // === impl Gist ===
@@ -137,5 +151,18 @@ impl Gist {
             generation: state.notes.generation,
             updated_by: state.notes.updated_by.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_ends_a_line_somewhere_is_escaped() {
+        let error = "a\r\nb\u{85}c\u{2028}d\u{2029}e\0".to_owned();
+        let line = Notice::PolicyUnreadable { error: error.clone() }.to_line();
+        assert_eq!(line, r#"{"event":"policy-unreadable","error":"a\r\nb\u0085c\u2028d\u2029e\u0000"}"#);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap()["error"], error);
     }
 }

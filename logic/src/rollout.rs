@@ -40,6 +40,8 @@ pub use event::{Document, Event, Finding, FindingKind, Look, Observation, Receip
 pub use machine::{pending, step};
 pub use percentage::{InvalidPercentage, Percentage};
 pub use phase::{PauseKind, Phase, PhaseKind, RollbackKind, Standing};
-pub use schedule::{InvalidPlan, Limits, Matcher, OnFail, Plan, PlanStep, Schedule, Timing};
+pub use schedule::{
+    Freeze, InvalidPlan, Limits, Matcher, OnFail, Plan, PlanStep, Schedule, Timing, UnknownZone, UtcOffset,
+};
 pub use state::{Counters, Halted, Overlay, Rollout, State};
 pub use time::{InvalidSpan, Span, Timestamp};

@@ -34,6 +34,16 @@ fn an_incident_on_both_while_the_split_moves_blames_nobody() {
 }
 
 #[test]
+fn an_attacker_whose_requests_fail_on_both_rolls_nothing_back() {
+    // One percent of the traffic begins to fail wherever it goes, early, and again while the share grows.
+    let rate = |tick| if tick < 60 { 0.001 } else { 0.011 };
+    for share in [|_| 0.05, |tick| if tick < 240 { 0.05 } else { 0.25 }] {
+        let runs = Errors { share, canary: rate, stable: rate, ..Errors::default() }.run(200);
+        assert!(rolled_back(&runs) <= 2, "{} of 200 rolled back", rolled_back(&runs));
+    }
+}
+
+#[test]
 fn regressions_are_caught_within_the_stated_requests() {
     let after_a_second = Errors { tick_ms: 1_000, ticks: 3_600, ..Errors::default() };
     assert_median(&Errors { canary: |_| 0.05, ..after_a_second }.run(400), 174.0);

@@ -10,6 +10,8 @@ use serin_logic::controller::Controller;
 use serin_logic::rollout::{FindingKind, Observation, PhaseKind, Row, Span, Standing};
 use serin_logic::variant::Variant;
 
+use crate::zone::utc_offset;
+
 /// What must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -20,7 +22,7 @@ pub enum Invariant {
     NothingAfterRollback,
     /// Epochs and revisions only grow.
     EpochsGrow,
-    /// No step without a passed look, its hold and its requests.
+    /// No step without a passed look, its hold and its requests, or in a window of the plan's freeze.
     GatedPromotion,
     /// Nothing undoes a rollback by itself.
     RollbackStays,
@@ -180,6 +182,10 @@ impl Checks {
             .map_or(Span::default(), |written| Span::from_ms(millis(at) - millis(written).min(millis(at))));
         self.hold(Invariant::GatedPromotion, self.clock_jumped || held >= planned, || {
             format!("went on from {before} after {held}, planned {planned}")
+        });
+        let window = rollout.plan.freeze().map(|freeze| freeze.end(utc_offset, at.into()));
+        self.hold(Invariant::GatedPromotion, matches!(window, None | Some(Ok(None))), || {
+            format!("went on from {before} in a window: {window:?}")
         });
         let observed = self.observed.get(&(rollout.id.clone(), rollout.attempt, index)).copied().unwrap_or_default();
         let least = rollout.plan.analysis().get("minRequests").and_then(serde_json::Value::as_u64).unwrap_or(20);

@@ -35,6 +35,8 @@ mod thresholds;
 mod traffic;
 /// The loop: what happens next.
 mod world;
+/// The time in a plan's time zone.
+mod zone;
 
 /// Scenarios by name.
 pub mod presets;
@@ -47,3 +49,4 @@ pub use runs::{Progress, run};
 pub use scenario::{Behaviour, Edge, Faults, Scenario, Stage, Traffic};
 pub use thresholds::{Judge, Judged, judge};
 pub use world::simulate;
+pub use zone::utc_offset;

@@ -1,9 +1,10 @@
 //! A scenario from a file, checked: JSON or TOML, and a message that names the field.
 
-use serin_logic::rollout::Span;
+use serin_logic::rollout::{Span, Timestamp, UnknownZone};
 use thiserror::Error;
 
 use crate::scenario::{Behaviour, Scenario};
+use crate::zone::utc_offset;
 
 const HOUR: Span = Span::from_secs(3_600);
 const WEEK: Span = Span::from_secs(7 * 24 * 3_600);
@@ -14,6 +15,9 @@ pub enum InvalidScenario {
     /// Not JSON or TOML, an unknown field, or a value of the wrong type.
     #[error("the scenario cannot be read: {0}")]
     Unreadable(String),
+    /// The plan's time zone.
+    #[error("plan.{0}")]
+    Zone(UnknownZone),
     /// A value outside its range.
     #[error("{field} is {value}, should be {accepted}")]
     Value {
@@ -48,7 +52,10 @@ impl Scenario {
     /// # Errors
     /// The first field that is outside its range.
     pub fn check(&self) -> Result<(), InvalidScenario> {
-        let Self { name: _, plan: _, limit, edge, traffic, stages, faults } = self;
+        let Self { name: _, plan, limit, edge, traffic, stages, faults } = self;
+        if let Some(freeze) = plan.freeze() {
+            freeze.check_zone(utc_offset, Timestamp::default()).map_err(InvalidScenario::Zone)?;
+        }
         span("limit", *limit, Span::from_secs(1), WEEK, "1s to 7d")?;
         whole("edge.locations", edge.locations, 1, 1_000, "1 to 1000")?;
         whole("edge.isolates", edge.isolates, 1, 1_000, "1 to 1000")?;
@@ -151,6 +158,10 @@ mod tests {
             (r#"{"edge":{"locations":0}}"#, "edge.locations is 0, should be 1 to 1000"),
             (r#"{"stages":[{"canary":{"failures":5}}]}"#, "stages[0].canary.failures is 5, should be 0 to 1"),
             (r#"{"stages":[{"at":"1m"}]}"#, "stages is 1m, should be in order, the first at 0s"),
+            (
+                r#"{"plan":{"schedule":"fast","freeze":{"timeZone":"Mars/Base","days":["sun"]}}}"#,
+                r#"plan.freeze.timeZone is "Mars/Base", should be a name of the IANA time zone database such as Europe/Berlin, or UTC"#,
+            ),
             (r#"{"faults":{"kvDelay":"2h"}}"#, "faults.kvDelay is 2h, should be 0s to 1h"),
         ] {
             assert_eq!(Scenario::parse(json).unwrap_err().to_string(), said);

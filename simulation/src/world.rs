@@ -22,6 +22,7 @@ use crate::kv::Kv;
 use crate::outcome::{End, Faulted, Messages, Outcome};
 use crate::scenario::{Faults, Scenario};
 use crate::traffic::Visitors;
+use crate::zone::utc_offset;
 use queue::{Event, Queue};
 use requests::Tolls;
 
@@ -238,7 +239,9 @@ impl<'a> World<'a> {
         self.faulted.kv += u64::from(!is_read);
         let document = is_read.then(|| self.kv.document(self.scenario.edge.locations, self.now));
         let (control, mut around) = self.parts();
-        control.ring(&mut around, |controller, now| controller.alarm(Seen { document, health: Health::Unknown }, now));
+        control.ring(&mut around, |controller, now| {
+            controller.alarm(Seen { document, health: Health::Unknown, utc_offset }, now)
+        });
         self.schedule_alarm();
     }
 

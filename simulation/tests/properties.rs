@@ -235,6 +235,27 @@ fn a_controller_killed_in_every_third_step_gets_there_all_the_same() {
 }
 
 #[test]
+fn no_fault_takes_a_step_in_a_window_and_steps_go_on_after_it() {
+    // The clock begins at 08:00 in UTC, 13:45 in Kathmandu: half an hour of window after two minutes.
+    let frozen = |mut scenario: Scenario| {
+        let mut plan = serde_json::to_value(&scenario.plan).unwrap();
+        plan["freeze"] = serde_json::json!({"timeZone": "Asia/Kathmandu", "hours": ["13:47-14:17"]});
+        scenario.plan = serde_json::from_value(plan).unwrap();
+        scenario.limit = Span::from_secs(3_600);
+        scenario
+    };
+    // That there was no step in it is an invariant, and the controller's clock may be off by minutes.
+    all(seeds(300, 0.1), |seed| frozen(chaos(seed)));
+    let harmless = |seed| Scenario { faults: Faults::default(), ..frozen(harmless(seed)) };
+    let promoted = all(seeds(60, 0.01), harmless);
+    let promoted: Vec<u64> =
+        promoted.iter().filter(|it| it.end == End::Promoted).filter_map(|it| it.ended_ms).collect();
+    assert!(promoted.len() > 40, "{promoted:?}");
+    let after = promoted.iter().filter(|ms| **ms >= 32 * 60_000).count();
+    assert!(after == promoted.len(), "a plan of two minutes and more ends after the window: {promoted:?}");
+}
+
+#[test]
 fn the_same_seed_is_the_same_run() {
     for seed in 0..20 {
         assert_eq!(simulate(&chaos(seed), seed), simulate(&chaos(seed), seed));

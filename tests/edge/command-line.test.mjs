@@ -1,16 +1,14 @@
 // `serin`, the command line, against the built Worker: what an operator types, what is printed, and how it ends.
 
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { before } from "node:test";
+import { buildProgram, serinFor as serinOf } from "./harness/command-line.mjs";
 import { startLoad } from "./harness/load.mjs";
-import { ADMIN_TOKEN, startSerin } from "./harness/workerd.mjs";
+import { startSerin } from "./harness/workerd.mjs";
 
-const ROOT = join(import.meta.dirname, "..", "..");
 const OFF = { enabled: false, percentage: 0 };
 const PLAN = {
   schedule: "custom",
@@ -25,23 +23,10 @@ const PLAN = {
 let program;
 
 before(() => {
-  const options = { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] };
-  execFileSync("cargo", ["build", "--locked", "--quiet", "-p", "serin-cli"], options);
-  const metadata = execFileSync("cargo", ["metadata", "--locked", "--no-deps", "--format-version", "1"], options);
-  program = join(JSON.parse(metadata).target_directory, "debug", "serin");
-  assert.ok(existsSync(program), program);
+  program = buildProgram();
 });
 
-/** Runs `serin` and gives its exit code and what it printed. */
-function serinFor(splitter, env = {}) {
-  return (args) =>
-    new Promise((resolve) => {
-      const own = { SERIN_URL: `http://127.0.0.1:${splitter.port}`, SERIN_TOKEN: ADMIN_TOKEN, SERIN_WHO: "ada", ...env };
-      execFile(program, args, { env: { PATH: process.env.PATH, ...own } }, (error, stdout, stderr) => {
-        resolve({ code: error?.code ?? 0, stdout, stderr, json: () => JSON.parse(stdout) });
-      });
-    });
-}
+const serinFor = (splitter, env) => serinOf(program, splitter, env);
 
 test("a rollout is started, held, sent on, stopped and looked at", async (t) => {
   const splitter = await startSerin(t, { kv: { "canary-state": OFF } });

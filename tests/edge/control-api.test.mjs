@@ -96,12 +96,18 @@ test("a switch that KV does not take reaches busy isolates all the same, and the
 test("a document is written as it was sent, checked, and audited", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   const state = { enabled: true, percentage: 10, rolloutId: "r1", note: "kept" };
+  assert.deepEqual((await serin.api("GET", "state")).json, { state: HALF });
   assert.deepEqual((await serin.api("PUT", "state", { state, who: "ci" })).json, { already: false });
   assert.deepEqual(JSON.parse((await serin.values())["canary-state"]), state);
+  assert.deepEqual((await serin.api("GET", "state")).json, { state });
   const [row] = await serin.audit();
   assert.deepEqual([row.who, row.what, JSON.parse(row.before), JSON.parse(row.after)], ["ci", "written", HALF, state]);
   const { policy } = await serin.status();
   assert.deepEqual([policy.percentage, policy.rolloutId], [10, "r1"]);
+  for (const [text, shown] of [[undefined, null], ["no JSON", "no JSON"]]) {
+    await serin.kv(text === undefined ? {} : { "canary-state": text });
+    assert.deepEqual((await serin.api("GET", "state")).json, { state: shown });
+  }
 });
 
 test("explain says what a visitor gets, which is what the visitor gets", async (t) => {

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { eventually } from "./harness/eventually.mjs";
 import { withTrap } from "./harness/trap.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
@@ -31,4 +32,14 @@ test("a write that was sent before the trap is not sent again", async (t) => {
   assert.equal(await serin.variant(), "canary");
   const written = (await serin.journal()).filter(({ path }) => path === "/trap").map(({ variant }) => variant);
   assert.ok(written.length <= 1, `sent to ${written}`);
+});
+
+test("who waits for the first policy of an instance that traps is answered by stable", async (t) => {
+  const kv = { kv: ALL, mode: { kind: "slow", milliseconds: 200 } };
+  const serin = await startSerin(t, { ...kv, edit: (source) => withTrap(source, condition) });
+  const waiting = [serin.request("/first"), serin.request("/first", { method: "POST", body: "x" })];
+  await eventually(async () => assert.ok((await serin.reads()).length >= 2, "both are reading"));
+  assert.equal((await serin.request("/trap")).headers["x-variant"], "stable");
+  for (const answer of await Promise.all(waiting)) assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "stable"]);
+  await eventually(async () => assert.equal(await serin.variant(), "canary"));
 });

@@ -48,16 +48,25 @@ export class Tally {
   lost = 0;
   /** The longest that an answered request took, in ms. */
   worst = 0;
+  /** Answers that another request had already been given: variants number theirs. */
+  twice = 0;
   examples = [];
+  #numbers = new Set();
 
-  count(fate, { took }, describe) {
+  count(fate, { took, text }, describe) {
     this[fate] += 1;
+    const number = /^\w+ (\d+)$/.exec(text)?.[1];
+    if (number !== undefined && this.#numbers.has(number)) this.twice += 1;
+    if (number !== undefined) this.#numbers.add(number);
     if (fate === "answered") this.worst = Math.max(this.worst, Math.round(took));
     if (fate === "lost" && this.examples.length < 3) this.examples.push(describe());
   }
 }
 
-/** Runs `faults` together for so many requests; one after the other where they are in the same place. */
+/**
+ * Runs `faults` together for so many requests; one after the other where they are in the same place. `repeated` are writes that
+ * variants saw more than once.
+ */
 export async function run(faults, requests) {
   const { serin, client, close } = await open({ without: faults.flatMap((fault) => fault.without ?? []) });
   try {
@@ -70,14 +79,17 @@ export async function run(faults, requests) {
       for (const fault of together) await fault.end(serin);
     }
     await load(client, [], 50, tally);
-    return { faults: faults.map(({ name }) => name), ...tally };
+    return { faults: faults.map(({ name }) => name), ...tally, repeated: (await serin.writes()).repeated };
   } finally {
     await close();
   }
 }
 
-/** Sends so many requests while `faults` are there, and tallies what became of them. */
-export async function load(client, faults, requests, tally) {
+/**
+ * Sends so many requests while `faults` are there, and tallies what became of them. `isCalm`: nothing from before keeps Serin from
+ * dealing visitors as its policy says.
+ */
+export async function load(client, faults, requests, tally, { isCalm = true } = {}) {
   const queries = Object.assign({ canary: "name", stable: "name" }, ...faults.map(({ query }) => query));
   const path = `/?canary=${queries.canary}&stable=${queries.stable}&quiet`;
   const leaving = faults.flatMap(({ leaves }) => leaves ?? []);
@@ -87,7 +99,7 @@ export async function load(client, faults, requests, tally) {
     canaryFails: has("canary"),
     stableFails: has("stable"),
     // Where visitors are is known only while nothing keeps Serin from dealing them.
-    isDealt: !has("KV") && !has("Serin"),
+    isDealt: isCalm && !has("KV") && !has("Serin"),
     loops: [queries.canary, queries.stable].includes("loop"),
   };
   const until = tally.sent + requests;
@@ -96,7 +108,7 @@ export async function load(client, faults, requests, tally) {
       const number = tally.sent++;
       const kind = KINDS[number % KINDS.length];
       const visitor = VISITORS[number % VISITORS.length];
-      const answer = await ask(client, path, kind, visitor);
+      const answer = await ask(client, path, kind, visitor, number);
       const describe = () => `${kind} ${path}: ${answer.status} ${answer.text}`;
       tally.count(judge(answer, kind, visitor, circumstances), answer, describe);
       for (const where of leaving) await leave(client, where);
@@ -106,16 +118,19 @@ export async function load(client, faults, requests, tally) {
 }
 
 /** What became of a request. A client that waited in vain, or whose answer broke off, has status 0 and what there was of the text. */
-async function ask(client, path, kind, { id }) {
+async function ask(client, path, kind, { id }, number) {
   const begun = performance.now();
   const method = ["GET", "first visit"].includes(kind) ? "GET" : kind;
-  const headers = kind === "first visit" ? NAVIGATION : { cookie: `__Host-serin=${id}` };
   const body = method === "POST" ? "a write" : undefined;
+  const headers = {
+    ...(kind === "first visit" ? NAVIGATION : { cookie: `__Host-serin=${id}` }),
+    ...(body && { "x-write": number, "content-length": body.length }),
+  };
   const answer = { status: 0, text: "" };
   let timer;
   let outgoing;
   try {
-    const opened = client.open(path, { method, headers: body ? { ...headers, "content-length": body.length } : headers }, (request) => {
+    const opened = client.open(path, { method, headers }, (request) => {
       outgoing = request;
       timer = setTimeout(() => request.destroy(new Error("gave up")), PATIENCE);
       request.end(body);

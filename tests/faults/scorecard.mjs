@@ -10,7 +10,7 @@ const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
 /** Whether nothing was lost but to stable. */
 export function isLossless({ results, soak }) {
-  return [...results, ...(soak ? [soak] : [])].every(({ lost }) => lost === 0);
+  return [...results, ...(soak ? [soak] : [])].every(({ lost, twice, repeated }) => lost + twice + repeated === 0);
 }
 
 function lines(head, rows) {
@@ -19,6 +19,7 @@ function lines(head, rows) {
 }
 
 const cells = ({ sent, answered, owned, lost, worst }) => [...[sent, answered, owned, lost].map(number), `${worst} ms`];
+/** What every line has. */
 const HEAD = ["requests", "answered", "the variant's own", "lost", "slowest answer"];
 
 function singles(results) {
@@ -45,8 +46,9 @@ function soakTable({ checkpoints }) {
   return lines(["requests", "memory", "open files"], checkpoints.map(({ sent, memory, files }) => [number(sent), mib(memory), files]));
 }
 
-function soaked({ turns, sent, answered, owned, lost, health }) {
-  return `${number(sent)} requests in ${turns} turns: ${number(answered)} answered, ${number(owned)} a variant's own failures, ${number(lost)} lost; \`/health\` afterwards: ${health}.`;
+function soaked({ turns, sent, answered, owned, lost, twice, repeated, health }) {
+  const fates = `${number(answered)} answered, ${number(owned)} a variant's own failures, ${number(lost)} lost, ${number(twice)} given another's answer, ${number(repeated)} writes that came twice`;
+  return `${number(sent)} requests in ${turns} turns: ${fates}; \`/health\` afterwards: ${health}.`;
 }
 
 /** For the terminal. */
@@ -58,7 +60,7 @@ export function table({ results, soak }) {
 
 /** The page in docs. */
 export function page({ results, soak }) {
-  const total = results.reduce((sum, { sent }) => sum + sent, 0);
+  const sum = (field) => results.reduce((total, one) => total + one[field], 0);
   const both = results.filter(({ faults }) => faults.length === 2).length;
   return `# Reliability
 
@@ -77,13 +79,14 @@ ${singles(results)}
 ## Two faults
 
 ${both} pairs, at the same time where they are in different places, one right after the other in the same; with all of the above
-${number(total)} requests.
+${number(sum("sent"))} requests. ${number(sum("lost"))} were lost, ${number(sum("twice"))} got an answer that was another's, and ${number(sum("repeated"))} writes came to a variant twice.
 
 ${pairs(results)}
 
 ## Soak
 
-Faults and pairs of them in turn, each time followed by as many requests without; clients that leave in the middle are not counted.
+Faults and pairs of them in turn, each time followed by as many requests without, while an operator flips the percentage and the switch;
+clients that leave in the middle are not counted.
 Faults in which clients wait are left to the tables above. ${soak ? `${soaked(soak)}\n\n${soakTable(soak)}` : "Not run."}
 `;
 }

@@ -10,6 +10,16 @@ const WARM_UP = 50_000;
 /** Those in which clients wait in vain take hours by the million: they have the table of faults. */
 const isQuick = ({ name, without }) => !without && !/hangs|slow/.test(name);
 
+/** What operators do meanwhile: half of the visitors are on the canary again before the next fault. */
+const document = (state) => ({ "canary-state": { enabled: true, percentage: 50, rolloutId: "lab", ...state } });
+const FLIPS = [
+  document({ percentage: 0 }),
+  document({ percentage: 5 }),
+  document({ percentage: 100 }),
+  document({ enabled: false }),
+  { ...document({}), "ops:disable_canary": "1" },
+];
+
 /** Memory and open files at the start, after a warm-up, and after each tenth. */
 export async function soak(requests, say) {
   const { serin, client, close } = await open({ separate: true });
@@ -23,19 +33,23 @@ export async function soak(requests, say) {
       const together = pair[0].place === pair[1].place ? pair.slice(1) : pair;
       turn += 1;
       for (const fault of together) await fault.begin(serin);
-      await load(client, together, TURN, tally);
+      // A breaker may still be open from the turn before.
+      await load(client, together, TURN, tally, { isCalm: false });
       for (const fault of together) await fault.end(serin);
+      await serin.kv(FLIPS[turn % FLIPS.length]);
       await load(client, [], TURN, tally);
+      await serin.kvSettled(document({}));
       await serin.forgetReads();
     }
     checkpoints.push({ sent: tally.sent, ...(await serin.resources()) });
     say(checkpoints.at(-1));
   };
   try {
+    await serin.kvSettled(document({}));
     await until(WARM_UP);
     for (let tenth = 1; tenth <= CHECKPOINTS; tenth += 1) await until(WARM_UP + (requests * tenth) / CHECKPOINTS);
     const health = await serin.health();
-    return { turns: turn, ...tally, checkpoints, health: health.status };
+    return { turns: turn, ...tally, repeated: (await serin.writes()).repeated, checkpoints, health: health.status };
   } finally {
     await close();
   }

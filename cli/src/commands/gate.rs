@@ -11,7 +11,7 @@ use serde_json::json;
 use ureq::http::Method;
 
 pub(super) use self::check::{Health, Seen};
-use self::smoke::Smoke;
+pub(super) use self::smoke::Smoke;
 use crate::arguments::Connection;
 use crate::client::Client;
 use crate::clock;

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use self::document::Changes;
-pub(super) use self::document::Checked;
-pub(super) use self::store::{Place, Store};
+pub(super) use self::document::{Checked, number};
+pub(super) use self::store::{Configuration, Place, Store};
 use crate::arguments::{Connection, Why};
 use crate::exit::Failure;
 use crate::output::{self, CAUTION, styled};
@@ -30,6 +30,8 @@ pub(crate) enum State {
 pub(crate) struct Get {
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    configuration: Configuration,
 }
 
 /// `state set`.
@@ -41,6 +43,8 @@ pub(crate) struct Set {
     changes: Changes,
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    configuration: Configuration,
     #[command(flatten)]
     why: Why,
     /// Print the document and what would write it.
@@ -63,7 +67,7 @@ impl State {
 
 impl Get {
     fn run(&self, connection: &Connection) -> Result<(), Failure> {
-        match Store::open(connection, &self.place)?.read()? {
+        match Store::open(connection, &self.place, &self.configuration)?.read()? {
             Some(text) => {
                 output::line(text.trim_end());
                 Ok(())
@@ -85,7 +89,7 @@ impl Set {
         }
         // What is wrong with a given document is told before anybody is asked.
         let given = given.map(|text| document::changed(Some(&text), &self.changes)).transpose()?;
-        let store = Store::open(connection, &self.place)?;
+        let store = Store::open(connection, &self.place, &self.configuration)?;
         let checked = match given {
             Some(checked) => checked,
             None => document::changed(store.read()?.as_deref(), &self.changes)?,

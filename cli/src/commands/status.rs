@@ -116,6 +116,7 @@ fn about_rollout(rollout: &Rollout, status: &Status) -> Vec<String> {
         ("phase", Some(phase)),
         ("why", why),
         ("hold", left),
+        ("waits", rollout.window()),
         ("next look", next),
         ("looks", (!counts.is_empty()).then(|| format!("in a row: {}", counts.join(", ")))),
         ("started", started(rollout)),

@@ -43,6 +43,17 @@ fn a_rollout_under_way() {
 }
 
 #[test]
+fn a_step_that_waits_for_the_end_of_a_window_says_so() {
+    let mut status = status();
+    status["rollout"]["frozenUntil"] = json!("2026-11-23T05:00:00.000Z");
+    let text = printed("GET /__serin/status", &status, &["status"]);
+    assert!(
+        text.contains("\nwaits      for the end of a window, 2026-11-23 05:00:00; promote goes on now\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn what_is_wrong_stands_out() {
     let mut status = status();
     status["switches"]["maintenance"] = json!({"on": true, "reason": "database", "until": "2026-11-21T04:00:00Z"});

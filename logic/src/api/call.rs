@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::explain::Question;
 use crate::controller::analysis_config;
-use crate::policy::document::{Field, parse_object};
+use crate::policy::document::{Field, parse_object, shown};
 use crate::policy::{CanaryState, InvalidDocument, Switch};
 use crate::problem::Problem;
 use crate::rollout::{Command, Plan};
@@ -85,6 +85,8 @@ pub enum Call {
         /// For whom.
         by: By,
     },
+    /// `canary-state` as it is written.
+    State,
     /// `canary-state` is replaced.
     PutState {
         /// The document as it is to be written, valid.
@@ -134,7 +136,11 @@ impl Call {
             "rollouts/current/abort" => abort(request),
             "halt" => order(Command::Halt),
             "resume-canary" => order(Command::ResumeCanary),
-            "state" => put_state(request),
+            "state" => match request.method {
+                "GET" | "HEAD" => Ok(Self::State),
+                "PUT" => put_state(request),
+                _ => Err(Problem::method_not_allowed("GET, HEAD, PUT")),
+            },
             _ => match path.strip_prefix("switches/").and_then(Switch::named) {
                 Some(switch) => put_switch(request, switch),
                 None => Err(Problem::not_found()),
@@ -145,7 +151,10 @@ impl Call {
     /// Whether it leaves everything as it is.
     #[must_use]
     pub fn is_reading(&self) -> bool {
-        matches!(self, Self::Status | Self::Current | Self::Audit { .. } | Self::Explain(_) | Self::Metrics)
+        matches!(
+            self,
+            Self::Status | Self::State | Self::Current | Self::Audit { .. } | Self::Explain(_) | Self::Metrics
+        )
     }
 }
 
@@ -166,7 +175,7 @@ fn audit(query: &str) -> Result<Call, Problem> {
                 }
                 limit = many;
             }
-            _ => return Err(Problem::invalid(&name, "is not known, accepted: before, limit")),
+            _ => return Err(Problem::invalid(&shown(&name), "is not known, accepted: before, limit")),
         }
     }
     Ok(Call::Audit { before, limit })
@@ -245,7 +254,7 @@ impl Body {
             None => Ok(body),
             Some(name) => {
                 let all: Vec<&str> = fields.iter().copied().chain(["who", "why", "epoch"]).collect();
-                Err(Problem::invalid(name, &format!("is not known, accepted: {}", all.join(", "))))
+                Err(Problem::invalid(&shown(name), &format!("is not known, accepted: {}", all.join(", "))))
             }
         }
     }

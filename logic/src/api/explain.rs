@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
+use crate::policy::document::shown;
 use crate::policy::{Snapshot, Switch};
 use crate::problem::Problem;
 use crate::routing::bucket::{BUCKETS, Bucket};
@@ -55,7 +56,7 @@ impl Question {
                 other => match (other.strip_prefix("header."), other.strip_prefix("cookie.")) {
                     (Some(header), _) => question.headers.push((header.to_ascii_lowercase(), value().into())),
                     (_, Some(cookie)) => question.cookies.push((cookie.to_owned(), value())),
-                    _ => return Err(Problem::invalid(other, ACCEPTED)),
+                    _ => return Err(Problem::invalid(&shown(other), ACCEPTED)),
                 },
             }
         }

@@ -81,6 +81,17 @@ fn rollout(page: &mut Page, status: &Status<'_>, now: Timestamp) {
     }
     page.gauge("rollout_step", "Counted from 1; 0 without a rollout.", standing.step);
     page.gauge("rollout_steps", "Steps of the plan.", standing.of);
+    page.head("outbox", "gauge", "Whether something is still to be done outside.");
+    let unfinished = state.unfinished();
+    for what in ["write", "notify", "audit", "halt"] {
+        page.value("outbox", &[("what", what)], u8::from(unfinished.contains(&what)));
+    }
+    let is_frozen = state.rollout().is_some_and(|rollout| rollout.frozen_until.is_some());
+    page.gauge(
+        "rollout_frozen",
+        "Whether a step waits for the end of a window of the plan's freeze.",
+        u8::from(is_frozen),
+    );
     let overdue = state.overdue(now.into()).map_or(0, crate::rollout::Span::ms);
     page.gauge("rollout_overdue_seconds", "How late a look is, past its grace.", overdue as f64 / 1e3);
     if let Some(at) = inbox.last_report_at() {

@@ -121,6 +121,7 @@ pub fn rollout_view(controller: &Controller, now: Timestamp) -> Option<Value> {
         "startedBy": rollout.started_by,
         "startedWhy": rollout.why,
         "holdEnds": rollout.hold_ends().map(moment),
+        "frozenUntil": rollout.frozen_until.map(moment),
         "nextLook": rollout.next_look.map(moment),
         "overdueMs": state.overdue(now.into()).map(Span::ms),
         "failures": rollout.counters.failures,
@@ -167,7 +168,7 @@ fn account(rollout: &Rollout) -> (crate::rollout::Timestamp, Option<&str>, Optio
 impl State {
     /// What is still to be done outside, by name.
     #[must_use]
-    fn unfinished(&self) -> Vec<&'static str> {
+    pub(super) fn unfinished(&self) -> Vec<&'static str> {
         use crate::rollout::{Effect, pending};
         let names = pending(self, crate::rollout::Timestamp::default()).into_iter().filter_map(|effect| match effect {
             Effect::WriteState(_) => Some("write"),

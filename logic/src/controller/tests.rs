@@ -88,7 +88,7 @@ impl World {
         self.controller.desk = serde_json::from_str(&stored).unwrap();
         let stored = serde_json::to_string(&self.controller.inbox).unwrap();
         self.controller.inbox = serde_json::from_str(&stored).unwrap();
-        let seen = Seen { document: Some(self.document.clone()), health: Health::Healthy };
+        let seen = Seen { document: Some(self.document.clone()), health: Health::Healthy, utc_offset: |_, _| None };
         let effects = self.controller.alarm(seen, self.now);
         self.perform(effects);
     }

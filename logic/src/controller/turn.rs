@@ -13,8 +13,8 @@ use crate::analysis::Health;
 use crate::observation::Batch;
 use crate::policy::{CanaryState, Overlay};
 use crate::rollout::{
-    Document, Effect, Event, Look, Notice, Order, Outcome, Percentage, Receipt, Refused, State, Step, WriteState,
-    carry_out, pending, step,
+    self, Document, Effect, Event, Finding, FindingKind, Look, Notice, Order, Outcome, Percentage, Receipt, Refused,
+    State, Step, UtcOffset, WriteState, carry_out, pending, step,
 };
 use crate::timestamp::Timestamp;
 
@@ -62,13 +62,15 @@ pub struct Wants {
 }
 
 /// What the shell saw before a turn.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Seen {
     /// `canary-state` as KV has it (inside: none where the key is absent); none: KV was not read, did not answer, or holds what is not valid
     /// and hence not in force.
     pub document: Option<Option<Document>>,
     /// What the canary's own /health said.
     pub health: Health,
+    /// What the time zone database says.
+    pub utc_offset: UtcOffset,
 }
 
 // === impl Controller ===
@@ -82,7 +84,7 @@ impl Controller {
         }
         let strong = self.desk.tick(&mut self.inbox, &self.state, now);
         if let (Some(finding), Some(observation)) = (strong, self.state.observation()) {
-            let _ = self.tell(Event::Look(Look { observation, finding }), now);
+            let _ = self.tell(Event::Look(Look { observation, finding, frozen_until: None }), now);
         }
         let mut to_do = Vec::new();
         for effect in self.tell(Event::Alarm, now) {
@@ -91,9 +93,27 @@ impl Controller {
                 continue;
             };
             let finding = self.desk.look(&self.inbox, &self.state, seen.health, now);
-            to_do.extend(self.tell(Event::Look(Look { observation, finding }), now));
+            let (finding, frozen_until) = self.frozen_until(finding, seen.utc_offset, now);
+            to_do.extend(self.tell(Event::Look(Look { observation, finding, frozen_until }), now));
         }
         to_do
+    }
+
+    /// The end of the window there is `now`. Where that is not known, a canary that may go on waits until it is.
+    fn frozen_until(
+        &self,
+        finding: Finding,
+        utc_offset: UtcOffset,
+        now: Timestamp,
+    ) -> (Finding, Option<rollout::Timestamp>) {
+        let freeze = self.state.rollout().and_then(|rollout| rollout.plan.freeze());
+        match freeze.map(|freeze| freeze.end(utc_offset, now.into())) {
+            Some(Ok(end)) => (finding, end),
+            Some(Err(error)) if finding.kind() == FindingKind::Pass => {
+                (Finding::Error { sentence: format!("Whether a step may be taken is not known: {error}.") }, None)
+            }
+            None | Some(Err(_)) => (finding, None),
+        }
     }
 
     /// A shard reports, and hears what holds.

@@ -171,6 +171,17 @@ mod tests {
     }
 
     #[test]
+    fn a_thousand_failures_of_one_client_are_one_unit_of_evidence() {
+        let mut tally = Tally::new("isolate".into());
+        let observation = step(0);
+        for _ in 0..1_000 {
+            tally.record(&observation, canary(7), true, 1.0);
+        }
+        let arm = tally.flush().sample.unwrap().arms.canary;
+        assert_eq!((arm.failures, arm.failed), (1_000, [7].into()));
+    }
+
+    #[test]
     fn the_first_twenty_canary_requests_have_no_latency() {
         let mut tally = Tally::new("i".into());
         for unit in 0..25 {

@@ -4,6 +4,7 @@
 //! `rules[2].match.asn[0]`.
 
 use core::fmt;
+use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
@@ -162,11 +163,17 @@ impl fmt::Display for Place<'_> {
             parent.fmt(f)?;
         }
         match self.step {
-            Step::Name(name) if self.parent.is_some() => write!(f, ".{name}"),
-            Step::Name(name) => f.write_str(name),
+            Step::Name(name) if self.parent.is_some() => write!(f, ".{}", shown(name)),
+            Step::Name(name) => f.write_str(&shown(name)),
             Step::Index(index) => write!(f, "[{index}]"),
         }
     }
+}
+
+/// A field's name for a path: as it is, or in quotes and cut where it is empty, long, or more than a line.
+pub(crate) fn shown(name: &str) -> Cow<'_, str> {
+    let is_plain = !name.is_empty() && name.len() <= QUOTED_CHARS && !name.contains(char::is_control);
+    if is_plain { name.into() } else { quote(&Value::from(name)).into() }
 }
 
 /// The value as JSON, cut to a length that fits a log line.
@@ -201,6 +208,17 @@ mod tests {
         let object = parse_object("d", &format!(r#"{{"a": "{}"}}"#, "é".repeat(500))).unwrap();
         let error = Field::of(&object, "a").bool("true or false").unwrap_err();
         assert!(error.message.chars().count() < 120, "{error}");
+    }
+
+    #[test]
+    fn a_name_that_is_empty_long_or_more_than_a_line_is_quoted() {
+        let text = format!(r#"{{"header": {{"": 1, "a\nb": 1, "{}": 1}}}}"#, "x".repeat(100_000));
+        let object = parse_object("d", &text).unwrap();
+        let header = Field::of(&object, "header");
+        let names = object["header"].as_object().unwrap();
+        let fields = names.keys().map(|name| header.member(names, name).bool("a bool").unwrap_err().field);
+        let long = format!(r#"header."{}…"#, "x".repeat(QUOTED_CHARS - 1));
+        assert_eq!(fields.collect::<Vec<_>>(), [r#"header."""#, r#"header."a\nb""#, &long]);
     }
 
     #[test]

@@ -264,6 +264,7 @@ fn begin(state: &State, start: &Start, order: &Order, turn: &mut Turn, now: Time
         attempt: 0,
         next_look: None,
         counters: Counters::default(),
+        frozen_until: None,
         edited: None,
         issued: None,
     };

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::Order;
 use super::percentage::Percentage;
+use super::time::Timestamp;
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +28,8 @@ pub struct Look {
     pub observation: Observation,
     /// What was found.
     pub finding: Finding,
+    /// The end of the plan's window that it was taken in; none: it was in none.
+    pub frozen_until: Option<Timestamp>,
 }
 
 /// A stretch of time whose counts belong together. The analysis begins anew with a new `rollout_id` or `attempt`, and its step

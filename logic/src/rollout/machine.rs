@@ -58,11 +58,13 @@ fn judge(state: &State, look: &Look, now: Timestamp) -> Step {
     }
     let written = state.outbox.write.is_none();
     let Some(rollout) = turn.rollout() else { return nothing(state) };
-    let signal = count(rollout, &look.finding, written, now);
+    let signal = count(rollout, look, written, now);
     let to_do = look_up(signal, rollout.phase.kind());
     if !due && to_do == Move::Stay {
         return nothing(state);
     }
+    rollout.frozen_until = frozen_until(rollout, look, signal, now);
+    let first_frozen = rollout.frozen_until.is_some() && rollout.frozen_until != before.frozen_until;
     rollout.next_look = Some(next_look(rollout, now));
     let why = why(signal, &look.finding, rollout);
     let what = match to_do {
@@ -72,19 +74,19 @@ fn judge(state: &State, look: &Look, now: Timestamp) -> Step {
     let first_error = signal == Signal::Trouble && rollout.counters.errors == 1;
     let cause = Cause { who: CONTROLLER, what, why: &why };
     turn.carry_out(to_do, cause);
-    if to_do != Move::Stay || !is_old_news(before, &look.finding) {
+    if to_do != Move::Stay || first_frozen || !is_old_news(before, &look.finding) {
         turn.record(cause);
     }
-    if first_error {
+    if first_error || first_frozen {
         turn.notify_anyway();
     }
     turn.finish()
 }
 
-/// A pause may last for days: looks that find the same again are not told again, but for failures.
+/// A pause or a window may last for days: looks that find the same again are not told again, but for failures.
 fn is_old_news(before: &Rollout, finding: &Finding) -> bool {
-    let (paused, kind) = (before.phase.pause().is_some(), finding.kind());
-    paused && before.counters.last == Some(kind) && kind != FindingKind::Fail
+    let (waits, kind) = (before.phase.pause().is_some() || before.frozen_until.is_some(), finding.kind());
+    waits && before.counters.last == Some(kind) && kind != FindingKind::Fail
 }
 
 /// The look's sentence, and what came of it, with its numbers.
@@ -99,6 +101,13 @@ fn why(signal: Signal, finding: &Finding, rollout: &Rollout) -> String {
             format!("{sentence} Inconclusive looks in a row: {had}, limit {limit}.")
         }
         Signal::BadButHeld => format!("{sentence} The plan holds a failed canary: somebody must decide."),
+        Signal::GoodButFrozen => match (rollout.frozen_until, rollout.plan.freeze()) {
+            (Some(end), Some(freeze)) => {
+                let end = crate::Timestamp::from(end);
+                format!("{sentence} No step in a window of the plan's freeze ({}): waits until {end}.", freeze.zone())
+            }
+            _ => sentence.to_owned(),
+        },
         Signal::GoodButGated => format!("{sentence} The step waits for promote."),
         Signal::Trouble => {
             format!("{sentence} Failed attempts to look in a row: {}; the canary is not to blame.", counters.errors)
@@ -121,8 +130,16 @@ fn forget_unwatched(turn: &mut Turn, before: &Rollout, now: Timestamp) {
     turn.record(Cause { who: CONTROLLER, what: What::Late, why: &why });
 }
 
+/// Until when the step waits for a window's end: since a look would have been enough, until the end or a step.
+fn frozen_until(rollout: &Rollout, look: &Look, signal: Signal, now: Timestamp) -> Option<Timestamp> {
+    let end = if signal == Signal::GoodButFrozen { look.frozen_until } else { rollout.frozen_until };
+    end.filter(|end| *end > now)
+}
+
 /// Counts what was found, and says what it comes down to.
-fn count(rollout: &mut Rollout, finding: &Finding, written: bool, now: Timestamp) -> Signal {
+fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> Signal {
+    let finding = &look.finding;
+    let frozen_now = look.frozen_until.is_some_and(|end| end > now);
     let (limits, frozen) = (rollout.plan.limits, rollout.plan.on_fail == OnFail::Hold);
     let due = written && rollout.hold_ends().is_some_and(|end| now >= end);
     let step = rollout.plan.steps.get(rollout.phase.step(rollout.plan.last()));
@@ -136,6 +153,7 @@ fn count(rollout: &mut Rollout, finding: &Finding, written: bool, now: Timestamp
             (counters.failures, counters.inconclusive) = (0, 0);
             match step {
                 Some(step) if due && step.approval => Signal::GoodButGated,
+                Some(_) if due && frozen_now => Signal::GoodButFrozen,
                 Some(_) if due => Signal::GoodAndDue,
                 _ => Signal::Good,
             }
@@ -163,11 +181,11 @@ fn count(rollout: &mut Rollout, finding: &Finding, written: bool, now: Timestamp
     }
 }
 
-/// After the interval, or when the hold ends if that is sooner.
+/// After the interval, or when the hold or the window ends if that is sooner.
 fn next_look(rollout: &Rollout, now: Timestamp) -> Timestamp {
     let interval = now.after(rollout.plan.timing.look_every);
-    let end = rollout.hold_ends().filter(|end| *end > now);
-    end.map_or(interval, |end| end.min(interval))
+    let ends = [rollout.hold_ends(), rollout.frozen_until].into_iter().flatten().filter(|end| *end > now);
+    ends.fold(interval, Timestamp::min)
 }
 
 fn same_canary(one: &Observation, other: &Observation) -> bool {

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::percentage::Percentage;
 use super::time::Span;
 
+mod freeze;
 mod matcher;
 #[cfg(test)]
 mod tests;
 mod wire;
 
+pub use freeze::{Freeze, UnknownZone, UtcOffset};
 pub use matcher::Matcher;
 pub use wire::InvalidPlan;
 
@@ -25,6 +27,8 @@ pub struct Plan {
     pub(super) timing: Timing,
     pub(super) limits: Limits,
     pub(super) on_fail: OnFail,
+    /// When it takes no step by itself; none: it may at any time.
+    pub(super) freeze: Option<Freeze>,
     /// The analysis' own settings, which it checks itself.
     pub(super) analysis: serde_json::Map<String, serde_json::Value>,
 }
@@ -119,6 +123,7 @@ impl Plan {
             timing: Timing { bake: hold, ..Timing::default() },
             limits: Limits::default(),
             on_fail: OnFail::default(),
+            freeze: None,
             analysis: serde_json::Map::new(),
         }
     }
@@ -145,6 +150,12 @@ impl Plan {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// When no step is taken.
+    #[must_use]
+    pub fn freeze(&self) -> Option<&Freeze> {
+        self.freeze.as_ref()
     }
 
     /// What the analysis is to be made of, unchecked here.

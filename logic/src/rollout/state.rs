@@ -75,6 +75,9 @@ pub struct Rollout {
     pub next_look: Option<Timestamp>,
     /// What looks found, in a row.
     pub counters: Counters,
+    /// The step waits for the end of a window of the plan's freeze, and for nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen_until: Option<Timestamp>,
     /// The document was edited by hand since, to this share: what it says holds.
     pub edited: Option<Percentage>,
     /// What was last asked for; none while `edited`.

@@ -11,6 +11,8 @@ pub(super) enum Signal {
     GoodAndDue,
     /// The same, and the step waits for `promote`.
     GoodButGated,
+    /// The same, but in a window in which no step is taken.
+    GoodButFrozen,
     /// A look failed without strong evidence, fewer times in a row than the limit.
     Poor,
     /// As many times as the limit.
@@ -77,6 +79,7 @@ pub(super) fn look_up(signal: Signal, phase: PhaseKind) -> Move {
         Signal::Good           => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
         Signal::GoodAndDue     => [Advance,             Stay,               Advance,             Stay,             Stay,        Stay],
         Signal::GoodButGated   => [Pause(Approval),     Stay,               Pause(Approval),     Stay,             Stay,        Stay],
+        Signal::GoodButFrozen  => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
         Signal::Poor           => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
         Signal::PoorTooOften   => [RollBack(Ceiling),   RollBack(Ceiling),  RollBack(Ceiling),   Stay,             Stay,        Stay],
         Signal::Bad            => [RollBack(Evidence),  RollBack(Evidence), RollBack(Evidence),  Stay,             Stay,        Stay],

@@ -6,10 +6,12 @@ use super::*;
 
 mod commands;
 mod crash;
+mod documented;
 mod frozen;
 mod properties;
 mod stories;
 mod transitions;
+mod windows;
 
 /// A controller with everything around it, which may be killed once.
 struct World {
@@ -20,6 +22,8 @@ struct World {
     halted: bool,
     audit: BTreeMap<u64, Row>,
     notices: BTreeMap<u64, Notice>,
+    /// Of the time zone that plans name.
+    offset: UtcOffset,
     /// What a look finds.
     finding: Finding,
     /// Effects that were begun.
@@ -74,6 +78,7 @@ impl World {
             halted: false,
             audit: BTreeMap::new(),
             notices: BTreeMap::new(),
+            offset: |_, _| Some(0),
             finding: pass(),
             begun: 0,
             fault: None,
@@ -160,8 +165,8 @@ impl World {
                 return Some(Receipt::Notified { seq });
             }
             Effect::TakeLook(observation) => {
-                let finding = self.finding.clone();
-                self.event(Event::Look(Look { observation, finding }));
+                let (finding, frozen_until) = (self.finding.clone(), self.frozen_until());
+                self.event(Event::Look(Look { observation, finding, frozen_until }));
             }
         }
         None
@@ -187,7 +192,13 @@ impl World {
 
     fn look(&mut self, finding: Finding) {
         let Some(observation) = self.state.observation() else { return };
-        self.event(Event::Look(Look { observation, finding }));
+        let frozen_until = self.frozen_until();
+        self.event(Event::Look(Look { observation, finding, frozen_until }));
+    }
+
+    fn frozen_until(&self) -> Option<Timestamp> {
+        let freeze = self.state.rollout()?.plan.freeze()?;
+        freeze.end(self.offset, self.now).unwrap()
     }
 
     fn says(&self) -> String {

@@ -79,6 +79,9 @@ impl Turn {
         let Some(rollout) = &mut self.next.rollout else { return };
         let last = rollout.plan.last();
         let step = rollout.phase.step(last);
+        if !matches!(to_do, Move::Stay | Move::Already | Move::Refuse) {
+            rollout.frozen_until = None;
+        }
         let (who, why) = (cause.who.to_owned(), cause.why.to_owned());
         match to_do {
             Move::Stay | Move::Already | Move::Refuse | Move::Begin | Move::Yield => return,

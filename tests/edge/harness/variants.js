@@ -6,6 +6,8 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 let sequence = 0;
 let journal = [];
 let health = {};
+/** How often each write came that says which one it is. */
+const writes = new Map();
 const sockets = new Set();
 
 class Variant extends WorkerEntrypoint {
@@ -13,6 +15,8 @@ class Variant extends WorkerEntrypoint {
     const url = new URL(request.url);
     if (url.pathname === "/health") return this.#health(request);
     const number = sequence++;
+    const write = request.headers.get("x-write");
+    if (write) writes.set(write, (writes.get(write) ?? 0) + 1);
     const entry = { number, variant: this.name, method: request.method, path: url.pathname };
     // The soak asks by the ten thousand, and has its answers' numbers instead.
     if (!url.searchParams.has("quiet")) journal.push(entry);
@@ -39,7 +43,7 @@ export class Canary extends Variant {
   name = "canary";
 }
 
-/** What tests use: GET tells the journal, POST sets the answers of /health, DELETE starts afresh. */
+/** What tests use: GET tells the journal (`/writes`: how many came, and how many of them more than once), POST sets the answers of /health, DELETE starts afresh. */
 export const control = {
   async fetch(request) {
     if (request.method === "POST") health = await request.json();
@@ -47,7 +51,8 @@ export const control = {
       journal = [];
       health = {};
     }
-    return Response.json(journal);
+    if (new URL(request.url).pathname !== "/writes") return Response.json(journal);
+    return Response.json({ seen: writes.size, repeated: [...writes.values()].filter((times) => times > 1).length });
   },
 };
 
@@ -70,8 +75,8 @@ const BEHAVIOURS = {
   // As little as an answer can be.
   name: ({ name, number }) => new Response(`${name} ${number}`),
 
-  throw({ name }) {
-    throw new Error(`${name} throws, as scripted`);
+  throw({ name, url }) {
+    throw new Error(`${name} throws, as scripted${url.searchParams.get("say") ?? ""}`);
   },
 
   status: ({ argument, name }) =>
@@ -163,6 +168,12 @@ const BEHAVIOURS = {
       server.close(code);
     });
     return new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-protocol": "serin-test" } });
+  },
+
+  // Whatever headers a request wants: names and values, as JSON.
+  headers({ url, name }) {
+    const wanted = JSON.parse(url.searchParams.get("set"));
+    return new Response(`${name} ${url.searchParams.get("say") ?? ""}`, { headers: [...wanted, ["x-variant", name]] });
   },
 
   redirect: ({ argument, name }) =>

@@ -1,7 +1,7 @@
 // The built Worker in a workerd of its own: nothing between it and the test but HTTP, a KV that fails on request, and
 // two variants that do what a request asks of them. A throw of a variant is a throw here, as in production.
 
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "./client.mjs";
@@ -25,8 +25,12 @@ const DEFAULTS = {
   analytics: false,
   /** What becomes of build/index.js before it runs. */
   edit: (source) => source,
+  /** A Worker's source, which is bound to Serin as `SERIN` and answers on `caller`; none by default. */
+  caller: undefined,
   /** KV and the variants in a process of their own: exceptions of variants then arrive as answers of 500. */
   separate: false,
+  /** Ports of the variants `stable` and `canary` where they are others; needs `separate`. */
+  upstreams: {},
 };
 
 /** Starts Serin for one test file, or one test: `const serin = await startSerin(t, {...})`, stopped when `t` ends. */
@@ -47,7 +51,7 @@ class Serin {
   #variantControl;
   output = [];
 
-  async start({ kv, mode, vars, without, edit, separate, analytics }) {
+  async start({ kv, mode, vars, without, edit, separate, upstreams, analytics, caller }) {
     this.#directory = await mkdtemp(join(tmpdir(), "serin-edge-"));
     for (const file of ["serin.wasm", "control.js", "control.wasm"]) {
       await cp(join(ROOT, "build", file), join(this.#directory, file));
@@ -62,11 +66,20 @@ class Serin {
       await this.#world.start(this.#directory, capnp(WORLD, [...WORLD_SOCKETS, ...SERVED_SOCKETS]), WORLD_PORTS, this.output);
     }
     const { ports } = this.#world;
-    const around = separate ? elsewhere(ports) : [...WORLD, ["internet", INTERNET]];
+    const around = separate ? elsewhere({ ...ports, ...upstreams }) : [...WORLD, ["internet", INTERNET]];
     const bindings = { REFRESH_SECONDS: "0.05", ADMIN_TOKEN, ...vars };
     const services = [["serin", `worker = ${splitter(bindings, { without, separate, analytics })}`], OBJECTS(join(this.#directory, "objects")), ...around];
-    this.#config = [capnp(services, separate ? [SERIN_SOCKET] : [SERIN_SOCKET, ...WORLD_SOCKETS]), separate ? ["serin"] : SOCKETS];
+    const sockets = [SERIN_SOCKET, ...(separate ? [] : WORLD_SOCKETS)];
+    const names = separate ? ["serin"] : [...SOCKETS];
+    if (caller !== undefined) {
+      await writeFile(join(this.#directory, "caller.js"), caller);
+      services.push(["caller", `worker = ${CALLER}`]);
+      sockets.push(socket("caller", '"caller"'));
+      names.push("caller");
+    }
+    this.#config = [capnp(services, sockets), names];
     await this.#listen();
+    if (caller !== undefined) this.caller = new Client(this.#splitter.ports.caller);
     this.#kvControl = new Client(this.#world.ports.kv);
     this.#variantControl = new Client(this.#world.ports.variants);
     await this.kv({ ...kv }, mode);
@@ -81,8 +94,13 @@ class Serin {
     return this.#splitter.ports.serin;
   }
 
+  /** Where KV answers in workerd's protocol; needs `separate`. */
+  get storePort() {
+    return this.#world.ports.store;
+  }
+
   async stop() {
-    for (const client of [this.client, this.#kvControl, this.#variantControl]) client?.close();
+    for (const client of [this.client, this.caller, this.#kvControl, this.#variantControl]) client?.close();
     await this.#splitter.kill();
     await this.#world.kill();
     if (this.#directory) await rm(this.#directory, { recursive: true, force: true });
@@ -93,6 +111,12 @@ class Serin {
     this.client.close();
     await this.#splitter.kill();
     await this.#listen();
+  }
+
+  /** Every file in which the objects keep what they store, as text. */
+  async stored() {
+    const files = await readdir(join(this.#directory, "objects"), { recursive: true, withFileTypes: true });
+    return Promise.all(files.filter((file) => file.isFile()).map((file) => readFile(join(file.parentPath, file.name), "latin1")));
   }
 
   /** The most memory that workerd ever held, in bytes; where the system does not tell (outside Linux), 0. */
@@ -190,6 +214,11 @@ class Serin {
     return (await this.#variantControl.request("/")).json;
   }
 
+  /** Of writes that say which one they are (`x-write`): how many came, and how many of them more than once. */
+  async writes() {
+    return (await this.#variantControl.request("/writes")).json;
+  }
+
   async variantHealth(answers) {
     await this.#variantControl.request("/", { method: "POST", body: JSON.stringify(answers) });
   }
@@ -219,6 +248,19 @@ const socket = (name, service) => `(name = "${name}", address = "127.0.0.1:0", h
 const entrypoint = (name, of) => `(name = "${name}", entrypoint = "${of}")`;
 const small = (name) =>
   `(modules = [(name = "${name}.js", esModule = embed "${name}.js")], compatibilityDate = "2026-11-01")`;
+
+// With every module of Serin's at hand, to look at what they export.
+const CALLER = `(
+  modules = [
+    (name = "caller.js", esModule = embed "caller.js"),
+    (name = "index.js", esModule = embed "index.js"),
+    (name = "serin.wasm", wasm = embed "serin.wasm"),
+    (name = "control.js", esModule = embed "control.js"),
+    (name = "control.wasm", wasm = embed "control.wasm"),
+  ],
+  compatibilityDate = "2026-11-01",
+  bindings = [(name = "SERIN", service = "serin")],
+)`;
 
 const WORLD = [
   ["variants", `worker = ${small("variants")}`],

@@ -13,7 +13,7 @@ use crate::exit::Failure;
 /// A request and what must come back.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Smoke {
+pub(in crate::commands) struct Smoke {
     #[serde(default = "get")]
     method: String,
     path: String,
@@ -54,7 +54,7 @@ impl Smoke {
     ///
     /// # Errors
     /// Names what is wrong, and where.
-    pub(super) fn read(file: &Path) -> Result<Vec<Self>, Failure> {
+    pub(in crate::commands) fn read(file: &Path) -> Result<Vec<Self>, Failure> {
         let wrong = |why: String| Failure::Usage(format!("--smoke {}: {}", file.display(), why.trim_end()));
         let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
         let is_json = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
@@ -86,11 +86,16 @@ impl Smoke {
     }
 
     /// Sends it and judges what comes back.
-    pub(super) fn check(&self, client: &Client) -> Seen {
-        let what = format!("{} {}", self.method, self.path);
+    pub(in crate::commands) fn check(&self, client: &Client) -> Seen {
+        let what = self.words();
         let method = Method::from_bytes(self.method.as_bytes()).unwrap_or(Method::GET);
         let headers: Vec<(&str, &str)> = self.send.iter().map(|(name, value)| (&**name, &**value)).collect();
         Seen::of(what, client.send(&method, &self.path, &headers, self.body.clone()), |reply| self.judge(reply))
+    }
+
+    /// What is asked.
+    pub(in crate::commands) fn words(&self) -> String {
+        format!("{} {}", self.method, self.path)
     }
 
     fn judge(&self, reply: &Reply) -> Vec<String> {

@@ -114,7 +114,8 @@ pub(super) fn changed(present: Option<&str>, changes: &Changes) -> Result<Checke
     Checked::of(&document)
 }
 
-fn number(text: &str) -> Result<Value, String> {
+/// A number as it is typed.
+pub(crate) fn number(text: &str) -> Result<Value, String> {
     match serde_json::from_str(text) {
         Ok(value @ Value::Number(_)) => Ok(value),
         _ => Err("accepted: a number from 0 to 100".into()),

@@ -11,7 +11,7 @@ use crate::arguments::{Connection, Why};
 use crate::client::Client;
 use crate::exit::Failure;
 use crate::output;
-use crate::wrangler::{Document, Invocation};
+use crate::wrangler::{Document, Invocation, Wrangler};
 
 /// Where the document is kept.
 #[derive(Args, Clone, Debug)]
@@ -26,12 +26,6 @@ pub(crate) struct Place {
     /// The document's key, as `CANARY_STATE_KEY` of the splitter says.
     #[arg(long, value_name = "KEY", default_value = "canary-state")]
     pub(super) key: String,
-    /// The splitter's wrangler configuration; else the one wrangler finds here.
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::commands) config: Option<PathBuf>,
-    /// The environment in it.
-    #[arg(long, value_name = "NAME")]
-    pub(in crate::commands) env: Option<String>,
     /// wrangler's local KV; the default where --url is on this machine.
     #[arg(long, conflicts_with = "remote")]
     local: bool,
@@ -41,6 +35,20 @@ pub(crate) struct Place {
     /// The folder of the local KV, as `npm start -- --persist-to` takes it.
     #[arg(long, value_name = "DIR")]
     persist_to: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::commands) wrangler: Wrangler,
+}
+
+/// The splitter's own configuration, which names the KV namespace.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Where the state is kept")]
+pub(crate) struct Configuration {
+    /// The splitter's wrangler configuration; else the one wrangler finds here.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::commands) config: Option<PathBuf>,
+    /// The environment in it.
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::commands) env: Option<String>,
 }
 
 /// How to get at the document.
@@ -56,6 +64,7 @@ pub(crate) struct Store {
     /// None: KV alone.
     api: Option<Client>,
     place: Place,
+    configuration: Configuration,
     is_local: bool,
 }
 
@@ -66,7 +75,7 @@ impl Store {
     ///
     /// # Errors
     /// The token is wrong: going round the control API then would hide it.
-    pub(crate) fn open(connection: &Connection, place: &Place) -> Result<Self, Failure> {
+    pub(crate) fn open(connection: &Connection, place: &Place, configuration: &Configuration) -> Result<Self, Failure> {
         let client = Client::new(connection)?;
         let is_local = place.local || (client.is_here() && !place.remote);
         let is_open = match place.via {
@@ -83,7 +92,13 @@ impl Store {
                 Err(failure) => return Err(failure),
             },
         };
-        Ok(Self { api: is_open.then_some(client), place: place.clone(), is_local })
+        let (place, configuration) = (place.clone(), configuration.clone());
+        Ok(Self { api: is_open.then_some(client), place, configuration, is_local })
+    }
+
+    /// The control API; none: KV alone.
+    pub(in crate::commands) const fn api(&self) -> Option<&Client> {
+        self.api.as_ref()
     }
 
     fn goes_round(failure: &Failure) -> bool {
@@ -113,14 +128,14 @@ impl Store {
     fn read_kv(&self) -> Result<Option<String>, Failure> {
         let mut call = self.kv("get");
         call.args.push("--text".to_owned());
-        let outcome = call.output()?;
+        let outcome = self.place.wrangler.output(&call)?;
         // The words of wrangler, which ends well locally and with an error remotely where there is no such key.
         let is_absent =
             outcome.stdout.trim() == "Value not found" || (!outcome.is_good && outcome.says("key not found"));
         match () {
             () if is_absent => Ok(None),
             () if outcome.is_good => Ok(Some(outcome.stdout.trim_end().to_owned()).filter(|text| !text.is_empty())),
-            () => Err(outcome.failure(&call)),
+            () => Err(self.place.wrangler.failure(&call, &outcome)),
         }
     }
 
@@ -128,7 +143,7 @@ impl Store {
     pub(crate) fn write_words(&self, document: &Checked) -> String {
         match &self.api {
             Some(client) => format!("PUT {}/__serin/state", client.origin()),
-            None => self.put(document).to_string(),
+            None => self.place.wrangler.words(&self.put(document)),
         }
     }
 
@@ -144,17 +159,18 @@ impl Store {
             return Ok(answer.read::<crate::answers::Ordered>()?.already);
         }
         let call = self.put(document);
-        let outcome = call.output()?;
-        if outcome.is_good { Ok(false) } else { Err(outcome.failure(&call)) }
+        let outcome = self.place.wrangler.output(&call)?;
+        if outcome.is_good { Ok(false) } else { Err(self.place.wrangler.failure(&call, &outcome)) }
     }
 
     fn put(&self, document: &Checked) -> Invocation {
         let text = document.text.clone();
-        Invocation { document: Some(Document { flag: "--path", folder: None, text }), ..self.kv("put") }
+        Invocation { document: Some(Document { flag: "--path", is_there: false, text }), ..self.kv("put") }
     }
 
     fn kv(&self, verb: &str) -> Invocation {
-        let Place { kv_binding, key, config, env, persist_to, .. } = &self.place;
+        let Place { kv_binding, key, persist_to, .. } = &self.place;
+        let Configuration { config, env } = &self.configuration;
         let where_to = if self.is_local { "--local" } else { "--remote" };
         Invocation::new(&["kv", "key", verb, key, "--binding", kv_binding, where_to])
             .option("--config", config.as_ref().map(|path| path.to_string_lossy()).as_deref())

@@ -69,6 +69,7 @@ pub(super) fn line(status: &Status) -> String {
     let Some(rollout) = &status.rollout else { return String::new() };
     let mut parts = vec![format!("{} {}, {}", stamp(status), phase(rollout), rollout.place())];
     parts.extend(why(rollout));
+    parts.extend(rollout.window());
     parts.extend(off(status));
     if let Some(figures) = &rollout.figures {
         let arms = [("canary", &figures.canary), ("stable", &figures.stable)].into_iter();
@@ -94,6 +95,7 @@ pub(super) fn scene(status: &Status) -> Scene {
         let at = rollout.last_look.as_ref().and_then(|look| look.at.as_deref()).map(time_of_day);
         format!("last look  {} {verdict}", at.unwrap_or_default())
     }));
+    body.extend(rollout.window().map(|window| format!("waits      {window}")));
     body.extend(rollout.alarms.iter().flatten().map(|alarm| styled(BAD, &format!("alarm      {alarm}"))));
     body.extend(off(status));
     let id = styled(STRONG, &rollout.id);

@@ -22,6 +22,7 @@ fn every_line_of_the_page_is_a_call() {
     for (method, path, expected) in [
         ("GET", "/__serin/status", Call::Status),
         ("HEAD", "/__serin/status", Call::Status),
+        ("GET", "/__serin/state", Call::State),
         ("GET", "/__serin/rollouts/current", Call::Current),
         ("GET", "/__serin/metrics", Call::Metrics),
         ("GET", "/__serin/audit", Call::Audit { before: None, limit: 100 }),
@@ -74,6 +75,7 @@ fn what_is_wrong_is_named() {
         ("GET", "/__serin/Status", "", 404, ""),
         ("POST", "/__serin/status", "", 405, ""),
         ("GET", "/__serin/halt", "", 405, ""),
+        ("DELETE", "/__serin/state", "", 405, ""),
         ("PUT", "/__serin/switches/all", r#"{"on":true}"#, 404, ""),
         ("PUT", "/__serin/switches/maintenance", "{}", 422, "on"),
         ("PUT", "/__serin/switches/maintenance", r#"{"on":true,"until":"soon"}"#, 422, "until"),

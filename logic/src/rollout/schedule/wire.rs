@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
+use super::freeze::wire as freeze;
 use super::matcher::{self, Matcher};
 use super::{Limits, Plan, PlanStep, Schedule, Timing};
+use crate::policy::document::shown;
 use crate::rollout::percentage::Percentage;
 use crate::rollout::time::Span;
 
@@ -20,7 +22,7 @@ const SECOND: u64 = 1_000;
 const HOUR: u64 = 3_600 * SECOND;
 const DAY: u64 = 24 * HOUR;
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "schedule",
     "steps",
     "hold",
@@ -32,6 +34,7 @@ const FIELDS: [&str; 12] = [
     "failureLimit",
     "maxInconclusive",
     "onFail",
+    "freeze",
     "analysis",
 ];
 const STEP_FIELDS: [&str; 4] = ["percentage", "hold", "approval", "where"];
@@ -54,9 +57,9 @@ pub struct InvalidPlan {
 pub(super) struct Stored(Value);
 
 /// An object's fields, each taken once.
-struct Fields<'a> {
-    path: String,
-    of: &'a Map<String, Value>,
+pub(super) struct Fields<'a> {
+    pub(super) path: String,
+    pub(super) of: &'a Map<String, Value>,
 }
 
 pub(super) fn parse(json: &str) -> Result<Plan, InvalidPlan> {
@@ -106,12 +109,13 @@ fn check(value: &Value, strict: bool) -> Result<Plan, InvalidPlan> {
         max_inconclusive: fields.count("maxInconclusive", 1_000)?.unwrap_or(preset.limits.max_inconclusive),
     };
     let on_fail = fields.one_of("onFail", "roll-back or hold")?.unwrap_or_default();
+    let freeze = fields.get("freeze").map(|value| freeze::check(value, strict)).transpose()?;
     let analysis = match fields.get("analysis") {
         None => Map::new(),
         Some(Value::Object(analysis)) => analysis.clone(),
         Some(_) => return Err(fields.wrong("analysis", "an object")),
     };
-    Ok(Plan { schedule, steps, timing, limits, on_fail, analysis })
+    Ok(Plan { schedule, steps, timing, limits, on_fail, freeze, analysis })
 }
 
 fn check_steps(steps: &Value, hold: Span, strict: bool) -> Result<Vec<PlanStep>, InvalidPlan> {
@@ -178,7 +182,7 @@ fn check_step(wire: &Value, path: &str, hold: Span, strict: bool) -> Result<Plan
     })
 }
 
-fn invalid(field: &str, value: &Value, accepted: &str) -> InvalidPlan {
+pub(super) fn invalid(field: &str, value: &Value, accepted: &str) -> InvalidPlan {
     let value = value.to_string();
     let shown = match value.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("{}…", value.get(..end).unwrap_or_default()),
@@ -191,11 +195,11 @@ fn invalid(field: &str, value: &Value, accepted: &str) -> InvalidPlan {
 
 impl Fields<'_> {
     /// Null counts as absent.
-    fn get(&self, name: &str) -> Option<&Value> {
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.of.get(name).filter(|value| !value.is_null())
     }
 
-    fn wrong(&self, name: &str, accepted: &str) -> InvalidPlan {
+    pub(super) fn wrong(&self, name: &str, accepted: &str) -> InvalidPlan {
         let path = format!("{}{name}", self.path);
         match self.get(name) {
             Some(value) => invalid(&path, value, accepted),
@@ -203,10 +207,10 @@ impl Fields<'_> {
         }
     }
 
-    fn known(&self, names: &[&str]) -> Result<(), InvalidPlan> {
+    pub(super) fn known(&self, names: &[&str]) -> Result<(), InvalidPlan> {
         match self.of.iter().find(|(name, _)| !names.contains(&name.as_str())) {
             Some((name, value)) => Err(invalid(
-                &format!("{}{name}", self.path),
+                &format!("{}{}", self.path, shown(name)),
                 value,
                 &format!("left out: the fields are {}", names.join(", ")),
             )),
@@ -249,10 +253,10 @@ impl TryFrom<Stored> for Plan {
 
 impl From<Plan> for Stored {
     fn from(plan: Plan) -> Self {
-        let Plan { schedule, steps, timing, limits, on_fail, analysis } = plan;
+        let Plan { schedule, steps, timing, limits, on_fail, freeze, analysis } = plan;
         let Timing { settle, look_every, bake, alarm_grace, undo_window } = timing;
         let Limits { failure_limit, max_inconclusive } = limits;
-        Self(json!({
+        let mut stored = json!({
             "schedule": schedule,
             "steps": steps,
             "settle": settle,
@@ -264,6 +268,10 @@ impl From<Plan> for Stored {
             "maxInconclusive": max_inconclusive,
             "onFail": on_fail,
             "analysis": analysis,
-        }))
+        });
+        if let (Some(freeze), Value::Object(of)) = (&freeze, &mut stored) {
+            of.insert("freeze".into(), freeze.into());
+        }
+        Self(stored)
     }
 }

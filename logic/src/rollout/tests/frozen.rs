@@ -14,7 +14,7 @@ fn crowded() -> State {
     world.run("3m");
     world.order(Command::Pause).unwrap();
     let observation = world.state.observation().unwrap();
-    step(&world.state, Event::Look(Look { observation, finding: fail(true) }), world.now).next
+    step(&world.state, Event::Look(Look { observation, finding: fail(true), frozen_until: None }), world.now).next
 }
 
 #[test]

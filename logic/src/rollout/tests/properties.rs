@@ -4,11 +4,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-const PLANS: [&str; 4] = [
+const PLANS: [&str; 5] = [
     r#"{"schedule":"standard"}"#,
     r#"{"steps":[1,10,{"percentage":40,"approval":true},100],"hold":"3m","settle":"10s","lookEvery":"20s","failureLimit":2,"maxInconclusive":3}"#,
     r#"{"schedule":"fast","onFail":"hold","settle":0,"undoWindow":"10m"}"#,
     r#"{"steps":[{"percentage":50,"where":{"country":["NZ"]}},20,100],"hold":"2m"}"#,
+    // Nothing but the first ten minutes of an hour.
+    r#"{"steps":[5,50,100],"hold":"3m","freeze":{"timeZone":"UTC","hours":["00:10-01:00","01:10-02:00","02:10-00:00"]}}"#,
 ];
 
 /// Something that happens, before it is known to whom.
@@ -64,7 +66,8 @@ fn happenings() -> impl Strategy<Value = Vec<Happens>> {
 /// The event it is in `world`, if it can be one.
 fn event(happens: &Happens, world: &World, observations: &[Observation]) -> Option<Event> {
     let look = |observation: &Observation, finding: &Finding| {
-        Event::Look(Look { observation: observation.clone(), finding: finding.clone() })
+        let frozen_until = world.frozen_until();
+        Event::Look(Look { observation: observation.clone(), finding: finding.clone(), frozen_until })
     };
     match happens {
         Happens::Alarm { .. } => Some(Event::Alarm),
@@ -119,6 +122,8 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
     if same && !edited && share(next) > share(before) {
         let passed = matches!(event, Event::Look(Look { finding: Finding::Pass { .. }, .. }));
         assert!(passed || matches!(event, Event::Order(_)), "{event:?} raised {was} to {is}");
+        let frozen = matches!(event, Event::Look(Look { frozen_until: Some(_), .. }));
+        assert!(!frozen, "{event:?} raised {was} to {is} in a window");
         if passed {
             assert_eq!(was.step + 1, is.step, "no step is skipped");
             let held = before.rollout().unwrap();

@@ -29,7 +29,7 @@ fn strong_evidence_takes_the_canary_out_in_one_turn() {
     world.run("20m");
     let step = step(
         &world.state,
-        Event::Look(Look { observation: world.state.observation().unwrap(), finding: fail(true) }),
+        Event::Look(Look { observation: world.state.observation().unwrap(), finding: fail(true), frozen_until: None }),
         world.now,
     );
     let kinds: Vec<_> = step.effects.iter().map(std::mem::discriminant).collect();
@@ -291,7 +291,7 @@ fn a_false_alarm_can_be_undone_in_two_steps() {
     world.order(Command::Resume).unwrap();
     assert_eq!(world.kv(), 25);
     let late = Observation { attempt: 0, ..world.state.observation().unwrap() };
-    world.event(Event::Look(Look { observation: late, finding: fail(true) }));
+    world.event(Event::Look(Look { observation: late, finding: fail(true), frozen_until: None }));
     assert_eq!(world.state.observation().unwrap().attempt, 1, "the analysis begins anew, old evidence is void");
     world.run("50m");
     assert_eq!(world.says(), "completed, step 4 of 4 at 100 %");

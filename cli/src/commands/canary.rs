@@ -1,0 +1,117 @@
+//! `serin canary`: a version's way from its folder to stable, by wrangler, on two Workers: NAME and NAME-canary. At every point a
+//! command can be stopped and run again.
+
+mod clean_up;
+mod deploy;
+mod gates;
+mod job;
+mod promote;
+mod rollback;
+mod standing;
+mod worker;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use self::job::{Job, Step};
+use self::standing::{Edit, Standing};
+use super::state::{Configuration, Place, Store};
+use crate::arguments::{Connection, Why};
+use crate::clock;
+use crate::exit::Failure;
+use crate::moments::span;
+use serin_logic::Timestamp;
+
+/// `canary`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Canary {
+    /// Deploy a folder's code as NAME-canary and, once it is healthy, give it its first visitors.
+    Deploy(Box<deploy::Deploy>),
+    /// Deploy the canary's code as NAME and, once it is healthy, take the visitors back to it.
+    Promote(Box<promote::Promote>),
+    /// All visitors to stable, at once.
+    Rollback(Box<rollback::Rollback>),
+    /// Delete NAME-canary, once nobody is sent to it.
+    CleanUp(Box<clean_up::CleanUp>),
+}
+
+/// What all of them have.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Circumstances {
+    #[command(flatten)]
+    place: Place,
+    /// The splitter's wrangler configuration, for its KV; else the one wrangler finds here.
+    #[arg(long, value_name = "FILE", help_heading = "Where the state is kept")]
+    splitter_config: Option<PathBuf>,
+    /// The environment in it.
+    #[arg(long, value_name = "NAME", help_heading = "Where the state is kept")]
+    splitter_env: Option<String>,
+    #[command(flatten)]
+    why: Why,
+    /// Print each command, request and document, in order, and do none of it.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// How long a document travels.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Settle {
+    /// How long a canary without visitors is left as it is: the splitter's `MAX_STALE_SECONDS`, for which an idle isolate may go by what
+    /// it read before, and the minute that KV takes to reach every location.
+    #[arg(long, value_name = "SPAN", default_value = "6m", value_parser = span)]
+    settle: Duration,
+}
+
+// === impl Canary ===
+
+impl Canary {
+    pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
+        match self {
+            Self::Deploy(deploy) => deploy.run(connection),
+            Self::Promote(promote) => promote.run(connection),
+            Self::Rollback(rollback) => rollback.run(connection),
+            Self::CleanUp(clean_up) => clean_up.run(connection),
+        }
+    }
+}
+
+// === impl Circumstances ===
+
+impl Circumstances {
+    fn store(&self, connection: &Connection) -> Result<Store, Failure> {
+        let (config, env) = (self.splitter_config.clone(), self.splitter_env.clone());
+        Store::open(connection, &self.place, &Configuration { config, env })
+    }
+
+    fn job<'a>(&'a self, command: &'static str, connection: &'a Connection, store: &'a Store) -> Job<'a> {
+        let (wrangler, why) = (&self.place.wrangler, &self.why);
+        Job { command, connection, store, wrangler, why, about: vec![], steps: vec![] }
+    }
+}
+
+// === impl Settle ===
+
+impl Settle {
+    /// The step that waits for the rest of the time, counted from when the document was last written; none: it is over.
+    fn step(self, standing: &Standing, now: Timestamp) -> Option<Step> {
+        let written = standing.text("updatedAt").and_then(Timestamp::parse);
+        let since = written.map_or(Duration::ZERO, |at| now.since(at));
+        self.settle.checked_sub(since).filter(|left| !left.is_zero()).map(Step::Wait)
+    }
+}
+
+/// All to stable, and what was done.
+fn off(stage: &str, connection: &Connection) -> Edit {
+    let mut edit = signed(connection);
+    edit.0.extend([("enabled", false.into()), ("percentage", 0.into()), ("stage", stage.into())]);
+    edit
+}
+
+/// When, and by whom.
+fn signed(connection: &Connection) -> Edit {
+    let who = connection.who().unwrap_or_else(|| "serin".to_owned());
+    Edit(vec![("updatedAt", Value::from(clock::now().to_rfc3339())), ("updatedBy", who.into())])
+}

@@ -1,0 +1,152 @@
+//! The gates of a deployment: health as `serin gate` asks for it, at a Worker's own address or as the splitter sees it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::arguments::Connection;
+use crate::client::Client;
+use crate::commands::gate::{Health, Patience, Seen, Smoke, seen_table, verdict};
+use crate::commands::health;
+use crate::exit::Failure;
+use crate::moments::exact;
+
+/// How health is asked for.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Gates")]
+pub(crate) struct Gates {
+    /// Where stable itself answers; else its health is what the splitter at --url sees.
+    #[arg(long, value_name = "URL")]
+    stable_url: Option<String>,
+    /// Where the canary itself answers; else its health is what the splitter at --url sees.
+    #[arg(long, value_name = "URL")]
+    canary_url: Option<String>,
+    /// Where the Workers' own health is.
+    #[arg(long, value_name = "PATH", default_value = "/health")]
+    health_path: String,
+    #[command(flatten)]
+    patience: Patience,
+    /// The version that what was deployed must say it is; needs its own address.
+    #[arg(long, value_name = "VERSION")]
+    expect_version: Option<String>,
+    /// Requests to what was deployed, with what must come back, as `serin gate` takes them; needs its own address.
+    #[arg(long, value_name = "FILE")]
+    smoke: Option<PathBuf>,
+    /// Degraded is unhealthy too.
+    #[arg(long)]
+    strict: bool,
+}
+
+/// One of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Variant {
+    Stable,
+    Canary,
+}
+
+/// One gate, ready to be asked.
+pub(super) struct Gate {
+    variant: Variant,
+    client: Client,
+    health: Health,
+    smoke: Vec<Smoke>,
+    patience: Patience,
+}
+
+// === impl Gates ===
+
+impl Gates {
+    /// A gate that asks for health alone.
+    ///
+    /// # Errors
+    /// An address that cannot be one.
+    pub(super) fn health(&self, variant: Variant, connection: &Connection) -> Result<Gate, Failure> {
+        let own = self.address(variant).map(|url| Client::other(url, connection)).transpose()?;
+        let (path, part) = match own {
+            Some(_) => (self.health_path.clone(), None),
+            None => (health::path(true).to_owned(), Some(variant.name())),
+        };
+        let health = Health { path, part, strict: self.strict, ..Health::default() };
+        let client = own.map_or_else(|| Client::new(connection), Ok)?;
+        Ok(Gate { variant, client, health, smoke: vec![], patience: self.patience })
+    }
+
+    /// The gate of what was deployed: its version and the smoke requests count as well.
+    ///
+    /// # Errors
+    /// As above, or a file that is not understood, or there is no address for them.
+    pub(super) fn deployed(&self, variant: Variant, connection: &Connection) -> Result<Gate, Failure> {
+        let needs = [("--expect-version", self.expect_version.is_some()), ("--smoke", self.smoke.is_some())];
+        if let (None, Some((option, _))) = (self.address(variant), needs.iter().find(|(_, is_given)| *is_given)) {
+            let name = variant.name();
+            return Err(Failure::Usage(format!(
+                "{option} needs --{name}-url: the splitter tells only whether {name} is well"
+            )));
+        }
+        let smoke = self.smoke.as_deref().map(Smoke::read).transpose()?.unwrap_or_default();
+        let gate = self.health(variant, connection)?;
+        Ok(Gate { smoke, health: Health { version: self.expect_version.clone(), ..gate.health.clone() }, ..gate })
+    }
+
+    /// Where a variant itself answers, as given.
+    pub(super) fn address(&self, variant: Variant) -> Option<&str> {
+        match variant {
+            Variant::Stable => self.stable_url.as_deref(),
+            Variant::Canary => self.canary_url.as_deref(),
+        }
+    }
+}
+
+// === impl Variant ===
+
+impl Variant {
+    /// As the splitter's health names it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Canary => "canary",
+        }
+    }
+}
+
+// === impl Gate ===
+
+impl Gate {
+    pub(super) fn title(&self) -> String {
+        format!("gate {}", self.variant.name())
+    }
+
+    /// What would be asked.
+    pub(super) fn words(&self) -> String {
+        let Patience { tries, every } = self.patience;
+        let Health { path, part, version, .. } = &self.health;
+        let mut asked = vec![format!("GET {}{path}", self.client.origin())];
+        asked.extend(part.map(|part| format!("its part {part}")));
+        asked.extend(version.as_ref().map(|version| format!("version {version}")));
+        asked.extend(self.smoke.iter().map(Smoke::words));
+        format!("{}; {tries} tries, {} apart", asked.join(", "), exact(every))
+    }
+
+    /// Asks; what was seen last.
+    ///
+    /// # Errors
+    /// It did not pass; says what was seen.
+    pub(super) fn pass(&self) -> Result<String, Failure> {
+        let (passed, seen) = self.patience.until(|| {
+            let checks = self.smoke.iter().map(|smoke| smoke.check(&self.client));
+            std::iter::once(self.health.check(&self.client)).chain(checks).collect()
+        });
+        if !passed {
+            let head = verdict(self.client.origin(), &seen);
+            return Err(Failure::Unhealthy(format!("{}: {head}\n\n{}\n", self.variant.name(), seen_table(&seen))));
+        }
+        let (number, version) = seen.last().map_or((1, None), |(number, _)| (*number, version(&seen)));
+        Ok(format!("ok{}, try {number} of {}", version.unwrap_or_default(), self.patience.tries))
+    }
+}
+
+/// A variant's own answer tells its version; the splitter's tells the splitter's.
+fn version(seen: &[(u32, Seen)]) -> Option<String> {
+    let own = seen.iter().rev().find(|(_, seen)| seen.what.starts_with("GET "));
+    own.and_then(|(_, seen)| seen.version.as_ref()).map(|version| format!(", version {version}"))
+}

@@ -1,0 +1,265 @@
+//! What a command is going to do, as a list: printed by `--dry-run`, else carried out in this order.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::gates::Gate;
+use super::standing::{Edit, Standing};
+use crate::answers::Status;
+use crate::arguments::{Connection, Why};
+use crate::client::Client;
+use crate::clock;
+use crate::commands::orders::account;
+use crate::commands::state::Store;
+use crate::exit::Failure;
+use crate::moments::exact;
+use crate::output::{self, CAUTION, GOOD, sheet, styled};
+use crate::wrangler::{Invocation, Wrangler};
+
+/// From one look at what the controller has still to write to the next.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// One thing to do.
+pub(super) enum Step {
+    /// Goes on only if it passes.
+    Gate(Gate),
+    /// Lets a document reach every location.
+    Wait(Duration),
+    /// Puts a Worker in place.
+    Deploy { name: String, call: Invocation },
+    /// Takes a Worker away.
+    Delete { name: String, call: Invocation },
+    /// Tells the controller.
+    Order(Order),
+    /// Changes the document; whether it must be written over one that is not valid.
+    Write { edit: Edit, must: bool },
+}
+
+/// An order to the controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Abort,
+    Halt,
+    LiftHalt,
+}
+
+/// A command's steps, and what is needed to carry them out.
+pub(super) struct Job<'a> {
+    pub(super) command: &'static str,
+    pub(super) connection: &'a Connection,
+    pub(super) store: &'a Store,
+    pub(super) wrangler: &'a Wrangler,
+    pub(super) why: &'a Why,
+    /// Names and values, for the summary.
+    pub(super) about: Vec<(&'static str, String)>,
+    pub(super) steps: Vec<Step>,
+}
+
+// === impl Job ===
+
+impl Job<'_> {
+    /// Prints the steps, or does them one after the other until one fails.
+    ///
+    /// # Errors
+    /// Of the step that failed; those after it were not begun.
+    pub(super) fn run(&self, dry: bool) -> Result<(), Failure> {
+        if dry { self.show() } else { self.carry_out() }
+    }
+
+    fn show(&self) -> Result<(), Failure> {
+        let words = self.steps.iter().map(|step| Ok((step.title(), self.words(step)?)));
+        let words = words.collect::<Result<Vec<_>, Failure>>()?;
+        if self.connection.json {
+            let steps = words
+                .iter()
+                .map(|(title, (line, document))| json!({"step": title, "call": line, "document": document}));
+            output::line(&self.json(json!({"dryRun": true, "steps": steps.collect::<Vec<_>>()})).to_string());
+            return Ok(());
+        }
+        for (number, (title, (line, document))) in words.iter().enumerate() {
+            output::line(&format!("{}. {title}\n   {line}", number + 1));
+            if let Some(document) = document {
+                output::line(&indented(&format!("{document:#}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out(&self) -> Result<(), Failure> {
+        let mut done = Vec::new();
+        let mut late = None;
+        for step in &self.steps {
+            let title = step.title();
+            match self.perform(step) {
+                Ok(result) => {
+                    if !self.connection.json {
+                        output::line(&format!("{}  {title}: {result}", styled(GOOD, "done")));
+                    }
+                    done.push(json!({"step": title, "result": result}));
+                }
+                Err(failure) if step.is_one_of_two() => {
+                    output::error_line(&styled(CAUTION, &format!("warning: {title} failed: {failure}")));
+                    done.push(json!({"step": title, "failed": failure.to_string()}));
+                    late = Some(failure);
+                }
+                Err(failure) => {
+                    if self.connection.json && !matches!(failure, Failure::Refused(_)) {
+                        let report = json!({"done": done, "failed": {"step": title, "why": failure.to_string()}});
+                        output::line(&self.json(report).to_string());
+                    }
+                    return Err(failure);
+                }
+            }
+        }
+        if self.connection.json {
+            output::line(&self.json(json!({"already": false, "done": done})).to_string());
+        } else {
+            output::line(&format!("\n{}", self.summary()));
+        }
+        late.map_or(Ok(()), Err)
+    }
+
+    /// Nothing has to be done, and why.
+    pub(super) fn already(&self, why: &str) {
+        if self.connection.json {
+            output::line(&self.json(json!({"already": true, "why": why})).to_string());
+        } else {
+            output::line(&format!("nothing to do: {why}"));
+        }
+    }
+
+    fn summary(&self) -> String {
+        sheet(self.about.iter().map(|(name, value)| (*name, Some(value.clone()))).collect())
+    }
+
+    fn json(&self, mut report: Value) -> Value {
+        if let Some(report) = report.as_object_mut() {
+            report.insert("command".into(), self.command.into());
+            report.extend(self.about.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())));
+        }
+        report
+    }
+
+    /// What a step would do: the call, and the document that goes with it.
+    fn words(&self, step: &Step) -> Result<(String, Option<Value>), Failure> {
+        Ok(match step {
+            Step::Gate(gate) => (gate.words(), None),
+            Step::Wait(time) => (format!("wait {}", exact(*time)), None),
+            Step::Deploy { call, .. } | Step::Delete { call, .. } => {
+                let document = call.document.as_ref().and_then(|document| serde_json::from_str(&document.text).ok());
+                (self.wrangler.words(call), document)
+            }
+            Step::Order(order) => {
+                (format!("POST {}/__serin/{}", self.client()?.origin(), order.path()), Some(self.body().into()))
+            }
+            Step::Write { edit, must } => {
+                let checked = Standing::of(self.store.read()?.as_deref()).edited(edit, *must)?;
+                (self.store.write_words(&checked), Some(checked.value()))
+            }
+        })
+    }
+
+    fn perform(&self, step: &Step) -> Result<String, Failure> {
+        match step {
+            Step::Gate(gate) => gate.pass(),
+            Step::Wait(time) => {
+                if !self.connection.json {
+                    output::error_line(&format!("waiting {}: somewhere the canary may still be asked", exact(*time)));
+                }
+                clock::wait(*time);
+                Ok(format!("for {}", exact(*time)))
+            }
+            Step::Deploy { name, call } => self.wrangler.follow(call).map(|()| name.clone()),
+            Step::Delete { name, call } => self.delete(name, call),
+            Step::Order(order) => self.order(*order),
+            Step::Write { edit, must } => {
+                // Read again: what was done before this took its time.
+                let checked = Standing::of(self.store.read()?.as_deref()).edited(edit, *must)?;
+                for warning in &checked.warnings {
+                    output::error_line(&styled(CAUTION, &format!("warning: {warning}")));
+                }
+                let already = self.store.write(&checked, self.connection, self.why)?;
+                Ok(format!("{}{}", if already { "it was before: " } else { "" }, checked.summary()))
+            }
+        }
+    }
+
+    fn delete(&self, name: &str, call: &Invocation) -> Result<String, Failure> {
+        let outcome = self.wrangler.output(call)?;
+        // The codes of Cloudflare's API for a Worker that is not there.
+        let is_gone = ["code: 10007", "code: 10090"].iter().any(|code| outcome.says(code));
+        match () {
+            () if outcome.is_good => Ok(name.to_owned()),
+            () if is_gone => Ok(format!("{name} was deleted before")),
+            () => Err(self.wrangler.failure(call, &outcome)),
+        }
+    }
+
+    fn order(&self, order: Order) -> Result<String, Failure> {
+        let client = self.client()?;
+        client.post(order.path(), &self.body().into())?;
+        // What the controller writes for an abort must not come after what is written here.
+        let tries = self.connection.timeout.as_millis() / LOOK.as_millis();
+        for _ in 0..tries {
+            let Ok(status) = client.get("status").and_then(|answer| answer.read::<Status>()) else { break };
+            if !status.outbox.iter().flatten().any(|what| what == "write") {
+                return Ok("every location that is busy hears of it within seconds".into());
+            }
+            clock::wait(LOOK);
+        }
+        Ok("what the controller writes to KV is not there yet; it keeps trying".into())
+    }
+
+    fn body(&self) -> Map<String, Value> {
+        account(self.connection, self.why)
+    }
+
+    fn client(&self) -> Result<&Client, Failure> {
+        self.store.api().ok_or_else(|| Failure::Failed("there is no control API".into()))
+    }
+}
+
+// === impl Step ===
+
+impl Step {
+    /// What stops a canary by another way than the step after it, which is to be tried all the same.
+    const fn is_one_of_two(&self) -> bool {
+        matches!(self, Self::Order(Order::Abort | Order::Halt))
+    }
+
+    fn title(&self) -> String {
+        match self {
+            Self::Gate(gate) => gate.title(),
+            Self::Wait(_) => "let the last visitors go".into(),
+            Self::Deploy { name, .. } => format!("deploy {name}"),
+            Self::Delete { name, .. } => format!("delete {name}"),
+            Self::Order(order) => order.title().into(),
+            Self::Write { .. } => "write canary-state".into(),
+        }
+    }
+}
+
+// === impl Order ===
+
+impl Order {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Abort => "rollouts/current/abort",
+            Self::Halt => "halt",
+            Self::LiftHalt => "resume-canary",
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Abort => "abort the rollout",
+            Self::Halt => "halt the canary",
+            Self::LiftHalt => "lift the halt of the rollout that is over",
+        }
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("   {line}")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,104 @@
+//! `serin canary promote`: the canary keeps its visitors until stable has the same code and is well. No request meets a Worker that
+//! is not there or not ready.
+
+use clap::Args;
+
+use super::gates::{Gates, Variant};
+use super::job::Step;
+use super::standing::{PROMOTED, ROLLED_BACK, Standing};
+use super::worker::{Subject, Worker};
+use super::{Circumstances, off};
+use crate::arguments::Connection;
+use crate::exit::Failure;
+use crate::moments::date_and_time;
+
+/// `canary promote`.
+#[derive(Args, Debug)]
+pub(crate) struct Promote {
+    #[command(flatten)]
+    subject: Subject,
+    #[command(flatten)]
+    gates: Gates,
+    #[command(flatten)]
+    circumstances: Circumstances,
+}
+
+// === impl Promote ===
+
+impl Promote {
+    pub(super) fn run(&self, connection: &Connection) -> Result<(), Failure> {
+        let worker = self.subject.read()?;
+        let canary = self.gates.health(Variant::Canary, connection)?;
+        let stable = self.gates.deployed(Variant::Stable, connection)?;
+        let store = self.circumstances.store(connection)?;
+        let standing = Standing::read(&store)?;
+
+        let mut job = self.circumstances.job("canary promote", connection, &store);
+        job.about = vec![
+            ("worker", worker.name.clone()),
+            ("canary", format!("{}, without visitors", worker.canary)),
+            ("next", "`serin canary clean-up`".into()),
+        ];
+        if let Some(at) = promoted(&standing, &worker) {
+            let Worker { name, canary, .. } = &worker;
+            job.already(&format!(
+                "{canary} was promoted to {name} at {at}; what is newer is deployed as a canary first"
+            ));
+            return Ok(());
+        }
+        refuse(&standing, &worker)?;
+        job.steps = vec![
+            Step::Gate(canary),
+            Step::Deploy { name: worker.name.clone(), call: worker.deploy() },
+            Step::Gate(stable),
+            Step::Write { edit: off(PROMOTED, connection), must: false },
+        ];
+        let done = job.run(self.circumstances.dry_run);
+        done.map_err(|failure| match failure {
+            Failure::Unhealthy(why) if why.starts_with(Variant::Stable.name()) => Failure::Unhealthy(format!(
+                "{why}\nthe canary keeps its visitors; `npx wrangler rollback --name {}` puts stable's last version back",
+                worker.name
+            )),
+            failure => failure,
+        })
+    }
+}
+
+/// When this canary was promoted.
+fn promoted(standing: &Standing, worker: &Worker) -> Option<String> {
+    let is_this = standing.text("canaryWorker").is_none_or(|name| name == worker.canary);
+    let is_done = standing.text("stage") == Some(PROMOTED) && !standing.is_enabled() && standing.traffic().is_none();
+    (is_this && is_done).then(|| standing.text("updatedAt").map_or_else(|| "an unknown time".into(), date_and_time))
+}
+
+/// Only a canary that is in use and not in doubt becomes stable.
+fn refuse(standing: &Standing, worker: &Worker) -> Result<(), Failure> {
+    let refused = |why: String| Err(Failure::Failed(format!("{why}; nothing was deployed")));
+    if let Some(rollout) = standing.under_way() {
+        let (id, phase) = (&rollout.id, &rollout.phase);
+        return refused(format!("rollout {id} is {phase}: `serin watch` until it is completed, or `serin abort`"));
+    }
+    if let Some(error) = &standing.invalid {
+        return refused(format!("canary-state is not valid: {error}"));
+    }
+    if let Some(halt) = standing.halt() {
+        let (by, why) = (halt.by.as_deref().unwrap_or("somebody"), halt.why.as_deref().unwrap_or_default());
+        return refused(format!("the canary is halted by {by}: {why}"));
+    }
+    if standing.text("stage") == Some(ROLLED_BACK) {
+        return refused("the canary was rolled back".into());
+    }
+    if let Some(rollout) = standing.taken_back() {
+        return refused(format!("rollout {} is {}", rollout.id, rollout.phase));
+    }
+    if !standing.is_enabled() {
+        return refused("there is no canary: canary-state is disabled".into());
+    }
+    match standing.text("canaryWorker") {
+        Some(other) if other != worker.canary => refused(format!("the canary is {other}, not {}", worker.canary)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

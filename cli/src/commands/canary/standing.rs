@@ -1,0 +1,168 @@
+//! Where the canary stands before a command does anything: what `canary-state` says, and what the controller does.
+
+use serde_json::{Map, Value};
+use serin_logic::policy::CanaryState;
+
+use crate::answers::{Halt, Rollout, Status};
+use crate::commands::state::{Checked, Store};
+use crate::exit::Failure;
+
+/// `stage` of a document: what was last done to the canary. Shown by Serin, used here alone.
+pub(super) const DEPLOYING: &str = "deploying";
+pub(super) const DEPLOYED: &str = "canary";
+pub(super) const PROMOTED: &str = "promoted";
+pub(super) const ROLLED_BACK: &str = "rolled-back";
+
+/// What is known of a canary.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Standing {
+    /// None: there is none.
+    pub(super) document: Option<Map<String, Value>>,
+    /// Why the splitter does not take what is there.
+    pub(super) invalid: Option<String>,
+    /// None: KV alone steers, as far as can be seen.
+    pub(super) status: Option<Status>,
+}
+
+/// Fields that are set in the document there is; the others stay.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Edit(pub(super) Vec<(&'static str, Value)>);
+
+// === impl Standing ===
+
+impl Standing {
+    /// Asks.
+    ///
+    /// # Errors
+    /// The state or the status could not be read.
+    pub(super) fn read(store: &Store) -> Result<Self, Failure> {
+        let mut standing = Self::of(store.read()?.as_deref());
+        standing.status = store.api().map(|client| client.get("status")?.read()).transpose()?;
+        Ok(standing)
+    }
+
+    pub(super) fn of(text: Option<&str>) -> Self {
+        let Some(text) = text else { return Self::default() };
+        let invalid = CanaryState::parse("canary-state", text).err().map(|error| error.to_string());
+        Self { document: serde_json::from_str(text).ok(), invalid, status: None }
+    }
+
+    /// Why visitors may get the canary; none: nobody does. A halt and switches do not count: they are lifted by others.
+    pub(super) fn traffic(&self) -> Option<String> {
+        if let Some(rollout) = self.under_way() {
+            return Some(format!("rollout {} is {}", rollout.id, rollout.phase));
+        }
+        if self.is_unwritten() {
+            return Some("the controller has a state to write yet".into());
+        }
+        if let Some(error) = &self.invalid {
+            return Some(format!("what the splitter does is not known: canary-state is not valid, {error}"));
+        }
+        if !self.is_enabled() {
+            return None;
+        }
+        let serves = |rule: &Value| {
+            let serve = rule.get("serve");
+            serve.is_some_and(|serve| serve == "canary")
+                || serve.and_then(|serve| serve.get("percentage")?.as_f64()).is_some_and(|share| share > 0.0)
+        };
+        let rules = self.field("rules").and_then(Value::as_array).into_iter().flatten();
+        match self.field("percentage").and_then(Value::as_f64) {
+            Some(share) if share > 0.0 => Some(format!("canary-state gives it {share} %")),
+            _ => {
+                rules.enumerate().find(|(_, rule)| serves(rule)).map(|(number, _)| format!("rules[{number}] serves it"))
+            }
+        }
+    }
+
+    pub(super) fn is_enabled(&self) -> bool {
+        self.field("enabled").and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    fn field(&self, name: &str) -> Option<&Value> {
+        self.document.as_ref()?.get(name)
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.field(name)?.as_str()
+    }
+
+    /// The rollout that somebody or something still steers by.
+    pub(super) fn under_way(&self) -> Option<&Rollout> {
+        self.status.as_ref()?.rollout.as_ref().filter(|rollout| !rollout.is_over())
+    }
+
+    /// The rollout that took the canary out; none: it did not, or visitors were given to it since.
+    pub(super) fn taken_back(&self) -> Option<&Rollout> {
+        let rollout = self.status.as_ref()?.rollout.as_ref();
+        rollout.filter(|rollout| ["rolled-back", "aborted"].contains(&&*rollout.phase) && self.traffic().is_none())
+    }
+
+    pub(super) fn halt(&self) -> Option<&Halt> {
+        self.status.as_ref()?.halt.as_ref()
+    }
+
+    fn is_unwritten(&self) -> bool {
+        let outbox = self.status.as_ref().and_then(|status| status.outbox.as_ref());
+        outbox.into_iter().flatten().any(|what| what == "write")
+    }
+
+    /// The document with changes. One that is not valid, even so, is replaced if it must be.
+    ///
+    /// # Errors
+    /// The Worker would not take it.
+    pub(super) fn edited(&self, edit: &Edit, must: bool) -> Result<Checked, Failure> {
+        let fields = |mut document: Map<String, Value>| {
+            document.extend(edit.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+            Checked::of(&document)
+        };
+        let checked = fields(self.document.clone().unwrap_or_default());
+        if must { checked.or_else(|_| fields(Map::new())) } else { checked }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn traffic(document: &Value, status: &Value) -> Option<String> {
+        let status = serde_json::from_value(status.clone()).unwrap();
+        Standing { status, ..Standing::of(Some(&document.to_string())) }.traffic()
+    }
+
+    #[test]
+    fn a_share_a_rule_and_a_rollout_send_traffic() {
+        let off = json!({"enabled": false, "percentage": 50, "rules": [{"match": {}, "serve": "canary"}]});
+        let zero = |serve: Value| json!({"enabled": true, "percentage": 0, "rules": [{"match": {}, "serve": serve}]});
+        let rollout = |phase| json!({"rollout": {"id": "r1", "phase": phase, "percentage": 0}, "outbox": []});
+        for (document, status, expected) in [
+            (off.clone(), json!(null), None),
+            (json!({"enabled": true, "percentage": 0.5}), json!(null), Some("canary-state gives it 0.5 %")),
+            (zero(json!("stable")), json!(null), None),
+            (zero(json!("canary")), json!(null), Some("rules[0] serves it")),
+            (zero(json!({"percentage": 0})), json!(null), None),
+            (zero(json!({"percentage": 1})), json!(null), Some("rules[0] serves it")),
+            (off.clone(), rollout("paused"), Some("rollout r1 is paused")),
+            (off.clone(), rollout("rolled-back"), None),
+            (off, json!({"outbox": ["notify", "write"]}), Some("the controller has a state to write yet")),
+        ] {
+            assert_eq!(traffic(&document, &status).as_deref(), expected, "{document} {status}");
+        }
+        assert_eq!(Standing::of(None).traffic(), None);
+        assert!(Standing::of(Some("garbage")).traffic().unwrap().contains("not valid"));
+    }
+
+    #[test]
+    fn what_stops_the_canary_is_written_over_any_document() {
+        let edit = Edit(vec![("enabled", false.into()), ("percentage", 0.into())]);
+        let written = |text| Standing::of(text).edited(&edit, true).unwrap().value();
+        assert_eq!(written(Some(r#"{"enabled":true,"percentage":5,"fallback":false}"#))["fallback"], false);
+        let bare = json!({"enabled": false, "percentage": 0});
+        for text in [None, Some("garbage"), Some(r#"{"enabled":true,"percentage":5,"rules":1}"#)] {
+            assert_eq!(written(text), bare, "{text:?}");
+        }
+        assert!(Standing::of(Some(r#"{"rules":1}"#)).edited(&edit, false).is_err());
+    }
+}

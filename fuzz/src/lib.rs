@@ -1,0 +1,35 @@
+//! Fuzz targets: each gives one parser any bytes and checks what must hold whatever they are.
+//!
+//! Two engines drive the same targets: `tests/bounded.rs` replays the corpus and a fixed number of mutations of it within
+//! `cargo test`; `src/main.rs` is libFuzzer, which follows coverage, by `npm run fuzz`.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a finding is a panic")]
+
+pub mod mutation;
+pub mod targets;
+
+/// Checks one input; a finding is a panic.
+pub type Check = fn(&[u8]);
+
+/// Every target by its name, which is also its directory in `corpus/`.
+pub const TARGETS: [(&str, Check); 14] = [
+    ("batch", targets::batch::check),
+    ("canary_state", targets::canary_state::check),
+    ("control_api", targets::control_api::check),
+    ("cookies", targets::cookies::check),
+    ("health_query", targets::health_query::check),
+    ("numbers", targets::numbers::check),
+    ("overlay", targets::overlay::check),
+    ("override_token", targets::override_token::check),
+    ("pattern", targets::pattern::check),
+    ("plan", targets::plan::check),
+    ("rules", targets::rules::check),
+    ("sticky_key", targets::sticky_key::check),
+    ("stored", targets::stored::check),
+    ("switches", targets::switches::check),
+];
+
+/// The target of that name.
+#[must_use]
+pub fn named(name: &str) -> Option<Check> {
+    TARGETS.iter().find(|(known, _)| *known == name).map(|(_, check)| *check)
+}

@@ -1,0 +1,38 @@
+//! libFuzzer with one of the targets, which `SERIN_FUZZ_TARGET` names. Started by `npm run fuzz`.
+#![no_main]
+
+use std::env;
+use std::hint::black_box;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use libfuzzer_sys::fuzz_target;
+use serin_fuzz::{Check, named};
+
+/// An input that takes longer is a finding: a request must not cost a hundred times another's.
+const LONGEST: Duration = Duration::from_millis(10);
+
+/// Others share the machine: the fastest of so many tries counts.
+const TRIES: usize = 20;
+
+static CHECK: LazyLock<Check> = LazyLock::new(|| {
+    let name = env::var("SERIN_FUZZ_TARGET").unwrap_or_default();
+    named(&name).unwrap_or_else(|| stop(&format!("SERIN_FUZZ_TARGET: {name:?} is no target")))
+});
+
+fuzz_target!(|input: &[u8]| {
+    let is_slow = (0..TRIES).all(|_| took(input) > LONGEST);
+    assert!(!is_slow, "took more than {LONGEST:?} each time of {TRIES}");
+});
+
+#[expect(clippy::disallowed_methods, reason = "the one place of the fuzz targets that measures")]
+fn took(input: &[u8]) -> Duration {
+    let begun = Instant::now();
+    CHECK(black_box(input));
+    begun.elapsed()
+}
+
+#[expect(clippy::panic, reason = "there is nothing to run")]
+fn stop(why: &str) -> ! {
+    panic!("{why}")
+}

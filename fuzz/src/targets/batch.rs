@@ -1,0 +1,62 @@
+//! What isolates and shards send, a message a line: however insane the counts, nothing is counted twice, and the controller goes on
+//! and can be restarted.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use serin_logic::analysis::Health;
+use serin_logic::controller::{Controller, Seen};
+use serin_logic::observation::{Batch, Shard};
+
+use super::{NOW, controller, reloaded, restarted, text};
+
+/// Messages of one input.
+const MOST: usize = 8;
+
+/// Reads each line as a message, to a shard and to a controller.
+pub fn check(input: &[u8]) {
+    let text = text(input);
+    let mut shard = Shard::default();
+    let mut controller = controller();
+    let mut now = NOW;
+    for line in text.lines().take(MOST) {
+        let Ok(batch) = serde_json::from_str::<Batch>(line) else { continue };
+        let written = batch.to_json();
+        assert_eq!(written, serde_json::to_string(&batch).unwrap());
+        assert_eq!(serde_json::from_str::<Batch>(&written).unwrap(), batch);
+
+        let overlay = controller.report(&batch, now);
+        let (told, heard) = (controller.clone(), shard_after(&mut shard, &batch, now));
+        controller.report(&batch, now);
+        assert_eq!(parts(&controller), parts(&told), "a message counts once");
+        shard.absorb(&batch, now);
+        assert_eq!(shard, heard, "a message counts once");
+        let report = shard.report("FRA", now);
+        shard.answered(report.seq, overlay);
+        controller.report(&report, now);
+
+        now = now.after(Duration::from_secs(5));
+        let before = controller.state.epoch();
+        let _ = controller.alarm(Seen { document: None, health: Health::Unknown }, now);
+        assert!(controller.state.epoch() >= before);
+        controller = restarted(&controller);
+        let _ = serin_logic::api::rollout_view(&controller, now);
+    }
+    let _ = reloaded(&shard);
+}
+
+fn shard_after(shard: &mut Shard, batch: &Batch, now: serin_logic::Timestamp) -> Shard {
+    shard.absorb(batch, now);
+    shard.clone()
+}
+
+fn parts(controller: &Controller) -> BTreeMap<&'static str, String> {
+    let Controller { state, desk, inbox, switches, deliveries } = controller;
+    BTreeMap::from([
+        ("state", serde_json::to_string(state).unwrap()),
+        ("desk", serde_json::to_string(desk).unwrap()),
+        ("inbox", serde_json::to_string(inbox).unwrap()),
+        ("switches", serde_json::to_string(switches).unwrap()),
+        ("deliveries", serde_json::to_string(deliveries).unwrap()),
+    ])
+}

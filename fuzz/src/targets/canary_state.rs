@@ -1,0 +1,72 @@
+//! `canary-state`: what is not valid is rejected whole and changes nothing; what is valid is in force.
+
+use core::time::Duration;
+
+use serin_logic::Variant;
+use serin_logic::policy::{CanaryState, Snapshot};
+use serin_logic::rollout::WriteState;
+use serin_logic::routing::{Outcome, Reason, decide};
+
+use super::{GOOD, KEY, NOW, SETUP, are_alike, document, good, is_one_line, is_told, text, visitors};
+
+/// Reads the input as `canary-state`.
+pub fn check(input: &[u8]) {
+    let text = text(input);
+    let later = NOW.after(Duration::from_secs(5));
+    let parsed = CanaryState::parse(KEY, &text);
+    for before in [Snapshot::default(), good()] {
+        let (after, notices) = before.read(KEY, document(Some(&text)), later);
+        notices.iter().for_each(|notice| is_one_line(&notice.to_line()));
+        match &parsed {
+            Err(error) => {
+                is_told(error);
+                assert_eq!(after.rejected(), Some(error));
+                for visitor in visitors() {
+                    let decision = decide(&after, &SETUP, &visitor, later);
+                    assert_eq!(
+                        decision,
+                        decide(&before, &SETUP, &visitor, later),
+                        "what is not valid changed something"
+                    );
+                }
+            }
+            Ok(state) => {
+                assert!(after.rejected().is_none());
+                visitors().for_each(|visitor| obeys(state, &after, &visitor));
+            }
+        }
+    }
+    rewritten(&text, parsed.is_ok());
+}
+
+fn obeys(state: &CanaryState, snapshot: &Snapshot, visitor: &serin_logic::api::Question) {
+    let later = NOW.after(Duration::from_secs(5));
+    let decision = decide(snapshot, &SETUP, visitor, later);
+    assert_eq!(decision, decide(snapshot, &SETUP, visitor, later), "a decision is a function");
+    if !state.enabled {
+        assert_eq!((decision.outcome, decision.reason), (Outcome::Serve(Variant::Stable), Reason::Disabled));
+    } else if decision.reason == Reason::Percentage {
+        let is_canary = decision.outcome == Outcome::Serve(Variant::Canary);
+        assert!(!is_canary || state.share.buckets() > 0, "somebody is on a canary of 0 %");
+        assert!(is_canary || state.share.buckets() < 100_000, "somebody is not on a canary of 100 %");
+    }
+}
+
+/// What the controller writes over it is valid where it was, and what it writes over that is the same.
+fn rewritten(text: &str, was_valid: bool) {
+    let write = r#"{"generation":8,"rolloutId":"r2","percentage":5,"updatedAt":1800000000000,"updatedBy":"ada"}"#;
+    let write: WriteState = serde_json::from_str(write).unwrap();
+    let Ok(written) = write.document(KEY, Some(text)) else {
+        assert!(!was_valid, "a valid document is not overwritten");
+        return;
+    };
+    let [once, twice] =
+        [&written, &write.document(KEY, Some(&written)).unwrap()].map(|text| serde_json::from_str(text).unwrap());
+    assert!(are_alike(&once, &twice), "{once} became {twice}");
+    let parsed = CanaryState::parse(KEY, &written);
+    if was_valid {
+        let state = parsed.expect("what is written over a valid document is valid");
+        assert_eq!((state.enabled, state.share.buckets(), state.rollout_id.as_str()), (true, 5_000, "r2"));
+        assert!(CanaryState::parse(KEY, GOOD).is_ok());
+    }
+}

@@ -1,0 +1,57 @@
+//! Percentages, moments and spans as operators write them.
+
+use serin_logic::Timestamp;
+use serin_logic::policy::Share;
+use serin_logic::rollout::{Percentage, Span};
+
+use super::text;
+
+/// Reads the input as each of them.
+pub fn check(input: &[u8]) {
+    let text = text(input);
+    let share = Share::from_decimal(&text);
+    assert_eq!(share.map(Share::buckets), buckets(&text), "{text:?}");
+    if let Some(share) = share {
+        assert_eq!(Share::from_decimal(&share.to_string()), Some(share));
+    }
+    if let Some(moment) = Timestamp::parse(&text) {
+        assert_eq!(Timestamp::parse(&moment.to_rfc3339()), Some(moment), "{text:?}");
+    }
+    if let Ok(percentage) = serde_json::from_str::<Percentage>(&text) {
+        let written = serde_json::to_string(&percentage).unwrap();
+        assert!(percentage <= Percentage::FULL);
+        assert_eq!(serde_json::from_str::<Percentage>(&written).unwrap(), percentage, "{written}");
+    }
+    let quoted = serde_json::to_string(&text).unwrap();
+    for json in [&*text, &quoted] {
+        if let Ok(span) = serde_json::from_str::<Span>(json) {
+            let written = serde_json::to_string(&span).unwrap();
+            assert_eq!(serde_json::from_str::<Span>(&written).unwrap(), span, "{written}");
+        }
+    }
+}
+
+/// Thousandths of a decimal number: its digits with the point moved, and nothing but zeros behind it.
+fn buckets(text: &str) -> Option<u32> {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent: i64 = exponent.parse::<i32>().ok()?.into();
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    if digits.bytes().all(|digit| digit == b'0') {
+        return Some(0);
+    }
+    let point = i64::try_from(whole.len()).ok()? + exponent + 3;
+    let significant = digits.trim_end_matches('0');
+    let leading = digits.len() - digits.trim_start_matches('0').len();
+    let places = point - i64::try_from(leading).ok()?;
+    // Six digits at most, and none behind the point.
+    if places > 6 || point < i64::try_from(significant.len()).ok()? {
+        return None;
+    }
+    let point = usize::try_from(point).ok()?;
+    let kept = format!("{significant:0<point$}");
+    kept.parse().ok().filter(|buckets| *buckets <= 100_000)
+}

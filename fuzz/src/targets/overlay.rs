@@ -1,0 +1,36 @@
+//! The overlay that isolates hear: what is not valid is refused by name, a halt is a halt, and what is written reads back.
+
+use serin_logic::Variant;
+use serin_logic::policy::{CanaryState, Overlay};
+use serin_logic::routing::{Outcome, Reason, decide};
+
+use super::{KEY, NOW, SETUP, good, is_one_line, is_told, text, visitors};
+
+/// Reads the input as a shard's answer.
+pub fn check(input: &[u8]) {
+    let text = text(input);
+    let overlay = match Overlay::parse(&text) {
+        Ok(Some(overlay)) => overlay,
+        Ok(None) => return,
+        Err(error) => return is_told(&error),
+    };
+    let written = serde_json::to_string(&overlay).unwrap();
+    assert_eq!(Overlay::parse(&written), Ok(Some(overlay.clone())), "{written}");
+    assert_eq!(serde_json::from_str::<Overlay>(&written).unwrap(), overlay, "{written}");
+
+    let (snapshot, notices) = good().heard(KEY, overlay.clone(), NOW);
+    notices.iter().for_each(|notice| is_one_line(&notice.to_line()));
+    for visitor in visitors() {
+        let decision = decide(&snapshot, &SETUP, &visitor, NOW);
+        if overlay.rollout.halted && matches!(decision.outcome, Outcome::Serve(_)) {
+            assert_eq!((decision.outcome, decision.reason), (Outcome::Serve(Variant::Stable), Reason::Halted));
+        }
+        assert!(decision.observed.is_none() || !overlay.rollout.halted, "a halted canary is not observed");
+    }
+    // A document that says no is stronger than any overlay.
+    let off = r#"{"enabled":false,"percentage":50}"#;
+    assert!(CanaryState::parse(KEY, off).is_ok());
+    let (disabled, _) = snapshot.read(KEY, super::document(Some(off)), NOW);
+    let is_canary = |visitor| decide(&disabled, &SETUP, &visitor, NOW).outcome == Outcome::Serve(Variant::Canary);
+    assert!(!visitors().any(is_canary), "an overlay enabled a disabled canary");
+}

@@ -1,0 +1,86 @@
+//! Rows of the controller's and the shards' storage, as another version may have written them. The first line names the row. One that
+//! cannot be read is an error to its reader; one that can is lived with.
+
+use core::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serin_logic::Timestamp;
+use serin_logic::analysis::Health;
+use serin_logic::controller::{Controller, Deliveries, Desk, Inbox, Seen, Switchboard};
+use serin_logic::observation::{Batch, Ledger, Shard};
+use serin_logic::policy::Switch;
+use serin_logic::rollout::{Command, Order, State};
+
+use super::{NOW, controller, line, reloaded, text};
+
+/// Reads the input as the name of a row, and its body.
+pub fn check(input: &[u8]) {
+    let text = text(input);
+    let (row, body) = line(&text);
+    match row {
+        "state" => lived_with(body, |state: State| Controller { state, ..Controller::default() }),
+        "desk" => lived_with(body, |desk: Desk| Controller { desk, ..controller() }),
+        "inbox" => lived_with(body, |inbox: Inbox| Controller { inbox, ..controller() }),
+        "switches" => lived_with(body, |switches: Switchboard| Controller { switches, ..controller() }),
+        "deliveries" => lived_with(body, |deliveries: Deliveries| Controller { deliveries, ..controller() }),
+        "shard" => {
+            let Some(mut shard) = stored::<Shard>(body) else { return };
+            let report = shard.report("FRA", NOW);
+            shard.absorb(&Batch { from: "a".into(), seq: u64::MAX, sample: report.sample.clone() }, NOW);
+            shard.answered(report.seq, shard.overlay().cloned().unwrap_or_default());
+            let _ = reloaded(&shard);
+        }
+        "ledger" => {
+            let Some(mut ledger) = stored::<Ledger>(body) else { return };
+            let _ = ledger.take("a", 7, NOW);
+            assert!(!ledger.take("a", 7, NOW), "a message is taken once");
+        }
+        _ => {}
+    }
+}
+
+/// What can be read reads back as it was.
+fn stored<T: Serialize + DeserializeOwned>(body: &str) -> Option<T> {
+    serde_json::from_str::<T>(body).ok().inspect(|row| drop(reloaded(row)))
+}
+
+/// Every order and a few alarms, each on what was stored.
+fn lived_with<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) -> Controller) {
+    let Some(row) = stored(body) else { return };
+    let stored = into(row);
+    let orders = [
+        Command::Pause,
+        Command::Resume,
+        Command::Promote,
+        Command::PromoteFull,
+        Command::Halt,
+        Command::ResumeCanary,
+        Command::Undo,
+        Command::Abort { rollout: None },
+    ];
+    for command in orders {
+        let mut controller = stored.clone();
+        let order = Order { command, who: "ada".into(), why: "calm".into(), epoch: None };
+        let _ = controller.order(&order, NOW);
+        goes_on(&mut controller, NOW.after(Duration::from_secs(1)));
+    }
+    let mut controller = stored;
+    for now in [NOW, NOW.after(Duration::from_secs(70)), Timestamp::default(), Timestamp::from_millis(i64::MAX)] {
+        goes_on(&mut controller, now);
+    }
+}
+
+fn goes_on(controller: &mut Controller, now: Timestamp) {
+    let before = controller.state.epoch();
+    let _ = controller.wants(now);
+    let _ = controller.alarm(Seen { document: Some(None), health: Health::Unhealthy }, now);
+    controller.switches.set(Switch::Maintenance, Some("1".into()), now);
+    assert!(controller.state.epoch() >= before, "epochs only grow");
+    let _ = (controller.overlay(now), controller.trouble(now), controller.next_alarm(now));
+    let _ = (controller.claim_write(now), controller.claim_notice(now));
+    controller.written(1, false, now);
+    controller.notified(1, false, now);
+    let _ = serin_logic::api::rollout_view(controller, now);
+    let _ = super::restarted(controller);
+}

@@ -1,0 +1,37 @@
+//! `ops:*` keys: everything but the few words for off is on, and keeps those out whom the switch is for.
+
+use serin_logic::policy::Switch;
+use serin_logic::policy::switches::Setting;
+use serin_logic::problem::Problem;
+use serin_logic::routing::{Outcome, decide};
+use serin_logic::{Timestamp, Variant};
+
+use super::{KEY, NOW, SETUP, good, is_a_value, is_one_line, switched, text, visitors};
+
+/// Reads the input as the value of each switch.
+pub fn check(input: &[u8]) {
+    let text = text(input);
+    let setting = Setting::parse(Some(&text));
+    let word = text.trim().to_ascii_lowercase();
+    assert_eq!(setting.on, !["", "0", "false", "off", "no"].contains(&word.as_str()));
+    if let Some(until) = setting.until {
+        assert!(setting.is_on(Timestamp::from_millis(i64::MIN)) && !setting.is_on(until));
+    }
+    for switch in Switch::ALL {
+        let (snapshot, notices) = good().read(KEY, switched(switch, &text), NOW);
+        notices.iter().for_each(|notice| is_one_line(&notice.to_line()));
+        for visitor in visitors() {
+            let outcome = decide(&snapshot, &SETUP, &visitor, NOW).outcome;
+            let before = decide(&good(), &SETUP, &visitor, NOW).outcome;
+            let is_on = setting.is_on(NOW);
+            match switch {
+                Switch::Maintenance if is_on => assert_eq!(outcome, Outcome::Unavailable(switch)),
+                Switch::DisableCanary if is_on => assert_eq!(outcome, Outcome::Serve(Variant::Stable)),
+                Switch::DisableWrites if is_on => assert!([before, Outcome::Unavailable(switch)].contains(&outcome)),
+                _ => assert_eq!(outcome, before),
+            }
+        }
+        let problem = Problem::unavailable(switch, &setting, NOW);
+        problem.headers().for_each(|(_, value)| is_a_value(&value));
+    }
+}

@@ -1,0 +1,123 @@
+//! Windows in which no step is taken.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Steps of an hour, from eight to five on weekdays.
+const OFFICE: &str = r#"{"steps":[5,50,100],"hold":"1h","freeze":{"timeZone":"Europe/Berlin","days":["sat","sun"],"hours":["17:00-08:00"]}}"#;
+
+/// A world in which it is now this late, an hour ahead of UTC.
+fn started_at(moment: &str, plan: &str) -> World {
+    let mut world = World { offset: |_, _| Some(60), ..World::new() };
+    world.now = at(moment);
+    world.order(start_of("r1", plan)).unwrap();
+    world
+}
+
+fn at(moment: &str) -> Timestamp {
+    crate::Timestamp::parse(moment).unwrap().into()
+}
+
+fn rows(world: &World, what: What) -> Vec<String> {
+    let rows = world.audit.values().filter(|row| row.what == what);
+    rows.map(|row| crate::Timestamp::from(row.when).to_string()).collect()
+}
+
+#[test]
+fn a_step_whose_hold_ends_on_friday_night_is_taken_on_monday_morning() {
+    let mut world = started_at("2026-11-20T15:30:00Z", OFFICE);
+    world.run("1h");
+    assert_eq!(world.says(), "progressing, step 1 of 3 at 5 %", "it is half past five");
+    let monday = at("2026-11-23T07:00:00Z");
+    assert_eq!(world.state.rollout().unwrap().frozen_until, Some(monday));
+    world.run("2d14h29m");
+    assert_eq!(world.kv(), 5);
+    world.run("1m");
+    assert_eq!((world.now, world.says().as_str()), (monday, "progressing, step 2 of 3 at 50 %"));
+    assert_eq!(world.state.rollout().unwrap().frozen_until, None);
+    world.run("1d");
+    assert_eq!(world.says(), "completed, step 3 of 3 at 100 %");
+}
+
+#[test]
+fn the_audit_and_people_are_told_once_what_it_waits_for() {
+    let mut world = started_at("2026-11-20T15:30:00Z", OFFICE);
+    world.run("2d");
+    let told: Vec<_> = world.audit.values().filter(|row| row.why.contains("window")).collect();
+    let [row] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(
+        row.why,
+        "0 of 400 requests failed. No step in a window of the plan's freeze (Europe/Berlin): waits until 2026-11-23T07:00:00Z."
+    );
+    assert_eq!(world.told(), [What::Started, What::Looked]);
+}
+
+#[test]
+fn completion_waits_too() {
+    let mut world = started_at(
+        "2026-11-20T15:30:00Z",
+        r#"{"schedule":"blue-green","bake":"1h","freeze":{"timeZone":"UTC","days":["fri"]}}"#,
+    );
+    world.run("7h29m");
+    assert_eq!(world.says(), "baking, step 1 of 1 at 100 %");
+    world.run("1m");
+    assert_eq!(rows(&world, What::Completed), ["2026-11-20T23:00:00Z"]);
+}
+
+#[test]
+fn a_bad_canary_is_taken_out_in_a_window_as_ever() {
+    for strong in [true, false] {
+        let mut world = started_at("2026-11-20T15:30:00Z", OFFICE);
+        world.run("5h");
+        world.finding = fail(strong);
+        world.run("3m");
+        assert_eq!(world.says(), "rolled back, step 1 of 3 at 0 %, halted");
+        assert_eq!(world.state.rollout().unwrap().frozen_until, None);
+    }
+}
+
+#[test]
+fn people_may_promote_pause_and_resume_in_a_window() {
+    let mut world = started_at("2026-11-20T15:30:00Z", OFFICE);
+    world.run("2h");
+    world.order(Command::Promote).unwrap();
+    assert_eq!(world.says(), "progressing, step 2 of 3 at 50 %");
+    assert_eq!(world.state.rollout().unwrap().frozen_until, None, "the new step has its hold first");
+    world.run("2h");
+    assert!(world.state.rollout().unwrap().frozen_until.is_some());
+    world.order(Command::Pause).unwrap();
+    assert_eq!(world.state.rollout().unwrap().frozen_until, None, "now it waits for somebody");
+    world.order(Command::Resume).unwrap();
+    world.run("1h");
+    assert_eq!(world.says(), "progressing, step 2 of 3 at 50 %");
+}
+
+/// A few hours of each day but Wednesday.
+const SHORT_DAYS: &str = r#"{"steps":[5,20,50,100],"hold":"30m","lookEvery":"10m","freeze":{"timeZone":"Z","days":["wed"],"hours":["10:30-06:15","07:00-08:00"]}}"#;
+
+/// Zones without surroundings: behind UTC, at it, ahead of it.
+const OFFSETS: [UtcOffset; 3] = [|_, _| Some(-570), |_, _| Some(0), |_, _| Some(330)];
+
+proptest! {
+    #[test]
+    fn no_step_is_taken_in_a_window_and_each_is_taken_at_its_end(start in 0..10_080_u64, zone in 0..OFFSETS.len()) {
+        let offset = OFFSETS[zone];
+        let mut world = World { offset, ..World::new() };
+        world.now = at("2026-11-16T00:00:00Z").after(Span::from_secs(start * 60));
+        world.order(start_of("r1", SHORT_DAYS)).unwrap();
+        let freeze = world.state.rollout().unwrap().plan.freeze().unwrap().clone();
+        let mut entered = world.now;
+        while world.state.standing().phase != Some(PhaseKind::Completed) {
+            let due = entered.after(Span::from_secs(1_800));
+            let step = world.state.standing().step;
+            while world.state.standing().step == step && world.state.standing().phase != Some(PhaseKind::Completed) {
+                world.ring();
+                prop_assert!(world.now.since(entered) < Span::from_secs(3 * 86_400), "it must go on");
+            }
+            prop_assert_eq!(freeze.end(offset, world.now).unwrap(), None, "a step in a window");
+            prop_assert_eq!(world.now, freeze.end(offset, due).unwrap().unwrap_or(due), "late or early");
+            entered = world.now;
+        }
+    }
+}

@@ -1,0 +1,89 @@
+// The long run of the fuzz targets, by hand: libFuzzer follows coverage through every crate, on one core, and needs a C++ compiler.
+//
+//   npm run fuzz -- [--inputs 10000000] [--target NAME] [--seed 1]
+//
+// `inputs` is the total, shared out evenly. What was learnt stays in target/fuzz/corpus; fuzz/corpus is where it began.
+
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+const ROOT = join(import.meta.dirname, "..");
+const SEEDS = join(ROOT, "fuzz", "corpus");
+// What cargo-fuzz sets, without a sanitizer: there is no unsafe code to watch. The compiler's own pass; stable Rust has it.
+const COVERAGE = [
+  "-Cpasses=sancov-module",
+  "-Ccodegen-units=1",
+  ...["level=4", "inline-8bit-counters", "pc-table", "trace-compares"].map((flag) => `-Cllvm-args=-sanitizer-coverage-${flag}`),
+  "-Cdebug-assertions",
+  "-Coverflow-checks",
+];
+/** Longest input in bytes: as much as a control API's body may have. */
+const MAX_LENGTH = 65_536;
+
+const { values } = parseArgs({
+  options: { inputs: { type: "string", default: "1000000" }, target: { type: "string" }, seed: { type: "string", default: "1" } },
+});
+const inputs = wholeNumber("inputs");
+const seed = wholeNumber("seed");
+const all = readdirSync(SEEDS).sort();
+if (values.target && !all.includes(values.target)) stop(`--target ${values.target} is not accepted, accepted: ${all.join(", ")}`);
+const targets = values.target ? [values.target] : all;
+
+const { binary, directory } = build();
+const rows = [];
+for (const name of targets) rows.push(await fuzz(name, Math.ceil(inputs / targets.length)));
+console.table(Object.fromEntries(rows.map(({ name, ...row }) => [name, row])));
+const total = rows.reduce((sum, { executions }) => sum + executions, 0);
+const findings = rows.filter(({ finding }) => finding);
+console.log(`${total} inputs, ${findings.length} findings`);
+process.exitCode = findings.length > 0 ? 1 : 0;
+
+function wholeNumber(name) {
+  const number = Number(values[name]);
+  if (!Number.isSafeInteger(number) || number < 1) stop(`--${name} ${values[name]} is not accepted, accepted: a whole number from 1`);
+  return number;
+}
+
+function build() {
+  const metadata = spawnSync("cargo", ["metadata", "--locked", "--no-deps", "--format-version", "1"], { cwd: ROOT, maxBuffer: 1 << 26 });
+  const directory = join(JSON.parse(metadata.stdout).target_directory, "fuzz");
+  const host = /^host: (.*)$/m.exec(spawnSync("rustc", ["-vV"]).stdout)[1];
+  // With a target, build scripts and macros go without the flags.
+  const made = spawnSync(
+    "cargo",
+    ["build", "--locked", "--release", "-p", "serin-fuzz", "--features", "libfuzzer", "--target", host, "--target-dir", directory],
+    { cwd: ROOT, stdio: "inherit", env: { ...process.env, RUSTFLAGS: COVERAGE.join(" ") } },
+  );
+  if (made.status !== 0) stop("the targets were not built");
+  return { binary: join(directory, host, "release", "fuzz"), directory };
+}
+
+/** One target to its end, or to its first finding. */
+async function fuzz(name, runs) {
+  const [learnt, findings] = ["corpus", "findings"].map((kind) => join(directory, kind, name));
+  for (const path of [learnt, findings]) mkdirSync(path, { recursive: true });
+  const options = [`-runs=${runs}`, `-seed=${seed}`, `-max_len=${MAX_LENGTH}`, "-timeout=10", `-artifact_prefix=${findings}/`, `-dict=${join(ROOT, "fuzz", "words.dict")}`];
+  const begun = performance.now();
+  const child = spawn("nice", [binary, ...options, learnt, join(SEEDS, name)], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, SERIN_FUZZ_TARGET: name, RUST_BACKTRACE: "0" },
+  });
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text) => (said += text));
+  const status = await new Promise((resolve) => child.on("close", resolve));
+  const seconds = (performance.now() - begun) / 1000;
+  const [, executions, edges, features, corpus] = [...said.matchAll(/^#(\d+)\t.*?cov: (\d+) ft: (\d+) corp: (\d+)/gm)].at(-1) ?? [];
+  const finding = /Test unit written to (.*)/.exec(said)?.[1];
+  if (status !== 0) console.error(said.split("\n").filter((line) => !line.startsWith("#")).slice(-40).join("\n"));
+  if (status !== 0 && finding && existsSync(finding)) console.error(`${name}: ${JSON.stringify(readFileSync(finding, "utf8"))}`);
+  const row = { executions: Number(executions ?? 0), "per second": Math.round((executions ?? 0) / seconds), edges, features, corpus, finding: finding ?? (status === 0 ? "" : `exit ${status}`) };
+  console.log(`${name}: ${row.executions} inputs, ${edges} edges${row.finding ? `, FINDING ${row.finding}` : ""}`);
+  return { name, ...row };
+}
+
+function stop(why) {
+  console.error(`fuzz: ${why}`);
+  process.exit(2);
+}

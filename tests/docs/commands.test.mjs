@@ -1,0 +1,114 @@
+// Every command in the README and the runbooks, run against a splitter under `wrangler dev`. A command that says what its output has
+// (`# → halted`) is held to it; what cannot be run here, and why, is in harness/forms.mjs.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import test from "node:test";
+import { eventually } from "../edge/harness/eventually.mjs";
+import { form } from "./harness/forms.mjs";
+import { ROOT, blockCommands, inlineCommands } from "./harness/pages.mjs";
+import { buildSerin } from "./harness/serin.mjs";
+import { startSplitter } from "./harness/splitter.mjs";
+import { WRANGLER_ENV } from "./harness/wrangler.mjs";
+
+const TOKEN = "local";
+/** A flip shows when an isolate has refreshed, which it does every five seconds. */
+const SHOWS = { within: 20_000 };
+/** What changes something is done once; what only asks is asked until it shows. */
+const CHANGES = /^serin (halt|resume|pause|abort|start|switch|resume-canary|state set|canary)\b|^npm|^npx/;
+
+test("the commands in the README and in docs/operations do what they say", async (t) => {
+  const scratch = await mkdtemp(join(tmpdir(), "serin-docs-"));
+  t.after(() => rm(scratch, { recursive: true, force: true }));
+  const setting = { scratch, url: "http://localhost:8787" };
+  let env = { ...WRANGLER_ENV, SERIN_WHO: "ada", SERIN_TOKEN: TOKEN };
+  env.PATH = dirname(buildSerin()) + delimiter + env.PATH;
+
+  /** Runs one command, and holds it to what it says. */
+  const run = async ({ line, expected }) => {
+    const { check, run: command } = form(line, setting);
+    if (check) return check();
+    if (line.startsWith("export ")) {
+      const printed = await shell(`${command}; env -0`, env);
+      env = Object.fromEntries(printed.split("\0").filter(Boolean).map((pair) => /^([^=]*)=([^]*)$/.exec(pair).slice(1)));
+      return undefined;
+    }
+    const once = async () => {
+      const printed = await shell(command, env);
+      assert.ok(!expected || printed.includes(expected), `\`${command}\` should print ${expected}, and printed:\n${printed}`);
+    };
+    return CHANGES.test(line) || !expected ? once() : eventually(once, SHOWS);
+  };
+  const page = async (t, commands, before = async () => {}) => {
+    for (const command of commands) {
+      await before(command);
+      await t.test(command.line, () => run(command));
+    }
+  };
+
+  // The README writes the token's file and starts again; here the start comes after it.
+  const readme = blockCommands("README.md");
+  const [file] = readme.filter(({ line }) => line.endsWith("> .dev.vars"));
+  await t.test(file.line, () => run(file));
+  assert.equal(await readFile(join(scratch, ".dev.vars"), "utf8"), `ADMIN_TOKEN=${TOKEN}\n`);
+  const splitter = await startSplitter(t, scratch, TOKEN);
+  setting.url = splitter.url;
+  env.SERIN_URL = splitter.url;
+
+  /** Whatever a page left on is off, and no rollout runs. */
+  const reset = async () => {
+    for (const name of ["maintenance", "disable_writes", "disable_canary"]) await done("PUT", `switches/${name}`, { on: false });
+    if (/"rollout":\{/.test((await done("GET", "status")).text)) await done("POST", "rollouts/current/abort");
+    await done("POST", "resume-canary");
+  };
+  /** The canary has everybody. */
+  const complete = async () => {
+    await done("POST", "rollouts", { id: "complete", schedule: "blue-green" });
+    await done("POST", "rollouts/current/promote");
+  };
+  const done = async (method, path, body) => {
+    const answer = await splitter.api(method, path, body);
+    assert.equal(answer.status, 200, `${method} ${path}: ${answer.text}`);
+    return answer;
+  };
+
+  await t.test("README.md", async (t) => {
+    await page(t, readme.filter((command) => command !== file));
+    await page(t, inlineCommands("README.md"), async ({ line }) => {
+      await reset();
+      if (line.startsWith("serin canary promote")) await complete();
+    });
+  });
+
+  const pages = (await readdir(join(ROOT, "docs/operations"))).filter((name) => name.endsWith(".md")).sort();
+  assert.ok(pages.length >= 11, `${pages}`);
+  for (const [number, name] of pages.entries()) {
+    await t.test(`docs/operations/${name}`, async (t) => {
+      const commands = blockCommands(`docs/operations/${name}`);
+      assert.ok(commands.length > 0, "a page of words alone");
+      await reset();
+      // In the middle of a rollout, but for a page that starts one.
+      const starts = commands.some(({ line }) => line.startsWith("serin start"));
+      if (!starts) await done("POST", "rollouts", { id: `page-${number}`, schedule: "safe" });
+      await page(t, commands);
+    });
+  }
+});
+
+/** Runs a line in the clone, and gives all that it prints. */
+function shell(line, env) {
+  return new Promise((resolve, reject) => {
+    const child = spawn("bash", ["-euo", "pipefail", "-c", line], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
+    const printed = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => printed.push(chunk));
+    child.on("error", reject);
+    child.on("close", (code) => {
+      const text = Buffer.concat(printed).toString("utf8");
+      if (code === 0) resolve(text);
+      else reject(new Error(`\`${line}\` ended with ${code}:\n${text}`));
+    });
+  });
+}

@@ -1,0 +1,59 @@
+// How a command of a page is run here: as it stands, or with what stands in for an account. What no form fits is an error.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "./pages.mjs";
+import { checkWrangler } from "./wrangler.mjs";
+
+const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+
+/**
+ * The first that fits counts. `run` gives the line that is run in its place; `check` does something else instead, and `why` says
+ * why. `{ scratch }` is a folder of the test's own, where KV is as well.
+ */
+const FORMS = [
+  { fits: /^npm start$/, check: () => assert.ok(scripts.start), why: "it has started what everything here runs against" },
+  { fits: /^npm test$/, check: () => assert.ok(scripts.test.includes("test:docs")), why: "it is what runs this" },
+  {
+    fits: /^npm run (bench|faults)$/,
+    check: (line) => execFileSync("node", ["--check", /node (\S+)/.exec(scripts[line.replace("npm run ", "")])[1]], { cwd: ROOT }),
+    why: "it takes minutes, and measures only on a machine that does nothing else",
+  },
+  {
+    fits: /^npx wrangler (tail|rollback|deployments) /,
+    check: (line) => checkWrangler(line.replace("npx wrangler ", "")),
+    why: "it needs an account and has no dry run: its options are held against its help",
+  },
+  { fits: /^npx wrangler deploy |^npm run -s release:deploy /, run: (line) => `${line} --dry-run`, why: "it needs an account" },
+  {
+    fits: /^npx wrangler kv key /,
+    run: (line, { scratch }) => `${line.replace(/ --remote --env \w+/, " --local")} --persist-to ${scratch}`,
+    why: "the local KV of the splitter under test stands in for Cloudflare's",
+  },
+  { fits: /^serin state /, run: (line, { scratch }) => `${line} --persist-to ${scratch}`, why: "the same" },
+  {
+    fits: /^serin canary (deploy|promote) DIR$/,
+    run: (line) => `${line.replace("DIR", "examples/stable")} --canary-name serin-example-canary --dry-run`,
+    why: "it needs an account; tests/edge/canary-commands.test.mjs runs it against local Workers",
+  },
+  { fits: /^serin watch --for 2m /, run: (line) => line.replace("2m", "3s"), why: "a rollout takes minutes" },
+  {
+    fits: /^cargo run -q -p serin-cli -- watch$/,
+    run: (line) => `${line} --for 3s || test $? -eq 6`,
+    why: "the same; 6 is that it is not over",
+  },
+  { fits: /> \.dev\.vars$/, run: (line, { scratch }) => line.replace(".dev.vars", `${scratch}/.dev.vars`), why: "the clone's own is the developer's" },
+  { fits: / -c jar /, run: (line, { scratch }) => line.replaceAll(" jar ", ` ${scratch}/jar `), why: "the clone stays as it is" },
+  { fits: /^OVERRIDE_TOKEN=… /, run: (line) => line.replace("…", "secret"), why: "a secret, left out on the page" },
+  { fits: /^(serin|curl|npx wrangler|npm run -s|cargo run -q -p serin-cli --|for|export) /, run: (line) => line },
+];
+
+/** `{ run }`, a line for the shell, or `{ check }`, a function. */
+export function form(line, setting) {
+  const found = FORMS.find(({ fits }) => fits.test(line));
+  assert.ok(found, `nobody knows how to run this: ${line}`);
+  if (found.check) return { check: () => found.check(line), why: found.why };
+  return { run: found.run(line, setting).replaceAll("http://localhost:8787", setting.url), why: found.why };
+}

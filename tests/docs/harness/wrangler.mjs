@@ -1,0 +1,31 @@
+// wrangler's commands and options, from its help: for calls that need an account, and cannot be made here.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { delimiter, join } from "node:path";
+import { options } from "./serin.mjs";
+
+const ROOT = join(import.meta.dirname, "..", "..", "..");
+const TOOLS = join(ROOT, "node_modules", ".bin");
+
+/** The environment in which wrangler runs: its own Node first. */
+export const WRANGLER_ENV = { ...process.env, PATH: TOOLS + delimiter + process.env.PATH, WRANGLER_SEND_METRICS: "false" };
+
+/** `line` is what follows `wrangler`. */
+export function checkWrangler(line) {
+  const words = line.split(" ");
+  const path = [];
+  let text = help(path);
+  // A command of commands lists them with their whole names.
+  while (new RegExp(`^ +wrangler ${[...path, words[path.length]].join(" ")}\\b`, "m").test(text)) {
+    path.push(words[path.length]);
+    text = help(path);
+  }
+  assert.ok(path.length > 0, `wrangler has no command ${words[0]}`);
+  assert.doesNotMatch(text, /^COMMANDS$/m, `wrangler ${path.join(" ")} has no command ${words[path.length]}`);
+  for (const option of options(line)) assert.match(text, new RegExp(` ${option}\\b`), `wrangler ${path.join(" ")} has no ${option}`);
+}
+
+function help(path) {
+  return execFileSync(join(TOOLS, "wrangler"), [...path, "--help"], { cwd: ROOT, encoding: "utf8", env: WRANGLER_ENV });
+}

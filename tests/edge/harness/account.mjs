@@ -1,0 +1,201 @@
+// An account with Workers, on this machine: each name has one address that stays, behind it a workerd with the code that was deployed
+// last. As on the platform, new code takes over when it is ready, and old code finishes what it has begun.
+
+import { Agent, createServer, request as send } from "node:http";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Workerd } from "./process.mjs";
+
+/** Starts an account without Workers; gone when `t` ends. */
+export async function startAccount(t) {
+  const account = new Account();
+  t.after(() => account.stop());
+  await account.start();
+  return account;
+}
+
+class Account {
+  #slots = new Map();
+  #server;
+  /** Every call of wrangler: its words. */
+  calls = [];
+  /** Requests of visitors to a Worker that was not there: its name and the path. */
+  missed = [];
+  /** What workerd said. */
+  output = [];
+  /** Awaited before new code takes over, with the Worker's name. */
+  beforeDeploy = async () => {};
+  /** Told of each request to a Worker: its name and the path. */
+  onRequest = () => {};
+  /** Where the stand-in for wrangler finds KV: the port of a store that speaks workerd's protocol. */
+  store;
+
+  async start() {
+    this.#server = createServer((incoming, outgoing) => this.#answer(incoming, outgoing));
+    await listening(this.#server);
+    this.url = `http://127.0.0.1:${this.#server.address().port}`;
+  }
+
+  async stop() {
+    this.#server?.closeAllConnections();
+    this.#server?.close();
+    for (const slot of this.#slots.values()) await slot.stop();
+  }
+
+  /** The port at which a Worker of this name answers, if there is one. */
+  async port(name) {
+    if (!this.#slots.has(name)) {
+      const slot = new Slot(name, this);
+      this.#slots.set(name, slot);
+      await slot.start();
+    }
+    return this.#slots.get(name).port;
+  }
+
+  /** Whether there is a Worker of this name. */
+  has(name) {
+    return this.#slots.get(name)?.isThere ?? false;
+  }
+
+  async deploy(name, { source, compatibilityDate }) {
+    await this.port(name);
+    await this.beforeDeploy(name);
+    await this.#slots.get(name).deploy(source, compatibilityDate);
+  }
+
+  /** What wrangler does to the account. */
+  async #answer(incoming, outgoing) {
+    let text = "";
+    for await (const chunk of incoming) text += chunk;
+    const name = decodeURIComponent(incoming.url.slice("/workers/".length));
+    const answer = (status, body) => outgoing.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    switch (`${incoming.method} ${incoming.url.split("/")[1]}`) {
+      case "POST calls":
+        this.calls.push(JSON.parse(text));
+        return answer(200, { store: this.store });
+      case "PUT workers":
+        await this.deploy(name, JSON.parse(text)).then(() => answer(200, {}), (error) => answer(400, { error: error.message }));
+        return;
+      case "DELETE workers":
+        if (!this.has(name)) return answer(404, { code: 10007 });
+        await this.#slots.get(name).empty();
+        return answer(200, {});
+      default:
+        return answer(405, {});
+    }
+  }
+}
+
+/** A name's address. */
+class Slot {
+  #name;
+  #account;
+  #server;
+  #running;
+
+  constructor(name, account) {
+    this.#name = name;
+    this.#account = account;
+  }
+
+  async start() {
+    this.#server = createServer((incoming, outgoing) => this.#forward(incoming, outgoing));
+    // The splitter keeps connections: one that ended on this side just then would look like a failure of the Worker.
+    this.#server.keepAliveTimeout = 0;
+    await listening(this.#server);
+    this.port = this.#server.address().port;
+  }
+
+  get isThere() {
+    return this.#running !== undefined;
+  }
+
+  async deploy(source, compatibilityDate) {
+    const next = new Running();
+    await next.start(source, compatibilityDate, this.#account.output);
+    const last = this.#running;
+    this.#running = next;
+    await last?.retire();
+  }
+
+  async empty() {
+    const last = this.#running;
+    this.#running = undefined;
+    await last?.retire();
+  }
+
+  async stop() {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await this.#running?.stop();
+  }
+
+  #forward(incoming, outgoing) {
+    const { url } = incoming;
+    this.#account.onRequest(this.#name, url);
+    if (this.#running) return this.#running.forward(incoming, outgoing);
+    if (!url.startsWith("/health")) this.#account.missed.push({ name: this.#name, path: url });
+    outgoing.writeHead(500).end(`there is no Worker ${this.#name}`);
+  }
+}
+
+/** A workerd with one version of one Worker. */
+class Running {
+  #workerd = new Workerd();
+  #agent = new Agent({ keepAlive: true });
+  #open = 0;
+  #idle;
+  #directory;
+
+  async start(source, compatibilityDate, output) {
+    this.#directory = await mkdtemp(join(tmpdir(), "serin-worker-"));
+    await writeFile(join(this.#directory, "worker.js"), source);
+    await this.#workerd.start(this.#directory, config(compatibilityDate), ["http"], output);
+  }
+
+  forward(incoming, outgoing) {
+    this.#open += 1;
+    outgoing.on("close", () => {
+      this.#open -= 1;
+      if (this.#open === 0) this.#idle?.();
+    });
+    const { method, url: path, headers } = incoming;
+    const onward = send({ host: "127.0.0.1", port: this.#workerd.ports.http, method, path, headers, agent: this.#agent });
+    onward.on("response", (answer) => {
+      outgoing.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(outgoing);
+    });
+    onward.on("error", (error) => outgoing.destroy(error));
+    incoming.pipe(onward);
+  }
+
+  /** Ends it once every request that it has is answered. */
+  async retire() {
+    if (this.#open > 0) await new Promise((resolve) => { this.#idle = resolve; });
+    await this.stop();
+  }
+
+  async stop() {
+    this.#agent.destroy();
+    await this.#workerd.kill();
+    if (this.#directory) await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+async function listening(server) {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+}
+
+const config = (compatibilityDate) => `
+using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "worker", worker = (
+    modules = [(name = "worker.js", esModule = embed "worker.js")],
+    compatibilityDate = ${JSON.stringify(compatibilityDate)},
+  ))],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "worker")],
+);
+`;
