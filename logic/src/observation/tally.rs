@@ -177,9 +177,8 @@ mod tests {
         for _ in 0..1_000 {
             tally.record(&observation, canary(7), true, 1.0);
         }
-        let flush = tally.flush();
-        let arm = &flush.sample.as_ref().unwrap().arms.canary;
-        assert_eq!((arm.failures, &arm.failed), (1_000, &[7].into()));
+        let arm = tally.flush().sample.clone().unwrap().arms.canary;
+        assert_eq!((arm.failures, arm.failed), (1_000, [7].into()));
     }
 
     #[test]
