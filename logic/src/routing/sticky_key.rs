@@ -54,6 +54,9 @@ pub enum Kind {
     Visitor,
 }
 
+/// Each is looked for in every request that has none of those before it.
+const MAX_SOURCES: usize = 16;
+
 const ACCEPTED: &str = r#"a list of "cookie:NAME", "header:NAME", "ip" or "visitor""#;
 
 // === impl Stickiness ===
@@ -72,8 +75,8 @@ impl Stickiness {
         let sources = field.each(ACCEPTED, |item| {
             item.string(ACCEPTED)?.and_then(Source::parse).ok_or_else(|| item.invalid(ACCEPTED))
         })?;
-        if sources.is_empty() {
-            return Err(field.invalid(&format!("{ACCEPTED}, at least one")));
+        if !(1..=MAX_SOURCES).contains(&sources.len()) {
+            return Err(field.invalid(&format!("{ACCEPTED}, 1 to {MAX_SOURCES} of them")));
         }
         Ok(Self(sources))
     }

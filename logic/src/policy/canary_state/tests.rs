@@ -65,9 +65,16 @@ fn every_error_names_the_field_its_value_and_what_is_accepted() {
 }
 
 #[test]
-fn an_empty_stickiness_list_is_rejected() {
-    let error = parse(r#"{"enabled": true, "percentage": 5, "stickiness": []}"#).unwrap_err();
-    assert_eq!(error.field, "stickiness");
+fn a_visitor_is_told_by_one_to_sixteen_things() {
+    let stickiness = |many: usize| {
+        let sources = vec![r#""cookie:a""#; many].join(",");
+        parse(&format!(r#"{{"enabled": true, "percentage": 5, "stickiness": [{sources}]}}"#))
+    };
+    assert!(stickiness(16).is_ok());
+    for error in [stickiness(0).unwrap_err(), stickiness(17).unwrap_err()] {
+        assert_eq!(error.field, "stickiness");
+        assert!(error.to_string().ends_with("1 to 16 of them"), "{error}");
+    }
 }
 
 #[test]
