@@ -9,7 +9,7 @@ const number = (value) => value.toLocaleString("en");
 const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
 /** Whether nothing was lost but to stable. */
-export function isLossless({ results, soak }) {
+export function isLossless({ results = [], soak }) {
   return [...results, ...(soak ? [soak] : [])].every(({ lost, twice, repeated }) => lost + twice + repeated === 0);
 }
 
@@ -52,14 +52,14 @@ function soaked({ turns, sent, answered, owned, lost, twice, repeated, health })
 }
 
 /** For the terminal. */
-export function table({ results, soak }) {
+export function table({ results = [], soak }) {
   const examples = results.flatMap(({ faults, examples }) => examples.map((example) => `${faults.join(" + ")}: ${example}`));
-  const parts = [singles(results), pairs(results), ...(soak ? [soaked(soak), soakTable(soak)] : []), examples.join("\n")];
+  const parts = [results.length > 0 && singles(results), pairs(results), ...(soak ? [soaked(soak), soakTable(soak)] : []), examples.join("\n")];
   return parts.filter(Boolean).join("\n\n");
 }
 
 /** The page in docs. */
-export function page({ results, soak }) {
+export function page({ results = [], soak }) {
   const sum = (field) => results.reduce((total, one) => total + one[field], 0);
   const both = results.filter(({ faults }) => faults.length === 2).length;
   return `# Reliability
