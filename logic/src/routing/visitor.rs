@@ -34,7 +34,7 @@ impl VisitorId {
     #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
         let digits: [u8; DIGITS] = value.as_bytes().try_into().ok()?;
-        digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')).then_some(Self(digits))
+        digits.as_chunks().0.iter().all(|eight| are_digits(u64::from_le_bytes(*eight))).then_some(Self(digits))
     }
 
     /// The 32 digits.
@@ -55,6 +55,17 @@ impl fmt::Debug for VisitorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// Whether these eight bytes are lower-case hexadecimal digits, in a dozen steps for all of them.
+fn are_digits(bytes: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOP: u64 = ONES << 7;
+    // The top bit of each byte: set where it is at least that much. Below 128 nothing is carried from one to the next.
+    let at_least = |least: u8| bytes.wrapping_add(ONES * u64::from(128 - least));
+    let decimal = at_least(b'0') & !at_least(b'9' + 1);
+    let letter = at_least(b'a') & !at_least(b'f' + 1);
+    bytes & TOP == 0 && (decimal | letter) & TOP == TOP
 }
 
 #[cfg(test)]
@@ -86,7 +97,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_byte_at_every_place_is_a_digit_or_not() {
+        for (place, byte) in (0..8).flat_map(|place| (0..=u8::MAX).map(move |byte| (place, byte))) {
+            let mut bytes = *b"09af09af";
+            bytes[place] = byte;
+            let expected = bytes.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+            assert_eq!(are_digits(u64::from_le_bytes(bytes)), expected, "{byte} at {place}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn eight_bytes_are_digits_when_each_is(bytes: [u8; 8]) {
+            // Few random bytes are digits: each is brought near them.
+            let bytes = bytes.map(|byte| if byte < 200 { b"/09:`afg"[usize::from(byte % 8)] } else { byte });
+            let expected = bytes.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+            prop_assert_eq!(are_digits(u64::from_le_bytes(bytes)), expected);
+        }
+
         #[test]
         fn every_id_reads_back(bytes: [u8; 16]) {
             let id = VisitorId::from_random(bytes);
