@@ -25,16 +25,16 @@ impl Bucket {
     /// The bucket of a sticky key: `murmur3_x86_32(salt + ":" + key, seed 0) × BUCKETS >> 32`.
     #[must_use]
     pub fn of(salt: &str, key: &str) -> Self {
-        Self::from_hash(Self::hash(salt, key))
+        Self::from_hash(Self::hash(salt, key.as_bytes()))
     }
 
     /// The hash that the bucket is a part of: it stands for the key where the key itself must not be shown.
     #[must_use]
-    pub fn hash(salt: &str, key: &str) -> u32 {
+    pub fn hash(salt: &str, key: &[u8]) -> u32 {
         let mut hasher = mur3::Hasher32::with_seed(0);
         hasher.write(salt.as_bytes());
         hasher.write(b":");
-        hasher.write(key.as_bytes());
+        hasher.write(key);
         hasher.finish32()
     }
 

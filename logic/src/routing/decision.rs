@@ -148,7 +148,7 @@ pub fn decide(snapshot: &Snapshot, setup: &Setup, facts: &impl Facts, now: Times
 
 fn deal(state: &CanaryState, share: Share, reason: Reason, is_observed: bool, facts: &impl Facts) -> Decision {
     let key = state.stickiness.key_of(facts);
-    let unit = key.as_ref().map(|key| Bucket::hash(&state.rollout_id, key.as_str()));
+    let unit = key.as_ref().map(|key| Bucket::hash(&state.rollout_id, key.as_bytes()));
     // A request that nothing identifies goes where nobody is sent before everybody is.
     let bucket = unit.map_or(Bucket::LAST, Bucket::from_hash);
     let variant = if share.contains(bucket) { Variant::Canary } else { Variant::Stable };

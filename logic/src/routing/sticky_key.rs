@@ -125,10 +125,17 @@ impl StickyKey<'_> {
     /// The string that is hashed.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        // The bytes of a `str` or ASCII digits.
+        core::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The bytes that are hashed: of a known visitor, without another look at what they are.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
         match self {
-            Self::Given(value) | Self::Cookie(value) => value,
-            Self::Header(value) | Self::Ip(value) => value,
-            Self::Visitor(id) | Self::NewVisitor(id) => id.as_str(),
+            Self::Given(value) | Self::Cookie(value) => value.as_bytes(),
+            Self::Header(value) | Self::Ip(value) => value.as_bytes(),
+            Self::Visitor(id) | Self::NewVisitor(id) => id.as_bytes(),
         }
     }
 

@@ -94,7 +94,8 @@ const CLASSES: [u8; 256] = {
 };
 
 const fn class_of(byte: u8) -> u8 {
-    let is_segment = matches!(byte, b'!' | b'$'..=b'.' | b'0'..=b';' | b'=' | b'@'..=b'[' | b']' | b'_' | b'a'..=b'z' | b'|' | b'~');
+    let is_segment =
+        matches!(byte, b'!' | b'$'..=b'.' | b'0'..=b';' | b'=' | b'@'..=b'[' | b']' | b'_' | b'a'..=b'z' | b'|' | b'~');
     let is_name = matches!(byte, b'!'..=b'@' | b'['..=b'~') && !matches!(byte, b'/' | b':' | b'?' | b'#' | b'@');
     is_segment as u8 * SEGMENT + is_name as u8 * NAME
 }

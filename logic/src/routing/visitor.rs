@@ -44,6 +44,12 @@ impl VisitorId {
         core::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// The 32 digits, as bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The `Set-Cookie` value that gives a browser this id for a year.
     #[must_use]
     pub fn set_cookie(&self) -> String {
