@@ -1,10 +1,9 @@
 //! The conditions of a rule. All that are named must hold.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value};
 
 use super::document::{Field, InvalidDocument};
+use super::one_of::OneOf;
 use super::pattern::{Pattern, Patterns};
 use crate::routing::facts::Facts;
 
@@ -13,13 +12,13 @@ use crate::routing::facts::Facts;
 pub struct Matcher {
     path: Option<Patterns>,
     host: Option<Patterns>,
-    method: Option<BTreeSet<String>>,
-    country: Option<BTreeSet<String>>,
-    continent: Option<BTreeSet<String>>,
-    colo: Option<BTreeSet<String>>,
-    asn: Option<BTreeSet<u64>>,
-    headers: Vec<(String, BTreeSet<String>)>,
-    cookies: Vec<(String, BTreeSet<String>)>,
+    method: Option<OneOf<String>>,
+    country: Option<OneOf<String>>,
+    continent: Option<OneOf<String>>,
+    colo: Option<OneOf<String>>,
+    asn: Option<OneOf<u64>>,
+    headers: Vec<(String, OneOf<String>)>,
+    cookies: Vec<(String, OneOf<String>)>,
     unknown: Vec<String>,
 }
 
@@ -40,7 +39,7 @@ impl Matcher {
         };
         let set = |name, normal: fn(&str) -> String| {
             let items = field.member(object, name).one_or_many(TEXTS, |item| text(&item).map(normal))?;
-            Ok(items.map(set_of))
+            Ok(items.map(OneOf::new))
         };
         let asn = field
             .member(object, "asn")
@@ -52,7 +51,7 @@ impl Matcher {
             country: set("country", str::to_ascii_uppercase)?,
             continent: set("continent", str::to_ascii_uppercase)?,
             colo: set("colo", str::to_ascii_uppercase)?,
-            asn: asn.map(set_of),
+            asn: asn.map(OneOf::new),
             headers: pairs(&field.member(object, "header"), str::to_ascii_lowercase)?,
             cookies: pairs(&field.member(object, "cookie"), str::to_owned)?,
             unknown: object.keys().filter(|name| !KNOWN.contains(&name.as_str())).cloned().collect(),
@@ -91,20 +90,11 @@ impl Matcher {
     }
 }
 
-/// Item by item: `BTreeSet`'s own `collect` brings a sort into the Wasm.
-fn set_of<T: Ord>(items: Vec<T>) -> BTreeSet<T> {
-    let mut set = BTreeSet::new();
-    for item in items {
-        set.insert(item);
-    }
-    set
-}
-
 fn text<'a>(field: &Field<'a>) -> Result<&'a str, InvalidDocument> {
     field.string(TEXTS)?.ok_or_else(|| field.invalid(TEXTS))
 }
 
-fn pairs(field: &Field<'_>, name_of: fn(&str) -> String) -> Result<Vec<(String, BTreeSet<String>)>, InvalidDocument> {
+fn pairs(field: &Field<'_>, name_of: fn(&str) -> String) -> Result<Vec<(String, OneOf<String>)>, InvalidDocument> {
     let empty = Map::<String, Value>::new();
     let object = field.object(PAIRS)?.unwrap_or(&empty);
     object
@@ -112,7 +102,7 @@ fn pairs(field: &Field<'_>, name_of: fn(&str) -> String) -> Result<Vec<(String, 
         .map(|name| {
             let member = field.member(object, name);
             let values = member.one_or_many(TEXTS, |item| text(&item).map(str::to_owned))?;
-            Ok((name_of(name), values.map(set_of).ok_or_else(|| member.invalid(TEXTS))?))
+            Ok((name_of(name), values.map(OneOf::new).ok_or_else(|| member.invalid(TEXTS))?))
         })
         .collect()
 }

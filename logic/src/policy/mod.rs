@@ -4,6 +4,7 @@ pub mod amendment;
 pub mod canary_state;
 pub mod document;
 pub mod matcher;
+mod one_of;
 pub mod overlay;
 pub mod pattern;
 mod prefixes;
