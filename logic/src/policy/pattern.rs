@@ -72,7 +72,7 @@ impl Pattern {
 impl Patterns {
     pub(super) fn of(patterns: Vec<Pattern>) -> Self {
         let prefixes = patterns.iter().enumerate().map(|(entry, pattern)| (pattern.prefix(), entry));
-        Self { by_prefix: Prefixes::of(prefixes), patterns }
+        Self { by_prefix: Prefixes::of(prefixes.collect()), patterns }
     }
 
     /// Whether the whole of `text` matches one of them.

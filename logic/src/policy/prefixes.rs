@@ -5,7 +5,7 @@
 //! starts with; one binary search finds the last prefix not after the text, and every prefix of the text is on the chain
 //! of links from there.
 
-use std::collections::BTreeMap;
+use super::one_of::sorted;
 
 /// Entries by prefix. An entry is its position in some list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,22 +23,22 @@ struct Prefix {
 // === impl Prefixes ===
 
 impl Prefixes {
-    /// Takes prefixes with their entries, the entries in ascending order.
-    pub(super) fn of<'a>(pairs: impl Iterator<Item = (&'a str, usize)>) -> Self {
-        let mut by_prefix: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (prefix, entry) in pairs {
-            let entries = by_prefix.entry(prefix).or_default();
-            if entries.last() != Some(&entry) {
-                entries.push(entry);
+    /// Takes prefixes, each with its entry.
+    pub(super) fn of(pairs: Vec<(&str, usize)>) -> Self {
+        let mut index = Self::default();
+        let mut pairs = sorted(pairs);
+        pairs.dedup();
+        for (text, entry) in pairs {
+            match index.0.last_mut() {
+                Some(last) if *last.text == *text => last.entries.push(entry),
+                _ => {
+                    // The longest start of a text that sorts after all before it is on the chain of the last of them.
+                    let shorter = index.starts_of(text, index.0.len()).next().map(|(position, _)| position);
+                    index.0.push(Prefix { text: text.into(), shorter, entries: vec![entry] });
+                }
             }
         }
-        let mut sorted = Self(Vec::with_capacity(by_prefix.len()));
-        for (text, entries) in by_prefix {
-            // The longest start of a text that sorts after all before it is on the chain of the last of them.
-            let shorter = sorted.starts_of(text, sorted.0.len()).next().map(|(position, _)| position);
-            sorted.0.push(Prefix { text: text.into(), shorter, entries });
-        }
-        sorted
+        index
     }
 
     /// For each prefix that `text` starts with, the longest first: its entries, ascending.
@@ -67,7 +67,7 @@ mod tests {
             prefixes in proptest::collection::vec("[ab]{0,4}", 0..20),
             text in "[ab]{0,6}",
         ) {
-            let index = Prefixes::of(prefixes.iter().enumerate().map(|(entry, prefix)| (prefix.as_str(), entry)));
+            let index = Prefixes::of(prefixes.iter().enumerate().map(|(entry, prefix)| (prefix.as_str(), entry)).collect());
             let mut found: Vec<usize> = index.candidates(&text).flatten().copied().collect();
             found.sort_unstable();
             let expected: Vec<usize> =
@@ -77,7 +77,7 @@ mod tests {
 
         #[test]
         fn longer_prefixes_come_first(prefixes in proptest::collection::vec("[ab]{0,4}", 0..20), text in "[ab]{0,6}") {
-            let index = Prefixes::of(prefixes.iter().enumerate().map(|(entry, prefix)| (prefix.as_str(), entry)));
+            let index = Prefixes::of(prefixes.iter().enumerate().map(|(entry, prefix)| (prefix.as_str(), entry)).collect());
             let lengths: Vec<usize> = index.candidates(&text).map(|entries| prefixes[entries[0]].len()).collect();
             prop_assert!(lengths.is_sorted_by(|longer, shorter| longer > shorter), "{:?}", lengths);
         }

@@ -57,7 +57,7 @@ impl Rules {
             .iter()
             .enumerate()
             .flat_map(|(number, rule)| rule.matcher.path_prefixes().map(move |prefix| (prefix, number)));
-        Ok(Self { by_path: Prefixes::of(prefixes), rules })
+        Ok(Self { by_path: Prefixes::of(prefixes.collect()), rules })
     }
 
     /// The first rule that matches.
