@@ -80,7 +80,7 @@ impl CanaryState {
         let flag = |name| field(name).bool("true or false");
 
         let rules = Rules::read(&field("rules"))?;
-        let mut warnings: Vec<String> = rules.warnings().collect();
+        let mut warnings = rules.warnings();
         let schema_version = field("schemaVersion").whole_number(COUNT)?.unwrap_or(SCHEMA_VERSION);
         if schema_version > SCHEMA_VERSION {
             warnings.push(format!(

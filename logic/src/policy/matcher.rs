@@ -59,9 +59,8 @@ impl Matcher {
     }
 
     /// What the path of a request must start with, one of these, for the rule to apply; once the empty text for any path.
-    pub(super) fn path_prefixes(&self) -> impl Iterator<Item = &str> {
-        let any = self.path.is_none().then_some("");
-        self.path.iter().flat_map(Patterns::prefixes).chain(any)
+    pub(super) fn path_prefixes(&self) -> Vec<&str> {
+        self.path.as_ref().map_or_else(|| vec![""], |path| path.prefixes().collect())
     }
 
     /// Matchers that this version does not know. A rule that has some never applies: without them it would be wider

@@ -78,8 +78,8 @@ impl Patterns {
     /// Whether the whole of `text` matches one of them.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        let mut candidates = self.by_prefix.candidates(text).flatten().filter_map(|entry| self.patterns.get(*entry));
-        candidates.any(|pattern| pattern.matches(text))
+        let is_match = |entry: &usize| self.patterns.get(*entry).is_some_and(|pattern| pattern.matches(text));
+        self.by_prefix.candidates(text).any(|entries| entries.iter().any(is_match))
     }
 
     pub(super) fn prefixes(&self) -> impl Iterator<Item = &str> {

@@ -53,11 +53,13 @@ impl Rules {
                 serve: Serve::read(&rule.member(object, "serve"))?,
             })
         })?;
-        let prefixes = rules
-            .iter()
-            .enumerate()
-            .flat_map(|(number, rule)| rule.matcher.path_prefixes().map(move |prefix| (prefix, number)));
-        Ok(Self { by_path: Prefixes::of(prefixes.collect()), rules })
+        let mut prefixes = Vec::with_capacity(rules.len());
+        for (number, rule) in rules.iter().enumerate() {
+            for prefix in rule.matcher.path_prefixes() {
+                prefixes.push((prefix, number));
+            }
+        }
+        Ok(Self { by_path: Prefixes::of(prefixes), rules })
     }
 
     /// The first rule that matches.
@@ -99,11 +101,15 @@ impl Rules {
     }
 
     /// A warning for each rule that never applies because this version does not know one of its matchers.
-    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
-        self.rules.iter().enumerate().filter(|(_, rule)| !rule.matcher.unknown().is_empty()).map(|(number, rule)| {
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (number, rule) in self.rules.iter().enumerate().filter(|(_, rule)| !rule.matcher.unknown().is_empty()) {
             let names = rule.matcher.unknown().join(", ");
-            format!("rules[{number}].match has matchers this version does not know ({names}): the rule never applies")
-        })
+            warnings.push(format!(
+                "rules[{number}].match has matchers this version does not know ({names}): the rule never applies"
+            ));
+        }
+        warnings
     }
 }
 
