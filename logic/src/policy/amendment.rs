@@ -24,18 +24,26 @@ pub struct Amendment<'a> {
 impl Amendment<'_> {
     /// Changes a document: the canary is enabled at these shares, and rings become rules ahead of the operators' own.
     pub fn apply(&self, document: &mut Map<String, Value>) {
-        let rings = self.target.rings.iter().map(|ring| {
-            object([
+        let mut rules = Vec::new();
+        for ring in &self.target.rings {
+            rules.push(object([
                 ("match", ring.matcher.as_json().clone().into()),
                 ("serve", object([("percentage", ring.percentage.into())])),
                 (ROLLOUT, self.rollout_id.into()),
-            ])
-        });
-        let own = match document.remove("rules") {
-            Some(Value::Array(rules)) => rules,
-            _ => Vec::new(),
-        };
-        let rules: Vec<Value> = rings.chain(own.into_iter().filter(|rule| rule.get(ROLLOUT).is_none())).collect();
+            ]));
+        }
+        // Into a new object: taking one member out of a tree is 3 KiB in the Wasm.
+        for (name, value) in core::mem::take(document) {
+            match value {
+                Value::Array(own) if name == "rules" => {
+                    rules.extend(own.into_iter().filter(|rule| rule.get(ROLLOUT).is_none()));
+                }
+                _ if name == "rules" => {}
+                other => {
+                    document.insert(name, other);
+                }
+            }
+        }
         if !rules.is_empty() {
             document.insert("rules".into(), rules.into());
         }

@@ -96,12 +96,11 @@ fn text<'a>(field: &Field<'a>) -> Result<&'a str, InvalidDocument> {
 fn pairs(field: &Field<'_>, name_of: fn(&str) -> String) -> Result<Vec<(String, OneOf<String>)>, InvalidDocument> {
     let empty = Map::<String, Value>::new();
     let object = field.object(PAIRS)?.unwrap_or(&empty);
-    object
-        .keys()
-        .map(|name| {
-            let member = field.member(object, name);
-            let values = member.one_or_many(TEXTS, |item| text(&item).map(str::to_owned))?;
-            Ok((name_of(name), values.map(OneOf::new).ok_or_else(|| member.invalid(TEXTS))?))
-        })
-        .collect()
+    let mut pairs = Vec::with_capacity(object.len());
+    for name in object.keys() {
+        let member = field.member(object, name);
+        let values = member.one_or_many(TEXTS, |item| text(&item).map(str::to_owned))?;
+        pairs.push((name_of(name), values.map(OneOf::new).ok_or_else(|| member.invalid(TEXTS))?));
+    }
+    Ok(pairs)
 }
