@@ -11,8 +11,11 @@ mod ledger;
 mod shard;
 /// An isolate's own counts.
 mod tally;
+/// Sets of sticky keys.
+mod units;
 
 pub use batch::{ArmSample, Batch, Sample};
 pub use ledger::Ledger;
 pub use shard::Shard;
 pub use tally::{Observed, Tally};
+pub use units::Units;

@@ -131,13 +131,13 @@ impl Open {
         self.requests = self.requests.saturating_add(arm.requests);
         self.failures = self.failures.saturating_add(arm.failures);
         self.latency += &arm.latency;
-        for unit in &arm.failed {
-            if self.failed.len() < MAX_KEPT && self.failed.insert(*unit) {
+        for unit in arm.failed.iter() {
+            if self.failed.len() < MAX_KEPT && self.failed.insert(unit) {
                 self.first_failures = self.first_failures.saturating_add(1);
             }
         }
         if room_for_seen {
-            let new = arm.seen.iter().filter(|unit| self.seen.insert(**unit)).count();
+            let new = arm.seen.iter().filter(|unit| self.seen.insert(*unit)).count();
             self.first_seen = self.first_seen.saturating_add(new as u64);
         }
     }
@@ -153,6 +153,7 @@ impl Open {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observation::Units;
 
     fn at(step: usize) -> Observation {
         Observation { rollout_id: "r".into(), attempt: 0, step }
@@ -160,7 +161,7 @@ mod tests {
 
     fn report(seq: u64, step: usize, failed: &[u32]) -> Batch {
         let mut sample = Sample::new(at(step));
-        let units: BTreeSet<u32> = failed.iter().copied().collect();
+        let units: Units = failed.iter().copied().collect();
         let failures = failed.len() as u64;
         sample.arms.canary =
             ArmSample { requests: 10, failures, failed: units.clone(), seen: units, ..ArmSample::default() };

@@ -2,10 +2,10 @@
 //! added.
 
 use core::fmt::{self, Write as _};
-use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::units::Units;
 use crate::analysis::{Arms, Histogram};
 use crate::json;
 use crate::rollout::Observation;
@@ -55,11 +55,11 @@ pub struct ArmSample {
     /// Failed, rescued ones included.
     pub failures: u64,
     /// Hashes of sticky keys that failed, since the last message.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub failed: BTreeSet<u32>,
+    #[serde(skip_serializing_if = "Units::is_empty")]
+    pub failed: Units,
     /// Hashes of sticky keys that came for the first time, since the last message.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub seen: BTreeSet<u32>,
+    #[serde(skip_serializing_if = "Units::is_empty")]
+    pub seen: Units,
     /// Time to the response's headers.
     pub latency: Histogram,
 }
@@ -156,7 +156,7 @@ impl ArmSample {
         self.failures = self.failures.saturating_add(*failures);
         self.failed.extend(failed.iter().take(MAX_FAILED.saturating_sub(self.failed.len())));
         if room_for_seen {
-            self.seen.extend(seen);
+            self.seen.extend(seen.iter());
         }
         self.latency += latency;
     }
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     fn arm() -> impl Strategy<Value = ArmSample> {
-        let units = || prop::collection::btree_set(any::<u32>(), 0..3);
+        let units = || prop::collection::vec(any::<u32>(), 0..3).prop_map(Units::from);
         let buckets = prop::collection::btree_map(0_u16..480, 1_u64..9, 0..3);
         (any::<(u64, u64)>(), units(), units(), buckets).prop_map(|((requests, failures), failed, seen, buckets)| {
             let latency = Histogram::try_from(buckets).unwrap();
@@ -194,8 +194,13 @@ mod tests {
     fn the_wire_form_is_frozen() {
         let observation = Observation { rollout_id: "r1".into(), attempt: 0, step: 2 };
         let mut sample = Sample::new(observation);
-        sample.arms.canary =
-            ArmSample { requests: 3, failures: 1, failed: [7].into(), seen: [7, 9].into(), ..ArmSample::default() };
+        sample.arms.canary = ArmSample {
+            requests: 3,
+            failures: 1,
+            failed: vec![7].into(),
+            seen: vec![7, 9].into(),
+            ..ArmSample::default()
+        };
         sample.arms.canary.latency.record(10.0);
         let batch = Batch { from: "a".into(), seq: 4, sample: Some(sample) };
         let json = concat!(
@@ -216,13 +221,13 @@ mod tests {
         let observation = Observation { rollout_id: "r1".into(), attempt: 0, step: 0 };
         let sample = |requests, failed: &[u32]| {
             let mut sample = Sample::new(observation.clone());
-            let failed: BTreeSet<u32> = failed.iter().copied().collect();
+            let failed: Units = failed.iter().copied().collect();
             sample.arms.canary = ArmSample { requests, failures: requests, failed, ..ArmSample::default() };
             sample
         };
         let mut sum = sample(2, &[1, 2]);
         sum.merge(&sample(3, &[2, 3]));
-        assert_eq!((sum.arms.canary.requests, sum.arms.canary.failed), (5, [1, 2, 3].into()));
+        assert_eq!((sum.arms.canary.requests, sum.arms.canary.failed), (5, vec![1, 2, 3].into()));
         let mut full = sample(u64::MAX, &[]);
         full.merge(&sample(1, &[]));
         assert_eq!(full.arms.canary.requests, u64::MAX);

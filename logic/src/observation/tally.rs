@@ -1,9 +1,9 @@
 //! An isolate's own counts, and the one message that is under way.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::batch::{ArmSample, Batch, MAX_SEEN, Sample};
+use super::units::Units;
 use crate::rollout::Observation;
 use crate::variant::Variant;
 
@@ -34,7 +34,7 @@ pub struct Tally {
     present: Option<Observation>,
     past: Option<Observation>,
     /// Told already, in this step.
-    told: BTreeSet<u32>,
+    told: Units,
     canary_requests: u32,
 }
 
@@ -178,7 +178,7 @@ mod tests {
             tally.record(&observation, canary(7), true, 1.0);
         }
         let arm = tally.flush().sample.clone().unwrap().arms.canary;
-        assert_eq!((arm.failures, arm.failed), (1_000, [7].into()));
+        assert_eq!((arm.failures, arm.failed), (1_000, vec![7].into()));
     }
 
     #[test]

@@ -68,7 +68,7 @@ fn what_is_not_known_of_a_request_matches_nothing() {
 fn a_rule_with_a_matcher_from_the_future_never_applies_and_says_so() {
     let rules = one(r#"{"path": "*", "query": "x"}"#);
     assert_eq!(rules.first_match(&SampleRequest::get("/")), None);
-    let warnings: Vec<String> = rules.warnings().collect();
+    let warnings = rules.warnings();
     assert_eq!(warnings, ["rules[0].match has matchers this version does not know (query): the rule never applies"]);
 }
 
