@@ -8,7 +8,6 @@
 //! There are no timers: an open breaker looks at the time when a request asks.
 
 use core::time::Duration;
-use std::collections::VecDeque;
 
 use serde::Serialize;
 
@@ -194,7 +193,7 @@ impl Breaker {
 /// Answers of the last ten seconds, exact, in slots of one.
 #[derive(Clone, Debug, Default)]
 struct Window {
-    slots: VecDeque<Slot>,
+    slots: Vec<Slot>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -210,12 +209,12 @@ impl Window {
     fn record(&mut self, success: bool, now: Timestamp) {
         self.slots.retain(|slot| now.since(slot.since) < WINDOW);
         let failures = u32::from(!success);
-        match self.slots.back_mut().filter(|slot| now.since(slot.since) < SLOT) {
+        match self.slots.last_mut().filter(|slot| now.since(slot.since) < SLOT) {
             Some(slot) => {
                 slot.requests = slot.requests.saturating_add(1);
                 slot.failures = slot.failures.saturating_add(failures);
             }
-            None => self.slots.push_back(Slot { since: now, requests: 1, failures }),
+            None => self.slots.push(Slot { since: now, requests: 1, failures }),
         }
     }
 

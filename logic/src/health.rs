@@ -133,7 +133,8 @@ impl Report {
 
 #[expect(clippy::ref_option, reason = "what serde passes")]
 fn as_object<S: Serializer>(parts: &Option<Vec<(&'static str, Component)>>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(parts.iter().flatten().map(|(name, component)| (name, component)))
+    let parts = parts.as_deref().unwrap_or_default();
+    serializer.collect_map(parts.iter().map(|(name, component)| (name, component)))
 }
 
 /// The name of the one part without which nobody is served.
