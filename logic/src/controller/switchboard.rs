@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::policy::Switch;
 use crate::timestamp::Timestamp;
@@ -47,9 +48,9 @@ impl Switchboard {
     }
 
     /// Key and value as in KV, of switches that KV may not have everywhere yet.
-    pub(super) fn spreading(&self, now: Timestamp) -> BTreeMap<String, String> {
+    pub(super) fn spreading(&self, now: Timestamp) -> Map<String, Value> {
         let fresh = self.on.iter().filter(|(_, thrown)| now.since(thrown.at) < SPREADS);
-        fresh.map(|(key, thrown)| (key.clone(), thrown.value.clone())).collect()
+        fresh.map(|(key, thrown)| (key.clone(), thrown.value.as_str().into())).collect()
     }
 }
 

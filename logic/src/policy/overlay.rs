@@ -1,8 +1,6 @@
 //! What isolates hear from the controller with the replies to their counts: newer than KV, which takes up to a minute to reach every
 //! location. For what stops things, on wins; for the shares, the higher generation.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -22,8 +20,9 @@ pub struct Overlay {
     pub revision: u64,
     /// Halt, shares, and what is observed.
     pub rollout: rollout::Overlay,
-    /// Switches that were thrown through the control API: key and value as in KV.
-    pub switches: BTreeMap<String, String>,
+    /// Switches that were thrown through the control API: key and value as in KV, all texts. In JSON's own map: a tree of
+    /// another kind is 3 KiB in the Wasm.
+    pub switches: Map<String, Value>,
 }
 
 impl Overlay {
@@ -40,11 +39,12 @@ impl Overlay {
         let rollout = Field::of(&object, "rollout");
         let rollout = rollout.object(AN_OBJECT)?.map(|it| rollout::Overlay::read(&rollout, it)).transpose()?;
         let switches = Field::of(&object, "switches");
-        let mut values = BTreeMap::new();
-        for (name, _) in switches.object(AN_OBJECT)?.into_iter().flatten() {
-            let switches_object = switches.object(AN_OBJECT)?.ok_or_else(|| switches.invalid(AN_OBJECT))?;
-            let value = switches.member(switches_object, name).string("a string")?.unwrap_or_default();
-            values.insert(name.clone(), value.to_owned());
+        let mut values = Map::new();
+        if let Some(object) = switches.object(AN_OBJECT)? {
+            for name in object.keys() {
+                let value = switches.member(object, name).string("a string")?.unwrap_or_default();
+                values.insert(name.clone(), value.into());
+            }
         }
         let revision = Field::of(&object, "revision").whole_number(A_NUMBER)?.unwrap_or_default();
         Ok(Some(Self { revision, rollout: rollout.unwrap_or_default(), switches: values }))
@@ -57,7 +57,7 @@ impl Overlay {
     }
 
     pub(super) fn switch(&self, switch: Switch) -> Setting {
-        Setting::parse(self.switches.get(switch.key()).map(String::as_str))
+        Setting::parse(self.switches.get(switch.key()).and_then(Value::as_str))
     }
 }
 
@@ -140,11 +140,11 @@ mod tests {
                 .prop_map(|((epoch, halted, generation), rollout_id, target, observation, ring, share)| {
                     rollout::Overlay { epoch, halted, generation, rollout_id, target, observation, ring, share }
                 });
-        let switches = prop::collection::btree_map("[a-z:]{1,6}", ".*", 0..3);
+        let switches = prop::collection::vec(("[a-z:]{1,6}", ".*".prop_map(Value::from)), 0..3);
         (any::<u64>(), rollout, switches).prop_map(|(revision, rollout, switches)| Overlay {
             revision,
             rollout,
-            switches,
+            switches: switches.into_iter().collect(),
         })
     }
 
