@@ -14,9 +14,6 @@ use crate::routing::sticky_key::Stickiness;
 /// The largest `schemaVersion` that this version knows everything of.
 pub const SCHEMA_VERSION: u64 = 1;
 
-const TEXT: &str = "a string";
-const COUNT: &str = "a whole number from 0";
-
 /// A valid policy document.
 #[derive(Clone, Debug)]
 pub struct CanaryState {
@@ -78,10 +75,12 @@ impl CanaryState {
     pub(super) fn read(object: &Map<String, Value>) -> Result<Self, InvalidDocument> {
         let field = |name| Field::of(object, name);
         let flag = |name| field(name).bool("true or false");
+        let note = |name| field(name).string("a string").map(|text| text.map(str::to_owned));
+        let count = |name| field(name).whole_number("a whole number from 0");
 
         let rules = Rules::read(&field("rules"))?;
         let mut warnings = rules.warnings();
-        let schema_version = field("schemaVersion").whole_number(COUNT)?.unwrap_or(SCHEMA_VERSION);
+        let schema_version = count("schemaVersion")?.unwrap_or(SCHEMA_VERSION);
         if schema_version > SCHEMA_VERSION {
             warnings.push(format!(
                 "schemaVersion {schema_version} is newer than {SCHEMA_VERSION}: fields this version does not know are ignored"
@@ -90,36 +89,23 @@ impl CanaryState {
         Ok(Self {
             enabled: flag("enabled")?.ok_or_else(|| field("enabled").invalid("true or false"))?,
             share: Share::read(&field("percentage"))?,
-            rollout_id: field("rolloutId").string(TEXT)?.unwrap_or_default().to_owned(),
+            rollout_id: note("rolloutId")?.unwrap_or_default(),
             stickiness: Stickiness::read(&field("stickiness"))?,
             rules,
             fallback: flag("fallback")?.unwrap_or(true),
-            notes: Notes::read(object)?,
+            notes: Notes {
+                canary_worker: note("canaryWorker")?,
+                stable_worker: note("stableWorker")?,
+                canary_url: note("canaryUrl")?,
+                stable_url: note("stableUrl")?,
+                deployed_at: note("deployedAt")?,
+                stage: note("stage")?,
+                updated_at: note("updatedAt")?,
+                updated_by: note("updatedBy")?,
+                generation: count("generation")?,
+            },
             warnings,
         })
-    }
-}
-
-// === impl Notes ===
-
-impl Notes {
-    /// In a loop: each `?` of its own is half a hundred instructions that drop what was read before.
-    fn read(object: &Map<String, Value>) -> Result<Self, InvalidDocument> {
-        let mut notes = Self::default();
-        for (name, note) in [
-            ("canaryWorker", &mut notes.canary_worker),
-            ("stableWorker", &mut notes.stable_worker),
-            ("canaryUrl", &mut notes.canary_url),
-            ("stableUrl", &mut notes.stable_url),
-            ("deployedAt", &mut notes.deployed_at),
-            ("stage", &mut notes.stage),
-            ("updatedAt", &mut notes.updated_at),
-            ("updatedBy", &mut notes.updated_by),
-        ] {
-            *note = Field::of(object, name).string(TEXT)?.map(str::to_owned);
-        }
-        notes.generation = Field::of(object, "generation").whole_number(COUNT)?;
-        Ok(notes)
     }
 }
 
