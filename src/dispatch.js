@@ -1,4 +1,5 @@
 // From a route to a variant's answer. Requests, responses and promises stay the runtime's own; what follows from an answer, Rust says.
+import { LATE, byDeadline } from "./deadline.js";
 import { Also, Then, Who, noteTrap, rust } from "./instance.js";
 import { follow } from "./observation.js";
 
@@ -77,35 +78,38 @@ function tell(report) {
   }
 }
 
-/**
- * The canary's response, or stable's where Rust says so. A response that is not used is let go of, so that its connection is. After its
- * deadline without a response's head the canary has failed, if the request is one that is given up.
- */
+/** The canary's response, or what stands in for it. */
 function guard(request, env, isForced, ticket, begun) {
   const limit = rust().deadline_ms();
-  return new Promise((resolve) => {
-    let isOver = false;
-    const end = (status, outcome) => {
-      if (isOver) return letGo(outcome);
-      isOver = true;
-      clearTimeout(timer);
-      if (isReplayed(request, env, isForced, status, outcome, ticket, begun)) {
-        letGo(outcome);
-        resolve(orElse(send(env.STABLE, again(request))));
-      } else resolve(status === 0 ? orElse(Promise.reject(outcome)) : outcome);
-    };
-    const giveUp = () => {
-      if (isGivenUp(request)) end(0, new DOMException(`the canary did not answer within ${limit} ms`, "TimeoutError"));
-    };
-    const timer = limit > 0 ? setTimeout(giveUp, limit) : undefined;
-    send(env.CANARY, request).then(
-      (answer) => end(answer.status, answer),
-      (error) => end(0, error),
-    );
-  });
+  const sent = send(env.CANARY, request);
+  const attempt = { request, env, isForced, ticket, begun, limit, sent };
+  return (limit > 0 ? byDeadline(sent, limit, begun) : sent).then(
+    (answer) => settle(attempt, answer.status, answer),
+    (error) => (error === LATE ? giveUp(attempt) : settle(attempt, 0, error)),
+  );
 }
 
-function isReplayed(request, env, isForced, status, outcome, ticket, begun) {
+/** The canary's outcome, a response or with status 0 an exception, or stable's response where Rust says so. */
+function settle(attempt, status, outcome) {
+  if (!isReplayed(attempt, status, outcome)) return status === 0 ? unanswered(outcome) : outcome;
+  letGo(outcome);
+  return orElse(send(attempt.env.STABLE, again(attempt.request)));
+}
+
+/** After its deadline the canary has failed, if the request is one that is given up. */
+function giveUp(attempt) {
+  const { request, limit, sent } = attempt;
+  if (!isGivenUp(request)) {
+    return sent.then(
+      (answer) => settle(attempt, answer.status, answer),
+      (error) => settle(attempt, 0, error),
+    );
+  }
+  sent.then(letGo, () => {});
+  return settle(attempt, 0, new DOMException(`the canary did not answer within ${limit} ms`, "TimeoutError"));
+}
+
+function isReplayed({ request, env, isForced, ticket, begun }, status, outcome) {
   try {
     const then = rust().canary_answered(request, isForced, status, outcome, ticket, begun);
     follow(then, env, "canary", begun);
@@ -136,6 +140,7 @@ export function isSafe(request) {
   return ["GET", "HEAD", "OPTIONS"].includes(request.method);
 }
 
+/** A response that is not used is let go of, so that its connection is. */
 function letGo(outcome) {
   outcome.body?.cancel().catch(() => {});
 }
