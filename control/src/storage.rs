@@ -7,6 +7,7 @@ use js_sys::{Array, Reflect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serin_logic::json;
 use serin_runtime::exception;
 use serin_runtime::javascript::{ObjectState, Sql};
 use wasm_bindgen::prelude::*;
@@ -90,9 +91,10 @@ impl Store {
     }
 }
 
-/// By way of a [`Value`], from which parts of plans are read in any case: each other source of a type has its own code of reading it.
-pub(crate) fn read_json<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
-    serde_json::from_str::<Value>(json).and_then(serde_json::from_value)
+/// In the one way that types are read.
+pub(crate) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    json::read(&value).map_err(|error| error.to_string())
 }
 
 fn field(row: &JsValue, name: &str) -> JsValue {

@@ -1,6 +1,13 @@
-//! Values as JSON text, in one way: each way that a type is written adds the code of writing it to every isolate's start.
+//! JSON, written and read in one way each: each way that a type is written or read adds its code to every isolate's start.
 
 use serde::Serialize;
+
+/// Values of a type from parsed JSON.
+mod read;
+#[cfg(test)]
+mod tests;
+
+pub use read::{Unreadable, read};
 
 /// Of what is made of texts, numbers, flags, lists and objects with texts as names: writing that cannot fail.
 pub(crate) fn text(value: &(impl Serialize + ?Sized)) -> String {

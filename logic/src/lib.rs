@@ -9,6 +9,7 @@
 //! - `observation`: what isolates see of a rollout, on its way to the controller
 //! - `rollout`: a plan of steps, carried out
 //! - `api`: the control API, requests to calls and what is known to answers
+//! - `json`: types as JSON texts, and back
 //! - `health`, `notice`, `problem`: what operators and clients are told
 //! - `search`: text within text
 //! - `bearer`: who may see and change things
@@ -21,7 +22,7 @@ pub mod breaker;
 pub mod controller;
 pub mod fallback;
 pub mod health;
-mod json;
+pub mod json;
 pub mod notice;
 pub mod observation;
 pub mod policy;

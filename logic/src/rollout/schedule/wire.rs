@@ -1,6 +1,7 @@
 //! The document of a plan. Two stages: JSON values by name, then the checks, so that a message can name the field, what it was, and
 //! what would be accepted. People get every slip refused; a stored plan may have fields that a newer version wrote.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
@@ -8,6 +9,7 @@ use thiserror::Error;
 use super::freeze::wire as freeze;
 use super::matcher::{self, Matcher};
 use super::{Limits, Plan, PlanStep, Schedule, Timing};
+use crate::json;
 use crate::policy::document::shown;
 use crate::rollout::percentage::Percentage;
 use crate::rollout::time::Span;
@@ -218,8 +220,8 @@ impl Fields<'_> {
         }
     }
 
-    fn one_of<T: for<'de> Deserialize<'de>>(&self, name: &str, accepted: &str) -> Result<Option<T>, InvalidPlan> {
-        self.get(name).map(|value| T::deserialize(value).map_err(|_| self.wrong(name, accepted))).transpose()
+    fn one_of<T: DeserializeOwned>(&self, name: &str, accepted: &str) -> Result<Option<T>, InvalidPlan> {
+        self.get(name).map(|value| json::read(value).map_err(|_| self.wrong(name, accepted))).transpose()
     }
 
     fn span(&self, name: &str, low: u64, high: u64) -> Result<Option<Span>, InvalidPlan> {
