@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use serin_logic::Timestamp;
 use serin_logic::api::{Call, Status, explain, metrics, rollout_view};
 use serin_logic::controller::Controller;
+use serin_logic::json::text;
 use serin_logic::policy::{Overlay, Snapshot};
 use serin_logic::problem::Problem;
 use serin_runtime::bindings::Bindings;
@@ -65,5 +66,5 @@ fn current(controller: Option<&Controller>, now: Timestamp) -> JsValue {
 
 /// An answer with a JSON value.
 pub(crate) fn json(value: &Value) -> JsValue {
-    respond::json(200, "application/json", &value.to_string())
+    respond::json(200, "application/json", &text(value))
 }

@@ -10,6 +10,7 @@ mod tests;
 pub use read::{Unreadable, read};
 
 /// Of what is made of texts, numbers, flags, lists and objects with texts as names: writing that cannot fail.
-pub(crate) fn text(value: &(impl Serialize + ?Sized)) -> String {
+#[must_use]
+pub fn text(value: &(impl Serialize + ?Sized)) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

@@ -185,7 +185,7 @@ fn check_step(wire: &Value, path: &str, hold: Span, strict: bool) -> Result<Plan
 }
 
 pub(super) fn invalid(field: &str, value: &Value, accepted: &str) -> InvalidPlan {
-    let value = value.to_string();
+    let value = json::text(value);
     let shown = match value.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("{}…", value.get(..end).unwrap_or_default()),
         None => value,
