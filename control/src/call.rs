@@ -65,7 +65,7 @@ async fn read(response: Response) -> Result<String, String> {
 pub(crate) async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     match deadline::within(limit, Box::pin(call)).await {
         Ok(answer) => answer,
-        Err(_) => Err(format!("no answer within {} ms", limit.as_millis())),
+        Err(_) => Err(format!("no answer within {} ms", u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))),
     }
 }
 

@@ -4,12 +4,14 @@
 //! What "slow" means is fixed before a tick is opened: stable's quantile over the 60 s before it. Both variants getting slower together
 //! therefore never accuses the canary, and a badly chosen quantile costs power, never a false alarm.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::fmt;
 use std::iter;
 use std::ops::AddAssign;
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 use super::counts::{Arms, Share};
@@ -39,8 +41,7 @@ static EDGES: LazyLock<Vec<f64>> =
 /// How many requests took how long. Bucket i holds (1.02^i, 1.02^(i+1)] ms; the first also what is faster, the last what is slower.
 /// On the wire an object from bucket to count, without the empty ones. In memory a list of the same in ascending order: there are few, and
 /// a tree is 2 KiB of code for each kind of key and value.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "BTreeMap<u16, u64>")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram(Vec<(u16, u64)>);
 
 /// A histogram that was not written by this code.
@@ -139,16 +140,34 @@ impl AddAssign<&Histogram> for Histogram {
     }
 }
 
-impl TryFrom<BTreeMap<u16, u64>> for Histogram {
-    type Error = InvalidHistogram;
+/// An object from bucket to count. An empty bucket is no bucket: equal histograms are written alike.
+struct Buckets;
 
-    fn try_from(buckets: BTreeMap<u16, u64>) -> Result<Self, Self::Error> {
-        // An empty bucket is no bucket: equal histograms are written alike.
-        let buckets: Vec<_> = buckets.into_iter().filter(|(_, count)| *count > 0).collect();
-        match buckets.last() {
-            Some((bucket, _)) if *bucket >= BUCKETS => Err(InvalidHistogram::Bucket(*bucket)),
-            _ => Ok(Self(buckets)),
+impl<'de> Visitor<'de> for Buckets {
+    type Value = Histogram;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Histogram, A::Error> {
+        let mut histogram = Histogram::default();
+        while let Some((bucket, count)) = entries.next_entry::<u16, u64>()? {
+            if count == 0 {
+                continue;
+            }
+            if bucket >= BUCKETS {
+                return Err(de::Error::custom(InvalidHistogram::Bucket(bucket)));
+            }
+            histogram.add(bucket, count);
         }
+        Ok(histogram)
+    }
+}
+
+impl<'de> Deserialize<'de> for Histogram {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Buckets)
     }
 }
 

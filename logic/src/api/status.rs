@@ -1,6 +1,6 @@
 //! Where everything stands, for people and for the command line.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::analysis::{ArmFigures, Evidence};
 use crate::controller::Controller;
@@ -69,16 +69,17 @@ impl Policy {
 }
 
 fn switches(snapshot: &Snapshot, now: Timestamp) -> Value {
-    let view = |switch: Switch| {
+    let mut view = Map::new();
+    for switch in Switch::ALL {
         let Setting { reason, until, .. } = snapshot.switches().get(switch);
         let value = if snapshot.switches().is_on(switch, now) {
             json!({"on": true, "reason": reason, "until": until.map(Timestamp::to_rfc3339)})
         } else {
             json!({"on": false})
         };
-        (switch.name().to_owned(), value)
-    };
-    Value::Object(Switch::ALL.into_iter().map(view).collect())
+        view.insert(switch.name().into(), value);
+    }
+    view.into()
 }
 
 fn halt(halted: &Halted) -> Value {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::json;
 use crate::rollout::Notice;
 use crate::timestamp::Timestamp;
 
@@ -42,7 +43,7 @@ impl Format {
             Self::Text => json!({"text": sentence}),
             Self::Content => json!({"content": sentence}),
         };
-        body.to_string()
+        json::text(&body)
     }
 }
 

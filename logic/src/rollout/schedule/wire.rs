@@ -163,9 +163,13 @@ fn check_steps(steps: &Value, hold: Span, strict: bool) -> Result<Vec<PlanStep>,
 
 fn check_step(wire: &Value, path: &str, hold: Span, strict: bool) -> Result<PlanStep, InvalidPlan> {
     let accepted = "a number 0..=100 in steps of 0.001";
+    let mut alone = Map::new();
     let of = match wire {
         Value::Object(of) => of,
-        Value::Number(_) => &Map::from_iter([("percentage".to_owned(), wire.clone())]),
+        Value::Number(_) => {
+            alone.insert("percentage".into(), wire.clone());
+            &alone
+        }
         _ => return Err(invalid(path, wire, r#"a percentage or an object such as {"percentage":5,"hold":"15m"}"#)),
     };
     let fields = Fields { path: format!("{path}."), of };
