@@ -6,11 +6,13 @@ use serde::Serialize;
 mod read;
 #[cfg(test)]
 mod tests;
+/// A type's text.
+mod write;
 
 pub use read::{Unreadable, read};
 
 /// Of what is made of texts, numbers, flags, lists and objects with texts as names: writing that cannot fail.
 #[must_use]
 pub fn text(value: &(impl Serialize + ?Sized)) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+    write::write(value).unwrap_or_default()
 }

@@ -4,7 +4,7 @@
 //! What "slow" means is fixed before a tick is opened: stable's quantile over the 60 s before it. Both variants getting slower together
 //! therefore never accuses the canary, and a badly chosen quantile costs power, never a false alarm.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::iter;
 use std::ops::AddAssign;
@@ -125,6 +125,16 @@ impl Histogram {
         slower.fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
+    /// An empty bucket is no bucket: equal histograms are written alike.
+    fn try_add(&mut self, bucket: u16, count: u64) -> Result<(), InvalidHistogram> {
+        match count {
+            0 => {}
+            _ if bucket >= BUCKETS => return Err(InvalidHistogram::Bucket(bucket)),
+            _ => self.add(bucket, count),
+        }
+        Ok(())
+    }
+
     fn add(&mut self, bucket: u16, count: u64) {
         let place = self.0.partition_point(|(other, _)| *other < bucket);
         match self.0.get_mut(place) {
@@ -140,7 +150,19 @@ impl AddAssign<&Histogram> for Histogram {
     }
 }
 
-/// An object from bucket to count. An empty bucket is no bucket: equal histograms are written alike.
+impl TryFrom<BTreeMap<u16, u64>> for Histogram {
+    type Error = InvalidHistogram;
+
+    fn try_from(buckets: BTreeMap<u16, u64>) -> Result<Self, Self::Error> {
+        let mut histogram = Self::default();
+        for (bucket, count) in buckets {
+            histogram.try_add(bucket, count)?;
+        }
+        Ok(histogram)
+    }
+}
+
+/// An object from bucket to count.
 struct Buckets;
 
 impl<'de> Visitor<'de> for Buckets {
@@ -153,13 +175,7 @@ impl<'de> Visitor<'de> for Buckets {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Histogram, A::Error> {
         let mut histogram = Histogram::default();
         while let Some((bucket, count)) = entries.next_entry::<u16, u64>()? {
-            if count == 0 {
-                continue;
-            }
-            if bucket >= BUCKETS {
-                return Err(de::Error::custom(InvalidHistogram::Bucket(bucket)));
-            }
-            histogram.add(bucket, count);
+            histogram.try_add(bucket, count).map_err(de::Error::custom)?;
         }
         Ok(histogram)
     }

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::read;
+use super::{read, text};
 use crate::Timestamp;
 use crate::analysis::{AnalysisConfig, Histogram, Unit};
 use crate::rollout::{Span, What};
@@ -102,4 +103,63 @@ fn what_is_wrong_is_said_as_serde_json_says_it() {
 fn more_than_a_tuple_holds_is_no_tuple() {
     assert!(read::<(u64, u64)>(&json!([1, 2, 3])).is_err());
     assert_eq!(read::<(u64, u64)>(&json!([1, 2])).unwrap(), (1, 2));
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Shape {
+    Unit,
+    Newtype(Option<u8>),
+    Tuple(bool, char),
+    Fields { first_name: &'static str, list: Vec<()> },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind")]
+enum Tagged {
+    Empty,
+    Full { size: i64 },
+}
+
+#[derive(Serialize)]
+struct Outer {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    absent: Option<u8>,
+    empty: BTreeMap<u16, u8>,
+    numbers: BTreeMap<i32, f64>,
+    shapes: Vec<Shape>,
+    tagged: [Tagged; 2],
+    #[serde(flatten)]
+    inner: BTreeMap<&'static str, Span>,
+    what: What,
+    tuple: (u64, i8, f64),
+    bytes: &'static [u8],
+}
+
+#[test]
+fn a_type_is_written_as_serde_json_writes_it() {
+    let fields = Shape::Fields { first_name: "{\"[\\\u{7}\u{1f600}\n", list: vec![(), ()] };
+    let outer = Outer {
+        absent: None,
+        empty: BTreeMap::new(),
+        numbers: [(-1, 0.1), (2, f64::NAN)].into(),
+        shapes: vec![Shape::Unit, Shape::Newtype(None), Shape::Newtype(Some(3)), Shape::Tuple(true, '['), fields],
+        tagged: [Tagged::Empty, Tagged::Full { size: i64::MIN }],
+        inner: [("span", Span::from_secs(90)), ("[", Span::default())].into(),
+        what: What::RolledBack,
+        tuple: (u64::MAX, -1, 1.0),
+        bytes: b"ab",
+    };
+    assert_eq!(text(&outer), serde_json::to_string(&outer).unwrap());
+    assert_eq!(text("["), r#""[""#);
+    assert_eq!(text(&[[""; 0]; 2]), "[[],[]]");
+}
+
+proptest! {
+    #[test]
+    fn any_value_is_written_as_serde_json_writes_it(number in any::<f64>(), whole in any::<i64>(), string in any::<String>()) {
+        let value = json!({&string: [number, whole, null, [], {}, {"": &string}], "x": {"y": [[whole], [string]]}});
+        prop_assert_eq!(text(&value), serde_json::to_string(&value).unwrap());
+        prop_assert_eq!(text(&number), serde_json::to_string(&number).unwrap());
+    }
 }
