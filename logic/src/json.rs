@@ -18,7 +18,7 @@ pub fn text(value: &(impl Serialize + ?Sized)) -> String {
     write::write(value).unwrap_or_default()
 }
 
-/// A type as a value, by way of its text. Not for fractions, which serde_json reads a little beside what it wrote.
+/// A type as a value, by way of its text. Not for fractions, which `serde_json` reads a little beside what it wrote.
 #[must_use]
 pub fn value(value: &(impl Serialize + ?Sized)) -> Value {
     serde_json::from_str(&text(value)).unwrap_or_default()

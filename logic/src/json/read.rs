@@ -12,6 +12,8 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value, map};
 
+use crate::json;
+
 /// Why a value is none of its type.
 #[derive(Debug)]
 pub struct Unreadable(Box<Message>);
@@ -64,6 +66,35 @@ impl Error for Unreadable {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self(Box::new(Message(message.to_string())))
     }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(format_args!("invalid type: {}, expected {expected}", Found(found)))
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(format_args!("invalid value: {}, expected {expected}", Found(found)))
+    }
+}
+
+/// In serde's words, which would write fractions by `core`'s means.
+struct Found<'a>(Unexpected<'a>);
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Unexpected::Bool(flag) => write!(f, "boolean `{flag}`"),
+            Unexpected::Unsigned(number) => write!(f, "integer `{number}`"),
+            Unexpected::Signed(number) => write!(f, "integer `{number}`"),
+            Unexpected::Float(number) => write!(f, "floating point `{}`", json::text(&number)),
+            Unexpected::Str(text) => write!(f, "string {text:?}"),
+            Unexpected::Unit | Unexpected::Option => f.write_str("null"),
+            Unexpected::Seq => f.write_str("sequence"),
+            Unexpected::Map => f.write_str("map"),
+            Unexpected::UnitVariant => f.write_str("unit variant"),
+            Unexpected::Other(other) => f.write_str(other),
+            _ => f.write_str("what JSON has not"),
+        }
+    }
 }
 
 // === impl Source ===
@@ -73,7 +104,7 @@ impl Source<'_> {
         let found = match self.0 {
             // Never told: whoever asks for a field hears that it is missing.
             None => Unexpected::Other("nothing"),
-            Some(Value::Null) => Unexpected::Other("null"),
+            Some(Value::Null) => Unexpected::Unit,
             Some(Value::Bool(flag)) => Unexpected::Bool(*flag),
             Some(Value::Number(number)) => match number.as_u64() {
                 Some(number) => Unexpected::Unsigned(number),

@@ -64,6 +64,7 @@ impl Text {
     }
 
     #[inline(never)]
+    #[expect(clippy::unnecessary_wraps, reason = "it is the last word of whoever calls it")]
     fn put(&mut self, text: &str) -> Result<(), Unwritable> {
         self.0.push_str(text);
         Ok(())

@@ -6,6 +6,8 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
+use crate::decimal::Decimal;
+
 /// Milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -90,7 +92,7 @@ impl Span {
         if (0.0..=MAX_SECONDS).contains(&secs) {
             Ok(Self((secs * 1e3).round() as u64))
         } else {
-            Err(InvalidSpan(secs.to_string()))
+            Err(InvalidSpan(Decimal(secs).to_string()))
         }
     }
 
