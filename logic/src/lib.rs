@@ -12,6 +12,7 @@
 //! - `json`: types as JSON texts, and back
 //! - `health`, `notice`, `problem`: what operators and clients are told
 //! - `search`: text within text
+//! - `by_name`: a few things by their names
 //! - `decimal`: fractions as text
 //! - `bearer`: who may see and change things
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ pub mod analysis;
 pub mod api;
 pub mod bearer;
 pub mod breaker;
+mod by_name;
 pub mod controller;
 mod decimal;
 pub mod fallback;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::by_name::ByName;
 use crate::policy::Switch;
 use crate::timestamp::Timestamp;
 
@@ -18,7 +19,7 @@ const SPREADS: Duration = Duration::from_mins(2);
 pub struct Switchboard {
     /// Grows with each change.
     changes: u64,
-    on: BTreeMap<String, Thrown>,
+    on: ByName<Thrown>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +32,7 @@ struct Thrown {
 impl Switchboard {
     /// Throws (a value as in KV) or clears a switch.
     pub fn set(&mut self, switch: Switch, value: Option<String>, now: Timestamp) {
-        self.on.retain(|_, thrown| now.since(thrown.at) < SPREADS);
+        self.on.retain(|thrown| now.since(thrown.at) < SPREADS);
         let key = switch.key().to_owned();
         let before = match value {
             Some(value) => self.on.insert(key, Thrown { value, at: now }),
@@ -52,7 +53,7 @@ impl Switchboard {
         // One by one: `collect` brings a sort along.
         let mut values = BTreeMap::new();
         for (key, thrown) in fresh {
-            values.insert(key.clone(), thrown.value.clone());
+            values.insert(key.to_owned(), thrown.value.clone());
         }
         values
     }
