@@ -67,12 +67,27 @@ impl Error for Unreadable {
         Self(Box::new(Message(message.to_string())))
     }
 
+    /// For a field that is not there, which [`Values::or_missing`] knows by its name.
+    #[inline(never)]
+    fn invalid_length(_: usize, _: &dyn Expected) -> Self {
+        Self::custom("too few elements")
+    }
+
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Self::custom(format_args!("invalid type: {}, expected {expected}", Found(found)))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Self::custom(format_args!("invalid value: {}, expected {expected}", Found(found)))
+    }
+}
+
+/// What a reader of a struct expects.
+struct Struct(&'static str);
+
+impl Expected for Struct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "struct {}", self.0)
     }
 }
 
@@ -128,6 +143,23 @@ impl Source<'_> {
         } else {
             visitor.visit_f64(number.as_f64().unwrap_or_default())
         }
+    }
+
+    /// Whether a list has so many elements.
+    fn counts(self, len: usize) -> Result<(), Unreadable> {
+        match self.0 {
+            Some(Value::Array(list)) if list.len() != len => {
+                let many = list.len();
+                Err(Error::custom(format_args!("invalid length {many}, expected a tuple of size {len}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The fields of an object that is a struct.
+    fn fields(&self, name: &'static str, names: &'static [&'static str]) -> Result<Values<'_>, Unreadable> {
+        let Some(Value::Object(of)) = self.0 else { return Err(self.is_not(&Struct(name))) };
+        Ok(Values::Fields { names: names.iter(), of, missing: None })
     }
 
     /// Which of `names` it is.
@@ -197,10 +229,8 @@ impl<'de> Deserializer<'de> for Source<'_> {
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Unreadable> {
-        match self.0 {
-            Some(Value::Array(list)) if list.len() > len => Err(Error::invalid_length(list.len(), &visitor)),
-            _ => self.deserialize_seq(visitor),
-        }
+        self.counts(len)?;
+        self.deserialize_seq(visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
@@ -210,12 +240,11 @@ impl<'de> Deserializer<'de> for Source<'_> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Unreadable> {
-        let Some(Value::Object(of)) = self.0 else { return Err(self.is_not(&visitor)) };
-        let mut fields = Values::Fields { names: names.iter(), of, missing: None };
+        let mut fields = self.fields(name, names)?;
         visitor.visit_seq(&mut fields).map_err(|error| fields.or_missing(error))
     }
 
