@@ -1,6 +1,6 @@
 //! Figures for Prometheus, in its text format (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
-use core::fmt::Write as _;
+use core::fmt::{Display, Write as _};
 
 use super::status::Status;
 use crate::analysis::ArmFigures;
@@ -18,7 +18,11 @@ impl Page {
         let _ = writeln!(self.0, "# HELP serin_{name} {help}\n# TYPE serin_{name} {kind}");
     }
 
-    fn value(&mut self, name: &str, labels: &[(&str, &str)], value: impl core::fmt::Display) {
+    fn value(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        self.line(name, labels, &value);
+    }
+
+    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: &dyn Display) {
         let _ = write!(self.0, "serin_{name}");
         for (place, (label, text)) in labels.iter().enumerate() {
             let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
@@ -27,9 +31,9 @@ impl Page {
         let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
     }
 
-    fn gauge(&mut self, name: &str, help: &str, value: impl core::fmt::Display) {
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
         self.head(name, "gauge", help);
-        self.value(name, &[], value);
+        self.line(name, &[], &value);
     }
 }
 

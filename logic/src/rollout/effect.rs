@@ -149,11 +149,21 @@ impl Outbox {
     /// Those that are not in `before`, in the order in which they are to be done: what protects users first.
     pub(super) fn effects(&self, before: &Self) -> Vec<Effect> {
         let Self { halt, write, audit, notices } = self;
-        let halt = halt.iter().filter(|halt| before.halt.as_ref() != Some(halt)).cloned().map(Effect::SetHalt);
-        let write = write.iter().filter(|write| before.write.as_ref() != Some(write)).cloned().map(Effect::WriteState);
-        let audit = audit.iter().filter(|row| !before.audit.contains(row)).cloned().map(Effect::Audit);
-        let notices = notices.iter().filter(|notice| !before.notices.contains(notice)).cloned().map(Effect::Notify);
-        halt.chain(write).chain(audit).chain(notices).collect()
+        // In loops: a chain of iterators is code for each way to go through it.
+        let mut effects = Vec::new();
+        if let Some(halt) = halt.as_ref().filter(|halt| before.halt.as_ref() != Some(halt)) {
+            effects.push(Effect::SetHalt(halt.clone()));
+        }
+        if let Some(write) = write.as_ref().filter(|write| before.write.as_ref() != Some(write)) {
+            effects.push(Effect::WriteState(write.clone()));
+        }
+        for row in audit.iter().filter(|row| !before.audit.contains(row)) {
+            effects.push(Effect::Audit(row.clone()));
+        }
+        for notice in notices.iter().filter(|notice| !before.notices.contains(notice)) {
+            effects.push(Effect::Notify(notice.clone()));
+        }
+        effects
     }
 
     pub(super) fn audit(&mut self, row: Row) {
