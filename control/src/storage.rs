@@ -61,6 +61,9 @@ impl Store {
 
     /// Stores a document's text.
     pub(crate) fn put(&self, name: &str, body: &str) -> Result<(), Fault> {
+        if body.is_empty() {
+            return Err(Fault(format!("{name} cannot be written as JSON")));
+        }
         self.run("INSERT OR REPLACE INTO documents (name, body) VALUES (?, ?)", &[name.into(), body.into()]).map(|_| ())
     }
 

@@ -46,7 +46,7 @@ impl Text {
     /// Before a member or an element: what ends in such a bracket has none yet, as a text's last character is its quote.
     #[inline(never)]
     fn next(&mut self) {
-        if !self.0.ends_with(['{', '[']) {
+        if !matches!(self.0.as_bytes().last(), Some(b'{' | b'[')) {
             self.0.push(',');
         }
     }
@@ -60,7 +60,14 @@ impl Text {
 
     #[inline(never)]
     fn string(&mut self, text: &str) {
-        self.0.push_str(&serde_json::to_string(text).unwrap_or_default());
+        let is_plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+        if is_plain {
+            self.0.push('"');
+            self.0.push_str(text);
+            self.0.push('"');
+        } else {
+            self.0.push_str(&serde_json::to_string(text).unwrap_or_default());
+        }
     }
 
     #[inline(never)]
