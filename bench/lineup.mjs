@@ -27,6 +27,9 @@ function built(folder) {
   return Object.fromEntries(files.map((file) => [file, join(folder, file)]));
 }
 
+/** A Wasm module without code. */
+const EMPTY = join(HERE, "contestants", "rungs", "memory.wasm");
+
 // === requests ===
 
 // What Chrome sends through Cloudflare.
@@ -79,6 +82,7 @@ const STATE = { enabled: true, percentage: 25, rolloutId: "bench" };
 /** It stays at its first step for longer than any run. */
 const PLAN = { schedule: "custom", id: "bench", steps: [25, 100], hold: "24h", settle: "1h", lookEvery: "1h", who: "bench", why: "a measurement" };
 
+const rungs = (...files) => script(...files.map((file) => join("rungs", file)));
 const script = (...files) => Object.fromEntries(files.map((file) => [basename(file), join(HERE, "contestants", file)]));
 const others = (title, modules, group) => ({ title, modules, group, document: STATE, request: known });
 const serin = (title, changes) => ({
@@ -123,9 +127,18 @@ export const LADDER = [
     ["and an exception becomes an answer", "1-catch.js"],
     ["and URL and cookie are read", "2-read.js"],
     ["and six header names are asked for", "3-names.js"],
-  ].map(([title, file]) => ({ ...others(title, script(join("rungs", file)), "javascript"), side: "stable" })),
+    ["and both texts are copied to a Wasm", "4-copy.js", "memory.wasm"],
+  ].map(([title, ...files]) => ({ ...others(title, rungs(...files), "javascript"), side: "stable" })),
   ...CONTESTANTS.filter(({ title }) => title === "Serin: steady visitor"),
 ].map(named("rung"));
+
+/** What a start consists of, likewise. */
+export const STARTS = [
+  ...CONTESTANTS.filter(({ title }) => [FLOOR, "JavaScript, state cached 5 s"].includes(title)),
+  others("JavaScript, and an empty Wasm", { ...rungs("with-wasm.js", "memory.wasm"), ...script("cached-state.js", "hand-written.js") }, "javascript"),
+  serin("without its control plane", { modules: { ...ARTEFACTS, "control.wasm": EMPTY } }),
+  ...CONTESTANTS.filter(({ title }) => title === "Serin: steady visitor"),
+].map(named("start"));
 
 /** Builds against each other: the present one, and what other folders hold. */
 export function against(folders) {

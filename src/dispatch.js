@@ -1,7 +1,29 @@
-// The runtime's promises and objects, handled where they live: from Rust each of these steps would be a crossing.
-// No decision is made here; what Rust has to know or say comes through the callbacks.
+// From a route to a variant's answer. Requests, responses and promises stay the runtime's own; what follows from an answer, Rust says.
+import { LATE, byDeadline } from "./deadline.js";
+import { Also, Then, Who, noteTrap, rust } from "./instance.js";
+import { follow } from "./observation.js";
 
-/** Sends the request to a variant. A synchronous exception becomes a rejection: Rust could not survive it. */
+/** Sends a request where its route says, and gives the promise of its response. */
+export function dispatch(route, who, request, env, begun) {
+  const cookie = route & Also.Welcome ? rust().cookie() : undefined;
+  const ticket = route & Also.Observe ? rust().ticket() : 0;
+  const sent = route & Also.Clean ? cleaned(request, rust().cookies()) : request;
+  const response = toVariant(who, sent, env, ticket, begun);
+  return cookie === undefined ? response : withCookie(response, cookie);
+}
+
+function toVariant(who, request, env, ticket, begun) {
+  switch (who) {
+    case Who.Stable:
+      return ticket === 0 ? orElse(send(env.STABLE, request)) : observe(send(env.STABLE, request), env, ticket, begun);
+    case Who.Diverted:
+      return watch(send(env.STABLE, request));
+    default:
+      return guard(request, env, who === Who.Forced, ticket, begun);
+  }
+}
+
+/** Sends the request to a variant. A synchronous exception becomes a rejection. */
 export function send(variant, request) {
   try {
     return variant.fetch(request);
@@ -10,95 +32,115 @@ export function send(variant, request) {
   }
 }
 
-/** The variant's response, or what `failed(error)` makes of an exception. */
-export function orElse(response, failed) {
-  return response.then(undefined, failed);
+/** The variant's response, or what a client sees when nobody answered. */
+export function orElse(response) {
+  return response.then(undefined, unanswered);
 }
 
-/** Reports the status, or 0 for an exception, to `settled(status)`, and passes the outcome on. */
-export function watch(response, settled) {
+function unanswered(error) {
+  return rust().unanswered(error);
+}
+
+/** Stable's response to a request that the breaker diverted. */
+function watch(response) {
   return response.then(
     (answer) => {
-      tell(settled, answer.status);
+      tell(() => rust().diverted_answered(answer.status));
       return answer;
     },
     (error) => {
-      tell(settled, 0);
-      throw error;
+      tell(() => rust().diverted_answered(0));
+      return unanswered(error);
     },
   );
 }
 
-/** Stable's response to an observed request, or what `failed(error)` makes of an exception; either is told to `observed`. */
-export function observe(response, failed, observed, watch, unit, begun) {
+/** Stable's response to an observed request. */
+function observe(response, env, ticket, begun) {
   return response.then(
     (answer) => {
-      tell(observed, answer.status, watch, unit, begun);
+      tell(() => follow(rust().stable_answered(answer.status, ticket, begun), env, "stable", begun));
       return answer;
     },
     (error) => {
-      tell(observed, 0, watch, unit, begun);
-      return failed(error);
+      tell(() => follow(rust().stable_answered(0, ticket, begun), env, "stable", begun));
+      return unanswered(error);
     },
   );
 }
 
-/** Rust may have trapped meanwhile: then nobody is there to be told, and the response is none the worse. */
-function tell(callback, status, watch, unit, begun) {
+/** A response is none the worse if Rust traps when it is told of it. */
+function tell(report) {
   try {
-    callback(status, watch, unit, begun);
-  } catch {}
+    report();
+  } catch (error) {
+    noteTrap(error);
+  }
 }
 
-/**
- * The canary's response, or stable's where `rescue(request, status, outcome, …)` says so: the outcome is the response, or with status 0
- * an exception. A response that is not used is let go of, so that its connection is. `watch` is 0 for a request that is not observed.
- * After `limit` ms (0: never) without a response's head the canary has failed, if the request is one that `hasDeadline`.
- */
-export function guard(canary, stable, request, limit, rescue, failed, hasDeadline, watch, unit, begun) {
-  return new Promise((resolve) => {
-    let isOver = false;
-    const end = (status, outcome) => {
-      if (isOver) return letGo(outcome);
-      isOver = true;
-      clearTimeout(timer);
-      let isRescued;
-      try {
-        isRescued = rescue(request, status, outcome, watch, unit, begun);
-      } catch {
-        // Rust has trapped meanwhile: whatever it would have said, this is safe.
-        isRescued = (status === 0 || status >= 500) && mayReplay(request);
-      }
-      if (isRescued) {
-        letGo(outcome);
-        resolve(orElse(send(stable, again(request)), failed));
-      } else resolve(status === 0 ? orElse(Promise.reject(outcome), failed) : outcome);
-    };
-    const giveUp = () => {
-      if (isTimed(request, hasDeadline)) end(0, new DOMException(`the canary did not answer within ${limit} ms`, "TimeoutError"));
-    };
-    const timer = limit > 0 ? setTimeout(giveUp, limit) : undefined;
-    send(canary, request).then(
-      (answer) => end(answer.status, answer),
-      (error) => end(0, error),
+/** The canary's response, or what stands in for it. */
+function guard(request, env, isForced, ticket, begun) {
+  const limit = rust().deadline_ms();
+  const sent = send(env.CANARY, request);
+  const attempt = { request, env, isForced, ticket, begun, limit, sent };
+  return (limit > 0 ? byDeadline(sent, limit, begun) : sent).then(
+    (answer) => settle(attempt, answer.status, answer),
+    (error) => (error === LATE ? giveUp(attempt) : settle(attempt, 0, error)),
+  );
+}
+
+/** The canary's outcome, a response or with status 0 an exception, or stable's response where Rust says so. */
+function settle(attempt, status, outcome) {
+  if (!isReplayed(attempt, status, outcome)) return status === 0 ? unanswered(outcome) : outcome;
+  letGo(outcome);
+  return orElse(send(attempt.env.STABLE, again(attempt.request)));
+}
+
+/** After its deadline the canary has failed, if the request is one that is given up. */
+function giveUp(attempt) {
+  const { request, limit, sent } = attempt;
+  if (!isGivenUp(request)) {
+    return sent.then(
+      (answer) => settle(attempt, answer.status, answer),
+      (error) => settle(attempt, 0, error),
     );
-  });
+  }
+  sent.then(letGo, () => {});
+  return settle(attempt, 0, new DOMException(`the canary did not answer within ${limit} ms`, "TimeoutError"));
 }
 
-/** What the core calls replayable, for when it cannot be asked. */
-function mayReplay(request) {
-  return request.body === null && ["GET", "HEAD", "OPTIONS"].includes(request.method) && !request.headers.has("upgrade");
-}
-
-function isTimed(request, hasDeadline) {
+function isReplayed({ request, env, isForced, ticket, begun }, status, outcome) {
   try {
-    return hasDeadline(request);
-  } catch {
-    // Rust has trapped meanwhile.
+    const then = rust().canary_answered(request, isForced, status, outcome, ticket, begun);
+    follow(then, env, "canary", begun);
+    return (then & Then.Replay) !== 0;
+  } catch (error) {
+    noteTrap(error);
+    // Whatever Rust would have said, this is safe.
+    return (status === 0 || status >= 500) && mayReplay(request);
+  }
+}
+
+function isGivenUp(request) {
+  try {
+    return rust().is_given_up(request);
+  } catch (error) {
+    noteTrap(error);
     return mayReplay(request);
   }
 }
 
+/** What the core calls replayable, for when it cannot be asked. */
+function mayReplay(request) {
+  return request.body === null && isSafe(request) && !request.headers.has("upgrade");
+}
+
+/** Whether it changes nothing. */
+export function isSafe(request) {
+  return ["GET", "HEAD", "OPTIONS"].includes(request.method);
+}
+
+/** A response that is not used is let go of, so that its connection is. */
 function letGo(outcome) {
   outcome.body?.cancel().catch(() => {});
 }
@@ -111,7 +153,7 @@ function again(request) {
 }
 
 /** The response with a cookie of Serin's, which makes it this visitor's own. */
-export function withCookie(response, cookie) {
+function withCookie(response, cookie) {
   return response.then((answer) => {
     if (answer.webSocket) return answer;
     const own = new Response(answer.body, answer);
@@ -126,10 +168,10 @@ export function withCookie(response, cookie) {
 const RESERVED = /^(serin[-_]|cloudflare-workers-version-(overrides|key)$)/;
 
 /** The request without reserved headers, and with this `Cookie` header (none if empty). */
-export function cleaned(request, cookie) {
+function cleaned(request, cookies) {
   const headers = new Headers(request.headers);
   for (const name of [...headers.keys()]) if (RESERVED.test(name)) headers.delete(name);
-  if (cookie) headers.set("Cookie", cookie);
+  if (cookies) headers.set("Cookie", cookies);
   else headers.delete("Cookie");
   return new Request(request, { headers });
 }

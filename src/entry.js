@@ -1,6 +1,10 @@
 // The Worker's doors. A request is handed to Rust with what every decision needs of it, and a panic is survived. What belongs
 // to the control plane is loaded when it is first needed.
-import * as serin from "../build/bindgen/serin.js";
+import { behind } from "./behind.js";
+import { dispatch, isSafe, orElse, send } from "./dispatch.js";
+import { health } from "./health.js";
+import { Also, Who, noteTrap, rust } from "./instance.js";
+import { firstRead, refresh } from "./policy.js";
 
 const control = () => import("./control.js");
 
@@ -16,28 +20,53 @@ const RESERVED = [
   "cloudflare-workers-version-key",
 ];
 
-let broken = false;
-/** What ends the wait of requests for which the Wasm still reads a policy. */
-const waiting = new Set();
-
-// A panic in a task that runs behind a request ends here.
-addEventListener("error", (event) => noteTrap(event.error));
+/** Below the first of `Also`'s bits is one of `Who`. */
+const WHO = Also.Observe - 1;
 
 export default {
   fetch(request, env) {
-    if (broken) restart();
     try {
-      const { url, headers } = request;
-      const cookies = ownCookies(headers.get("cookie"));
-      const answer = serin.fetch(request, env, withoutQuery(url), cookies, hasReserved(headers), Date.now());
-      if (Array.isArray(answer)) return unlessTrapped(answer[0], request, env);
-      return answer ?? api(request, env);
+      const begun = Date.now();
+      const route = routeOf(request, env, begun);
+      return route === Who.Stable ? orElse(send(env.STABLE, request)) : answer(route, request, env, begun);
     } catch (error) {
-      noteTrap(error);
       return outage(error, request, env);
     }
   },
 };
+
+function routeOf(request, env, now) {
+  const { url, headers } = request;
+  return rust(env).route(request, withoutQuery(url), ownCookies(headers.get("cookie")), hasReserved(headers), now);
+}
+
+function answer(route, request, env, begun) {
+  if (route & Also.Refresh) behind(refresh(env, request));
+  const who = route & WHO;
+  switch (who) {
+    case Who.Serin:
+      return rust().answer();
+    case Who.Health:
+      return health(request, env, (route & Also.Detail) !== 0);
+    case Who.Api:
+      return api(request, env);
+    case Who.Unread:
+      return firstAnswer(request, env);
+    default:
+      return dispatch(route, who, request, env, begun);
+  }
+}
+
+/** An isolate that knows no policy yet. */
+async function firstAnswer(request, env) {
+  try {
+    await firstRead(env);
+    const now = Date.now();
+    return await answer(routeOf(request, env, now), request, env, now);
+  } catch (error) {
+    return outage(error, request, env);
+  }
+}
 
 /** Rust asks for the query where it is needed, which is hardly ever; some are long. */
 function withoutQuery(url) {
@@ -60,15 +89,6 @@ function ownCookies(header) {
 function hasReserved(headers) {
   for (const name of RESERVED) if (headers.has(name)) return true;
   return false;
-}
-
-/** An answer that Rust is still at work on, or stable's if the instance does not live to give it. */
-function unlessTrapped(answer, request, env) {
-  // Made here: what a request waits for has to be its own.
-  const { promise: trapped, resolve: end } = Promise.withResolvers();
-  waiting.add(end);
-  const done = answer.finally(() => waiting.delete(end));
-  return Promise.race([done, trapped.then(() => outage("another request's trap", request, env))]);
 }
 
 /** Rust answers everything but the control API. */
@@ -104,22 +124,10 @@ export class MetricsShard {
   }
 }
 
-/** A trap leaves the instance unusable; the next request gets a fresh one. */
-function noteTrap(error) {
-  if (!(error instanceof WebAssembly.RuntimeError)) return;
-  broken = true;
-  for (const end of waiting) end();
-  waiting.clear();
-}
-
-function restart() {
-  broken = false;
-  serin.__wbg_reset_state();
-}
-
 /** Serin itself failed: stable answers what may be sent twice, and what cannot have been sent yet: its body is still whole. */
 function outage(error, request, env) {
+  noteTrap(error);
   console.error(JSON.stringify({ event: "panic", error: String(error) }));
-  const mayReplay = request.body === null ? ["GET", "HEAD", "OPTIONS"].includes(request.method) : !request.bodyUsed;
-  return mayReplay ? env.STABLE.fetch(request) : new Response("Internal error", { status: 500 });
+  const mayBeSent = request.body === null ? isSafe(request) : !request.bodyUsed;
+  return mayBeSent ? env.STABLE.fetch(request) : new Response("Internal error", { status: 500 });
 }

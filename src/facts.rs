@@ -22,7 +22,6 @@ pub(crate) struct RequestFacts<'a> {
     request: &'a Request,
     host: Cow<'a, str>,
     path: Cow<'a, str>,
-    url: &'a str,
     /// The part of the `Cookie` header with Serin's own cookies.
     own_cookies: &'a str,
     cookies: OnceCell<String>,
@@ -47,18 +46,12 @@ impl<'a> RequestFacts<'a> {
             request,
             host,
             path,
-            url,
             own_cookies,
             cookies: OnceCell::new(),
             has_reserved,
             headers: RefCell::default(),
             cf: OnceCell::new(),
         }
-    }
-
-    /// What another `RequestFacts` of the same request is made of, for as long as somebody waits. The request is a handle.
-    pub(crate) fn to_owned(&self) -> (Request, String, String, bool) {
-        (Clone::clone(self.request), self.url.to_owned(), self.own_cookies.to_owned(), self.has_reserved)
     }
 
     /// The value of a query parameter, as written.

@@ -1,118 +1,117 @@
-//! `/health`: the checks run side by side, each against its deadline.
+//! `/health`: JavaScript makes the checks, and what it found is put together here.
 
-use core::pin::Pin;
 use core::time::Duration;
 
-use futures_util::future::join5;
-use serin_logic::Timestamp;
 use serin_logic::bearer::is_authorized;
 use serin_logic::health::{BuildDetail, Component, Report, STABLE, Status};
 use serin_logic::problem::Problem;
 use serin_logic::routing::Facts as _;
+use serin_runtime::bindings::CONTROLLER;
+use serin_runtime::{clock, randomness, respond};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
-use web_sys::Response;
 
 use crate::facts::RequestFacts;
 use crate::isolate::Isolate;
-use crate::{observation, snapshot};
-use serin_runtime::bindings::CONTROLLER;
-use serin_runtime::javascript::{Fetcher, ObjectNamespace};
-use serin_runtime::{clock, deadline, exception, randomness, respond};
+use crate::route::{Also, Who};
 
-/// Each check's deadline; the whole answers within a second.
-const DEADLINE_MS: u64 = 800;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const COMMIT: &str = env!("SERIN_COMMIT");
 
-/// Answers `GET` and `HEAD /health`.
-pub(crate) fn answer(isolate: &'static Isolate, facts: &RequestFacts<'_>, now: Timestamp) -> JsValue {
-    if !matches!(&*facts.method(), "GET" | "HEAD") {
-        return respond::problem(&Problem::method_not_allowed("GET, HEAD"));
+/// What JavaScript checks.
+#[wasm_bindgen]
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub enum Part {
+    /// A read of the policy.
+    Kv,
+    /// The variant without which nobody is served.
+    Stable,
+    /// The other one.
+    Canary,
+    /// What it says of itself.
+    Controller,
+    /// The location's shard.
+    Metrics,
+}
+
+/// What was found, by [`Part`].
+pub(crate) type Checks = [Component; 5];
+
+/// The name of the one controller's object.
+#[wasm_bindgen]
+#[must_use]
+pub fn controller_name() -> String {
+    CONTROLLER.to_owned()
+}
+
+#[wasm_bindgen]
+impl Isolate {
+    /// What a check found: the HTTP `status` of the part's answer (0: there is no such part), or what `trouble` it has; and how long that
+    /// took.
+    pub fn checked(&self, part: Part, status: u16, trouble: Option<String>, ms: f64) {
+        let component = match (part, status, trouble) {
+            // It works, and says that something else does not.
+            (Part::Controller, 200, Some(trouble)) => Component::wrong(Status::Degraded, trouble),
+            (_, _, Some(trouble)) => Component::wrong(Status::Down, trouble),
+            (Part::Controller, 0 | 200, None) => Component::ok(),
+            (Part::Controller, _, None) => Component::wrong(Status::Down, format!("answered {status}")),
+            (Part::Canary, 0, None) => Component::unbound(),
+            (_, _, None) => Component::variant(status),
+        };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+        let component = component.took(Duration::from_millis(ms as u64));
+        if let Some(check) = self.checks.borrow_mut().get_mut(part as usize) {
+            *check = component;
+        }
     }
-    let detailed = facts.query_value("detailed").as_deref() == Some("true") && may_see_detail(isolate, facts);
-    let url = format!("https://{}/health", facts.host());
-    respond::later(async move {
-        let report = report(isolate, &url, now).await;
+
+    /// The answer, of what was `checked` just now.
+    #[must_use]
+    pub fn report(&self, detailed: bool) -> JsValue {
+        let now = clock::now();
+        let settings = &self.settings;
+        // The check of KV has just read the policy: what it found is what counts.
+        let snapshot = self.snapshot.borrow().clone().unwrap_or_default();
+        let [kv, stable, canary, controller, metrics] = self.checks.take();
+        // By name, as they always were.
+        let components = vec![
+            ("build", Component::build(BuildDetail { commit: COMMIT, deployment: settings.deployment.clone() })),
+            ("canary", canary),
+            ("controller", controller),
+            ("kv", kv),
+            ("metrics", metrics),
+            ("policy", Component::policy(&snapshot, settings.setup.max_stale, now)),
+            ("randomness", check_randomness()),
+            (STABLE, stable),
+            ("switches", Component::switches(&snapshot, now)),
+        ];
+        let report = Report::detailed(VERSION, components);
         let report = if detailed { report } else { report.without_detail() };
         respond::json(report.http_status(), "application/json", &report.to_json())
-    })
+    }
 }
 
-fn may_see_detail(isolate: &Isolate, facts: &RequestFacts<'_>) -> bool {
-    let bindings = &isolate.bindings;
-    let is_admin = || {
-        let token = bindings.admin_token.as_deref().unwrap_or_default();
-        is_authorized(facts.header("authorization").as_deref(), token)
-    };
-    !bindings.detail_for_admin || is_admin()
-}
+impl Isolate {
+    pub(crate) fn health_route(&self, facts: &RequestFacts<'_>) -> u32 {
+        if !matches!(&*facts.method(), "GET" | "HEAD") {
+            return self.answered(&Problem::method_not_allowed("GET, HEAD"));
+        }
+        let detailed = facts.query_value("detailed").as_deref() == Some("true") && self.may_see_detail(facts);
+        Who::Health as u32 | if detailed { Also::Detail as u32 } else { 0 }
+    }
 
-async fn report(isolate: &'static Isolate, url: &str, now: Timestamp) -> Report {
-    let bindings = &isolate.bindings;
-    let (kv, stable, canary, controller, metrics) = join5(
-        timed(Box::pin(snapshot::check(isolate))),
-        timed(Box::pin(check_variant(Some(&bindings.stable), url))),
-        timed(Box::pin(check_variant(bindings.canary.as_ref(), url))),
-        timed(Box::pin(check_controller(bindings.rollout.as_ref()))),
-        timed(Box::pin(observation::check(isolate))),
-    )
-    .await;
-    // The check of KV has just read the policy: what it found is what counts.
-    let snapshot = isolate.snapshot.borrow().clone().unwrap_or_default();
-    // By name, as they always were.
-    let components = vec![
-        ("build", Component::build(BuildDetail { commit: COMMIT, deployment: bindings.deployment.clone() })),
-        ("canary", canary),
-        ("controller", controller),
-        ("kv", kv),
-        ("metrics", metrics),
-        ("policy", Component::policy(&snapshot, bindings.setup.max_stale, now)),
-        ("randomness", check_randomness()),
-        (STABLE, stable),
-        ("switches", Component::switches(&snapshot, now)),
-    ];
-    Report::detailed(VERSION, components)
+    fn may_see_detail(&self, facts: &RequestFacts<'_>) -> bool {
+        let is_admin = || {
+            let token = self.settings.admin_token.as_deref().unwrap_or_default();
+            is_authorized(facts.header("authorization").as_deref(), token)
+        };
+        !self.settings.detail_for_admin || is_admin()
+    }
 }
 
 fn check_randomness() -> Component {
     match randomness::bits() {
         Some(_) => Component::ok(),
         None => Component::wrong(Status::Degraded, "no random numbers: new visitors are told by their address"),
-    }
-}
-
-/// Runs a check against the deadline and notes how long it took.
-async fn timed(check: Pin<Box<dyn Future<Output = Component> + '_>>) -> Component {
-    let begun = clock::now();
-    let component = match deadline::within(Duration::from_millis(DEADLINE_MS), check).await {
-        Ok(component) => component,
-        Err(_) => Component::wrong(Status::Down, format!("no answer within {DEADLINE_MS} ms")),
-    };
-    component.took(clock::now().since(begun))
-}
-
-/// What the controller says of itself: `null`, or what is wrong.
-async fn check_controller(namespace: Option<&ObjectNamespace>) -> Component {
-    let Some(namespace) = namespace else { return Component::ok() };
-    let call = async {
-        let controller = namespace.stub(&namespace.id_from_name(CONTROLLER)?)?;
-        let response: Response = controller.fetch_url("https://controller/standing").await?.unchecked_into();
-        Ok((response.status(), JsFuture::from(response.json()?).await?.as_string()))
-    };
-    match call.await.map_err(|error: JsValue| exception::text(&error)) {
-        Ok((200, None)) => Component::ok(),
-        Ok((200, Some(trouble))) => Component::wrong(Status::Degraded, trouble),
-        Ok((status, _)) => Component::wrong(Status::Down, format!("answered {status}")),
-        Err(error) => Component::wrong(Status::Down, error),
-    }
-}
-
-async fn check_variant(variant: Option<&Fetcher>, url: &str) -> Component {
-    let Some(variant) = variant else { return Component::unbound() };
-    match variant.fetch_url(url).await {
-        Ok(response) => Component::variant(response.unchecked_into::<Response>().status()),
-        // The text may hold the variant's secrets; it is in the variant's own log.
-        Err(_) => Component::wrong(Status::Down, "threw an exception"),
     }
 }

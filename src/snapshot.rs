@@ -1,91 +1,82 @@
-//! The isolate's copy of the policy: read once before the first answer, then refreshed behind requests.
+//! The isolate's copy of the policy: what JavaScript reads from KV comes in here.
 
-use core::time::Duration;
-use std::rc::Rc;
-
+use js_sys::Array;
 use serin_logic::Timestamp;
-use serin_logic::health::{Component, Status};
 use serin_logic::notice::Notice;
 use serin_logic::policy::snapshot::Documents;
-use serin_logic::policy::{Overlay, Snapshot};
-use web_sys::Request;
+use serin_logic::policy::{Overlay, Snapshot, Switch};
+use serin_runtime::{clock, exception, kv, log};
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
 
 use crate::isolate::Isolate;
-use crate::observation;
-use serin_runtime::{clock, deadline, kv, log, respond};
 
-/// How long the first request of an isolate waits for KV.
-const FIRST_READ: Duration = Duration::from_millis(250);
-/// How long a read may take before it counts as failed.
-const READ_DEADLINE: Duration = Duration::from_secs(5);
-
-/// The snapshot, refreshed behind this request when it is due; `None` in an isolate that has none yet.
-pub(crate) fn current(isolate: &'static Isolate, request: &Request, now: Timestamp) -> Option<Rc<Snapshot>> {
-    let snapshot = isolate.snapshot.borrow().clone()?;
-    if now.since(*isolate.read_begun_at.borrow()) >= isolate.bindings.refresh {
-        *isolate.read_begun_at.borrow_mut() = now;
-        respond::behind(refresh(isolate));
-        observation::exchange(isolate, request);
+#[wasm_bindgen]
+impl Isolate {
+    /// The keys of the policy's documents, in the order in which `read` takes their values.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        kv::keys(&self.settings.state_key).map(str::to_owned).collect()
     }
-    Some(snapshot)
-}
 
-/// The first snapshot: what a read says within the deadline, or that nothing is known. A read that takes longer goes on
-/// behind the request.
-pub(crate) fn first(isolate: &'static Isolate, now: Timestamp) -> impl Future<Output = Rc<Snapshot>> + use<> {
-    *isolate.read_begun_at.borrow_mut() = now;
-    async move {
-        if let Err(read) = deadline::within(FIRST_READ, Box::pin(refresh(isolate))).await {
-            respond::behind(read);
-        }
-        isolate.snapshot.borrow_mut().get_or_insert_default().clone()
+    /// For how long a location may answer with an old value, in seconds.
+    #[must_use]
+    pub fn cache_seconds(&self) -> u32 {
+        kv::CACHE_SECONDS
     }
-}
 
-/// The health of KV: a read of the policy itself.
-pub(crate) async fn check(isolate: &'static Isolate) -> Component {
-    let answer = kv::read_policy(&isolate.bindings).await;
-    let component = match &answer {
-        Ok(_) => Component::ok(),
-        Err(error) => Component::wrong(Status::Down, error.clone()),
-    };
-    absorb(isolate, answer, clock::now());
-    component
-}
+    /// KV answered: a text for each key, or something else where there is none.
+    pub fn read(&self, values: &Array) {
+        let mut values = values.iter().map(|value| value.as_string());
+        let mut value = || values.next().flatten();
+        let documents = Documents { canary_state: value(), switches: Switch::ALL.map(|_| value()) };
+        let now = clock::now();
+        self.replace(|before| before.read(&self.settings.state_key, documents, now));
+    }
 
-/// Reads KV into the isolate's snapshot.
-async fn refresh(isolate: &'static Isolate) {
-    let answer = match deadline::within(READ_DEADLINE, Box::pin(kv::read_policy(&isolate.bindings))).await {
-        Ok(answer) => answer,
-        Err(_) => Err(format!("no answer within {} s", READ_DEADLINE.as_secs())),
-    };
-    absorb(isolate, answer, clock::now());
-}
-
-fn absorb(isolate: &Isolate, answer: Result<Documents, String>, now: Timestamp) {
-    replace(isolate, |before| match answer {
-        Ok(documents) => before.read(&isolate.bindings.state_key, documents, now),
-        Err(error) => {
-            let (next, notice) = before.unread(error);
+    /// KV did not answer, for this reason.
+    /// Gives the reason as text.
+    pub fn unread(&self, error: &JsValue) -> String {
+        let why = exception::text(error);
+        self.replace(|before| {
+            let (next, notice) = before.unread(why.clone());
             (next, notice.into_iter().collect())
+        });
+        why
+    }
+
+    /// Nobody waits for the first read any longer: nothing is known.
+    pub fn begin_unread(&self) {
+        self.snapshot.borrow_mut().get_or_insert_default();
+    }
+}
+
+impl Isolate {
+    /// Whether the request that asks is the one that reads: every request while there is no snapshot, because a read that another
+    /// request owns dies with that request; one in each interval afterwards.
+    pub(crate) fn is_read_due(&self, is_known: bool, now: Timestamp) -> bool {
+        let is_due = !is_known || now.since(self.read_begun_at.get()) >= self.settings.refresh;
+        if is_due {
+            self.read_begun_at.set(now);
         }
-    });
-}
-
-/// What the controller says, by way of the location's shard.
-pub(crate) fn hear(isolate: &Isolate, overlay: Overlay) {
-    replace(isolate, |before| before.heard(&isolate.bindings.state_key, overlay, clock::now()));
-}
-
-fn replace(isolate: &Isolate, next: impl FnOnce(&Snapshot) -> (Snapshot, Vec<Notice>)) {
-    let before = isolate.snapshot.borrow().clone().unwrap_or_default();
-    let (next, notices) = next(&before);
-    log::notices(&notices);
-    if !next.continues(&before) {
-        isolate.breaker.borrow_mut().reset();
+        is_due
     }
-    if next.watch() != before.watch() {
-        isolate.observer.begin_watch();
+
+    /// What the controller says, by way of the location's shard.
+    pub(crate) fn hear(&self, overlay: Overlay) {
+        self.replace(|before| before.heard(&self.settings.state_key, overlay, clock::now()));
     }
-    *isolate.snapshot.borrow_mut() = Some(Rc::new(next));
+
+    fn replace(&self, next: impl FnOnce(&Snapshot) -> (Snapshot, Vec<Notice>)) {
+        let before = self.snapshot.borrow().clone().unwrap_or_default();
+        let (next, notices) = next(&before);
+        log::notices(&notices);
+        if !next.continues(&before) {
+            self.breaker.borrow_mut().reset();
+        }
+        if next.watch() != before.watch() {
+            self.observer.begin_watch();
+        }
+        *self.snapshot.borrow_mut() = Some(Rc::new(next));
+    }
 }

@@ -42,7 +42,7 @@ pub fn api(request: Request, env: &Env) -> JsValue {
 }
 
 fn admit(request: &Request, bindings: &Bindings) -> Result<(), Problem> {
-    let Some(token) = &bindings.admin_token else { return Err(Problem::forbidden()) };
+    let Some(token) = &bindings.settings.admin_token else { return Err(Problem::forbidden()) };
     let given = request.headers().get("authorization").ok().flatten();
     if is_authorized(given.as_deref(), token) { Ok(()) } else { Err(Problem::unauthorized()) }
 }
@@ -51,7 +51,7 @@ async fn by_kv_alone(request: &Request, bindings: &Bindings) -> Result<JsValue, 
     let url = Url::new(&request.url()).map_err(|_| Problem::not_found())?;
     let unavailable = |Fault(why): Fault| Problem::unreachable("the request", &why);
     match controller_do::parse(request, &url).await.map_err(unavailable)?? {
-        Call::PutState { document, .. } => put(bindings, &bindings.state_key, Some(&document)).await,
+        Call::PutState { document, .. } => put(bindings, &bindings.settings.state_key, Some(&document)).await,
         Call::State => Ok(readings::state(bindings).await),
         Call::PutSwitch { switch, value, .. } => put(bindings, switch.key(), value.as_deref()).await,
         call if call.is_reading() => Ok(readings::answer(&call, &readings::policy(bindings).await, None, bindings)),

@@ -91,7 +91,7 @@ async fn look_around(settings: &Settings, wants: Wants) -> Seen {
             if wants.document { call::within(DEADLINE, kv::read_policy(bindings)).await } else { return None };
         let text = documents.inspect_err(|why| log::trouble("KV", why.clone())).ok()?.canary_state;
         // What is not valid is not in force, so nobody is served by it.
-        let parsed = text.map(|text| CanaryState::parse(&bindings.state_key, &text)).transpose().ok()?;
+        let parsed = text.map(|text| CanaryState::parse(&bindings.settings.state_key, &text)).transpose().ok()?;
         Some(parsed.as_ref().map(Document::from))
     };
     let health = async {

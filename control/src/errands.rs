@@ -58,8 +58,8 @@ fn after(object: &ObjectState, settings: &Rc<Settings>, tell: impl FnOnce(&mut C
 async fn put(settings: &Settings, write: &WriteState) -> Result<(), String> {
     let bindings = &settings.bindings;
     let found = call::within(READ_DEADLINE, kv::read_policy(bindings)).await?.canary_state;
-    let document = write.document(&bindings.state_key, found.as_deref()).map_err(|error| error.to_string())?;
-    call::within(WRITE_DEADLINE, kv::write(bindings, &bindings.state_key, Some(&document))).await
+    let document = write.document(&bindings.settings.state_key, found.as_deref()).map_err(|error| error.to_string())?;
+    call::within(WRITE_DEADLINE, kv::write(bindings, &bindings.settings.state_key, Some(&document))).await
 }
 
 fn noted(part: &'static str, outcome: Result<(), String>) -> bool {

@@ -65,7 +65,7 @@ async fn report_if_due(object: &ObjectState, env: &Env) -> Result<(), Fault> {
     let store = Store::open(object)?;
     let mut shard: Shard = store.load(SHARD)?;
     let now = clock::now();
-    if shard.is_due(bindings.refresh, now) {
+    if shard.is_due(bindings.settings.refresh, now) {
         let name: String = store.load(NAME)?;
         let report = shard.report(&name, now);
         store.save(SHARD, &shard)?;
@@ -82,7 +82,7 @@ async fn report_if_due(object: &ObjectState, env: &Env) -> Result<(), Fault> {
     }
     let shard: Shard = store.load(SHARD)?;
     if shard.has_news() {
-        wake(object, bindings.refresh).await?;
+        wake(object, bindings.settings.refresh).await?;
     }
     Ok(())
 }

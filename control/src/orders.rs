@@ -46,7 +46,7 @@ async fn start(
     plan: Plan,
     by: By,
 ) -> Result<JsValue, Fault> {
-    let key = &settings.bindings.state_key;
+    let key = &settings.bindings.settings.state_key;
     let text = call::within(DEADLINE, kv::read_policy(&settings.bindings)).await.map_err(Fault)?.canary_state;
     let found = match text.map(|text| CanaryState::parse(key, &text)).transpose() {
         Ok(state) => state.as_ref().map(Document::from),
@@ -77,7 +77,7 @@ fn order(object: &ObjectState, settings: &Rc<Settings>, command: Command, by: By
 }
 
 async fn put_state(object: &ObjectState, settings: &Rc<Settings>, document: &str, by: &By) -> Result<JsValue, Fault> {
-    let key = settings.bindings.state_key.as_str();
+    let key = settings.bindings.settings.state_key.as_str();
     let before = call::within(DEADLINE, kv::read_policy(&settings.bindings)).await.map_err(Fault)?.canary_state;
     if before.as_deref() == Some(document) {
         return Ok(readings::json(&object!({"already": true})));

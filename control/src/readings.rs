@@ -22,7 +22,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 pub(crate) async fn policy(bindings: &Bindings) -> Snapshot {
     let answer = call::within(DEADLINE, kv::read_policy(bindings)).await;
     match answer {
-        Ok(documents) => Snapshot::default().read(&bindings.state_key, documents, clock::now()).0,
+        Ok(documents) => Snapshot::default().read(&bindings.settings.state_key, documents, clock::now()).0,
         Err(error) => Snapshot::default().unread(error).0,
     }
 }
@@ -42,11 +42,11 @@ pub(crate) async fn state(bindings: &Bindings) -> JsValue {
 pub(crate) fn answer(call: &Call, policy: &Snapshot, controller: Option<&Controller>, bindings: &Bindings) -> JsValue {
     let now = clock::now();
     let overlay = controller.map_or_else(Overlay::default, |controller| controller.overlay(now));
-    let (snapshot, _) = policy.heard(&bindings.state_key, overlay, now);
+    let (snapshot, _) = policy.heard(&bindings.settings.state_key, overlay, now);
     let status = Status { version: VERSION, snapshot: &snapshot, controller };
     match call {
         Call::Status => json(&status.view(now)),
-        Call::Explain(question) => json(&explain(question, &snapshot, &bindings.setup, now)),
+        Call::Explain(question) => json(&explain(question, &snapshot, &bindings.settings.setup, now)),
         Call::Metrics => {
             let content_type = "text/plain; version=0.0.4; charset=utf-8";
             respond::json(200, content_type, &metrics(&status, now))

@@ -2,9 +2,9 @@
 
 use serin_logic::controller::Format;
 use serin_logic::notice::Notice;
-use serin_runtime::bindings::{self, Bindings};
+use serin_runtime::bindings::Bindings;
 use serin_runtime::javascript::Env;
-use serin_runtime::log;
+use serin_runtime::{log, settings};
 
 /// The bindings, and where notices go.
 pub(crate) struct Settings {
@@ -17,7 +17,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn read(env: &Env) -> Self {
-        let format = bindings::text(env, "WEBHOOK_FORMAT").filter(|name| !name.is_empty());
+        let format = settings::text(env, "WEBHOOK_FORMAT").filter(|name| !name.is_empty());
         let webhook_format = format.map_or(Some(Format::default()), |name| Format::named(&name));
         if webhook_format.is_none() {
             let message = "is not known, accepted: json, text or content; json is used".to_owned();
@@ -25,7 +25,7 @@ impl Settings {
         }
         Self {
             bindings: Bindings::read(env),
-            webhook_url: bindings::text(env, "WEBHOOK_URL").filter(|url| !url.is_empty()),
+            webhook_url: settings::text(env, "WEBHOOK_URL").filter(|url| !url.is_empty()),
             webhook_format: webhook_format.unwrap_or_default(),
         }
     }

@@ -1,132 +1,43 @@
-//! Everything in wrangler.toml by its name, typed and checked once per isolate.
+//! What wrangler.toml binds, by its name. Handles may be kept across requests; objects of one request may not.
 
-use core::time::Duration;
-
-use serin_logic::fallback::CANARY_DEADLINE_SECONDS;
-use serin_logic::notice::Notice;
-use serin_logic::routing::decision::Setup;
-use serin_logic::routing::override_token::OverrideKey;
 use wasm_bindgen::prelude::*;
 
-use crate::javascript::{
-    AnalyticsEngine, Env, Fetcher, KvNamespace, ObjectNamespace, VersionMetadata, to_number, to_text,
-};
+use crate::javascript::{Env, Fetcher, KvNamespace, ObjectNamespace};
+use crate::settings::Settings;
 
-const STABLE: &str = "STABLE";
-const CANARY: &str = "CANARY";
+pub(crate) const CANARY: &str = "CANARY";
 const CANARY_STATE: &str = "CANARY_STATE";
 const ROLLOUT: &str = "ROLLOUT";
-const METRICS: &str = "METRICS";
-const ANALYTICS: &str = "ANALYTICS";
 
 /// The one controller's name.
 pub const CONTROLLER: &str = "controller";
 
-/// What the Worker was deployed with. Handles may be kept across requests; objects of one request may not.
+/// What the Worker was deployed with.
 pub struct Bindings {
-    /// The variant that is there in any case.
-    pub stable: Fetcher,
+    /// Its variables and secrets. What is wrong with them, the request path has said.
+    pub settings: Settings,
     /// None: stable gets all.
     pub canary: Option<Fetcher>,
     /// Or why there is none.
     pub kv: Result<KvNamespace, String>,
-    /// The key of the canary state in KV.
-    pub state_key: String,
-    /// What every decision needs of it.
-    pub setup: Setup,
-    /// How often a busy isolate reads the policy again, and tells what it has counted.
-    pub refresh: Duration,
-    /// How long the canary may take to the head of its response, in ms; 0: as long as it likes.
-    pub deadline_ms: f64,
     /// The rollout controller; none: KV alone steers.
     pub rollout: Option<ObjectNamespace>,
-    /// The shards that counts go to.
-    pub metrics: Option<ObjectNamespace>,
-    /// A data point for each observed request, if somebody wants them.
-    pub analytics: Option<AnalyticsEngine>,
-    /// Who may use the control API.
-    pub admin_token: Option<String>,
-    /// Whether `/health` shows details to the admin alone.
-    pub detail_for_admin: bool,
-    /// The platform's id of this deployment.
-    pub deployment: Option<String>,
-    /// What was set wrongly and replaced by its default.
-    pub misconfigured: Vec<Notice>,
 }
 
 // === impl Bindings ===
 
 impl Bindings {
-    /// Reads the environment. What is missing or wrong gets its default and a notice: traffic comes first.
+    /// Reads the environment.
     pub fn read(env: &Env) -> Self {
-        let mut misconfigured = Vec::new();
-        let mut seconds = |name, default, least| {
-            let default_duration = Duration::from_secs(default);
-            let Some(text) = text(env, name) else { return default_duration };
-            millis_of(&text).filter(|millis| *millis >= least).map_or_else(
-                || {
-                    let from = if least == 0 { "from 0, which is off" } else { "above 0" };
-                    let message =
-                        format!("{text} is not accepted, accepted: a number of seconds {from}; {default} is used");
-                    misconfigured.push(Notice::Misconfigured { name, message });
-                    default_duration
-                },
-                Duration::from_millis,
-            )
-        };
-        let refresh = seconds("REFRESH_SECONDS", 5, 1);
-        let max_stale = seconds("MAX_STALE_SECONDS", 300, 1);
-        let deadline = seconds("CANARY_DEADLINE_SECONDS", CANARY_DEADLINE_SECONDS, 0);
-        let detail_for_admin = match text(env, "HEALTH_DETAIL").as_deref() {
-            None | Some("public") => false,
-            Some("token") => true,
-            Some(other) => {
-                let message = format!("{other} is not accepted, accepted: public or token; token is used");
-                misconfigured.push(Notice::Misconfigured { name: "HEALTH_DETAIL", message });
-                true
-            }
-        };
-        let canary = binding(env, CANARY);
         Self {
-            stable: env.get(STABLE).unchecked_into(),
-            setup: Setup {
-                canary_bound: canary.is_some(),
-                override_key: text(env, "OVERRIDE_TOKEN").as_deref().and_then(OverrideKey::new),
-                max_stale,
-            },
-            canary,
+            settings: Settings::read(env).0,
+            canary: binding(env, CANARY),
             kv: binding(env, CANARY_STATE).ok_or_else(|| format!("there is no KV binding {CANARY_STATE}")),
-            state_key: text(env, "CANARY_STATE_KEY")
-                .filter(|key| !key.is_empty())
-                .unwrap_or_else(|| "canary-state".into()),
-            refresh,
-            // A timer takes no more.
-            deadline_ms: (deadline.as_secs_f64() * 1000.0).min(f64::from(i32::MAX)),
             rollout: binding(env, ROLLOUT),
-            metrics: binding(env, METRICS),
-            analytics: binding(env, ANALYTICS),
-            admin_token: text(env, "ADMIN_TOKEN").filter(|token| !token.is_empty()),
-            detail_for_admin,
-            deployment: binding::<VersionMetadata>(env, "VERSION").and_then(|version| version.id().as_string()),
-            misconfigured,
         }
     }
 }
 
-fn binding<T: JsCast>(env: &Env, name: &str) -> Option<T> {
+pub(crate) fn binding<T: JsCast>(env: &Env, name: &str) -> Option<T> {
     Some(env.get(name)).filter(JsValue::is_object).map(JsCast::unchecked_into)
-}
-
-/// A variable or secret. wrangler.toml may hold a number where text is meant.
-pub fn text(env: &Env, name: &str) -> Option<String> {
-    let value = env.get(name);
-    let is_set = value.is_string() || value.as_f64().is_some();
-    if is_set { to_text(&value).ok() } else { None }
-}
-
-/// A time in seconds, as JavaScript reads numbers; it is kept to the millisecond.
-fn millis_of(text: &str) -> Option<u64> {
-    let seconds = Some(to_number(text)).filter(|seconds| *seconds >= 0.0)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-    Some((seconds * 1000.0) as u64)
 }

@@ -18,7 +18,7 @@ extern "C" {
     #[wasm_bindgen(method, structural, indexing_getter)]
     pub fn get(this: &Env, name: &str) -> JsValue;
 
-    /// A service binding or a Durable Object's stub. dispatch.js sends clients' requests through it.
+    /// A service binding or a Durable Object's stub.
     #[derive(Clone)]
     pub type Fetcher;
 
@@ -41,10 +41,6 @@ extern "C" {
     /// Reads up to 100 keys in one operation: a map from each key to its value, `null` where there is none.
     #[wasm_bindgen(method, catch, js_name = get)]
     pub async fn get_bulk(this: &KvNamespace, keys: &Array, options: &Object) -> Result<Map, JsValue>;
-
-    /// One value; `null` where there is none.
-    #[wasm_bindgen(method, catch, js_name = get)]
-    pub async fn get_text(this: &KvNamespace, key: &str) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub async fn put(this: &KvNamespace, key: &str, value: &str) -> Result<JsValue, JsValue>;
@@ -93,12 +89,6 @@ extern "C" {
 
     #[wasm_bindgen(method, catch, js_name = toArray)]
     pub fn to_array(this: &Cursor) -> Result<Array, JsValue>;
-
-    /// Workers Analytics Engine.
-    pub type AnalyticsEngine;
-
-    #[wasm_bindgen(method, catch, js_name = writeDataPoint)]
-    pub fn write_data_point(this: &AnalyticsEngine, point: &Object) -> Result<(), JsValue>;
 
     /// The platform's metadata of a deployed version.
     pub type VersionMetadata;

@@ -9,7 +9,12 @@ use crate::bindings::Bindings;
 use crate::exception;
 
 /// The shortest that KV accepts; the longest that a location may answer with an old value.
-const CACHE_SECONDS: u32 = 30;
+pub const CACHE_SECONDS: u32 = 30;
+
+/// The keys of the policy's documents: the state's, and the switches' in the order of `Switch::ALL`.
+pub fn keys(state_key: &str) -> impl Iterator<Item = &str> {
+    core::iter::once(state_key).chain(Switch::ALL.iter().map(|switch| switch.key()))
+}
 
 /// Reads every document in one KV operation.
 ///
@@ -17,16 +22,14 @@ const CACHE_SECONDS: u32 = 30;
 /// What went wrong, for people.
 pub async fn read_policy(bindings: &Bindings) -> Result<Documents, String> {
     let kv = bindings.kv.as_ref().map_err(Clone::clone)?;
-    let keys: Array = core::iter::once(bindings.state_key.as_str())
-        .chain(Switch::ALL.iter().map(|switch| switch.key()))
-        .map(JsValue::from_str)
-        .collect();
+    let state_key = &bindings.settings.state_key;
+    let keys: Array = keys(state_key).map(JsValue::from_str).collect();
     let options = Object::new();
     // Setting a field of a fresh object cannot fail.
     let _ = Reflect::set(&options, &"cacheTtl".into(), &CACHE_SECONDS.into());
     let values = kv.get_bulk(&keys, &options).await.map_err(|error| exception::text(&error))?;
     let value = |key: &str| values.get(&key.into()).as_string();
-    Ok(Documents { canary_state: value(&bindings.state_key), switches: Switch::ALL.map(|switch| value(switch.key())) })
+    Ok(Documents { canary_state: value(state_key), switches: Switch::ALL.map(|switch| value(switch.key())) })
 }
 
 /// Writes a value, or removes the key.

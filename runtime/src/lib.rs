@@ -2,7 +2,7 @@
 //! what both need of JavaScript. No decisions here.
 #![allow(clippy::must_use_candidate, reason = "what JavaScript gives is for its callers to use or not")]
 
-/// Everything in wrangler.toml, by name.
+/// What wrangler.toml binds, by its name.
 pub mod bindings;
 /// The one place that reads the time.
 pub mod clock;
@@ -20,3 +20,5 @@ pub mod log;
 pub mod randomness;
 /// Answers of Serin's own, and work behind them.
 pub mod respond;
+/// What wrangler.toml says in words and numbers.
+pub mod settings;

@@ -115,56 +115,6 @@ test("a canary that keeps failing is left alone, and comes back when it has reco
   await eventually(async () => assert.equal(await serin.variant(), "canary"), { within: 60_000 });
 });
 
-test("a canary that hangs has until its deadline: then stable answers what may be replayed, and 504 the rest", async (t) => {
-  const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: "0.3" } });
-  for (const [method, body] of [["GET"], ["HEAD"]]) {
-    const begun = performance.now();
-    const answer = await serin.request("/?canary=hang&stable=status:200", { method, body });
-    const took = performance.now() - begun;
-    assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "stable"], method);
-    assert.ok(took >= 290 && took < 1_500, `${method} took ${took} ms`);
-  }
-  for (const [method, body] of [["POST", "x"], ["DELETE"]]) {
-    const answer = await serin.request("/?canary=hang", { method, body });
-    assert.equal(answer.status, 504, method);
-    assert.deepEqual([answer.json.type, answer.json.status], ["urn:serin:late", 504]);
-  }
-  const sent = (await serin.journal()).map(({ variant, method }) => `${method} ${variant}`);
-  assert.deepEqual(sent, ["GET canary", "GET stable", "HEAD canary", "HEAD stable", "POST canary", "DELETE canary"]);
-  const { cause } = await serin.logged("fallback");
-  assert.match(cause, /did not answer within 300 ms/);
-});
-
-test("the deadline is for the head of a response: bodies, uploads and other protocols take what they take", async (t) => {
-  const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: "0.2" } });
-  const { message } = await serin.client.open("/?canary=endless");
-  let chunks = 0;
-  const until = performance.now() + 600;
-  for await (const _ of message) {
-    chunks += 1;
-    if (performance.now() > until) break;
-  }
-  assert.ok(chunks > 10, `${chunks} chunks in three deadlines`);
-
-  // A slow upload, answered at its end.
-  const { message: counted } = await serin.client.open(
-    "/?canary=count",
-    { method: "POST", headers: { "transfer-encoding": "chunked" } },
-    (outgoing) => {
-      outgoing.write("a".repeat(1_000));
-      setTimeout(() => outgoing.end("b"), 500);
-    },
-  );
-  assert.equal(counted.statusCode, 200);
-  counted.resume();
-});
-
-test("a deadline of 0 is none", async (t) => {
-  const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: "0" } });
-  assert.equal((await serin.request("/?canary=late:400")).text, "canary at last");
-  assert.deepEqual(serin.logs("misconfigured"), []);
-});
-
 test("a replay says that it is one; nobody else can", async (t) => {
   const serin = await startSerin(t, { kv: ALL });
   const told = async (path, headers) => Object.fromEntries((await serin.request(path, { headers })).json.headers);

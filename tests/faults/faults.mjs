@@ -89,12 +89,13 @@ export function withLab(source) {
     ["(await control()).shardFetch(", "metrics"],
     ["(await control()).shardAlarm(", "metrics"],
   ];
-  let text = withTrap(source, "lab.trap > 0 && (lab.seen += 1) % lab.trap === 0");
+  const entry = "const route = routeOf(request, env, begun);";
+  if (source.split(entry).length !== 2) throw new Error(`expected build/index.js to have one \`${entry}\``);
+  const steered = source.replace(entry, `if (request.url.includes("/?lab&")) return steer(request.url);\n${entry}`);
+  let text = withTrap(steered, "lab.trap > 0 && (lab.seen += 1) % lab.trap === 0");
   for (const [door, what] of doors) {
     if (text.split(door).length !== 2) throw new Error(`expected build/index.js to have one \`${door}\``);
     text = text.replace(`return ${door}`, `await misbehave("${what}", this.own[0]);\n return ${door}`);
   }
-  const entry = "if (broken) restart();";
-  if (text.split(entry).length !== 2) throw new Error(`expected build/index.js to have one \`${entry}\``);
-  return LAB + text.replace(entry, `if (request.url.includes("/?lab&")) return steer(request.url);\n${entry}`);
+  return LAB + text;
 }

@@ -1,0 +1,93 @@
+// The canary's deadline: until when it may hang, and who watches.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eventually } from "./harness/eventually.mjs";
+import { startSerin } from "./harness/workerd.mjs";
+
+const ALL = { "canary-state": { enabled: true, percentage: 100 } };
+const HANGS = "/?canary=hang&stable=status:200";
+
+test("a canary that hangs has until its deadline: then stable answers what may be replayed, and 504 the rest", async (t) => {
+  const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: "0.3" } });
+  for (const [method, body] of [["GET"], ["HEAD"]]) {
+    const begun = performance.now();
+    const answer = await serin.request("/?canary=hang&stable=status:200", { method, body });
+    const took = performance.now() - begun;
+    assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "stable"], method);
+    assert.ok(took >= 290 && took < 1_500, `${method} took ${took} ms`);
+  }
+  for (const [method, body] of [["POST", "x"], ["DELETE"]]) {
+    const answer = await serin.request("/?canary=hang", { method, body });
+    assert.equal(answer.status, 504, method);
+    assert.deepEqual([answer.json.type, answer.json.status], ["urn:serin:late", 504]);
+  }
+  const sent = (await serin.journal()).map(({ variant, method }) => `${method} ${variant}`);
+  assert.deepEqual(sent, ["GET canary", "GET stable", "HEAD canary", "HEAD stable", "POST canary", "DELETE canary"]);
+  const { cause } = await serin.logged("fallback");
+  assert.match(cause, /did not answer within 300 ms/);
+});
+
+test("the deadline is for the head of a response: bodies, uploads and other protocols take what they take", async (t) => {
+  const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: "0.2" } });
+  const { message } = await serin.client.open("/?canary=endless");
+  let chunks = 0;
+  const until = performance.now() + 600;
+  for await (const _ of message) {
+    chunks += 1;
+    if (performance.now() > until) break;
+  }
+  assert.ok(chunks > 10, `${chunks} chunks in three deadlines`);
+
+  // A slow upload, answered at its end.
+  const { message: counted } = await serin.client.open(
+    "/?canary=count",
+    { method: "POST", headers: { "transfer-encoding": "chunked" } },
+    (outgoing) => {
+      outgoing.write("a".repeat(1_000));
+      setTimeout(() => outgoing.end("b"), 500);
+    },
+  );
+  assert.equal(counted.statusCode, 200);
+  counted.resume();
+});
+
+test("a deadline of 0 is none", async (t) => {
+  const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: "0" } });
+  assert.equal((await serin.request("/?canary=late:400")).text, "canary at last");
+  assert.deepEqual(serin.logs("misconfigured"), []);
+});
+
+// One request's timer watches over all attempts, and a request may be gone before its timer is due.
+test("whoever began the watch: answered long ago, or its client gone, the others are not left to hang", async (t) => {
+  const deadline = 800;
+  const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: String(deadline / 1_000) } });
+  const rescued = async () => {
+    const begun = performance.now();
+    const answer = await serin.request(HANGS);
+    const took = performance.now() - begun;
+    assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "stable"]);
+    assert.ok(took >= deadline - 10 && took < deadline + 700, `${took} ms`);
+  };
+  assert.equal(await serin.variant(), "canary", "it began the watch, and is answered");
+  await Promise.all([rescued(), rescued()]);
+
+  let leave;
+  const left = serin.client.open("/left?canary=hang", {}, (outgoing) => {
+    leave = () => outgoing.destroy();
+    outgoing.end();
+  });
+  await eventually(async () => assert.ok((await serin.journal()).some(({ path }) => path === "/left"), "it is with the canary"));
+  leave();
+  await assert.rejects(left);
+  await rescued();
+});
+
+test("a deadline that a watch behind a request cannot wait for has a timer of its own", async (t) => {
+  const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: "17" } });
+  const begun = performance.now();
+  const answer = await serin.request(HANGS);
+  assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "stable"]);
+  const took = performance.now() - begun;
+  assert.ok(took >= 16_990 && took < 19_000, `${took} ms`);
+});
