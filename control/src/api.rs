@@ -3,9 +3,9 @@
 
 use core::time::Duration;
 
-use serde_json::json;
 use serin_logic::api::Call;
 use serin_logic::bearer::is_authorized;
+use serin_logic::object;
 use serin_logic::problem::Problem;
 use serin_runtime::bindings::Bindings;
 use serin_runtime::javascript::{Env, Url};
@@ -62,5 +62,5 @@ async fn by_kv_alone(request: &Request, bindings: &Bindings) -> Result<JsValue, 
 async fn put(bindings: &Bindings, key: &str, value: Option<&str>) -> Result<JsValue, Problem> {
     let written = call::within(KV_DEADLINE, kv::write(bindings, key, value)).await;
     written.map_err(|why| Problem::unreachable("KV", &why))?;
-    Ok(readings::json(&json!({"already": false})))
+    Ok(readings::json(&object!({"already": false})))
 }

@@ -4,8 +4,9 @@ use core::time::Duration;
 
 use js_sys::{Object, Reflect};
 use serin_runtime::bindings::CONTROLLER;
+use serin_runtime::deadline::{self, Unfinished};
+use serin_runtime::exception;
 use serin_runtime::javascript::{Fetcher, ObjectNamespace, fetch_outside};
-use serin_runtime::{deadline, exception};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
@@ -63,10 +64,15 @@ async fn read(response: Response) -> Result<String, String> {
 
 /// What a call gives, or that it takes too long.
 pub(crate) async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    match deadline::within(limit, Box::pin(call)).await {
-        Ok(answer) => answer,
-        Err(_) => Err(format!("no answer within {} ms", limit.as_millis())),
-    }
+    let mut answer = None;
+    let late = end(limit, Box::pin(async { answer = Some(call.await) })).await;
+    answer.unwrap_or(Err(late))
+}
+
+/// Waits for the end, whatever comes of it, and gives what is to be said if nothing has: one wait for all kinds of answers.
+async fn end(limit: Duration, call: Unfinished<'_, ()>) -> String {
+    let _ = deadline::within(limit, call).await;
+    format!("no answer within {} ms", u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn json_request(body: &str) -> Object {

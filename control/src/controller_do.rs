@@ -7,6 +7,7 @@ use futures_util::future::join;
 use serin_logic::analysis::Health;
 use serin_logic::api::{Call, Incoming};
 use serin_logic::controller::{Seen, Wants};
+use serin_logic::json;
 use serin_logic::observation::Batch;
 use serin_logic::policy::CanaryState;
 use serin_logic::problem::Problem;
@@ -109,14 +110,14 @@ async fn report(object: &ObjectState, settings: &Rc<Settings>, request: &Request
     let batch: Batch = read_json(&body).map_err(|error| Fault(format!("report: {error}")))?;
     let (overlay, errands) = turn::take(object, settings, |controller, _, now| Ok(controller.report(&batch, now)))?;
     errands::run(object, settings, errands);
-    let overlay = serde_json::to_string(&overlay).map_err(|error| Fault(error.to_string()))?;
+    let overlay = json::text(&overlay);
     Ok(respond::json(200, "application/json", &overlay))
 }
 
 /// For `/health`: what is wrong, or `null`.
 fn standing(object: &ObjectState) -> Result<JsValue, Fault> {
     let trouble = turn::load(object)?.trouble(clock::now());
-    let body = serde_json::to_string(&trouble).map_err(|error| Fault(error.to_string()))?;
+    let body = json::text(&trouble);
     Ok(respond::json(200, "application/json", &body))
 }
 

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use serin_logic::json;
 use serin_logic::observation::{Batch, Shard};
 use serin_logic::policy::Overlay;
 use serin_logic::problem::Problem;
@@ -56,7 +57,7 @@ async fn take(object: &ObjectState, env: &Env, request: &Request) -> Result<Stri
 
     report_if_due(object, env).await?;
     let shard: Shard = store.load(SHARD)?;
-    serde_json::to_string(&shard.overlay()).map_err(|error| Fault(error.to_string()))
+    Ok(json::text(&shard.overlay()))
 }
 
 async fn report_if_due(object: &ObjectState, env: &Env) -> Result<(), Fault> {
@@ -88,7 +89,7 @@ async fn report_if_due(object: &ObjectState, env: &Env) -> Result<(), Fault> {
 
 async fn tell(bindings: &Bindings, report: &Batch) -> Result<Overlay, String> {
     let namespace = bindings.rollout.as_ref().ok_or("ROLLOUT is not bound")?;
-    let body = serde_json::to_string(report).map_err(|error| error.to_string())?;
+    let body = report.to_json();
     let answer = call::post(&call::controller(namespace)?, controller_do::REPORT, &body, DEADLINE).await?;
     read_json(&answer).map_err(|error| format!("overlay: {error}"))
 }

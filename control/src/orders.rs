@@ -3,13 +3,12 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use serde_json::{Value, json};
-use serin_logic::Timestamp;
 use serin_logic::api::{By, Call, change_row, rollout_view};
 use serin_logic::controller::Controller;
 use serin_logic::policy::{CanaryState, Switch};
 use serin_logic::problem::Problem;
 use serin_logic::rollout::{Command, Document, Order, Plan, Start};
+use serin_logic::{Timestamp, object};
 use serin_runtime::javascript::ObjectState;
 use serin_runtime::{clock, kv, respond};
 use wasm_bindgen::prelude::*;
@@ -25,7 +24,7 @@ pub(crate) async fn carry_out(object: &ObjectState, settings: &Rc<Settings>, cal
     match call {
         Call::Audit { before, limit } => {
             let (rows, next) = Store::open(object)?.rows(before, limit)?;
-            Ok(readings::json(&json!({"rows": rows, "next": next})))
+            Ok(readings::json(&object!({"rows": rows, "next": next})))
         }
         Call::Start { id, plan, by } => start(object, settings, id, *plan, by).await,
         Call::Order { command, by } => order(object, settings, command, by),
@@ -67,7 +66,7 @@ fn order(object: &ObjectState, settings: &Rc<Settings>, command: Command, by: By
     let (answer, errands) = turn::take(object, settings, |controller, _, now| {
         Ok(controller.order(&order, now).map(|(already, _)| {
             let epoch = controller.state.epoch();
-            json!({"already": already, "epoch": epoch, "rollout": rollout_view(controller, now)})
+            object!({"already": already, "epoch": epoch, "rollout": rollout_view(controller, now)})
         }))
     })?;
     errands::run(object, settings, errands);
@@ -81,7 +80,7 @@ async fn put_state(object: &ObjectState, settings: &Rc<Settings>, document: &str
     let key = settings.bindings.settings.state_key.as_str();
     let before = call::within(DEADLINE, kv::read_policy(&settings.bindings)).await.map_err(Fault)?.canary_state;
     if before.as_deref() == Some(document) {
-        return Ok(readings::json(&json!({"already": true})));
+        return Ok(readings::json(&object!({"already": true})));
     }
     call::within(DEADLINE, kv::write(&settings.bindings, key, Some(document))).await.map_err(Fault)?;
     let state = CanaryState::parse(key, document).map_err(|error| Fault(error.to_string()))?;
@@ -102,7 +101,7 @@ async fn put_switch(
     let documents = call::within(DEADLINE, kv::read_policy(&settings.bindings)).await.map_err(Fault)?;
     let before = documents.value(switch);
     if before == value.as_deref() {
-        return Ok(readings::json(&json!({"already": true})));
+        return Ok(readings::json(&object!({"already": true})));
     }
     let answer = change(object, settings, |controller, store, now| {
         controller.switches.set(switch, value.clone(), now);
@@ -119,7 +118,7 @@ fn change(
 ) -> Result<JsValue, Fault> {
     let ((), errands) = turn::take(object, settings, act)?;
     errands::run(object, settings, errands);
-    Ok(readings::json(&json!({"already": Value::Bool(false)})))
+    Ok(readings::json(&object!({"already": false})))
 }
 
 /// A name for a rollout that got none: the moment it began.

@@ -2,12 +2,13 @@
 
 use core::time::Duration;
 
-use serde_json::{Value, json};
-use serin_logic::Timestamp;
+use serde_json::Value;
 use serin_logic::api::{Call, Status, explain, metrics, rollout_view};
 use serin_logic::controller::Controller;
+use serin_logic::json::text;
 use serin_logic::policy::{Overlay, Snapshot};
 use serin_logic::problem::Problem;
+use serin_logic::{Timestamp, object};
 use serin_runtime::bindings::Bindings;
 use serin_runtime::{clock, kv, respond};
 use wasm_bindgen::prelude::*;
@@ -31,7 +32,7 @@ pub(crate) async fn state(bindings: &Bindings) -> JsValue {
     match call::within(DEADLINE, kv::read_policy(bindings)).await {
         Ok(documents) => {
             let state = documents.canary_state.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text)));
-            json(&json!({"state": state}))
+            json(&object!({"state": state}))
         }
         Err(why) => respond::problem(&Problem::unreachable("KV", &why)),
     }
@@ -65,5 +66,5 @@ fn current(controller: Option<&Controller>, now: Timestamp) -> JsValue {
 
 /// An answer with a JSON value.
 pub(crate) fn json(value: &Value) -> JsValue {
-    respond::json(200, "application/json", &value.to_string())
+    respond::json(200, "application/json", &text(value))
 }

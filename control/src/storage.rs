@@ -7,6 +7,7 @@ use js_sys::{Array, Reflect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serin_logic::json;
 use serin_runtime::exception;
 use serin_runtime::javascript::{ObjectState, Sql};
 use wasm_bindgen::prelude::*;
@@ -34,18 +35,41 @@ impl Store {
     }
 
     /// A document; the default if it was never stored.
-    pub(crate) fn load<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, Fault> {
-        let rows = self.run("SELECT body FROM documents WHERE name = ?", &[name.into()])?;
-        match rows.iter().next() {
-            None => Ok(T::default()),
-            Some(row) => read_json(&text(&row, "body"))
-                .map_err(|error| Fault(format!("the stored {name} cannot be read: {error}"))),
+    pub(crate) fn load<T: DeserializeOwned + Serialize + Default>(&self, name: &str) -> Result<T, Fault> {
+        self.load_with_text(name).map(|(document, _)| document)
+    }
+
+    /// A document, and the text that it was read from or would be.
+    pub(crate) fn load_with_text<T: DeserializeOwned + Serialize + Default>(
+        &self,
+        name: &str,
+    ) -> Result<(T, String), Fault> {
+        let Some(body) = self.get(name)? else {
+            let document = T::default();
+            let body = json::text(&document);
+            return Ok((document, body));
+        };
+        match read_json(&body) {
+            Ok(document) => Ok((document, body)),
+            Err(error) => Err(Fault(format!("the stored {name} cannot be read: {error}"))),
         }
     }
 
     pub(crate) fn save<T: Serialize>(&self, name: &str, document: &T) -> Result<(), Fault> {
-        let body = serde_json::to_string(document).map_err(|error| Fault(format!("{name}: {error}")))?;
+        self.put(name, &json::text(document))
+    }
+
+    /// Stores a document's text.
+    pub(crate) fn put(&self, name: &str, body: &str) -> Result<(), Fault> {
+        if body.is_empty() {
+            return Err(Fault(format!("{name} cannot be written as JSON")));
+        }
         self.run("INSERT OR REPLACE INTO documents (name, body) VALUES (?, ?)", &[name.into(), body.into()]).map(|_| ())
+    }
+
+    fn get(&self, name: &str) -> Result<Option<String>, Fault> {
+        let rows = self.run("SELECT body FROM documents WHERE name = ?", &[name.into()])?;
+        Ok(rows.iter().next().map(|row| text(&row, "body")))
     }
 
     /// Appends a row to the audit. A row of the rollout machine has a number of its own there and is stored once under it.
@@ -54,7 +78,7 @@ impl Store {
         #[expect(clippy::cast_precision_loss, reason = "see above")]
         let machine = machine.map_or(JsValue::NULL, |seq| JsValue::from_f64(seq as f64));
         let insert = "INSERT OR IGNORE INTO audit (machine, body) VALUES (?, ?)";
-        self.run(insert, &[machine, row.to_string().into()]).map(|_| ())
+        self.run(insert, &[machine, json::text(row).into()]).map(|_| ())
     }
 
     /// Rows of the audit, newest first, each with its `seq`; and where the next page begins.
@@ -90,9 +114,10 @@ impl Store {
     }
 }
 
-/// By way of a [`Value`], from which parts of plans are read in any case: each other source of a type has its own code of reading it.
-pub(crate) fn read_json<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
-    serde_json::from_str::<Value>(json).and_then(serde_json::from_value)
+/// In the one way that types are read.
+pub(crate) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    json::read(&value).map_err(|error| error.to_string())
 }
 
 fn field(row: &JsValue, name: &str) -> JsValue {

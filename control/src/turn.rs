@@ -4,6 +4,7 @@
 use serin_logic::Timestamp;
 use serin_logic::api::rollout_row;
 use serin_logic::controller::Controller;
+use serin_logic::json;
 use serin_logic::rollout::{Effect, Notice, Receipt, WriteState, pending};
 use serin_runtime::clock;
 use serin_runtime::javascript::ObjectState;
@@ -25,9 +26,20 @@ pub(crate) struct Errands {
     pub(crate) notice: Option<Notice>,
 }
 
+/// A turn that has begun.
+struct Turn {
+    store: Store,
+    /// Names of its documents, and their texts as they were stored.
+    before: [(&'static str, String); 5],
+    controller: Controller,
+    /// As it was set.
+    alarm: Option<Timestamp>,
+    now: Timestamp,
+}
+
 /// The controller as it is stored.
 pub(crate) fn load(object: &ObjectState) -> Result<Controller, Fault> {
-    load_from(&Store::open(object)?)
+    Turn::begin(object).map(|turn| turn.controller)
 }
 
 /// Acts on the controller, and gives what came of it and what is to be done outside.
@@ -36,22 +48,54 @@ pub(crate) fn take<T>(
     settings: &Settings,
     act: impl FnOnce(&mut Controller, &Store, Timestamp) -> Result<T, Fault>,
 ) -> Result<(T, Errands), Fault> {
-    let store = Store::open(object)?;
-    let before = load_from(&store)?;
-    let now = clock::now();
+    let mut turn = Turn::begin(object)?;
+    let answer = act(&mut turn.controller, &turn.store, turn.now)?;
+    Ok((answer, turn.end(object, settings)?))
+}
 
-    let mut controller = before.clone();
-    let answer = act(&mut controller, &store, now)?;
-    settle(&mut controller, &store, settings, now)?;
-    let errands = Errands { write: controller.claim_write(now), notice: controller.claim_notice(now) };
+// === impl Turn ===
 
-    save(&store, &before, &controller)?;
-    let alarm = controller.next_alarm(now);
-    // A report moves no date: the alarm that is set stays, unless it should have rung by now.
-    if alarm != before.next_alarm(now) || alarm.is_some_and(|at| at <= now) {
-        set_alarm(object, alarm);
+impl Turn {
+    fn begin(object: &ObjectState) -> Result<Self, Fault> {
+        let store = Store::open(object)?;
+        let (state, state_text) = store.load_with_text(STATE)?;
+        let (desk, desk_text) = store.load_with_text(DESK)?;
+        let (inbox, inbox_text) = store.load_with_text(INBOX)?;
+        let (switches, switches_text) = store.load_with_text(SWITCHES)?;
+        let (deliveries, deliveries_text) = store.load_with_text(DELIVERIES)?;
+        let controller = Controller { state, desk, inbox, switches, deliveries };
+        let before = [
+            (STATE, state_text),
+            (DESK, desk_text),
+            (INBOX, inbox_text),
+            (SWITCHES, switches_text),
+            (DELIVERIES, deliveries_text),
+        ];
+        let now = clock::now();
+        Ok(Self { store, before, alarm: controller.next_alarm(now), controller, now })
     }
-    Ok((answer, errands))
+
+    fn end(mut self, object: &ObjectState, settings: &Settings) -> Result<Errands, Fault> {
+        let Self { store, before, controller, alarm: set, now } = &mut self;
+        let now = *now;
+        settle(controller, store, settings, now)?;
+        let errands = Errands { write: controller.claim_write(now), notice: controller.claim_notice(now) };
+
+        let Controller { state, desk, inbox, switches, deliveries } = &*controller;
+        let after =
+            [json::text(state), json::text(desk), json::text(inbox), json::text(switches), json::text(deliveries)];
+        for ((name, before), after) in before.iter().zip(after) {
+            if *before != after {
+                store.put(name, &after)?;
+            }
+        }
+        let alarm = controller.next_alarm(now);
+        // A report moves no date: the alarm that is set stays, unless it should have rung by now.
+        if alarm != *set || alarm.is_some_and(|at| at <= now) {
+            set_alarm(object, alarm);
+        }
+        Ok(errands)
+    }
 }
 
 /// Rings at `at`, or not at all. An alarm that cannot be set is set by the next turn.
@@ -80,35 +124,6 @@ fn settle(controller: &mut Controller, store: &Store, settings: &Settings, now: 
             Effect::Notify(_) | Effect::WriteState(_) | Effect::SetAlarm(_) | Effect::TakeLook(_) => continue,
         };
         let _ = controller.done(receipt, now);
-    }
-    Ok(())
-}
-
-fn load_from(store: &Store) -> Result<Controller, Fault> {
-    Ok(Controller {
-        state: store.load(STATE)?,
-        desk: store.load(DESK)?,
-        inbox: store.load(INBOX)?,
-        switches: store.load(SWITCHES)?,
-        deliveries: store.load(DELIVERIES)?,
-    })
-}
-
-fn save(store: &Store, before: &Controller, after: &Controller) -> Result<(), Fault> {
-    if before.state != after.state {
-        store.save(STATE, &after.state)?;
-    }
-    if before.desk != after.desk {
-        store.save(DESK, &after.desk)?;
-    }
-    if before.inbox != after.inbox {
-        store.save(INBOX, &after.inbox)?;
-    }
-    if before.switches != after.switches {
-        store.save(SWITCHES, &after.switches)?;
-    }
-    if before.deliveries != after.deliveries {
-        store.save(DELIVERIES, &after.deliveries)?;
     }
     Ok(())
 }

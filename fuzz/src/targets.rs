@@ -9,6 +9,7 @@ use serde_json::Value;
 use serin_logic::Timestamp;
 use serin_logic::api::{Call, Incoming, Question};
 use serin_logic::controller::Controller;
+use serin_logic::json;
 use serin_logic::notice::Notice;
 use serin_logic::policy::snapshot::{Documents, Snapshot};
 use serin_logic::policy::{InvalidDocument, Switch};
@@ -85,10 +86,17 @@ fn restarted(controller: &Controller) -> Controller {
     }
 }
 
+/// As the control plane reads what is stored and what is sent to it.
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    json::read(&value).map_err(|error| error.to_string())
+}
+
 /// What reads back of what is written, which is the same.
 fn reloaded<T: Serialize + DeserializeOwned>(stored: &T) -> T {
-    let written = serde_json::to_string(stored).unwrap();
-    let row: T = serde_json::from_str(&written).unwrap_or_else(|error| unreadable(&written, &error));
+    let written = json::text(stored);
+    assert_eq!(written, serde_json::to_string(stored).unwrap(), "there is one JSON");
+    let row: T = read(&written).unwrap_or_else(|error| unreadable(&written, &error));
     let again = serde_json::to_value(&row).unwrap();
     assert!(are_alike(&again, &serde_json::from_str(&written).unwrap()), "{written} reads back as {again}");
     row
@@ -114,7 +122,7 @@ fn are_alike(one: &Value, other: &Value) -> bool {
 }
 
 #[expect(clippy::panic, reason = "a finding is a panic")]
-fn unreadable(written: &str, error: &serde_json::Error) -> ! {
+fn unreadable(written: &str, error: &str) -> ! {
     panic!("{written} cannot be read again: {error}")
 }
 

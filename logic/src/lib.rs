@@ -9,8 +9,11 @@
 //! - `observation`: what isolates see of a rollout, on its way to the controller
 //! - `rollout`: a plan of steps, carried out
 //! - `api`: the control API, requests to calls and what is known to answers
+//! - `json`: types as JSON texts, and back
 //! - `health`, `notice`, `problem`: what operators and clients are told
 //! - `search`: text within text
+//! - `by_name`: a few things by their names
+//! - `decimal`: fractions as text
 //! - `bearer`: who may see and change things
 #![forbid(unsafe_code)]
 
@@ -18,10 +21,12 @@ pub mod analysis;
 pub mod api;
 pub mod bearer;
 pub mod breaker;
+mod by_name;
 pub mod controller;
+mod decimal;
 pub mod fallback;
 pub mod health;
-mod json;
+pub mod json;
 pub mod notice;
 pub mod observation;
 pub mod policy;

@@ -8,7 +8,7 @@ use serin_logic::analysis::Health;
 use serin_logic::controller::{Controller, Seen};
 use serin_logic::observation::{Batch, Shard};
 
-use super::{NOW, controller, reloaded, restarted, text};
+use super::{NOW, controller, read, reloaded, restarted, text};
 
 /// Messages of one input.
 const MOST: usize = 8;
@@ -20,10 +20,10 @@ pub fn check(input: &[u8]) {
     let mut controller = controller();
     let mut now = NOW;
     for line in text.lines().take(MOST) {
-        let Ok(batch) = serde_json::from_str::<Batch>(line) else { continue };
+        let Ok(batch) = read::<Batch>(line) else { continue };
         let written = batch.to_json();
         assert_eq!(written, serde_json::to_string(&batch).unwrap());
-        assert_eq!(serde_json::from_str::<Batch>(&written).unwrap(), batch);
+        assert_eq!(read::<Batch>(&written).unwrap(), batch);
 
         let overlay = controller.report(&batch, now);
         let (told, heard) = (controller.clone(), shard_after(&mut shard, &batch, now));

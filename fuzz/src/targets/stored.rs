@@ -12,7 +12,7 @@ use serin_logic::observation::{Batch, Ledger, Shard};
 use serin_logic::policy::Switch;
 use serin_logic::rollout::{Command, Order, State};
 
-use super::{NOW, controller, line, reloaded, text};
+use super::{NOW, controller, line, read, reloaded, text};
 
 /// Reads the input as the name of a row, and its body.
 pub fn check(input: &[u8]) {
@@ -42,7 +42,7 @@ pub fn check(input: &[u8]) {
 
 /// What can be read reads back as it was.
 fn stored<T: Serialize + DeserializeOwned>(body: &str) -> Option<T> {
-    serde_json::from_str::<T>(body).ok().inspect(|row| drop(reloaded(row)))
+    read::<T>(body).ok().inspect(|row| drop(reloaded(row)))
 }
 
 /// Every order and a few alarms, each on what was stored.

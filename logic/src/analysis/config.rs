@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::counts::Unit;
+use crate::decimal::Decimal;
 
 /// The `analysis` of a plan. Every field has a default; unknown ones are ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,7 +73,7 @@ impl AnalysisConfig {
         let invalid = |field, value, range| InvalidAnalysisConfig { field, value, range };
         let real = |field, value: f64, low: f64, high: f64, range| {
             let inside = value >= low && value <= high;
-            if inside { Ok(()) } else { Err(invalid(field, value.to_string(), range)) }
+            if inside { Ok(()) } else { Err(invalid(field, Decimal(value).to_string(), range)) }
         };
         let integer = |field, value: u64, high: u64, range| {
             let inside = (1..=high).contains(&value);

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::counts::Share;
+use crate::decimal::{Decimal, Rounded};
 
 /// Logarithms are kept as whole multiples of 10⁻¹²: a reloaded state is then identical, which JSON does not promise for fractions.
 const STEPS_PER_NAT: f64 = 1e12;
@@ -78,7 +79,7 @@ enum InvalidEProcess {
     #[error("{ln_r} logarithms for {grid} alternatives")]
     Lengths { ln_r: usize, grid: usize },
     #[error("an alternative of {rho} with a tolerance of {theta0}")]
-    Alternative { rho: f64, theta0: f64 },
+    Alternative { rho: Decimal, theta0: Decimal },
 }
 
 // === impl EProcess ===
@@ -162,7 +163,7 @@ impl TryFrom<EProcessWire> for EProcess {
             return Err(InvalidEProcess::Lengths { ln_r: ln_r.len(), grid: grid.len() });
         }
         if let Some(rho) = grid.iter().copied().find(|rho| !(theta0 >= 1.0 && *rho > theta0)) {
-            return Err(InvalidEProcess::Alternative { rho, theta0 });
+            return Err(InvalidEProcess::Alternative { rho: Decimal(rho), theta0: Decimal(theta0) });
         }
         let ln_r = ln_r.into_iter().map(|steps| steps.clamp(-MAX_STEPS, MAX_STEPS)).collect();
         Ok(Self { grid, theta0, restarts, ticks, ln_r })
@@ -201,8 +202,8 @@ impl fmt::Display for Evidence {
         let Self { ln_e, limit } = self;
         match ln_e.exp() {
             e if e >= 1e6 => write!(f, "evidence above 1,000,000 to 1, limit {limit} to 1"),
-            e if e >= 9.95 => write!(f, "evidence {e:.0} to 1, limit {limit} to 1"),
-            e => write!(f, "evidence {e:.1} to 1, limit {limit} to 1"),
+            e if e >= 9.95 => write!(f, "evidence {} to 1, limit {limit} to 1", Rounded::<0>(e)),
+            e => write!(f, "evidence {} to 1, limit {limit} to 1", Rounded::<1>(e)),
         }
     }
 }

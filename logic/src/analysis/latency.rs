@@ -5,11 +5,13 @@
 //! therefore never accuses the canary, and a badly chosen quantile costs power, never a false alarm.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::iter;
 use std::ops::AddAssign;
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 use super::counts::{Arms, Share};
@@ -39,8 +41,7 @@ static EDGES: LazyLock<Vec<f64>> =
 /// How many requests took how long. Bucket i holds (1.02^i, 1.02^(i+1)] ms; the first also what is faster, the last what is slower.
 /// On the wire an object from bucket to count, without the empty ones. In memory a list of the same in ascending order: there are few, and
 /// a tree is 2 KiB of code for each kind of key and value.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "BTreeMap<u16, u64>")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram(Vec<(u16, u64)>);
 
 /// A histogram that was not written by this code.
@@ -124,6 +125,16 @@ impl Histogram {
         slower.fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
+    /// An empty bucket is no bucket: equal histograms are written alike.
+    fn try_add(&mut self, bucket: u16, count: u64) -> Result<(), InvalidHistogram> {
+        match count {
+            0 => {}
+            _ if bucket >= BUCKETS => return Err(InvalidHistogram::Bucket(bucket)),
+            _ => self.add(bucket, count),
+        }
+        Ok(())
+    }
+
     fn add(&mut self, bucket: u16, count: u64) {
         let place = self.0.partition_point(|(other, _)| *other < bucket);
         match self.0.get_mut(place) {
@@ -143,12 +154,36 @@ impl TryFrom<BTreeMap<u16, u64>> for Histogram {
     type Error = InvalidHistogram;
 
     fn try_from(buckets: BTreeMap<u16, u64>) -> Result<Self, Self::Error> {
-        // An empty bucket is no bucket: equal histograms are written alike.
-        let buckets: Vec<_> = buckets.into_iter().filter(|(_, count)| *count > 0).collect();
-        match buckets.last() {
-            Some((bucket, _)) if *bucket >= BUCKETS => Err(InvalidHistogram::Bucket(*bucket)),
-            _ => Ok(Self(buckets)),
+        let mut histogram = Self::default();
+        for (bucket, count) in buckets {
+            histogram.try_add(bucket, count)?;
         }
+        Ok(histogram)
+    }
+}
+
+/// An object from bucket to count.
+struct Buckets;
+
+impl<'de> Visitor<'de> for Buckets {
+    type Value = Histogram;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Histogram, A::Error> {
+        let mut histogram = Histogram::default();
+        while let Some((bucket, count)) = entries.next_entry::<u16, u64>()? {
+            histogram.try_add(bucket, count).map_err(de::Error::custom)?;
+        }
+        Ok(histogram)
+    }
+}
+
+impl<'de> Deserialize<'de> for Histogram {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Buckets)
     }
 }
 

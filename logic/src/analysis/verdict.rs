@@ -9,6 +9,7 @@ use super::ceiling::Ceiling;
 use super::counts::{Counts, ratio};
 use super::e_process::Evidence;
 use super::latency::Quantile;
+use crate::decimal::Rounded;
 
 /// What to do about the canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -267,11 +268,11 @@ impl fmt::Display for Ceiling {
         match self {
             Self::ErrorRate { failures, diverted, requests, ceiling } => {
                 let (rate, ceiling) = (percent(*failures, *requests), ceiling * 100.0);
-                write!(f, "{failures} of {requests} requests failed ({rate:.2} %), ")?;
+                write!(f, "{failures} of {requests} requests failed ({} %), ", Rounded::<2>(rate))?;
                 if *diverted > 0 {
                     write!(f, "{diverted} of these sent to stable by a breaker, ")?;
                 }
-                write!(f, "ceiling {ceiling:.2} %")
+                write!(f, "ceiling {} %", Rounded::<2>(ceiling))
             }
             Self::P95 { p95_ms, slow, requests, ceiling_ms } => {
                 write!(f, "p95 {p95_ms} ms ({slow} of {requests} requests slower than the ceiling of {ceiling_ms} ms)")
@@ -287,9 +288,10 @@ impl fmt::Display for Alarm {
         let (all, configured) = (canary.saturating_add(*stable), *configured as f64 / 1e3);
         write!(
             f,
-            "The split is not the configured one: {canary} of {all} ({:.2} %) on the canary, configured {configured:.2} %; \
+            "The split is not the configured one: {canary} of {all} ({} %) on the canary, configured {} %; \
              {evidence}. Is telemetry lost, or a cache in front of one side?",
-            percent(*canary, all)
+            Rounded::<2>(percent(*canary, all)),
+            Rounded::<2>(configured),
         )
     }
 }
@@ -300,8 +302,8 @@ struct Against<'a>(&'a Counts, &'a Counts);
 impl fmt::Display for Against<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (x_c, n_c, x_s, n_s) = (self.0.failures(), self.0.requests(), self.1.failures(), self.1.requests());
-        let (p_c, p_s) = (percent(x_c, n_c), percent(x_s, n_s));
-        write!(f, "{x_c} of {n_c} requests failed ({p_c:.2} %) against {x_s} of {n_s} ({p_s:.2} %)")
+        let (p_c, p_s) = (Rounded::<2>(percent(x_c, n_c)), Rounded::<2>(percent(x_s, n_s)));
+        write!(f, "{x_c} of {n_c} requests failed ({p_c} %) against {x_s} of {n_s} ({p_s} %)")
     }
 }
 

@@ -1,23 +1,31 @@
 //! Rows of the audit as they are stored and shown, but for their `seq`.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::call::By;
-use crate::rollout::Row;
+use crate::rollout::{PhaseKind, Row, Standing};
 use crate::timestamp::Timestamp;
+use crate::{json, object};
 
 /// A transition or a look of the rollout.
 #[must_use]
 pub fn rollout_row(row: &Row) -> Value {
-    json!({
+    object!({
         "at": Timestamp::from(row.when).to_rfc3339(),
-        "who": row.who,
-        "what": row.what,
-        "rolloutId": row.rollout_id,
-        "before": row.before,
-        "after": row.after,
-        "why": row.why,
+        "who": row.who.as_str(),
+        "what": json::value(&row.what),
+        "rolloutId": row.rollout_id.as_deref(),
+        "before": standing(&row.before),
+        "after": standing(&row.after),
+        "why": row.why.as_str(),
         "sentence": row.to_string(),
+    })
+}
+
+fn standing(standing: &Standing) -> Value {
+    let Standing { phase, step, of, percentage, halted, epoch } = *standing;
+    object!({
+        "phase": phase.map(PhaseKind::word), "step": step, "of": of, "percentage": percentage, "halted": halted, "epoch": epoch,
     })
 }
 
@@ -29,20 +37,22 @@ pub fn change_row(key: &str, by: &By, before: Option<&str>, after: Option<&str>,
     if !by.why.is_empty() {
         sentence = format!("{sentence}: {}", by.why);
     }
-    json!({
+    object!({
         "at": now.to_rfc3339(),
-        "who": by.who,
+        "who": by.who.as_str(),
         "what": done,
         "rolloutId": Value::Null,
         "before": before,
         "after": after,
-        "why": by.why,
+        "why": by.why.as_str(),
         "sentence": sentence,
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::explain::Question;
 use crate::controller::analysis_config;
+use crate::json;
 use crate::policy::document::{Field, parse_object, shown};
 use crate::policy::{CanaryState, InvalidDocument, Switch};
 use crate::problem::Problem;
@@ -187,7 +188,7 @@ fn start(request: &Incoming<'_>) -> Result<Call, Problem> {
     for name in ["id", "who", "why", "epoch"] {
         body.0.remove(name);
     }
-    let plan = Plan::parse(&Value::Object(body.0).to_string()).map_err(|error| {
+    let plan = Plan::parse(&json::text(&body.0)).map_err(|error| {
         Problem::invalid(&error.field, &format!("{} is not accepted, accepted: {}", error.value, error.accepted))
     })?;
     analysis_config(&plan).map_err(|error| Problem::invalid("analysis", &error))?;
@@ -216,7 +217,7 @@ fn put_state(request: &Incoming<'_>) -> Result<Call, Problem> {
     let accepted = "a canary-state document";
     let state = Field::of(&body.0, "state");
     let object = state.object(accepted)?.ok_or_else(|| state.invalid(accepted))?;
-    let document = Value::Object(object.clone()).to_string();
+    let document = json::text(object);
     CanaryState::parse("state", &document)?;
     Ok(Call::PutState { document, by: body.by()? })
 }
@@ -233,9 +234,12 @@ fn put_switch(request: &Incoming<'_>, switch: Switch) -> Result<Call, Problem> {
     let by = body.by()?;
     let value = is_on.then(|| {
         let reason = if by.why.is_empty() { by.who.clone() } else { by.why.clone() };
-        let mut value = Map::from_iter([("reason".to_owned(), Value::from(reason))]);
-        value.extend(until.map(|until| ("until".to_owned(), until.into())));
-        Value::Object(value).to_string()
+        let mut value = Map::new();
+        value.insert("reason".into(), Value::from(reason));
+        if let Some(until) = until {
+            value.insert("until".into(), until.into());
+        }
+        json::text(&value)
     });
     Ok(Call::PutSwitch { switch, value, by })
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::policy::document::shown;
 use crate::policy::{Snapshot, Switch};
@@ -13,6 +13,7 @@ use crate::routing::sticky_key::StickyKey;
 use crate::routing::{Facts, Outcome, Reason, VisitorId, decide};
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
+use crate::{json, object};
 
 const ACCEPTED: &str =
     "is not known, accepted: key, path, method, host, country, continent, colo, asn, header.NAME, cookie.NAME";
@@ -133,15 +134,15 @@ pub fn explain(question: &Question, snapshot: &Snapshot, setup: &Setup, now: Tim
         Variant::Canary => "canary",
         Variant::Stable => "control",
     });
-    json!({
+    object!({
         "key": key.as_ref().map(StickyKey::as_str),
-        "keyFrom": key.as_ref().map(StickyKey::kind),
+        "keyFrom": key.as_ref().map(|key| json::value(&key.kind())),
         "salt": salt,
-        "bucket": bucket,
+        "bucket": bucket.map(Bucket::index),
         "variant": variant.map(Variant::as_str),
         "reason": decision.reason.word(),
         "rule": rule,
-        "percentage": percentage,
+        "percentage": percentage.map(|share| json::value(&share)),
         "changesAt": bucket.map(|bucket| f64::from(bucket.index() + 1) / f64::from(BUCKETS) * 100.0),
         "switches": switches,
         "arm": arm,
@@ -175,6 +176,8 @@ fn sentence(variant: Option<Variant>, reason: Reason, bucket: Option<Bucket>, pe
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
+
+    use serde_json::json;
 
     use super::*;
     use crate::policy::snapshot::Documents;

@@ -1,9 +1,10 @@
 //! Figures for Prometheus, in its text format (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
-use core::fmt::Write as _;
+use core::fmt::{Display, Write as _};
 
 use super::status::Status;
 use crate::analysis::ArmFigures;
+use crate::decimal::Decimal;
 use crate::policy::Switch;
 use crate::rollout::PhaseKind;
 use crate::timestamp::Timestamp;
@@ -17,7 +18,11 @@ impl Page {
         let _ = writeln!(self.0, "# HELP serin_{name} {help}\n# TYPE serin_{name} {kind}");
     }
 
-    fn value(&mut self, name: &str, labels: &[(&str, &str)], value: impl core::fmt::Display) {
+    fn value(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        self.line(name, labels, &value);
+    }
+
+    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: &dyn Display) {
         let _ = write!(self.0, "serin_{name}");
         for (place, (label, text)) in labels.iter().enumerate() {
             let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
@@ -26,9 +31,9 @@ impl Page {
         let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
     }
 
-    fn gauge(&mut self, name: &str, help: &str, value: impl core::fmt::Display) {
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
         self.head(name, "gauge", help);
-        self.value(name, &[], value);
+        self.line(name, &[], &value);
     }
 }
 
@@ -93,9 +98,9 @@ fn rollout(page: &mut Page, status: &Status<'_>, now: Timestamp) {
         u8::from(is_frozen),
     );
     let overdue = state.overdue(now.into()).map_or(0, crate::rollout::Span::ms);
-    page.gauge("rollout_overdue_seconds", "How late a look is, past its grace.", overdue as f64 / 1e3);
+    page.gauge("rollout_overdue_seconds", "How late a look is, past its grace.", Decimal(overdue as f64 / 1e3));
     if let Some(at) = inbox.last_report_at() {
-        page.gauge("telemetry_age_seconds", "Since a location last reported.", now.since(at).as_secs_f64());
+        page.gauge("telemetry_age_seconds", "Since a location last reported.", Decimal(now.since(at).as_secs_f64()));
     }
     page.gauge("telemetry_locations", "Locations that report.", inbox.locations());
     page.gauge("canary_diverted", "Canary requests that breakers sent to stable in this step.", inbox.diverted());
@@ -113,14 +118,18 @@ fn rollout(page: &mut Page, status: &Status<'_>, now: Timestamp) {
     for (arm, it) in arms {
         for (quantile, ms) in [("0.95", quantile(it, true)), ("0.99", quantile(it, false))] {
             if let Some(ms) = ms {
-                page.value("step_latency_seconds", &[("variant", arm), ("quantile", quantile)], ms as f64 / 1e3);
+                page.value(
+                    "step_latency_seconds",
+                    &[("variant", arm), ("quantile", quantile)],
+                    Decimal(ms as f64 / 1e3),
+                );
             }
         }
     }
     page.head("evidence", "gauge", "Against the canary; at its limit the canary is rolled back.");
     page.head("evidence_limit", "gauge", "Where the canary is rolled back.");
     for (metric, evidence) in [("errors", figures.errors), ("p95", figures.p95), ("p99", figures.p99)] {
-        page.value("evidence", &[("metric", metric)], evidence.value());
+        page.value("evidence", &[("metric", metric)], Decimal(evidence.value()));
         page.value("evidence_limit", &[("metric", metric)], evidence.limit);
     }
 }

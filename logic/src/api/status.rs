@@ -1,13 +1,14 @@
 //! Where everything stands, for people and for the command line.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use crate::analysis::{ArmFigures, Evidence};
 use crate::controller::Controller;
 use crate::policy::switches::Setting;
 use crate::policy::{Snapshot, Switch};
-use crate::rollout::{Halted, Phase, Rollout, Span, State};
+use crate::rollout::{Halted, Matcher, Phase, PhaseKind, Rollout, Span, State};
 use crate::timestamp::Timestamp;
+use crate::{json, object};
 
 /// What the status is made of.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +31,7 @@ impl Status<'_> {
     #[must_use]
     pub fn view(&self, now: Timestamp) -> Value {
         let controller = self.controller;
-        json!({
+        object!({
             "version": self.version,
             "time": now.to_rfc3339(),
             "epoch": controller.map(|controller| controller.state.epoch()),
@@ -38,7 +39,7 @@ impl Status<'_> {
             "switches": switches(self.snapshot, now),
             "halt": controller.and_then(|controller| controller.state.halted()).map(halt),
             "rollout": controller.and_then(|controller| rollout_view(controller, now)),
-            "telemetry": controller.map(|controller| json!({
+            "telemetry": controller.map(|controller| object!({
                 "lastReport": controller.inbox.last_report_at().map(Timestamp::to_rfc3339),
                 "locations": controller.inbox.locations(),
                 "diverted": controller.inbox.diverted(),
@@ -54,14 +55,14 @@ impl Policy {
     fn view(snapshot: &Snapshot) -> Value {
         let state = snapshot.last_good();
         let error = snapshot.rejected().map(ToString::to_string).or(snapshot.unreadable().map(str::to_owned));
-        json!({
+        object!({
             "enabled": state.map(|state| state.enabled),
-            "percentage": state.map(|state| state.share),
-            "rolloutId": state.map(|state| &state.rollout_id),
+            "percentage": state.map(|state| json::value(&state.share)),
+            "rolloutId": state.map(|state| state.rollout_id.as_str()),
             "generation": state.and_then(|state| state.notes.generation),
             "rules": state.map(|state| state.rules.len()),
-            "canaryWorker": state.and_then(|state| state.notes.canary_worker.as_ref()),
-            "stableWorker": state.and_then(|state| state.notes.stable_worker.as_ref()),
+            "canaryWorker": state.and_then(|state| state.notes.canary_worker.as_deref()),
+            "stableWorker": state.and_then(|state| state.notes.stable_worker.as_deref()),
             "error": error,
             "warnings": state.map(|state| state.warnings.clone()).unwrap_or_default(),
         })
@@ -69,21 +70,22 @@ impl Policy {
 }
 
 fn switches(snapshot: &Snapshot, now: Timestamp) -> Value {
-    let view = |switch: Switch| {
+    let mut view = Map::new();
+    for switch in Switch::ALL {
         let Setting { reason, until, .. } = snapshot.switches().get(switch);
         let value = if snapshot.switches().is_on(switch, now) {
-            json!({"on": true, "reason": reason, "until": until.map(Timestamp::to_rfc3339)})
+            object!({"on": true, "reason": reason.as_deref(), "until": until.map(Timestamp::to_rfc3339)})
         } else {
-            json!({"on": false})
+            object!({"on": false})
         };
-        (switch.name().to_owned(), value)
-    };
-    Value::Object(Switch::ALL.into_iter().map(view).collect())
+        view.insert(switch.name().into(), value);
+    }
+    view.into()
 }
 
 fn halt(halted: &Halted) -> Value {
     let Halted { by_rollout, at, who, why } = halted;
-    json!({"by": who, "at": Timestamp::from(*at).to_rfc3339(), "why": why, "byRollout": by_rollout})
+    object!({"by": who.as_str(), "at": Timestamp::from(*at).to_rfc3339(), "why": why.as_str(), "byRollout": *by_rollout})
 }
 
 /// The rollout's part, also the answer of `GET rollouts/current`.
@@ -100,26 +102,26 @@ pub fn rollout_view(controller: &Controller, now: Timestamp) -> Option<Value> {
         .steps()
         .iter()
         .map(|step| {
-            json!({
-                "percentage": step.percentage, "holdMs": step.hold.ms(), "where": step.ring, "approval": step.approval,
+            object!({
+                "percentage": step.percentage, "holdMs": step.hold.ms(), "where": step.ring.as_ref().map(ring), "approval": step.approval,
             })
         })
         .collect();
-    Some(json!({
-        "id": rollout.id,
-        "phase": standing.phase,
+    Some(object!({
+        "id": rollout.id.as_str(),
+        "phase": standing.phase.map(PhaseKind::word),
         "who": who,
         "why": why,
         "since": moment(since),
         "step": standing.step,
         "of": standing.of,
         "percentage": standing.percentage,
-        "where": step.and_then(|step| step.ring.as_ref()),
-        "schedule": rollout.plan.schedule(),
+        "where": step.and_then(|step| step.ring.as_ref()).map(ring),
+        "schedule": json::value(&rollout.plan.schedule()),
         "steps": steps,
         "startedAt": moment(rollout.started_at),
-        "startedBy": rollout.started_by,
-        "startedWhy": rollout.why,
+        "startedBy": rollout.started_by.as_str(),
+        "startedWhy": rollout.why.as_str(),
         "holdEnds": rollout.hold_ends().map(moment),
         "frozenUntil": rollout.frozen_until.map(moment),
         "nextLook": rollout.next_look.map(moment),
@@ -127,29 +129,33 @@ pub fn rollout_view(controller: &Controller, now: Timestamp) -> Option<Value> {
         "failures": rollout.counters.failures,
         "inconclusive": rollout.counters.inconclusive,
         "errors": rollout.counters.errors,
-        "lastLook": desk.last_look().map(|look| json!({
-            "at": look.at.to_rfc3339(), "verdict": look.verdict, "sentence": look.sentence,
+        "lastLook": desk.last_look().map(|look| object!({
+            "at": look.at.to_rfc3339(), "verdict": json::value(&look.verdict), "sentence": look.sentence.as_str(),
         })),
         "figures": figures(controller),
         "alarms": desk.alarms().iter().map(ToString::to_string).collect::<Vec<_>>(),
     }))
 }
 
+fn ring(ring: &Matcher) -> Value {
+    ring.as_json().clone().into()
+}
+
 fn figures(controller: &Controller) -> Option<Value> {
     let figures = controller.desk.figures()?;
     let arm = |arm: &ArmFigures| {
-        json!({
+        object!({
             "requests": arm.counts.requests(), "failures": arm.counts.failures(), "p95Ms": arm.p95_ms, "p99Ms": arm.p99_ms,
         })
     };
-    Some(json!({
+    Some(object!({
         "canary": arm(&figures.canary), "stable": arm(&figures.stable),
         "errors": evidence(figures.errors), "p95": evidence(figures.p95), "p99": evidence(figures.p99),
     }))
 }
 
 fn evidence(evidence: Evidence) -> Value {
-    json!({"evidence": evidence.value(), "limit": evidence.limit})
+    object!({"evidence": evidence.value(), "limit": evidence.limit})
 }
 
 /// Since when a rollout is in its phase, and on whose account.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inbox::Inbox;
 use crate::analysis::{Alarm, Analysis, AnalysisConfig, Arms, Facts, Figures, Health};
+use crate::json;
 use crate::rollout::{Finding, FindingKind, Plan, State};
 use crate::timestamp::Timestamp;
 
@@ -136,8 +137,8 @@ impl Desk {
 /// # Errors
 /// A sentence that names the field, its value and what is accepted.
 pub(crate) fn config(plan: &Plan) -> Result<AnalysisConfig, String> {
-    let mut config: AnalysisConfig = serde_json::from_value(plan.analysis().clone().into())
-        .map_err(|error| format!("analysis is not accepted: {error}"))?;
+    let mut config: AnalysisConfig =
+        json::read(&plan.analysis().clone().into()).map_err(|error| format!("analysis is not accepted: {error}"))?;
     config.failure_limit = plan.limits().failure_limit;
     config.check().map_err(|error| format!("analysis.{error}"))?;
     Ok(config)

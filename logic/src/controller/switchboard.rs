@@ -1,11 +1,11 @@
 //! Switches that were thrown through the control API. They are in KV too; from here they reach busy isolates within seconds.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::by_name::ByName;
 use crate::policy::Switch;
 use crate::timestamp::Timestamp;
 
@@ -19,7 +19,7 @@ const SPREADS: Duration = Duration::from_mins(2);
 pub struct Switchboard {
     /// Grows with each change.
     changes: u64,
-    on: BTreeMap<String, Thrown>,
+    on: ByName<Thrown>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ struct Thrown {
 impl Switchboard {
     /// Throws (a value as in KV) or clears a switch.
     pub fn set(&mut self, switch: Switch, value: Option<String>, now: Timestamp) {
-        self.on.retain(|_, thrown| now.since(thrown.at) < SPREADS);
+        self.on.retain(|thrown| now.since(thrown.at) < SPREADS);
         let key = switch.key().to_owned();
         let before = match value {
             Some(value) => self.on.insert(key, Thrown { value, at: now }),
@@ -50,7 +50,12 @@ impl Switchboard {
     /// Key and value as in KV, of switches that KV may not have everywhere yet.
     pub(super) fn spreading(&self, now: Timestamp) -> Map<String, Value> {
         let fresh = self.on.iter().filter(|(_, thrown)| now.since(thrown.at) < SPREADS);
-        fresh.map(|(key, thrown)| (key.clone(), thrown.value.as_str().into())).collect()
+        // One by one: `collect` brings a sort along.
+        let mut values = Map::new();
+        for (key, thrown) in fresh {
+            values.insert(key.to_owned(), thrown.value.as_str().into());
+        }
+        values
     }
 }
 

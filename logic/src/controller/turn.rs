@@ -166,14 +166,18 @@ impl Controller {
     #[must_use]
     pub fn next_alarm(&self, now: Timestamp) -> Option<Timestamp> {
         let next_look = self.state.rollout().and_then(|rollout| rollout.next_look).map(Timestamp::from);
-        let retries = pending(&self.state, now.into()).into_iter().filter_map(|effect| match effect {
-            Effect::WriteState(_) => Some(self.deliveries.writes.next_at()),
-            Effect::Notify(_) => Some(self.deliveries.notices.next_at()),
-            Effect::Audit(_) | Effect::SetHalt(_) => Some(now),
-            Effect::SetAlarm(_) | Effect::TakeLook(_) => None,
-        });
         // A look that is due now has been taken, or is the next alarm's.
-        [next_look, self.desk.next_tick(&self.state)].into_iter().flatten().chain(retries).min().map(|at| at.max(now))
+        let mut first = [next_look, self.desk.next_tick(&self.state)].into_iter().flatten().min();
+        for effect in pending(&self.state, now.into()) {
+            let retry = match effect {
+                Effect::WriteState(_) => self.deliveries.writes.next_at(),
+                Effect::Notify(_) => self.deliveries.notices.next_at(),
+                Effect::Audit(_) | Effect::SetHalt(_) => now,
+                Effect::SetAlarm(_) | Effect::TakeLook(_) => continue,
+            };
+            first = Some(first.map_or(retry, |first| first.min(retry)));
+        }
+        first.map(|at| at.max(now))
     }
 
     /// What the caller is to write to KV, if anything, and nobody else meanwhile.

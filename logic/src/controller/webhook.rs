@@ -1,9 +1,8 @@
 //! What a webhook's receiver gets.
 
-use serde_json::json;
-
 use crate::rollout::Notice;
 use crate::timestamp::Timestamp;
+use crate::{json, object};
 
 /// What a receiver understands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,18 +35,20 @@ impl Format {
     pub fn body(self, notice: &Notice) -> String {
         let Notice { seq, when, what, rollout_id, sentence } = notice;
         let body = match self {
-            Self::Json => json!({
-                "seq": seq, "at": Timestamp::from(*when).to_rfc3339(), "what": what, "rolloutId": rollout_id, "text": sentence,
+            Self::Json => object!({
+                "seq": *seq, "at": Timestamp::from(*when).to_rfc3339(), "what": json::value(what), "rolloutId": rollout_id.as_deref(), "text": sentence.as_str(),
             }),
-            Self::Text => json!({"text": sentence}),
-            Self::Content => json!({"content": sentence}),
+            Self::Text => object!({"text": sentence.as_str()}),
+            Self::Content => object!({"content": sentence.as_str()}),
         };
-        body.to_string()
+        json::text(&body)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -1,9 +1,8 @@
 //! Which messages were taken already. A sender sends one message at a time and numbers it, so its last number says it all.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use crate::by_name::ByName;
 use crate::timestamp::Timestamp;
 
 /// A sender that was silent for so long is gone; isolates live for minutes to hours, and flush every few seconds.
@@ -12,7 +11,7 @@ const GONE_MS: i64 = 15 * 60 * 1000;
 /// The last message of each sender.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Ledger(BTreeMap<String, (u64, i64)>);
+pub struct Ledger(ByName<(u64, i64)>);
 
 impl Ledger {
     /// Takes down message `seq` of `from`; false if it was taken before.
@@ -24,7 +23,7 @@ impl Ledger {
             *last = seq.max(*last);
             return is_new;
         }
-        self.0.retain(|_, (_, heard)| now.saturating_sub(*heard) < GONE_MS);
+        self.0.retain(|(_, heard)| now.saturating_sub(*heard) < GONE_MS);
         self.0.insert(from.to_owned(), (seq, now));
         true
     }

@@ -59,7 +59,7 @@ pub struct SetHalt {
 
 /// What `canary-state` is to say; its other fields stay as they are, but `enabled` is true.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", from = "StoredWrite")]
 pub struct WriteState {
     /// Its number; a document of a higher one is newer.
     pub generation: u64,
@@ -72,6 +72,19 @@ pub struct WriteState {
     pub updated_at: Timestamp,
     /// By whom.
     pub updated_by: String,
+}
+
+/// As it is stored: what serde flattens, it reads by code that nothing else needs.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredWrite {
+    generation: u64,
+    rollout_id: String,
+    percentage: Percentage,
+    #[serde(default)]
+    rings: Vec<Ring>,
+    updated_at: Timestamp,
+    updated_by: String,
 }
 
 /// The shares of a step.
@@ -106,6 +119,15 @@ pub(super) struct Outbox {
     pub(super) notices: Vec<Notice>,
 }
 
+// === impl WriteState ===
+
+impl From<StoredWrite> for WriteState {
+    fn from(stored: StoredWrite) -> Self {
+        let StoredWrite { generation, rollout_id, percentage, rings, updated_at, updated_by } = stored;
+        Self { generation, rollout_id, target: Target { percentage, rings }, updated_at, updated_by }
+    }
+}
+
 // === impl Target ===
 
 impl Target {
@@ -127,11 +149,21 @@ impl Outbox {
     /// Those that are not in `before`, in the order in which they are to be done: what protects users first.
     pub(super) fn effects(&self, before: &Self) -> Vec<Effect> {
         let Self { halt, write, audit, notices } = self;
-        let halt = halt.iter().filter(|halt| before.halt.as_ref() != Some(halt)).cloned().map(Effect::SetHalt);
-        let write = write.iter().filter(|write| before.write.as_ref() != Some(write)).cloned().map(Effect::WriteState);
-        let audit = audit.iter().filter(|row| !before.audit.contains(row)).cloned().map(Effect::Audit);
-        let notices = notices.iter().filter(|notice| !before.notices.contains(notice)).cloned().map(Effect::Notify);
-        halt.chain(write).chain(audit).chain(notices).collect()
+        // In loops: a chain of iterators is code for each way to go through it.
+        let mut effects = Vec::new();
+        if let Some(halt) = halt.as_ref().filter(|halt| before.halt.as_ref() != Some(halt)) {
+            effects.push(Effect::SetHalt(halt.clone()));
+        }
+        if let Some(write) = write.as_ref().filter(|write| before.write.as_ref() != Some(write)) {
+            effects.push(Effect::WriteState(write.clone()));
+        }
+        for row in audit.iter().filter(|row| !before.audit.contains(row)) {
+            effects.push(Effect::Audit(row.clone()));
+        }
+        for notice in notices.iter().filter(|notice| !before.notices.contains(notice)) {
+            effects.push(Effect::Notify(notice.clone()));
+        }
+        effects
     }
 
     pub(super) fn audit(&mut self, row: Row) {

@@ -7,13 +7,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::decimal::Decimal;
+
 /// 0..=100 in steps of 0.001. A number in JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Percentage(u32);
 
 /// A number that is no percentage.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
-#[error("percentage is {0}, should be 0..=100 in steps of 0.001")]
+#[error("percentage is {}, should be 0..=100 in steps of 0.001", Decimal(self.0))]
 pub struct InvalidPercentage(pub f64);
 
 // === impl Percentage ===
@@ -55,7 +57,7 @@ impl TryFrom<f64> for Percentage {
 
 impl fmt::Display for Percentage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} %", f64::from(self.0) / 1e3)
+        write!(f, "{} %", Decimal(f64::from(self.0) / 1e3))
     }
 }
 

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::percentage::Percentage;
 use super::time::{Span, Timestamp};
 
+mod wire;
+
 /// `progressing` ⇄ `paused` → `baking` → `completed`; from each of these `rolled-back` or `aborted`. Steps count from 0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "phase", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[serde(tag = "phase", rename_all = "kebab-case", rename_all_fields = "camelCase", try_from = "wire::Stored")]
 pub enum Phase {
     /// At a step before the last.
     Progressing {
@@ -23,7 +25,7 @@ pub enum Phase {
         /// Which.
         step: usize,
         /// So much of its hold is done.
-        #[serde(with = "held_ms")]
+        #[serde(serialize_with = "wire::in_ms")]
         held: Span,
         /// Since when.
         at: Timestamp,
@@ -228,21 +230,5 @@ impl fmt::Display for Standing {
             None => write!(f, "no rollout")?,
         }
         if self.halted { write!(f, ", halted") } else { Ok(()) }
-    }
-}
-
-/// Milliseconds, as all of the state's times.
-mod held_ms {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use crate::rollout::time::Span;
-
-    #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
-    pub(super) fn serialize<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(span.ms())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
-        u64::deserialize(deserializer).map(Span::from_ms)
     }
 }

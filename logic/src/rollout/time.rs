@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
+
+use crate::decimal::Decimal;
 
 /// Milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,7 +92,7 @@ impl Span {
         if (0.0..=MAX_SECONDS).contains(&secs) {
             Ok(Self((secs * 1e3).round() as u64))
         } else {
-            Err(InvalidSpan(secs.to_string()))
+            Err(InvalidSpan(Decimal(secs).to_string()))
         }
     }
 
@@ -142,17 +145,34 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Wire {
-            Seconds(f64),
-            Text(String),
-        }
-        match Wire::deserialize(deserializer)? {
-            Wire::Seconds(secs) => Self::from_seconds(secs),
-            Wire::Text(text) => Self::parse(&text),
-        }
-        .map_err(de::Error::custom)
+        deserializer.deserialize_any(SpanVisitor)
+    }
+}
+
+/// By hand, as serde would keep aside whatever it is before it tries one form and then the other.
+struct SpanVisitor;
+
+impl Visitor<'_> for SpanVisitor {
+    type Value = Span;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("seconds or text such as 90s, 15m, 1h30m, 500ms")
+    }
+
+    fn visit_u64<E: de::Error>(self, secs: u64) -> Result<Span, E> {
+        self.visit_f64(secs as f64)
+    }
+
+    fn visit_i64<E: de::Error>(self, secs: i64) -> Result<Span, E> {
+        self.visit_f64(secs as f64)
+    }
+
+    fn visit_f64<E: de::Error>(self, secs: f64) -> Result<Span, E> {
+        Span::from_seconds(secs).map_err(E::custom)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
+        Span::parse(text).map_err(E::custom)
     }
 }
 

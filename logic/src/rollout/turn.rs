@@ -182,7 +182,9 @@ impl Turn {
         let retry = (!self.next.outbox.is_empty()).then(|| self.now.after(RETRY));
         let alarm = [next_look, retry].into_iter().flatten().min().map(Effect::SetAlarm);
         let outbox = self.next.outbox.effects(under_way);
-        let effects = alarm.into_iter().chain(outbox).chain(look.map(Effect::TakeLook)).collect();
+        let mut effects = Vec::from_iter(alarm);
+        effects.extend(outbox);
+        effects.extend(look.map(Effect::TakeLook));
         Step { next: self.next, effects }
     }
 

@@ -1,8 +1,9 @@
 //! The document of a plan. Two stages: JSON values by name, then the checks, so that a message can name the field, what it was, and
 //! what would be accepted. People get every slip refused; a stored plan may have fields that a newer version wrote.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::freeze::wire as freeze;
@@ -11,6 +12,7 @@ use super::{Limits, Plan, PlanStep, Schedule, Timing};
 use crate::policy::document::shown;
 use crate::rollout::percentage::Percentage;
 use crate::rollout::time::Span;
+use crate::{json, object};
 
 /// Most steps of a plan.
 const MAX_STEPS: usize = 20;
@@ -121,7 +123,7 @@ fn check(value: &Value, strict: bool) -> Result<Plan, InvalidPlan> {
 fn check_steps(steps: &Value, hold: Span, strict: bool) -> Result<Vec<PlanStep>, InvalidPlan> {
     let Value::Array(wire) = steps else { return Err(invalid("steps", steps, "a list of 1 to 20 steps")) };
     if wire.is_empty() || wire.len() > MAX_STEPS {
-        let had = json!(format!("{} steps", wire.len()));
+        let had = Value::from(format!("{} steps", wire.len()));
         return Err(invalid("steps", &had, "a list of 1 to 20 steps"));
     }
     let mut checked: Vec<PlanStep> = Vec::with_capacity(wire.len());
@@ -132,27 +134,31 @@ fn check_steps(steps: &Value, hold: Span, strict: bool) -> Result<Vec<PlanStep>,
         let before = checked.iter().rev().find(|before| before.ring == step.ring).map(|before| before.percentage);
         match before {
             Some(before) if step.percentage <= before => {
-                return Err(invalid(&path, &json!(step.percentage), &format!("more than {before}: steps ascend")));
+                return Err(invalid(&path, &step.percentage.into(), &format!("more than {before}: steps ascend")));
             }
             None if step.percentage == Percentage::ZERO => {
-                return Err(invalid(&path, &json!(step.percentage), "more than 0 %"));
+                return Err(invalid(&path, &step.percentage.into(), "more than 0 %"));
             }
             _ => {}
         }
         if let (Some(ring), true) = (&step.ring, checked.last().is_some_and(|before| before.ring.is_none())) {
-            return Err(invalid(&format!("steps[{index}].where"), &json!(ring), "in a step before the world's"));
+            return Err(invalid(
+                &format!("steps[{index}].where"),
+                &ring.as_json().clone().into(),
+                "in a step before the world's",
+            ));
         }
         checked.push(step);
     }
     match checked.last() {
         Some(last) if last.ring.is_some() => Err(invalid(
             &format!("steps[{}].where", checked.len() - 1),
-            &json!(last.ring),
+            &json::value(&last.ring),
             "left out: the last step is 100 % of everything",
         )),
         Some(last) if last.percentage != Percentage::FULL => Err(invalid(
             &format!("steps[{}].percentage", checked.len() - 1),
-            &json!(last.percentage),
+            &last.percentage.into(),
             "100, as the last step",
         )),
         _ => Ok(checked),
@@ -161,9 +167,13 @@ fn check_steps(steps: &Value, hold: Span, strict: bool) -> Result<Vec<PlanStep>,
 
 fn check_step(wire: &Value, path: &str, hold: Span, strict: bool) -> Result<PlanStep, InvalidPlan> {
     let accepted = "a number 0..=100 in steps of 0.001";
+    let mut alone = Map::new();
     let of = match wire {
         Value::Object(of) => of,
-        Value::Number(_) => &Map::from_iter([("percentage".to_owned(), wire.clone())]),
+        Value::Number(_) => {
+            alone.insert("percentage".into(), wire.clone());
+            &alone
+        }
         _ => return Err(invalid(path, wire, r#"a percentage or an object such as {"percentage":5,"hold":"15m"}"#)),
     };
     let fields = Fields { path: format!("{path}."), of };
@@ -183,7 +193,7 @@ fn check_step(wire: &Value, path: &str, hold: Span, strict: bool) -> Result<Plan
 }
 
 pub(super) fn invalid(field: &str, value: &Value, accepted: &str) -> InvalidPlan {
-    let value = value.to_string();
+    let value = json::text(value);
     let shown = match value.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("{}…", value.get(..end).unwrap_or_default()),
         None => value,
@@ -218,8 +228,8 @@ impl Fields<'_> {
         }
     }
 
-    fn one_of<T: for<'de> Deserialize<'de>>(&self, name: &str, accepted: &str) -> Result<Option<T>, InvalidPlan> {
-        self.get(name).map(|value| T::deserialize(value).map_err(|_| self.wrong(name, accepted))).transpose()
+    fn one_of<T: DeserializeOwned>(&self, name: &str, accepted: &str) -> Result<Option<T>, InvalidPlan> {
+        self.get(name).map(|value| json::read(value).map_err(|_| self.wrong(name, accepted))).transpose()
     }
 
     fn span(&self, name: &str, low: u64, high: u64) -> Result<Option<Span>, InvalidPlan> {
@@ -251,22 +261,38 @@ impl TryFrom<Stored> for Plan {
     }
 }
 
+impl From<PlanStep> for Value {
+    fn from(step: PlanStep) -> Self {
+        let PlanStep { percentage, hold, approval, ring } = step;
+        let mut of = Map::new();
+        json::put(&mut of, "percentage", percentage.into());
+        json::put(&mut of, "hold", hold.to_string().into());
+        if approval {
+            json::put(&mut of, "approval", approval.into());
+        }
+        if let Some(ring) = ring {
+            json::put(&mut of, "where", ring.as_json().clone().into());
+        }
+        of.into()
+    }
+}
+
 impl From<Plan> for Stored {
     fn from(plan: Plan) -> Self {
         let Plan { schedule, steps, timing, limits, on_fail, freeze, analysis } = plan;
         let Timing { settle, look_every, bake, alarm_grace, undo_window } = timing;
         let Limits { failure_limit, max_inconclusive } = limits;
-        let mut stored = json!({
-            "schedule": schedule,
-            "steps": steps,
-            "settle": settle,
-            "lookEvery": look_every,
-            "bake": bake,
-            "alarmGrace": alarm_grace,
-            "undoWindow": undo_window,
+        let mut stored = object!({
+            "schedule": json::value(&schedule),
+            "steps": steps.into_iter().map(Value::from).collect::<Vec<_>>(),
+            "settle": settle.to_string(),
+            "lookEvery": look_every.to_string(),
+            "bake": bake.to_string(),
+            "alarmGrace": alarm_grace.to_string(),
+            "undoWindow": undo_window.to_string(),
             "failureLimit": failure_limit,
             "maxInconclusive": max_inconclusive,
-            "onFail": on_fail,
+            "onFail": json::value(&on_fail),
             "analysis": analysis,
         });
         if let (Some(freeze), Value::Object(of)) = (&freeze, &mut stored) {

@@ -1,7 +1,7 @@
 //! The document of a freeze.
 
 use chrono::NaiveDate;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{ACCEPTED_ZONE, Dates, Freeze, Hours};
 use crate::rollout::schedule::InvalidPlan;
@@ -128,18 +128,19 @@ fn date(text: &str) -> Option<NaiveDate> {
 impl From<&Freeze> for Value {
     fn from(freeze: &Freeze) -> Self {
         let Freeze { zone, days, hours, dates } = freeze;
-        let mut of = Map::from_iter([("timeZone".to_owned(), json!(zone))]);
+        let mut of = Map::new();
+        of.insert("timeZone".into(), zone.as_str().into());
         let days: Vec<&str> = DAYS.into_iter().zip(days).filter(|(_, frozen)| **frozen).map(|(day, _)| day).collect();
         let hours: Vec<String> = hours.iter().map(|hours| hours.text()).collect();
         let dates: Vec<String> = dates.iter().map(|dates| dates.text()).collect();
         if !days.is_empty() {
-            of.insert("days".into(), json!(days));
+            of.insert("days".into(), days.into());
         }
         if !hours.is_empty() {
-            of.insert("hours".into(), json!(hours));
+            of.insert("hours".into(), hours.into());
         }
         if !dates.is_empty() {
-            of.insert("dates".into(), json!(dates));
+            of.insert("dates".into(), dates.into());
         }
         of.into()
     }
