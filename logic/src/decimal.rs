@@ -45,36 +45,42 @@ impl fmt::Display for Decimal {
 
 impl<const PLACES: usize> fmt::Display for Rounded<PLACES> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_nan() {
-            return f.write_str("NaN");
-        }
-        let (unit, count) = rounded(self.0, PLACES);
-        write!(f, "{}", count / unit)?;
-        if PLACES == 0 { Ok(()) } else { write!(f, ".{:0PLACES$}", count % unit) }
+        write_rounded(self.0, PLACES, f)
     }
 }
 
-/// How many of the last place's units a number has, and how many of these make one.
-fn rounded(number: f64, places: usize) -> (u128, u128) {
+fn write_rounded(number: f64, places: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if number.is_nan() {
+        return f.write_str("NaN");
+    }
+    let (whole, rest) = rounded(number, places);
+    write!(f, "{whole}")?;
+    if places == 0 { Ok(()) } else { write!(f, ".{rest:0places$}") }
+}
+
+/// What is before the point, and how many of the last place's units there are after it.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "cut to the range")]
+fn rounded(number: f64, places: usize) -> (u64, u64) {
     /// Bits of a double's fraction, and what its exponent is above its value for a fraction that is read as a whole number.
     const FRACTION: u32 = 52;
     const BIAS: u32 = 1_075;
 
     let unit = [1, 10, 100, 1_000].into_iter().nth(places).unwrap_or(1_000);
-    let bits = number.clamp(0.0, 1.8e19).to_bits();
+    let number = number.clamp(0.0, 1.8e19);
+    let whole = number as u64;
+    let bits = (number - whole as f64).to_bits();
     let (exponent, fraction) = ((bits >> FRACTION) as u32, bits & ((1 << FRACTION) - 1));
-    // The smallest of all have no leading one; they are 0 here.
-    let scaled = u128::from(fraction | 1 << FRACTION) * unit;
-    let count = match BIAS.checked_sub(exponent) {
-        None => scaled << (exponent - BIAS),
-        Some(0) => scaled,
-        Some(shift) if shift > 64 => 0,
-        Some(shift) => {
+    // The smallest of all have no leading one; they are 0 here. Below 2^63, and the shift is 53 or more, as this is below 1.
+    let scaled = (fraction | 1 << FRACTION) * unit;
+    let count = match BIAS.saturating_sub(exponent) {
+        shift @ 1..64 => {
             let (count, rest, half) = (scaled >> shift, scaled & ((1 << shift) - 1), 1 << (shift - 1));
-            count + u128::from(rest > half || (rest == half && count % 2 == 1))
+            let is_odd = if places == 0 { whole % 2 == 1 } else { count % 2 == 1 };
+            count + u64::from(rest > half || (rest == half && is_odd))
         }
+        _ => 0,
     };
-    (unit, count)
+    if count == unit { (whole + 1, 0) } else { (whole, count) }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //! - `search`: text within text
 //! - `by_name`: a few things by their names
 //! - `decimal`: fractions as text
+//! - `quoted`: texts of others in messages
 //! - `bearer`: who may see and change things
 #![forbid(unsafe_code)]
 
@@ -31,6 +32,7 @@ pub mod notice;
 pub mod observation;
 pub mod policy;
 pub mod problem;
+mod quoted;
 pub mod rollout;
 pub mod routing;
 pub mod search;

@@ -9,6 +9,7 @@ use crate::json;
 use crate::policy::document::{Field, parse_object, shown};
 use crate::policy::{CanaryState, InvalidDocument, Switch};
 use crate::problem::Problem;
+use crate::quoted::Quoted;
 use crate::rollout::{Command, Plan};
 use crate::timestamp::Timestamp;
 
@@ -163,7 +164,8 @@ fn audit(query: &str) -> Result<Call, Problem> {
     let (mut before, mut limit) = (None, 100);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let number = |accepted: &str| {
-            let invalid = || Problem::invalid(&name, &format!("{value:?} is not accepted, accepted: {accepted}"));
+            let invalid =
+                || Problem::invalid(&name, &format!("{} is not accepted, accepted: {accepted}", Quoted(&value)));
             value.parse::<u64>().map_err(|_| invalid())
         };
         match &*name {
@@ -201,7 +203,10 @@ fn promote(request: &Incoming<'_>) -> Result<Call, Problem> {
         None | Some("next") => Command::Promote,
         Some("full") => Command::PromoteFull,
         Some(other) => {
-            return Err(Problem::invalid("to", &format!(r#"{other:?} is not accepted, accepted: "next" or "full""#)));
+            return Err(Problem::invalid(
+                "to",
+                &format!(r#"{} is not accepted, accepted: "next" or "full""#, Quoted(other)),
+            ));
         }
     };
     Ok(Call::Order { command, by: body.by()? })
@@ -229,7 +234,7 @@ fn put_switch(request: &Incoming<'_>, switch: Switch) -> Result<Call, Problem> {
     let until = body.text("until", MAX_TEXT)?;
     if let Some(until) = until.as_deref().filter(|until| Timestamp::parse(until).is_none()) {
         let accepted = "an RFC 3339 date-time such as 2027-01-15T08:00:00Z";
-        return Err(Problem::invalid("until", &format!("{until:?} is not accepted, accepted: {accepted}")));
+        return Err(Problem::invalid("until", &format!("{} is not accepted, accepted: {accepted}", Quoted(until))));
     }
     let by = body.by()?;
     let value = is_on.then(|| {

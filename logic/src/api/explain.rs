@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::policy::document::shown;
 use crate::policy::{Snapshot, Switch};
 use crate::problem::Problem;
+use crate::quoted::Quoted;
 use crate::routing::bucket::{BUCKETS, Bucket};
 use crate::routing::decision::Setup;
 use crate::routing::sticky_key::StickyKey;
@@ -50,8 +51,9 @@ impl Question {
                 "continent" => question.continent = Some(value().into()),
                 "colo" => question.colo = Some(value().into()),
                 "asn" => {
-                    let invalid =
-                        || Problem::invalid("asn", &format!("{:?} is not accepted, accepted: a number", value()));
+                    let invalid = || {
+                        Problem::invalid("asn", &format!("{} is not accepted, accepted: a number", Quoted(&value())))
+                    };
                     question.asn = Some(value().parse().map_err(|_| invalid())?);
                 }
                 other => match (other.strip_prefix("header."), other.strip_prefix("cookie.")) {
@@ -64,7 +66,7 @@ impl Question {
         if !question.path.starts_with('/') {
             return Err(Problem::invalid(
                 "path",
-                &format!("{:?} is not accepted, accepted: a path from /", question.path),
+                &format!("{} is not accepted, accepted: a path from /", Quoted(&question.path)),
             ));
         }
         Ok(question)

@@ -13,6 +13,7 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value, map};
 
 use crate::json;
+use crate::quoted::Quoted;
 
 /// Why a value is none of its type.
 #[derive(Debug)]
@@ -101,7 +102,7 @@ impl fmt::Display for Found<'_> {
             Unexpected::Unsigned(number) => write!(f, "integer `{number}`"),
             Unexpected::Signed(number) => write!(f, "integer `{number}`"),
             Unexpected::Float(number) => write!(f, "floating point `{}`", json::text(&number)),
-            Unexpected::Str(text) => write!(f, "string {text:?}"),
+            Unexpected::Str(text) => write!(f, "string {}", Quoted(text)),
             Unexpected::Unit | Unexpected::Option => f.write_str("null"),
             Unexpected::Seq => f.write_str("sequence"),
             Unexpected::Map => f.write_str("map"),

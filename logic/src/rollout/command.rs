@@ -13,6 +13,7 @@ use super::state::{Counters, Halted, LastOrder, Rollout, State};
 use super::table::{Move, Signal, look_up};
 use super::time::{Span, Timestamp};
 use super::turn::{Cause, Turn};
+use crate::quoted::Quoted;
 
 /// The same order from the same person within this time is a second click or a client's retry, where it would do more the second time.
 const REPEAT: Span = Span::from_secs(10);
@@ -107,7 +108,7 @@ pub enum Refused {
         id: String,
     },
     /// Not an id.
-    #[error("rollout id is {id:?}, should be 1 to 64 of A-Z a-z 0-9 . _ -")]
+    #[error("rollout id is {}, should be 1 to 64 of A-Z a-z 0-9 . _ -", Quoted(id))]
     InvalidId {
         /// What was given, shortened.
         id: String,

@@ -12,6 +12,7 @@ use super::state::{Rollout, State};
 use super::table::{Move, Signal, look_up};
 use super::time::Timestamp;
 use super::turn::{Cause, Turn};
+use crate::quoted::Quoted;
 
 /// What `event` makes of `state` at `now`.
 pub fn step(state: &State, event: Event, now: Timestamp) -> Step {
@@ -204,7 +205,7 @@ fn seen(state: &State, document: Option<&Document>, now: Timestamp) -> Step {
     let to_do = look_up(Signal::Edited, rollout.phase.kind());
     let found = match document {
         Some(Document { enabled: true, percentage, rollout_id, .. }) => {
-            format!("says {percentage}, salt {rollout_id:?}")
+            format!("says {percentage}, salt {}", Quoted(rollout_id))
         }
         Some(_) => "says that the canary is not enabled".into(),
         None => "is gone".into(),

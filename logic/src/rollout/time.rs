@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 use crate::decimal::Decimal;
+use crate::quoted::Quoted;
 
 /// Milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -101,7 +102,7 @@ impl Span {
     /// # Errors
     /// Anything else.
     pub fn parse(text: &str) -> Result<Self, InvalidSpan> {
-        let invalid = || InvalidSpan(format!("{text:?}"));
+        let invalid = || InvalidSpan(Quoted(text).to_string());
         let mut rest = text.trim();
         let mut sum = 0_u64;
         if rest.is_empty() {
@@ -109,9 +110,9 @@ impl Span {
         }
         while !rest.is_empty() {
             let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(invalid)?;
-            let (number, after) = rest.split_at(digits);
+            let (number, after) = rest.split_at_checked(digits).ok_or_else(invalid)?;
             let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
-            let (name, after) = after.split_at(letters);
+            let (name, after) = after.split_at_checked(letters).ok_or_else(invalid)?;
             let (_, unit) = UNITS.into_iter().find(|(unit, _)| *unit == name).ok_or_else(invalid)?;
             let number = number.parse::<u64>().map_err(|_| invalid())?;
             sum = number.checked_mul(unit).and_then(|ms| sum.checked_add(ms)).ok_or_else(invalid)?;

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime};
 
+use crate::quoted::Quoted;
 use crate::rollout::time::Timestamp;
 
 #[cfg(test)]
@@ -40,7 +41,7 @@ pub(super) struct Dates {
 
 /// The time zone database has no such zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("freeze.timeZone is {0:?}, should be {ACCEPTED_ZONE}")]
+#[error("freeze.timeZone is {}, should be {ACCEPTED_ZONE}", Quoted(.0))]
 pub struct UnknownZone(pub String);
 
 /// What a zone must be, for messages.
@@ -62,7 +63,7 @@ impl UnknownZone {
     /// What is wrong with the field, in the words of the control API.
     #[must_use]
     pub fn detail(&self) -> String {
-        format!("{:?} is not accepted, accepted: {ACCEPTED_ZONE}", self.0)
+        format!("{} is not accepted, accepted: {ACCEPTED_ZONE}", Quoted(&self.0))
     }
 }
 
