@@ -1,11 +1,9 @@
 //! What shards reported since the last tick, each report once, each failing visitor once.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{Arms, Counts, Histogram, Tick};
-use crate::observation::{ArmSample, Batch, Ledger, Sample};
+use crate::observation::{ArmSample, Batch, Ledger, Sample, Units};
 use crate::rollout::Observation;
 use crate::timestamp::Timestamp;
 
@@ -38,8 +36,8 @@ struct Open {
     first_failures: u64,
     first_seen: u64,
     latency: Histogram,
-    failed: BTreeSet<u32>,
-    seen: BTreeSet<u32>,
+    failed: Units,
+    seen: Units,
 }
 
 // === impl Inbox ===
@@ -56,7 +54,7 @@ impl Inbox {
         let goes_on = self.observation.as_ref().zip(observation).is_some_and(|(one, other)| same_canary(one, other));
         for open in [&mut self.open.canary, &mut self.open.stable] {
             // In a new step a visitor may be in the other arm, but has failed once for all.
-            let failed = if goes_on { std::mem::take(&mut open.failed) } else { BTreeSet::new() };
+            let failed = if goes_on { std::mem::take(&mut open.failed) } else { Units::default() };
             *open = Open { failed, ..Open::default() };
         }
         if !goes_on {
@@ -153,7 +151,6 @@ impl Open {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::Units;
 
     fn at(step: usize) -> Observation {
         Observation { rollout_id: "r".into(), attempt: 0, step }

@@ -142,8 +142,13 @@ impl Target {
 
 impl Outbox {
     pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
         let Self { halt, write, audit, notices } = self;
-        halt.is_none() && write.is_none() && audit.is_empty() && notices.is_empty()
+        usize::from(halt.is_some()) + usize::from(write.is_some()) + audit.len() + notices.len()
     }
 
     /// Those that are not in `before`, in the order in which they are to be done: what protects users first.

@@ -63,11 +63,14 @@ fn entries<T>(
 ) -> Result<Vec<T>, InvalidPlan> {
     let Some(value) = fields.get(name) else { return Ok(Vec::new()) };
     let list = value.as_array().filter(|list| list.len() <= MAX_ENTRIES).ok_or_else(|| fields.wrong(name, accepted))?;
-    let read = |(index, entry): (usize, &Value)| {
-        let understood = entry.as_str().and_then(&read);
-        understood.ok_or_else(|| invalid(&format!("{}{name}[{index}]", fields.path), entry, accepted))
-    };
-    list.iter().enumerate().map(read).collect()
+    let mut understood = Vec::new();
+    for (index, entry) in list.iter().enumerate() {
+        let Some(it) = entry.as_str().and_then(&read) else {
+            return Err(invalid(&format!("{}{name}[{index}]", fields.path), entry, accepted));
+        };
+        understood.push(it);
+    }
+    Ok(understood)
 }
 
 fn two_digits(text: &str) -> Option<u16> {
