@@ -89,7 +89,7 @@ async fn report_if_due(object: &ObjectState, env: &Env) -> Result<(), Fault> {
 
 async fn tell(bindings: &Bindings, report: &Batch) -> Result<Overlay, String> {
     let namespace = bindings.rollout.as_ref().ok_or("ROLLOUT is not bound")?;
-    let body = report.to_json();
+    let body = json::text(report);
     let answer = call::post(&call::controller(namespace)?, controller_do::REPORT, &body, DEADLINE).await?;
     read_json(&answer).map_err(|error| format!("overlay: {error}"))
 }

@@ -4,7 +4,7 @@
 //! What "slow" means is fixed before a tick is opened: stable's quantile over the 60 s before it. Both variants getting slower together
 //! therefore never accuses the canary, and a badly chosen quantile costs power, never a false alarm.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::iter;
 use std::ops::AddAssign;
@@ -64,7 +64,7 @@ pub enum Quantile {
 
 /// Stable's latencies of the last 60 s.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct StableWindow(VecDeque<(u64, Histogram)>);
+pub struct StableWindow(Vec<(u64, Histogram)>);
 
 /// The latency test of one quantile over one rollout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -219,9 +219,9 @@ impl Quantile {
 impl StableWindow {
     /// Takes in stable's latencies of the tick that closed at `now` (ms since the epoch).
     pub fn push(&mut self, tick: Histogram, now: u64) {
-        self.0.push_back((now, tick));
+        self.0.push((now, tick));
         if self.0.len() > WINDOW_TICKS {
-            self.0.pop_front();
+            self.0.remove(0);
         }
     }
 
