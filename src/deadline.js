@@ -1,6 +1,7 @@
 // The canary's deadline. One timer watches over all attempts of an isolate: a timer for each costs more than all else that the canary
-// adds to a request. A request's objects are its own, so whoever has the timer only rejects a promise; what follows from
-// that, the runtime runs where the promise is waited for.
+// adds to a request. It belongs to one request, and another's objects must not be touched from there, so all that it does is
+// to reject that one's promise. What follows, the runtime runs where the promise is waited for: it guarantees that from the
+// compatibility date 2024-10-14 on (`handle_cross_request_promise_resolution`).
 import { behind } from "./behind.js";
 
 /** What an attempt that takes too long is rejected with. */

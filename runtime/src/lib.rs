@@ -22,3 +22,7 @@ pub mod randomness;
 pub mod respond;
 /// What wrangler.toml says in words and numbers.
 pub mod settings;
+
+/// Two-level segregated fit (Masmano et al., 2004), in its form for small code: constant time, and memory that is freed is used again.
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
