@@ -1,6 +1,8 @@
 //! Windows in which a rollout takes no step: weekends, nights, dates, by the clock on the wall of a time zone. What the wall says at a
 //! moment is the shell's to know, which has the time zone database; here is what follows from it.
 
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime};
+
 use crate::quoted::Quoted;
 use crate::rollout::time::Timestamp;
 
@@ -30,11 +32,11 @@ pub(super) struct Hours {
     pub(super) end: u16,
 }
 
-/// Whole days since the Unix epoch, both included.
+/// Whole days, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dates {
-    pub(super) first: i64,
-    pub(super) last: i64,
+    pub(super) first: NaiveDate,
+    pub(super) last: NaiveDate,
 }
 
 /// The time zone database has no such zone.
@@ -50,13 +52,6 @@ const MAX_WINDOWS: usize = 400;
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MINUTES: i64 = 1_440;
-const DAY_MS: i64 = DAY_MINUTES * MINUTE_MS;
-
-/// The first of January 1970 was a Thursday.
-const WEEKDAY_OF_EPOCH: i64 = 3;
-
-/// 9999-12-31, in days since the Unix epoch: there are no windows beyond.
-const LAST_DAY: i64 = 2_932_895;
 
 /// Longest way between two moments at which a clock on the wall shows what was asked for, in minutes: a zone may change sides of
 /// the date line.
@@ -111,17 +106,18 @@ impl Freeze {
 
     /// What the wall shows at the end of the window that `wall` is in.
     fn window_end(&self, wall: i64) -> Option<i64> {
-        let day = Some(wall.div_euclid(DAY_MS)).filter(|day| *day <= LAST_DAY)?;
-        let after = |day: i64| (day + 1) * DAY_MS;
-        let dates = self.dates.iter().filter(|dates| (dates.first..=dates.last).contains(&day));
+        let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc().timestamp_millis();
+        let date = DateTime::from_timestamp_millis(wall)?.date_naive();
+        let after = |date: NaiveDate| date.checked_add_days(Days::new(1)).map(midnight);
+        let dates = self.dates.iter().filter(|dates| (dates.first..=dates.last).contains(&date));
         if let Some(last) = dates.map(|dates| dates.last).max() {
-            return Some(after(last));
+            return after(last);
         }
-        let weekday = (day + WEEKDAY_OF_EPOCH).rem_euclid(7);
-        if usize::try_from(weekday).is_ok_and(|weekday| self.days.get(weekday) == Some(&true)) {
-            return Some(after(day));
+        let weekday = date.weekday().num_days_from_monday() as usize;
+        if self.days.get(weekday) == Some(&true) {
+            return after(date);
         }
-        let today = day * DAY_MS;
+        let today = midnight(date);
         let minute = (wall - today).div_euclid(MINUTE_MS);
         let ends = self.hours.iter().filter_map(|hours| hours.end_after(minute));
         ends.max().map(|end| today + end * MINUTE_MS)

@@ -1,11 +1,11 @@
 //! The document of a freeze.
 
+use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
-use super::{ACCEPTED_ZONE, DAY_MS, Dates, Freeze, Hours};
+use super::{ACCEPTED_ZONE, Dates, Freeze, Hours};
 use crate::rollout::schedule::InvalidPlan;
 use crate::rollout::schedule::wire::{Fields, invalid};
-use crate::timestamp::Timestamp;
 
 const FIELDS: [&str; 4] = ["timeZone", "days", "hours", "dates"];
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -16,8 +16,6 @@ const MAX_ZONE: usize = 64;
 const MAX_ENTRIES: usize = 100;
 /// Longest stretch of dates.
 const MAX_DAYS: i64 = 366;
-/// Bytes of `2026-12-24`.
-const DATE_LEN: usize = 10;
 
 const ACCEPTED: &str =
     r#"an object such as {"timeZone":"Europe/Berlin","days":["sat","sun"]} with days, hours or dates"#;
@@ -108,24 +106,24 @@ fn minute(text: &str) -> Option<u16> {
 impl Dates {
     fn parse(text: &str) -> Option<Self> {
         let (first, last) = text.split_once("..").unwrap_or((text, text));
-        let (first, last) = (day(first)?, day(last)?);
-        (0..MAX_DAYS).contains(&(last - first)).then_some(Self { first, last })
+        let (first, last) = (date(first)?, date(last)?);
+        (0..MAX_DAYS).contains(&last.signed_duration_since(first).num_days()).then_some(Self { first, last })
     }
 
     fn text(self) -> String {
-        let (first, last) = (day_text(self.first), day_text(self.last));
-        if first == last { first } else { format!("{first}..{last}") }
+        let Self { first, last } = self;
+        if first == last { first.to_string() } else { format!("{first}..{last}") }
     }
 }
 
-/// Days since the Unix epoch of a date such as 2026-12-24.
-fn day(text: &str) -> Option<i64> {
-    Timestamp::parse(&format!("{text}T00:00:00Z")).map(|midnight| midnight.as_millis() / DAY_MS)
-}
-
-fn day_text(day: i64) -> String {
-    let midnight = Timestamp::from_millis(day * DAY_MS).to_string();
-    midnight.get(..DATE_LEN).unwrap_or_default().to_owned()
+fn date(text: &str) -> Option<NaiveDate> {
+    let mut parts = text.split('-');
+    let (year, month, day) = (parts.next()?, two_digits(parts.next()?)?, two_digits(parts.next()?)?);
+    let year = (year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit())).then(|| year.parse().ok())??;
+    if parts.next().is_some() {
+        return None;
+    }
+    NaiveDate::from_ymd_opt(year, month.into(), day.into())
 }
 
 // === impl Freeze ===
