@@ -16,7 +16,7 @@ impl Isolate {
     /// The keys of the policy's documents, in the order in which `read` takes their values.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
-        kv::keys(&self.settings.state_key).map(str::to_owned).collect()
+        kv::keys(&self.settings.state_key).map(str::to_owned).into()
     }
 
     /// For how long a location may answer with an old value, in seconds.
