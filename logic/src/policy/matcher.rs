@@ -34,6 +34,12 @@ impl Matcher {
             field.reject(MATCHERS);
             return Self::default();
         };
+        let mut unknown = Vec::new();
+        for name in all.names() {
+            if !KNOWN.contains(&name.as_str()) {
+                unknown.push(name.clone());
+            }
+        }
         let asn = all.get("asn").one_or_many(|item| item.whole_number(NUMBERS).unwrap_or_default());
         Self {
             path: patterns(&all, "path", Pattern::path),
@@ -45,7 +51,7 @@ impl Matcher {
             asn: asn.map(OneOf::new),
             headers: pairs(&all.get("header"), str::to_ascii_lowercase),
             cookies: pairs(&all.get("cookie"), str::to_owned),
-            unknown: all.names().filter(|name| !KNOWN.contains(&name.as_str())).cloned().collect(),
+            unknown,
         }
     }
 

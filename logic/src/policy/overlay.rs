@@ -78,16 +78,24 @@ impl rollout::Overlay {
 
 impl Target {
     fn read(all: &Members<'_>) -> Self {
-        let rings = all.get("rings").each("a list", |ring| {
-            let Some(ring) = ring.object(AN_OBJECT) else { return None };
-            let matcher = ring.get("where");
-            let known = matcher.value().and_then(Matcher::new);
-            if known.is_none() {
-                matcher.reject("a rule's matcher");
+        let mut rings = Vec::new();
+        all.get("rings").each("a list", |ring| {
+            if let Some(ring) = ring.object(AN_OBJECT).and_then(|it| Ring::read(&it)) {
+                rings.push(ring);
             }
-            Some(Ring { matcher: known?, percentage: percentage(&ring, "percentage") })
         });
-        Self { percentage: percentage(all, "percentage"), rings: rings.into_iter().flatten().collect() }
+        Self { percentage: percentage(all, "percentage"), rings }
+    }
+}
+
+impl Ring {
+    fn read(all: &Members<'_>) -> Option<Self> {
+        let field = all.get("where");
+        let matcher = field.value().and_then(Matcher::new);
+        if matcher.is_none() {
+            field.reject("a rule's matcher");
+        }
+        Some(Self { matcher: matcher?, percentage: percentage(all, "percentage") })
     }
 }
 

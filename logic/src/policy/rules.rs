@@ -98,7 +98,11 @@ impl Rules {
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         for (number, rule) in self.rules.iter().enumerate().filter(|(_, rule)| !rule.matcher.unknown().is_empty()) {
-            let names = rule.matcher.unknown().join(", ");
+            let mut names = String::new();
+            for name in rule.matcher.unknown() {
+                names.push_str(if names.is_empty() { "" } else { ", " });
+                names.push_str(name);
+            }
             warnings.push(format!(
                 "rules[{number}].match has matchers this version does not know ({names}): the rule never applies"
             ));
