@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::document::{Fault, InvalidDocument, Members, parse_object};
 use super::switches::{Setting, Switch};
+use crate::json;
 use crate::rollout::{self, Matcher, Observation, Percentage, Ring, Target};
 
 const AN_OBJECT: &str = "an object";
@@ -41,7 +42,7 @@ impl Overlay {
         let mut switches = Map::new();
         if let Some(values) = all.get("switches").object(AN_OBJECT) {
             for name in values.names() {
-                switches.insert(name.clone(), values.string(name).unwrap_or_default().into());
+                json::put(&mut switches, name, values.string(name).unwrap_or_default().into());
             }
         }
         let revision = all.whole_number("revision").unwrap_or_default();
