@@ -16,7 +16,7 @@ impl Isolate {
     /// The keys of the policy's documents, in the order in which `read` takes their values.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
-        kv::keys(&self.settings.state_key).map(str::to_owned).collect()
+        kv::keys(&self.settings.state_key).map(str::to_owned).into()
     }
 
     /// For how long a location may answer with an old value, in seconds.
@@ -31,17 +31,18 @@ impl Isolate {
         let mut value = || values.next().flatten();
         let documents = Documents { canary_state: value(), switches: Switch::ALL.map(|_| value()) };
         let now = clock::now();
-        self.replace(|before| before.read(&self.settings.state_key, documents, now));
+        let before = self.known();
+        let (next, notices) = before.read(&self.settings.state_key, documents, now);
+        self.replace(&before, next, &notices);
     }
 
     /// KV did not answer, for this reason.
     /// Gives the reason as text.
     pub fn unread(&self, error: &JsValue) -> String {
         let why = exception::text(error);
-        self.replace(|before| {
-            let (next, notice) = before.unread(why.clone());
-            (next, notice.into_iter().collect())
-        });
+        let before = self.known();
+        let (next, notice) = before.unread(why.clone());
+        self.replace(&before, next, notice.as_slice());
         why
     }
 
@@ -64,14 +65,18 @@ impl Isolate {
 
     /// What the controller says, by way of the location's shard.
     pub(crate) fn hear(&self, overlay: Overlay) {
-        self.replace(|before| before.heard(&self.settings.state_key, overlay, clock::now()));
+        let before = self.known();
+        let (next, notices) = before.heard(&self.settings.state_key, overlay, clock::now());
+        self.replace(&before, next, &notices);
     }
 
-    fn replace(&self, next: impl FnOnce(&Snapshot) -> (Snapshot, Vec<Notice>)) {
-        let before = self.snapshot.borrow().clone().unwrap_or_default();
-        let (next, notices) = next(&before);
-        log::notices(&notices);
-        if !next.continues(&before) {
+    fn known(&self) -> Rc<Snapshot> {
+        self.snapshot.borrow().clone().unwrap_or_default()
+    }
+
+    fn replace(&self, before: &Snapshot, next: Snapshot, notices: &[Notice]) {
+        log::notices(notices);
+        if !next.continues(before) {
             self.breaker.borrow_mut().reset();
         }
         if next.watch() != before.watch() {

@@ -165,12 +165,15 @@ impl Breaker {
     }
 
     fn open(&mut self, BackOff { chance, retry_after }: BackOff, now: Timestamp) -> Transition {
-        let pause = FIRST_PAUSE.saturating_mul(1 << self.trips.min(5)).max(retry_after).min(LONGEST_PAUSE);
-        let pause = pause + pause.mul_f64(chance.clamp(0.0, 1.0) / 2.0);
+        // In whole milliseconds: `Duration`'s own arithmetic with fractions can panic.
+        let least = FIRST_PAUSE.saturating_mul(1 << self.trips.min(5)).max(retry_after).min(LONGEST_PAUSE);
+        let least_ms = u64::try_from(least.as_millis()).unwrap_or(u64::MAX);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to half a minute")]
+        let pause_ms = least_ms + (least_ms as f64 * chance.clamp(0.0, 1.0) / 2.0) as u64;
         self.trips = self.trips.saturating_add(1);
-        self.state = State::Open { until: now.after(pause) };
+        self.state = State::Open { until: now.after(Duration::from_millis(pause_ms)) };
         self.failures_in_a_row = 0;
-        Transition::Open { pause_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) }
+        Transition::Open { pause_ms }
     }
 
     fn close(&mut self, now: Timestamp) {

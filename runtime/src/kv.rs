@@ -12,8 +12,9 @@ use crate::exception;
 pub const CACHE_SECONDS: u32 = 30;
 
 /// The keys of the policy's documents: the state's, and the switches' in the order of `Switch::ALL`.
-pub fn keys(state_key: &str) -> impl Iterator<Item = &str> {
-    core::iter::once(state_key).chain(Switch::ALL.iter().map(|switch| switch.key()))
+pub fn keys(state_key: &str) -> [&str; 4] {
+    let [first, second, third] = Switch::ALL.map(Switch::key);
+    [state_key, first, second, third]
 }
 
 /// Reads every document in one KV operation.
@@ -23,7 +24,7 @@ pub fn keys(state_key: &str) -> impl Iterator<Item = &str> {
 pub async fn read_policy(bindings: &Bindings) -> Result<Documents, String> {
     let kv = bindings.kv.as_ref().map_err(Clone::clone)?;
     let state_key = &bindings.settings.state_key;
-    let keys: Array = keys(state_key).map(JsValue::from_str).collect();
+    let keys: Array = keys(state_key).into_iter().map(JsValue::from_str).collect();
     let options = Object::new();
     // Setting a field of a fresh object cannot fail.
     let _ = Reflect::set(&options, &"cacheTtl".into(), &CACHE_SECONDS.into());

@@ -42,10 +42,11 @@ pub fn json(status: u16, content_type: &str, body: &str) -> JsValue {
 }
 
 fn answer(status: u16, content_type: &str, body: &str, headers: Vec<(&'static str, String)>) -> JsValue {
-    let fields = [("Content-Type", content_type.to_owned()), ("Cache-Control", "no-store".to_owned())];
     let response = || {
         let all = Headers::new()?;
-        for (name, value) in fields.into_iter().chain(headers) {
+        all.set("Content-Type", content_type)?;
+        all.set("Cache-Control", "no-store")?;
+        for (name, value) in headers {
             all.set(name, &value)?;
         }
         let init = ResponseInit::new();

@@ -1,5 +1,8 @@
 //! Sets of sticky keys, by their hashes.
 
+use core::mem;
+use std::collections::BinaryHeap;
+
 use serde::{Deserialize, Serialize};
 
 /// Hashes in ascending order, each once. A list and not a tree: there are some thousands at most, and the code is a tenth.
@@ -45,10 +48,19 @@ impl Units {
 }
 
 impl Extend<u32> for Units {
+    /// As one list into another: one by one, ten thousand would be moved ten thousand times.
     fn extend<I: IntoIterator<Item = u32>>(&mut self, units: I) {
-        for unit in units {
-            self.insert(unit);
+        let mut own = mem::take(&mut self.0).into_iter().peekable();
+        // A heap's sort is the smallest there is.
+        for unit in BinaryHeap::from_iter(units).into_sorted_vec() {
+            while let Some(less) = own.next_if(|own| *own < unit) {
+                self.0.push(less);
+            }
+            if self.0.last() != Some(&unit) && own.peek() != Some(&unit) {
+                self.0.push(unit);
+            }
         }
+        self.0.extend(own);
     }
 }
 
@@ -61,7 +73,6 @@ impl FromIterator<u32> for Units {
 }
 
 impl From<Vec<u32>> for Units {
-    /// One by one: senders write them in ascending order, so that each goes to the end.
     fn from(units: Vec<u32>) -> Self {
         units.into_iter().collect()
     }
@@ -77,13 +88,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn is_the_set_of_what_was_put_in(units in prop::collection::vec(0..30_u32, 0..60)) {
+        fn is_the_set_of_what_was_put_in(
+            units in prop::collection::vec(0..30_u32, 0..60), more in prop::collection::vec(0..30_u32, 0..60),
+        ) {
             let (mut set, mut tree) = (Units::default(), BTreeSet::new());
             for unit in &units {
                 prop_assert_eq!(set.insert(*unit), tree.insert(*unit));
             }
             prop_assert_eq!(set.iter().collect::<Vec<_>>(), tree.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(&Units::from(units), &set);
+            set.extend(more.iter().copied());
+            tree.extend(more);
+            prop_assert_eq!(set.iter().collect::<Vec<_>>(), tree.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(serde_json::to_string(&set).unwrap(), serde_json::to_string(&tree).unwrap());
         }
     }

@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::document::{Field, InvalidDocument, parse_object};
+use super::document::{Fault, InvalidDocument, parse_object};
 use super::rules::Rules;
 use super::share::Share;
 use crate::routing::sticky_key::Stickiness;
@@ -73,39 +73,41 @@ impl CanaryState {
 
     /// As [`CanaryState::parse`], of a document that is taken apart already.
     pub(super) fn read(object: &Map<String, Value>) -> Result<Self, InvalidDocument> {
-        let field = |name| Field::of(object, name);
-        let flag = |name| field(name).bool("true or false");
-        let note = |name| field(name).string("a string").map(|text| text.map(str::to_owned));
-        let count = |name| field(name).whole_number("a whole number from 0");
-
-        let rules = Rules::read(&field("rules"))?;
+        let fault = Fault::default();
+        let document = fault.members(object);
+        let rules = Rules::read(&document.get("rules"));
         let mut warnings = rules.warnings();
-        let schema_version = count("schemaVersion")?.unwrap_or(SCHEMA_VERSION);
+        let schema_version = document.whole_number("schemaVersion").unwrap_or(SCHEMA_VERSION);
         if schema_version > SCHEMA_VERSION {
             warnings.push(format!(
                 "schemaVersion {schema_version} is newer than {SCHEMA_VERSION}: fields this version does not know are ignored"
             ));
         }
-        Ok(Self {
-            enabled: flag("enabled")?.ok_or_else(|| field("enabled").invalid("true or false"))?,
-            share: Share::read(&field("percentage"))?,
-            rollout_id: note("rolloutId")?.unwrap_or_default(),
-            stickiness: Stickiness::read(&field("stickiness"))?,
+        let enabled = document.bool("enabled");
+        if enabled.is_none() {
+            document.get("enabled").reject("true or false");
+        }
+        let state = Self {
+            enabled: enabled.unwrap_or_default(),
+            share: Share::read(&document.get("percentage")),
+            rollout_id: document.string("rolloutId").unwrap_or_default(),
+            stickiness: Stickiness::read(&document.get("stickiness")),
             rules,
-            fallback: flag("fallback")?.unwrap_or(true),
+            fallback: document.bool("fallback").unwrap_or(true),
             notes: Notes {
-                canary_worker: note("canaryWorker")?,
-                stable_worker: note("stableWorker")?,
-                canary_url: note("canaryUrl")?,
-                stable_url: note("stableUrl")?,
-                deployed_at: note("deployedAt")?,
-                stage: note("stage")?,
-                updated_at: note("updatedAt")?,
-                updated_by: note("updatedBy")?,
-                generation: count("generation")?,
+                canary_worker: document.string("canaryWorker"),
+                stable_worker: document.string("stableWorker"),
+                canary_url: document.string("canaryUrl"),
+                stable_url: document.string("stableUrl"),
+                deployed_at: document.string("deployedAt"),
+                stage: document.string("stage"),
+                updated_at: document.string("updatedAt"),
+                updated_by: document.string("updatedBy"),
+                generation: document.whole_number("generation"),
             },
             warnings,
-        })
+        };
+        fault.or(state)
     }
 }
 

@@ -7,9 +7,13 @@ use core::fmt;
 use std::borrow::Cow;
 
 use serde::Serialize;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use crate::json;
+
+mod reader;
+
+pub(crate) use reader::{Fault, Members, Reader};
 
 /// The largest document that is read, in bytes: ten thousand rules fit, and parsing stays in the tens of milliseconds.
 pub const MAX_BYTES: usize = 2 << 20;
@@ -74,15 +78,6 @@ impl<'a> Field<'a> {
         Self { value: value.filter(|value| !value.is_null()), place }
     }
 
-    pub(crate) fn is_absent(&self) -> bool {
-        self.value.is_none()
-    }
-
-    /// The raw value, when there is one.
-    pub(crate) fn value(&self) -> Option<&'a Value> {
-        self.value
-    }
-
     pub(crate) fn bool(&self, accepted: &str) -> Result<Option<bool>, InvalidDocument> {
         self.typed(Value::as_bool, accepted)
     }
@@ -91,56 +86,12 @@ impl<'a> Field<'a> {
         self.typed(Value::as_str, accepted)
     }
 
-    pub(crate) fn number(&self, accepted: &str) -> Result<Option<&'a Number>, InvalidDocument> {
-        self.typed(Value::as_number, accepted)
-    }
-
     pub(crate) fn whole_number(&self, accepted: &str) -> Result<Option<u64>, InvalidDocument> {
         self.typed(Value::as_u64, accepted)
     }
 
     pub(crate) fn object(&self, accepted: &str) -> Result<Option<&'a Map<String, Value>>, InvalidDocument> {
         self.typed(Value::as_object, accepted)
-    }
-
-    /// The named member of this object.
-    pub(crate) fn member<'b>(&'b self, object: &'b Map<String, Value>, name: &'b str) -> Field<'b>
-    where
-        'a: 'b,
-    {
-        Field::at(object.get(name), Place { parent: Some(&self.place), step: Step::Name(name) })
-    }
-
-    /// Reads each element of a list; an absent list is empty.
-    pub(crate) fn each<T>(
-        &self,
-        accepted: &str,
-        mut read: impl FnMut(Field<'_>) -> Result<T, InvalidDocument>,
-    ) -> Result<Vec<T>, InvalidDocument> {
-        let Some(items) = self.typed(Value::as_array, accepted)? else { return Ok(Vec::new()) };
-        let mut list = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            list.push(read(self.element(index, item))?);
-        }
-        Ok(list)
-    }
-
-    /// Reads a list, or a lone value as a list of one: both are natural to write.
-    pub(crate) fn one_or_many<T>(
-        &self,
-        accepted: &str,
-        mut read: impl FnMut(Field<'_>) -> Result<T, InvalidDocument>,
-    ) -> Result<Option<Vec<T>>, InvalidDocument> {
-        match self.value {
-            None => Ok(None),
-            Some(Value::Array(_)) => self.each(accepted, read).map(Some),
-            Some(_) => Ok(Some(vec![read(*self)?])),
-        }
-    }
-
-    fn element<'b>(&'b self, index: usize, item: &'b Value) -> Field<'b> {
-        // An element that is `null` is a mistake, not an absence: keep it.
-        Field { value: Some(item), place: Place { parent: Some(&self.place), step: Step::Index(index) } }
     }
 
     /// The error that this field's value is not what is accepted.
@@ -192,14 +143,17 @@ mod tests {
     #[test]
     fn an_error_names_the_path_the_value_and_what_is_accepted() {
         let object = parse_object("canary-state", r#"{"rules": [{"match": {"asn": [1, "x"]}}]}"#).unwrap();
-        let error = Field::of(&object, "rules")
-            .each("a list", |rule| {
-                let rule_object = rule.object("an object")?.unwrap();
-                let matcher = rule.member(rule_object, "match");
-                let matcher_object = matcher.object("an object")?.unwrap();
-                matcher.member(matcher_object, "asn").each("a list", |asn| asn.whole_number("a whole number"))
-            })
-            .unwrap_err();
+        let fault = Fault::default();
+        fault.members(&object).get("rules").each("a list", |rule| {
+            let matcher = rule.object("an object").unwrap();
+            matcher
+                .get("match")
+                .object("an object")
+                .unwrap()
+                .get("asn")
+                .each("a list", |asn| asn.whole_number("a whole number"))
+        });
+        let error = fault.or(()).unwrap_err();
         assert_eq!(error.to_string(), r#"rules[0].match.asn[1]: "x" is not accepted, accepted: a whole number"#);
     }
 
@@ -214,9 +168,13 @@ mod tests {
     fn a_name_that_is_empty_long_or_more_than_a_line_is_quoted() {
         let text = format!(r#"{{"header": {{"": 1, "a\nb": 1, "{}": 1}}}}"#, "x".repeat(100_000));
         let object = parse_object("d", &text).unwrap();
-        let header = Field::of(&object, "header");
         let names = object["header"].as_object().unwrap();
-        let fields = names.keys().map(|name| header.member(names, name).bool("a bool").unwrap_err().field);
+        let field_of = |name| {
+            let fault = Fault::default();
+            fault.members(&object).get("header").object("an object").unwrap().get(name).string("a string");
+            fault.or(()).unwrap_err().field
+        };
+        let fields = names.keys().map(|name| field_of(name));
         let long = format!(r#"header."{}…"#, "x".repeat(QUOTED_CHARS - 1));
         assert_eq!(fields.collect::<Vec<_>>(), [r#"header."""#, r#"header."a\nb""#, &long]);
     }

@@ -1,8 +1,6 @@
 //! The conditions of a rule. All that are named must hold.
 
-use serde_json::{Map, Value};
-
-use super::document::{Field, InvalidDocument};
+use super::document::{Members, Reader};
 use super::one_of::OneOf;
 use super::pattern::{Pattern, Patterns};
 use crate::routing::facts::Facts;
@@ -25,37 +23,36 @@ pub struct Matcher {
 const KNOWN: [&str; 9] = ["path", "host", "method", "country", "continent", "colo", "asn", "header", "cookie"];
 const TEXTS: &str = "a string or a list of strings";
 const NUMBERS: &str = "a number or a list of numbers";
+const MATCHERS: &str = "an object of matchers";
 const PAIRS: &str = "an object of names and values";
 
 // === impl Matcher ===
 
 impl Matcher {
-    pub(crate) fn read(field: &Field<'_>) -> Result<Self, InvalidDocument> {
-        let accepted = "an object of matchers";
-        let object = field.object(accepted)?.ok_or_else(|| field.invalid(accepted))?;
-        let patterns = |name, pattern: fn(&str) -> Pattern| {
-            let items = field.member(object, name).one_or_many(TEXTS, |item| text(&item).map(pattern))?;
-            Ok(items.map(Patterns::of))
+    pub(crate) fn read(field: &Reader<'_>) -> Self {
+        let Some(all) = field.object(MATCHERS) else {
+            field.reject(MATCHERS);
+            return Self::default();
         };
-        let set = |name, normal: fn(&str) -> String| {
-            let items = field.member(object, name).one_or_many(TEXTS, |item| text(&item).map(normal))?;
-            Ok(items.map(OneOf::new))
-        };
-        let asn = field
-            .member(object, "asn")
-            .one_or_many(NUMBERS, |item| item.whole_number(NUMBERS)?.ok_or_else(|| item.invalid(NUMBERS)))?;
-        Ok(Self {
-            path: patterns("path", Pattern::path)?,
-            host: patterns("host", Pattern::host)?,
-            method: set("method", str::to_ascii_uppercase)?,
-            country: set("country", str::to_ascii_uppercase)?,
-            continent: set("continent", str::to_ascii_uppercase)?,
-            colo: set("colo", str::to_ascii_uppercase)?,
+        let mut unknown = Vec::new();
+        for name in all.names() {
+            if !KNOWN.contains(&name.as_str()) {
+                unknown.push(name.clone());
+            }
+        }
+        let asn = all.get("asn").one_or_many(|item| item.whole_number(NUMBERS).unwrap_or_default());
+        Self {
+            path: patterns(&all, "path", Pattern::path),
+            host: patterns(&all, "host", Pattern::host),
+            method: words(&all, "method"),
+            country: words(&all, "country"),
+            continent: words(&all, "continent"),
+            colo: words(&all, "colo"),
             asn: asn.map(OneOf::new),
-            headers: pairs(&field.member(object, "header"), str::to_ascii_lowercase)?,
-            cookies: pairs(&field.member(object, "cookie"), str::to_owned)?,
-            unknown: object.keys().filter(|name| !KNOWN.contains(&name.as_str())).cloned().collect(),
-        })
+            headers: pairs(&all.get("header"), str::to_ascii_lowercase),
+            cookies: pairs(&all.get("cookie"), str::to_owned),
+            unknown,
+        }
     }
 
     /// What the path of a request must start with, one of these, for the rule to apply; once the empty text for any path.
@@ -89,18 +86,32 @@ impl Matcher {
     }
 }
 
-fn text<'a>(field: &Field<'a>) -> Result<&'a str, InvalidDocument> {
-    field.string(TEXTS)?.ok_or_else(|| field.invalid(TEXTS))
+#[inline(never)]
+fn texts(field: &Reader<'_>, normal: fn(&str) -> String) -> Option<Vec<String>> {
+    field.one_or_many(|item| item.string(TEXTS).map(normal).unwrap_or_default())
 }
 
-fn pairs(field: &Field<'_>, name_of: fn(&str) -> String) -> Result<Vec<(String, OneOf<String>)>, InvalidDocument> {
-    let empty = Map::<String, Value>::new();
-    let object = field.object(PAIRS)?.unwrap_or(&empty);
-    let mut pairs = Vec::with_capacity(object.len());
-    for name in object.keys() {
-        let member = field.member(object, name);
-        let values = member.one_or_many(TEXTS, |item| text(&item).map(str::to_owned))?;
-        pairs.push((name_of(name), values.map(OneOf::new).ok_or_else(|| member.invalid(TEXTS))?));
+fn patterns(all: &Members<'_>, name: &str, pattern: fn(&str) -> Pattern) -> Option<Patterns> {
+    let items = all.get(name).one_or_many(|item| pattern(item.string(TEXTS).unwrap_or_default()))?;
+    Some(Patterns::of(items))
+}
+
+/// Words that are the same in upper and lower case.
+#[inline(never)]
+fn words(all: &Members<'_>, name: &str) -> Option<OneOf<String>> {
+    texts(&all.get(name), str::to_ascii_uppercase).map(OneOf::new)
+}
+
+fn pairs(field: &Reader<'_>, name_of: fn(&str) -> String) -> Vec<(String, OneOf<String>)> {
+    let mut pairs = Vec::new();
+    let Some(object) = field.object(PAIRS) else { return pairs };
+    for name in object.names() {
+        let member = object.get(name);
+        let values = texts(&member, str::to_owned);
+        if values.is_none() {
+            member.reject(TEXTS);
+        }
+        pairs.push((name_of(name), OneOf::new(values.unwrap_or_default())));
     }
-    Ok(pairs)
+    pairs
 }

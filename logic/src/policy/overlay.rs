@@ -4,12 +4,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::document::{Field, InvalidDocument, parse_object};
+use super::document::{Fault, InvalidDocument, Members, parse_object};
 use super::switches::{Setting, Switch};
+use crate::json;
 use crate::rollout::{self, Matcher, Observation, Percentage, Ring, Target};
 
 const AN_OBJECT: &str = "an object";
-const A_NUMBER: &str = "a whole number from 0";
 const A_PERCENTAGE: &str = "a number from 0 to 100 in steps of 0.001";
 
 /// What holds, as the controller sees it. Read by isolates of other versions: fields are only ever added.
@@ -36,18 +36,17 @@ impl Overlay {
             return Ok(None);
         }
         let object = parse_object("overlay", text)?;
-        let rollout = Field::of(&object, "rollout");
-        let rollout = rollout.object(AN_OBJECT)?.map(|it| rollout::Overlay::read(&rollout, it)).transpose()?;
-        let switches = Field::of(&object, "switches");
-        let mut values = Map::new();
-        if let Some(object) = switches.object(AN_OBJECT)? {
-            for name in object.keys() {
-                let value = switches.member(object, name).string("a string")?.unwrap_or_default();
-                values.insert(name.clone(), value.into());
+        let fault = Fault::default();
+        let all = fault.members(&object);
+        let rollout = all.get("rollout").object(AN_OBJECT).map(|it| rollout::Overlay::read(&it)).unwrap_or_default();
+        let mut switches = Map::new();
+        if let Some(values) = all.get("switches").object(AN_OBJECT) {
+            for name in values.names() {
+                json::put(&mut switches, name, values.string(name).unwrap_or_default().into());
             }
         }
-        let revision = Field::of(&object, "revision").whole_number(A_NUMBER)?.unwrap_or_default();
-        Ok(Some(Self { revision, rollout: rollout.unwrap_or_default(), switches: values }))
+        let revision = all.whole_number("revision").unwrap_or_default();
+        fault.or(Some(Self { revision, rollout, switches }))
     }
 
     /// Whether counts of this observation are wanted.
@@ -64,53 +63,64 @@ impl Overlay {
 // === impl rollout::Overlay ===
 
 impl rollout::Overlay {
-    fn read(field: &Field<'_>, object: &Map<String, Value>) -> Result<Self, InvalidDocument> {
-        let member = |name| field.member(object, name);
-        let number = |name| Ok(member(name).whole_number(A_NUMBER)?.unwrap_or_default());
-        let target = member("target");
-        let observation = member("observation");
-        Ok(Self {
-            epoch: number("epoch")?,
-            halted: member("halted").bool("true or false")?.unwrap_or_default(),
-            generation: number("generation")?,
-            rollout_id: member("rolloutId").string("a string")?.unwrap_or_default().to_owned(),
-            target: target.object(AN_OBJECT)?.map(|it| Target::read(&target, it)).transpose()?,
-            observation: observation.object(AN_OBJECT)?.map(|it| Observation::read(&observation, it)).transpose()?,
-            ring: member("ring").whole_number(A_NUMBER)?.and_then(|ring| ring.try_into().ok()),
-            share: percentage(&member("share"))?,
-        })
+    fn read(all: &Members<'_>) -> Self {
+        Self {
+            epoch: all.whole_number("epoch").unwrap_or_default(),
+            halted: all.bool("halted").unwrap_or_default(),
+            generation: all.whole_number("generation").unwrap_or_default(),
+            rollout_id: all.string("rolloutId").unwrap_or_default(),
+            target: all.get("target").object(AN_OBJECT).map(|it| Target::read(&it)),
+            observation: all.get("observation").object(AN_OBJECT).map(|it| Observation::read(&it)),
+            ring: all.whole_number("ring").and_then(|ring| ring.try_into().ok()),
+            share: percentage(all, "share"),
+        }
     }
 }
 
 impl Target {
-    fn read(field: &Field<'_>, object: &Map<String, Value>) -> Result<Self, InvalidDocument> {
-        let rings = field.member(object, "rings").each("a list", |ring| {
-            let object = ring.object(AN_OBJECT)?.ok_or_else(|| ring.invalid(AN_OBJECT))?;
-            let matcher = ring.member(object, "where");
-            let known = matcher.value().and_then(Matcher::new).ok_or_else(|| matcher.invalid("a rule's matcher"))?;
-            Ok(Ring { matcher: known, percentage: percentage(&ring.member(object, "percentage"))? })
-        })?;
-        Ok(Self { percentage: percentage(&field.member(object, "percentage"))?, rings })
+    fn read(all: &Members<'_>) -> Self {
+        let mut rings = Vec::new();
+        all.get("rings").each("a list", |ring| {
+            if let Some(ring) = ring.object(AN_OBJECT).and_then(|it| Ring::read(&it)) {
+                rings.push(ring);
+            }
+        });
+        Self { percentage: percentage(all, "percentage"), rings }
+    }
+}
+
+impl Ring {
+    fn read(all: &Members<'_>) -> Option<Self> {
+        let field = all.get("where");
+        let matcher = field.value().and_then(Matcher::new);
+        if matcher.is_none() {
+            field.reject("a rule's matcher");
+        }
+        Some(Self { matcher: matcher?, percentage: percentage(all, "percentage") })
     }
 }
 
 impl Observation {
-    fn read(field: &Field<'_>, object: &Map<String, Value>) -> Result<Self, InvalidDocument> {
-        let number = |name| Ok(field.member(object, name).whole_number(A_NUMBER)?.unwrap_or_default());
-        let rollout_id = field.member(object, "rolloutId").string("a string")?.unwrap_or_default().to_owned();
-        let [attempt, step] = [number("attempt")?, number("step")?];
-        Ok(Self {
+    fn read(all: &Members<'_>) -> Self {
+        let rollout_id = all.string("rolloutId").unwrap_or_default();
+        let [attempt, step] = ["attempt", "step"].map(|name| all.whole_number(name).unwrap_or_default());
+        Self {
             rollout_id,
             attempt: attempt.try_into().unwrap_or(u32::MAX),
             step: step.try_into().unwrap_or(usize::MAX),
-        })
+        }
     }
 }
 
-fn percentage(field: &Field<'_>) -> Result<Percentage, InvalidDocument> {
-    let Some(number) = field.number(A_PERCENTAGE)? else { return Ok(Percentage::ZERO) };
+#[inline(never)]
+fn percentage(all: &Members<'_>, name: &str) -> Percentage {
+    let field = all.get(name);
+    let Some(number) = field.number(A_PERCENTAGE) else { return Percentage::ZERO };
     let percentage = number.as_f64().and_then(|number| Percentage::try_from(number).ok());
-    percentage.ok_or_else(|| field.invalid(A_PERCENTAGE))
+    if percentage.is_none() {
+        field.reject(A_PERCENTAGE);
+    }
+    percentage.unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ impl Pattern {
     /// A pattern for the path of a URL.
     #[must_use]
     pub fn path(text: &str) -> Self {
-        Self::new(&utf8_percent_encode(text, PATH).to_string())
+        Self::new(&utf8_percent_encode(text, PATH).collect::<String>())
     }
 
     /// A pattern for a host name.

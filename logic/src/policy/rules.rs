@@ -3,8 +3,9 @@
 //! They are indexed once by their paths, when the policy is parsed. Rules without a path share the empty prefix.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::document::{Field, InvalidDocument};
+use super::document::Reader;
 use super::matcher::Matcher;
 use super::prefixes::Prefixes;
 use super::share::Share;
@@ -44,22 +45,15 @@ const SERVE: &str = r#""stable", "canary" or {"percentage": 0 to 100}"#;
 // === impl Rules ===
 
 impl Rules {
-    pub(crate) fn read(field: &Field<'_>) -> Result<Self, InvalidDocument> {
-        let rules = field.each("a list of rules", |rule| {
-            let accepted = r#"a rule: {"match": {…}, "serve": …}"#;
-            let object = rule.object(accepted)?.ok_or_else(|| rule.invalid(accepted))?;
-            Ok(Rule {
-                matcher: Matcher::read(&rule.member(object, "match"))?,
-                serve: Serve::read(&rule.member(object, "serve"))?,
-            })
-        })?;
+    pub(crate) fn read(field: &Reader<'_>) -> Self {
+        let rules = field.each("a list of rules", Rule::read);
         let mut prefixes = Vec::with_capacity(rules.len());
         for (number, rule) in rules.iter().enumerate() {
             for prefix in rule.matcher.path_prefixes() {
                 prefixes.push((prefix, number));
             }
         }
-        Ok(Self { by_path: Prefixes::of(prefixes), rules })
+        Self { by_path: Prefixes::of(prefixes), rules }
     }
 
     /// The first rule that matches.
@@ -104,7 +98,11 @@ impl Rules {
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         for (number, rule) in self.rules.iter().enumerate().filter(|(_, rule)| !rule.matcher.unknown().is_empty()) {
-            let names = rule.matcher.unknown().join(", ");
+            let mut names = String::new();
+            for name in rule.matcher.unknown() {
+                names.push_str(if names.is_empty() { "" } else { ", " });
+                names.push_str(name);
+            }
             warnings.push(format!(
                 "rules[{number}].match has matchers this version does not know ({names}): the rule never applies"
             ));
@@ -113,17 +111,34 @@ impl Rules {
     }
 }
 
+// === impl Rule ===
+
+impl Rule {
+    fn read(field: Reader<'_>) -> Self {
+        let Some(rule) = field.object(r#"a rule: {"match": {…}, "serve": …}"#) else {
+            return Self { matcher: Matcher::default(), serve: Serve::Variant(Variant::Stable) };
+        };
+        Self { matcher: Matcher::read(&rule.get("match")), serve: Serve::read(&rule.get("serve")) }
+    }
+}
+
 // === impl Serve ===
 
 impl Serve {
-    fn read(field: &Field<'_>) -> Result<Self, InvalidDocument> {
-        if let Some(object) = field.value().and_then(|value| value.as_object()) {
-            return Share::read(&field.member(object, "percentage")).map(Self::Share);
+    fn read(field: &Reader<'_>) -> Self {
+        if field.value().is_some_and(Value::is_object)
+            && let Some(own) = field.object(SERVE)
+        {
+            return Self::Share(Share::read(&own.get("percentage")));
         }
-        match field.string(SERVE)? {
-            Some("stable") => Ok(Self::Variant(Variant::Stable)),
-            Some("canary") => Ok(Self::Variant(Variant::Canary)),
-            _ => Err(field.invalid(SERVE)),
+        match field.string(SERVE) {
+            Some("canary") => Self::Variant(Variant::Canary),
+            found => {
+                if found != Some("stable") {
+                    field.reject(SERVE);
+                }
+                Self::Variant(Variant::Stable)
+            }
         }
     }
 }

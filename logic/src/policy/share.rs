@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::document::{Field, InvalidDocument};
+use super::document::Reader;
 use crate::routing::bucket::{BUCKETS, Bucket};
 
 /// A share of all sticky keys: 0 to 100 % in steps of 0.001 %, which is one bucket.
@@ -71,10 +71,13 @@ impl Share {
         self.0
     }
 
-    pub(crate) fn read(field: &Field<'_>) -> Result<Self, InvalidDocument> {
-        let number = field.number(ACCEPTED)?.ok_or_else(|| field.invalid(ACCEPTED))?;
+    pub(crate) fn read(field: &Reader<'_>) -> Self {
         // The shortest decimal that is this number: what was written, for up to 15 digits.
-        Self::from_decimal(&number.to_string()).ok_or_else(|| field.invalid(ACCEPTED))
+        let share = field.number(ACCEPTED).and_then(|number| Self::from_decimal(&number.to_string()));
+        if share.is_none() {
+            field.reject(ACCEPTED);
+        }
+        share.unwrap_or_default()
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::facts::Facts;
 use super::visitor::{self, VisitorId};
-use crate::policy::document::{Field, InvalidDocument};
+use crate::policy::document::Reader;
 
 /// The sources to ask, in order: the first that is present on the request is the sticky key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,17 +68,21 @@ impl Default for Stickiness {
 }
 
 impl Stickiness {
-    pub(crate) fn read(field: &Field<'_>) -> Result<Self, InvalidDocument> {
+    pub(crate) fn read(field: &Reader<'_>) -> Self {
         if field.is_absent() {
-            return Ok(Self::default());
+            return Self::default();
         }
         let sources = field.each(ACCEPTED, |item| {
-            item.string(ACCEPTED)?.and_then(Source::parse).ok_or_else(|| item.invalid(ACCEPTED))
-        })?;
+            let source = item.string(ACCEPTED).and_then(Source::parse);
+            if source.is_none() {
+                item.reject(ACCEPTED);
+            }
+            source.unwrap_or(Source::Ip)
+        });
         if !(1..=MAX_SOURCES).contains(&sources.len()) {
-            return Err(field.invalid(&format!("{ACCEPTED}, 1 to {MAX_SOURCES} of them")));
+            field.reject(&format!("{ACCEPTED}, 1 to {MAX_SOURCES} of them"));
         }
-        Ok(Self(sources))
+        Self(sources)
     }
 
     /// The sticky key of a request; `None` where no source is present on it.
