@@ -13,7 +13,7 @@ export function report({ machine, sockets, driver, startUp, size, memory, error 
     `The floor against itself is off by up to ${(error.sockets * 100).toFixed(1)} % over HTTP and ${(error.driver * 100).toFixed(1)} % in process.`,
     "",
     startUp.length > 0 ? "first answer of a new process" : "",
-    ...startUp.map(({ title, millis, cpuMillis }) => `  ${title.padEnd(31)}${ms(millis.median)}  (quartiles ${ms(millis.q1)} to ${ms(millis.q3)}), ${ms(cpuMillis.median)} of CPU; ${millis.samples} runs`),
+    ...startUp.map(({ title, millis, cpuMillis }) => `  ${title.padEnd(33)}${ms(millis.median)}  (quartiles ${ms(millis.q1)} to ${ms(millis.q3)}), ${ms(cpuMillis.median)} of CPU; ${millis.samples} runs`),
     "",
     ...Object.entries(size).map(([file, { raw, gzip }]) => `${file.padEnd(33)}${kib(raw)}, ${kib(gzip)} gzipped`),
     ...memory.flatMap(({ title, isolates, requests, afterWarmUp, checkpoints }) => [
