@@ -2,6 +2,7 @@
 import { LATE, byDeadline } from "./deadline.js";
 import { Also, Then, Who, noteTrap, rust } from "./instance.js";
 import { follow } from "./observation.js";
+import { withoutReserved } from "./reserved.js";
 
 /** Sends a request where its route says, and gives the promise of its response. */
 export function dispatch(route, who, request, env, begun) {
@@ -14,10 +15,13 @@ export function dispatch(route, who, request, env, begun) {
 
 function toVariant(who, request, env, ticket, begun) {
   switch (who) {
-    case Who.Stable:
-      return ticket === 0 ? orElse(send(env.STABLE, request)) : observe(send(env.STABLE, request), env, ticket, begun);
+    case Who.Stable: {
+      const response = send(env.STABLE, request);
+      if (ticket === 0) return orElse(response);
+      return observe(response, (status) => follow(rust().stable_answered(status, ticket, begun), env, "stable", begun));
+    }
     case Who.Diverted:
-      return watch(send(env.STABLE, request));
+      return observe(send(env.STABLE, request), (status) => rust().diverted_answered(status));
     default:
       return guard(request, env, who === Who.Forced, ticket, begun);
   }
@@ -41,38 +45,24 @@ function unanswered(error) {
   return rust().unanswered(error);
 }
 
-/** Stable's response to a request that the breaker diverted. */
-function watch(response) {
+/** Stable's response, of whose status `told` is told: 0 for an exception. */
+function observe(response, told) {
   return response.then(
     (answer) => {
-      tell(() => rust().diverted_answered(answer.status));
+      tell(told, answer.status);
       return answer;
     },
     (error) => {
-      tell(() => rust().diverted_answered(0));
-      return unanswered(error);
-    },
-  );
-}
-
-/** Stable's response to an observed request. */
-function observe(response, env, ticket, begun) {
-  return response.then(
-    (answer) => {
-      tell(() => follow(rust().stable_answered(answer.status, ticket, begun), env, "stable", begun));
-      return answer;
-    },
-    (error) => {
-      tell(() => follow(rust().stable_answered(0, ticket, begun), env, "stable", begun));
+      tell(told, 0);
       return unanswered(error);
     },
   );
 }
 
 /** A response is none the worse if Rust traps when it is told of it. */
-function tell(report) {
+function tell(told, status) {
   try {
-    report();
+    told(status);
   } catch (error) {
     noteTrap(error);
   }
@@ -83,7 +73,11 @@ function guard(request, env, isForced, ticket, begun) {
   const limit = rust().deadline_ms();
   const sent = send(env.CANARY, request);
   const attempt = { request, env, isForced, ticket, begun, limit, sent };
-  return (limit > 0 ? byDeadline(sent, limit, begun) : sent).then(
+  return outcomeOf(attempt, limit > 0 ? byDeadline(sent, limit, begun) : sent);
+}
+
+function outcomeOf(attempt, response) {
+  return response.then(
     (answer) => settle(attempt, answer.status, answer),
     (error) => (error === LATE ? giveUp(attempt) : settle(attempt, 0, error)),
   );
@@ -99,12 +93,7 @@ function settle(attempt, status, outcome) {
 /** After its deadline the canary has failed, if the request is one that is given up. */
 function giveUp(attempt) {
   const { request, limit, sent } = attempt;
-  if (!isGivenUp(request)) {
-    return sent.then(
-      (answer) => settle(attempt, answer.status, answer),
-      (error) => settle(attempt, 0, error),
-    );
-  }
+  if (!isGivenUp(request)) return outcomeOf(attempt, sent);
   sent.then(letGo, () => {});
   return settle(attempt, 0, new DOMException(`the canary did not answer within ${limit} ms`, "TimeoutError"));
 }
@@ -164,13 +153,9 @@ function withCookie(response, cookie) {
   });
 }
 
-// Where one has to go, the whole namespace does; entry.js says which names make it so. Header names are in lower case here.
-const RESERVED = /^(serin[-_]|cloudflare-workers-version-(overrides|key)$)/;
-
 /** The request without reserved headers, and with this `Cookie` header (none if empty). */
 function cleaned(request, cookies) {
-  const headers = new Headers(request.headers);
-  for (const name of [...headers.keys()]) if (RESERVED.test(name)) headers.delete(name);
+  const headers = withoutReserved(request.headers);
   if (cookies) headers.set("Cookie", cookies);
   else headers.delete("Cookie");
   return new Request(request, { headers });

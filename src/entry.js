@@ -5,20 +5,9 @@ import { dispatch, isSafe, orElse, send } from "./dispatch.js";
 import { health } from "./health.js";
 import { Also, Who, noteTrap, rust } from "./instance.js";
 import { firstRead, refresh } from "./policy.js";
+import { hasReserved } from "./reserved.js";
 
 const control = () => import("./control.js");
-
-// Of Serin's own namespace what means something to somebody, also as gateways that turn `-` into `_` would write it, and
-// the platform's version overrides, which would otherwise reach a variant through its binding. Asked by name: to look
-// through all names of a request costs more than everything else that Serin does (docs/performance.md).
-const RESERVED = [
-  "serin-override",
-  "serin_override",
-  "serin-attempt",
-  "serin_attempt",
-  "cloudflare-workers-version-overrides",
-  "cloudflare-workers-version-key",
-];
 
 /** Below the first of `Also`'s bits is one of `Who`. */
 const WHO = Also.Observe - 1;
@@ -83,12 +72,6 @@ function ownCookies(header) {
   if (first < 0) return "";
   const end = header.indexOf(";", header.lastIndexOf("serin"));
   return header.slice(header.lastIndexOf(";", first) + 1, end < 0 ? undefined : end);
-}
-
-/** Whether a client sent a header that must not reach a variant. */
-function hasReserved(headers) {
-  for (const name of RESERVED) if (headers.has(name)) return true;
-  return false;
 }
 
 /** Rust answers everything but the control API. */

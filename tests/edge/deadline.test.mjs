@@ -12,7 +12,7 @@ test("a canary that hangs has until its deadline: then stable answers what may b
   const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: "0.3" } });
   for (const [method, body] of [["GET"], ["HEAD"]]) {
     const begun = performance.now();
-    const answer = await serin.request("/?canary=hang&stable=status:200", { method, body });
+    const answer = await serin.request(HANGS, { method, body });
     const took = performance.now() - begun;
     assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "stable"], method);
     assert.ok(took >= 290 && took < 1_500, `${method} took ${took} ms`);

@@ -1,12 +1,6 @@
 // And no header that means something to Serin may reach a variant.
-const RESERVED = [
-  "serin-override",
-  "serin_override",
-  "serin-attempt",
-  "serin_attempt",
-  "cloudflare-workers-version-overrides",
-  "cloudflare-workers-version-key",
-];
+import { hasReserved } from "./reserved.js";
+
 const failed = () => new Response("The service did not answer", { status: 502 });
 
 export default {
@@ -14,7 +8,7 @@ export default {
     const { url, headers } = request;
     const cookie = headers.get("cookie");
     if (url === "" || cookie === "") return failed();
-    for (const name of RESERVED) if (headers.has(name)) return failed();
+    if (hasReserved(headers)) return failed();
     return env.STABLE.fetch(request).then(undefined, failed);
   },
 };

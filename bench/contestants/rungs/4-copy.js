@@ -1,14 +1,7 @@
 // And they are copied into a Wasm's memory, for whoever decides there. memory.wasm has nothing but 64 KiB of it.
 import memory from "./memory.wasm";
+import { hasReserved } from "./reserved.js";
 
-const RESERVED = [
-  "serin-override",
-  "serin_override",
-  "serin-attempt",
-  "serin_attempt",
-  "cloudflare-workers-version-overrides",
-  "cloudflare-workers-version-key",
-];
 const bytes = new Uint8Array(new WebAssembly.Instance(memory).exports.memory.buffer);
 const failed = () => new Response("The service did not answer", { status: 502 });
 
@@ -18,7 +11,7 @@ export default {
     const cookie = headers.get("cookie");
     copy(url, 0);
     copy(cookie, 8_192);
-    for (const name of RESERVED) if (headers.has(name)) return failed();
+    if (hasReserved(headers)) return failed();
     return env.STABLE.fetch(request).then(undefined, failed);
   },
 };
