@@ -78,7 +78,7 @@ function changed(module, raw) {
 
 function fingerprint(raw) {
   const hash = createHash("sha256");
-  for (const file of [raw, fileURLToPath(import.meta.url), join(ROOT, "scripts/bindgen/src/main.rs")]) {
+  for (const file of [raw, fileURLToPath(import.meta.url), join(ROOT, "crates/bindgen/src/main.rs")]) {
     hash.update(readFileSync(file));
   }
   return hash.digest("hex");

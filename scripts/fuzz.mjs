@@ -2,7 +2,7 @@
 //
 //   npm run fuzz -- [--inputs 10000000] [--target NAME] [--seed 1]
 //
-// `inputs` is the total, shared out evenly. What was learnt stays in target/fuzz/corpus; fuzz/corpus is where it began.
+// `inputs` is the total, shared out evenly. What was learnt stays in target/fuzz/corpus; crates/fuzz/corpus is where it began.
 
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 const ROOT = join(import.meta.dirname, "..");
-const SEEDS = join(ROOT, "fuzz", "corpus");
+const SEEDS = join(ROOT, "crates", "fuzz", "corpus");
 // What cargo-fuzz sets, without a sanitizer: there is no unsafe code to watch. The compiler's own pass; stable Rust has it.
 const COVERAGE = [
   "-Cpasses=sancov-module",
@@ -64,7 +64,7 @@ function build() {
 async function fuzz(name, runs) {
   const [learnt, findings] = ["corpus", "findings"].map((kind) => join(directory, kind, name));
   for (const path of [learnt, findings]) mkdirSync(path, { recursive: true });
-  const options = [`-runs=${runs}`, `-seed=${seed}`, `-max_len=${MAX_LENGTH}`, "-timeout=10", `-artifact_prefix=${findings}/`, `-dict=${join(ROOT, "fuzz", "words.dict")}`];
+  const options = [`-runs=${runs}`, `-seed=${seed}`, `-max_len=${MAX_LENGTH}`, "-timeout=10", `-artifact_prefix=${findings}/`, `-dict=${join(ROOT, "crates", "fuzz", "words.dict")}`];
   const begun = performance.now();
   const child = spawn("nice", [binary, ...options, learnt, join(SEEDS, name)], {
     stdio: ["ignore", "ignore", "pipe"],

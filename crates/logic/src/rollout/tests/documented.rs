@@ -1,0 +1,114 @@
+//! The plans of docs/rollouts.md do what is said of them there.
+
+use super::*;
+
+/// The plan that stands under a heading.
+fn plan(heading: &str) -> &'static str {
+    let page = include_str!("../../../../../docs/rollouts.md");
+    let (_, section) = page.split_once(&format!("### {heading}\n")).unwrap_or_else(|| panic!("no section {heading}"));
+    let (_, block) = section.split_once("```json\n").unwrap();
+    block.split_once("\n```").unwrap().0
+}
+
+#[test]
+fn blue_green_is_everybody_at_once_judged_for_fifteen_minutes_and_taken_back_for_an_hour() {
+    let start = || World::started(plan("Blue-green"));
+    let mut world = start();
+    assert_eq!((world.says().as_str(), world.kv()), ("baking, step 1 of 1 at 100 %", 100));
+    world.run("14m59s");
+    assert_eq!(world.says(), "baking, step 1 of 1 at 100 %");
+    world.run("1s");
+    assert_eq!(world.says(), "completed, step 1 of 1 at 100 %");
+    world.run("59m59s");
+    world.order(Command::Undo).unwrap();
+    assert_eq!((world.says().as_str(), world.kv()), ("rolled back, step 1 of 1 at 0 %, halted", 0));
+
+    // A ceiling that is broken three times in a row takes it back by itself; once does not.
+    let mut world = start();
+    world.finding = fail(false);
+    world.run("2m");
+    assert_eq!(world.kv(), 100);
+    world.run("1m");
+    assert_eq!((world.says().as_str(), world.kv()), ("rolled back, step 1 of 1 at 0 %, halted", 0));
+
+    let mut world = start();
+    world.run("1h15m1s");
+    assert!(matches!(world.order(Command::Undo), Err(Refused::WindowOver { .. })), "an hour after the end is too late");
+}
+
+#[test]
+fn an_ab_test_stays_until_somebody_ends_it_either_way() {
+    let start = || {
+        let mut world = World::started(plan("A/B test"));
+        world.run("30d");
+        assert_eq!((world.says().as_str(), world.kv()), ("paused, step 1 of 2 at 50 %", 50));
+        world
+    };
+    let mut for_canary = start();
+    for_canary.order(Command::Promote).unwrap();
+    assert_eq!((for_canary.says().as_str(), for_canary.kv()), ("baking, step 2 of 2 at 100 %", 100));
+    let mut for_stable = start();
+    for_stable.order(Command::Abort { rollout: None }).unwrap();
+    assert_eq!((for_stable.says().as_str(), for_stable.kv()), ("aborted, step 1 of 2 at 0 %, halted", 0));
+    let mut bad = start();
+    bad.finding = fail(true);
+    bad.run("1m");
+    assert_eq!((bad.says().as_str(), bad.kv()), ("rolled back, step 1 of 2 at 0 %, halted", 0), "a test is judged too");
+}
+
+#[test]
+fn an_approval_is_asked_for_after_the_hold_and_only_while_nothing_speaks_against_the_canary() {
+    let mut world = World::started(plan("Approval"));
+    world.run("15m");
+    assert_eq!(world.says(), "progressing, step 2 of 3 at 25 %", "the first step needs none");
+    world.run("14m");
+    world.finding = waiting();
+    world.run("10m");
+    assert_eq!(world.says(), "progressing, step 2 of 3 at 25 %", "nobody is asked while it is not known");
+    world.finding = pass();
+    world.run("1m");
+    assert_eq!(world.says(), "paused, step 2 of 3 at 25 %");
+    assert!(world.last_row().ends_with("The step waits for promote."), "{}", world.last_row());
+    world.run("7d");
+    assert_eq!(world.kv(), 25);
+    world.order(Command::Promote).unwrap();
+    assert_eq!((world.says().as_str(), world.kv()), ("baking, step 3 of 3 at 100 %", 100));
+}
+
+#[test]
+fn a_freeze_pauses_where_it_is_and_people_may_go_either_way() {
+    for strong in [true, false] {
+        let start = || {
+            let mut world = World::started(plan("Freeze"));
+            world.run("31m");
+            world.finding = fail(strong);
+            world.run("1d");
+            assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 6 at 10 %", 10, false));
+            assert!(world.audit.values().any(|row| row.why.ends_with("somebody must decide.")));
+            world
+        };
+        let mut on = start();
+        on.finding = pass();
+        on.order(Command::Resume).unwrap();
+        on.run("30m");
+        assert_eq!(on.says(), "progressing, step 3 of 6 at 25 %");
+        let mut back = start();
+        back.order(Command::Abort { rollout: None }).unwrap();
+        assert_eq!(back.kv(), 0);
+    }
+}
+
+#[test]
+fn windows_hold_a_step_and_end() {
+    // The clock of this test begins on a Thursday, 1970-01-01, which is no date of the plan's.
+    let mut world = World::started(plan("Windows"));
+    world.run("4d");
+    assert_eq!(world.says(), "completed, step 4 of 4 at 100 %");
+    let stepped: Vec<String> = world
+        .audit
+        .values()
+        .filter(|row| matches!(row.what, What::Stepped | What::Completed))
+        .map(|row| crate::Timestamp::from(row.when).to_string())
+        .collect();
+    assert_eq!(stepped.first().map(String::as_str), Some("1970-01-01T06:00:00Z"), "{stepped:?}");
+}

@@ -1,0 +1,23 @@
+//! Every plan that the documentation shows is one that the Worker takes.
+
+use serin_logic::rollout::Plan;
+
+/// The blocks of a page in this language.
+fn blocks<'a>(page: &'a str, language: &'a str) -> impl Iterator<Item = &'a str> {
+    let fence = format!("```{language}\n");
+    page.match_indices(&fence)
+        .map(|(at, fence)| page[at + fence.len()..].split("\n```").next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+#[test]
+fn plans() {
+    let page = include_str!("../../../docs/rollouts.md");
+    let mut plans = 0;
+    for block in blocks(page, "json") {
+        Plan::parse(block).unwrap_or_else(|error| panic!("{block}\n{error}"));
+        plans += 1;
+    }
+    assert!(plans >= 5, "{plans}");
+}

@@ -1,0 +1,47 @@
+//! Makes the tables of `docs/simulation.md` and writes them there, between their markers:
+//!
+//!     cargo run --release -p serin-simulation --example tables [runs of each, 200]
+#![allow(clippy::print_stderr, reason = "a program")]
+
+use std::error::Error;
+use std::num::NonZeroUsize;
+use std::{env, fs, thread};
+
+use serin_simulation::load::Scale;
+use serin_simulation::{Report, presets, run, tables};
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/simulation.md");
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let runs: u64 = env::args().nth(1).map_or(Ok(200), |runs| runs.parse())?;
+    let threads = thread::available_parallelism()?.min(NonZeroUsize::new(64).unwrap_or(NonZeroUsize::MIN));
+    let mut reports: Vec<Report> = Vec::new();
+    for name in presets::NAMES {
+        let scenario = presets::by_name(name).ok_or(name)?;
+        eprintln!("{runs} × {}", scenario.name);
+        reports.push(run(&scenario, 0..runs, threads, |_| ())?);
+    }
+    let scales = [1, 4, 16, 64].map(|isolates| Scale { isolates, ..Scale::default() });
+    let more = Scale { canary: 0.25, ..Scale::default() };
+    let loads: Vec<_> = scales.into_iter().chain([more]).map(|scale| scale.load()).collect();
+
+    let mut page = fs::read_to_string(PAGE)?;
+    for (marker, table) in [
+        ("outcomes", tables::outcomes(&reports)),
+        ("judges", tables::judges(&reports)),
+        ("faults", tables::faults(&reports)),
+        ("loads", tables::loads(&loads)),
+    ] {
+        page = between(&page, marker, &table).ok_or_else(|| format!("{PAGE} has no markers for {marker}"))?;
+    }
+    fs::write(PAGE, page)?;
+    Ok(())
+}
+
+/// The page with `text` in place of whatever stands between the markers.
+fn between(page: &str, marker: &str, text: &str) -> Option<String> {
+    let (begin, end) = (format!("<!-- {marker} -->\n"), format!("<!-- /{marker} -->"));
+    let (before, rest) = page.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}{text}{end}{after}"))
+}
