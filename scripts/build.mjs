@@ -1,39 +1,36 @@
-// Builds the Worker into build/, which wrangler uploads as it is: index.js with serin.wasm, the request path, and control.js
-// with control.wasm, the control plane, which index.js imports when it is first needed. Each of the two is made so:
+// Builds the Worker into build/, which wrangler uploads as it is: index.js and index_bg.wasm.
 //
-//   cargo ─► raw.wasm ─► serin-bindgen ─► build/bindgen/NAME.js + NAME_bg.wasm
-//                                              │                     │ wasm-opt
-//            entry.js ─────── esbuild ─────────┴─► build/*.js        └─► build/NAME.wasm
+//   cargo ─► raw Wasm ─► serin-bindgen ─► build/glue/index.js, snippets/…/shim.js      index_bg.wasm
+//                                              └─ esbuild ─► build/index.js                 └─ wasm-opt ─► build/index_bg.wasm
+//
+//   node scripts/build.mjs [--features NAME] [--out FOLDER]
+//
+// Everything comes from the package registries. CONTRIBUTING.md says how worker-build makes the same Worker.
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 
+const { values: options } = parseArgs({ options: { features: { type: "string" }, out: { type: "string", default: "build" } } });
+
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
-const BUILD = join(ROOT, "build");
-const GLUE = join(BUILD, "bindgen");
+const OUT = join(ROOT, options.out);
+const GLUE = join(OUT, "glue");
+const STAMP = join(GLUE, "made-from");
 const TARGET = "wasm32-unknown-unknown";
 const PROFILE = "wasm";
-const MODULES = [
-  { name: "serin", crate: "serin", artefact: "serin.wasm", entry: "src/entry.js", script: "index.js" },
-  {
-    name: "control",
-    crate: "serin-control",
-    artefact: "serin_control.wasm",
-    entry: "control/src/entry.js",
-    script: "control.js",
-  },
-];
 
 // What rustc emits for the target; wasm-opt refuses what it was not told of, and the runtime knows all of these.
 const WASM_FEATURES = [
   "bulk-memory",
   "bulk-memory-opt",
   "call-indirect-overlong",
+  "exception-handling",
   "multivalue",
   "mutable-globals",
   "nontrapping-float-to-int",
@@ -41,97 +38,77 @@ const WASM_FEATURES = [
   "sign-ext",
 ];
 
-const artefacts = compile();
-for (const module of MODULES) {
-  const raw = join(artefacts, module.artefact);
-  if (changed(module, raw)) {
-    const made = fingerprint(raw);
-    glue(module, raw);
-    optimise(module);
-    writeFileSync(stamp(module), made);
-  }
-  await bundle(module);
+const raw = compile();
+const made = fingerprint(raw);
+// Generator and optimiser take seconds, and a developer saves often.
+if (!existsSync(STAMP) || readFileSync(STAMP, "utf8") !== made) {
+  glue();
+  optimise();
+  writeFileSync(STAMP, made);
 }
+await bundle();
 report();
 
 function compile() {
-  // Where the crates lie on this machine is nobody's business, and would make each machine's Wasm another.
+  // Without the folders of this machine in it, the Wasm is the same on every machine.
   const sources = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
-  // SHA-256 unrolled is 8 KiB of code for a hash of a hundred bytes now and then.
-  const rustflags = [`--remap-path-prefix=${sources}=crates`, '--cfg=sha2_backend_soft="compact"'];
-  const flags = `target.${TARGET}.rustflags=${JSON.stringify(rustflags)}`;
-  run("cargo", "--config", flags, "build", "--locked", "--profile", PROFILE, "--target", TARGET, ...crates());
+  const flags = `target.${TARGET}.rustflags=${JSON.stringify([`--remap-path-prefix=${sources}=crates`])}`;
+  const features = options.features ? ["--features", options.features] : [];
+  run("cargo", "--config", flags, "build", "--locked", "--profile", PROFILE, "--target", TARGET, "-p", "serin", ...features);
   const { target_directory } = JSON.parse(run("cargo", "metadata", "--locked", "--no-deps", "--format-version", "1"));
-  return join(target_directory, TARGET, PROFILE);
+  return join(target_directory, TARGET, PROFILE, "serin.wasm");
 }
 
-function crates() {
-  return MODULES.flatMap(({ crate }) => ["-p", crate]);
-}
-
-/** Generator and optimiser take seconds, and a developer saves often. */
-function changed(module, raw) {
-  const isMade = existsSync(stamp(module)) && existsSync(wasm(module));
-  const made = isMade ? readFileSync(stamp(module), "utf8") : "";
-  return made !== fingerprint(raw);
-}
-
-function fingerprint(raw) {
+function fingerprint() {
   const hash = createHash("sha256");
-  for (const file of [raw, fileURLToPath(import.meta.url), join(ROOT, "crates/bindgen/src/main.rs")]) {
-    hash.update(readFileSync(file));
-  }
+  const shim = join(ROOT, "src/shim.js");
+  for (const file of [raw, shim, fileURLToPath(import.meta.url), join(ROOT, "crates/bindgen/src/main.rs")]) hash.update(readFileSync(file));
   return hash.digest("hex");
 }
 
-function stamp({ name }) {
-  return join(GLUE, `${name}.made-from`);
-}
-
-function wasm({ name }) {
-  return join(BUILD, `${name}.wasm`);
-}
-
-function glue({ name }, raw) {
-  run("cargo", "run", "--locked", "--quiet", "-p", "serin-bindgen", "--", raw, GLUE, name);
+function glue() {
+  rmSync(GLUE, { recursive: true, force: true });
+  run("cargo", "run", "--locked", "--quiet", "-p", "serin-bindgen", "--", raw, GLUE, "index");
   // The generator imports the module at source phase, which the Workers runtime does not know: there, a plain import
   // of a CompiledWasm module already is the module.
-  const path = join(GLUE, `${name}.js`);
+  const path = join(GLUE, "index.js");
   const written = readFileSync(path, "utf8");
-  const line = `import source wasmModule from "./${name}_bg.wasm"`;
+  const line = 'import source wasmModule from "./index_bg.wasm"';
   if (!written.includes(line)) {
     stop(`${path} has no line \`${line}\`: the generator changed its output, adapt scripts/build.mjs to it`);
   }
-  writeFileSync(path, written.replace(line, `import wasmModule from "./${name}.wasm"`));
+  writeFileSync(path, written.replace(line, line.replace("import source", "import")));
 }
 
-function optimise(module) {
-  mkdirSync(BUILD, { recursive: true });
+function optimise() {
+  mkdirSync(OUT, { recursive: true });
   const features = WASM_FEATURES.map((feature) => `--enable-${feature}`);
-  const input = join(GLUE, `${module.name}_bg.wasm`);
-  run(tool("wasm-opt"), "-Oz", "--strip-debug", "--strip-producers", ...features, input, "-o", wasm(module));
+  const [input, output] = [join(GLUE, "index_bg.wasm"), join(OUT, "index_bg.wasm")];
+  run(tool("wasm-opt"), "-O3", "--strip-debug", "--strip-producers", ...features, input, "-o", output);
 }
 
-async function bundle({ name, entry, script }) {
+/** Bundles from the shim, which the generator has copied below the glue that it imports. */
+async function bundle() {
+  const [crate] = readdirSync(join(GLUE, "snippets")).filter((name) => /^serin-[0-9a-f]+$/.test(name));
   const esbuild = await import("esbuild").catch(() => stop("esbuild is missing: run `npm run setup`"));
   await esbuild.build({
     absWorkingDir: ROOT,
-    entryPoints: [entry],
-    outfile: join(BUILD, script),
+    entryPoints: [join(GLUE, "snippets", crate, "src", "shim.js")],
+    outfile: join(OUT, "index.js"),
     bundle: true,
     format: "esm",
     target: "es2022",
-    external: ["cloudflare:*", `./${name}.wasm`, "./control.js"],
+    external: ["cloudflare:*", "./index_bg.wasm"],
     logLevel: "warning",
     // The generator repeats keys of its import object.
     logOverride: { "duplicate-object-key": "silent" },
-  }).catch(() => stop(`esbuild could not bundle ${entry}, see above`));
+  }).catch(() => stop("esbuild could not bundle src/shim.js, see above"));
 }
 
 function report() {
-  for (const file of MODULES.flatMap(({ name, script }) => [`build/${script}`, `build/${name}.wasm`])) {
-    const bytes = readFileSync(join(ROOT, file));
-    console.log(`build: ${file} ${kib(bytes)} (${kib(gzipSync(bytes))} gzipped)`);
+  for (const file of ["index.js", "index_bg.wasm"]) {
+    const bytes = readFileSync(join(OUT, file));
+    console.log(`build: ${relative(ROOT, join(OUT, file))} ${kib(bytes)} (${kib(gzipSync(bytes))} gzipped)`);
   }
 }
 

@@ -1,116 +1,136 @@
-//! `/health`: JavaScript makes the checks, and what it found is put together here.
+//! `/health`: the checks run side by side, each with a timeout, and are put together into one report.
 
 use core::time::Duration;
+use std::rc::Rc;
 
+use futures_util::future::join5;
+use js_sys::Promise;
 use serin_logic::bearer::is_authorized;
 use serin_logic::health::{BuildDetail, Component, Report, STABLE, Status};
 use serin_logic::problem::Problem;
 use serin_logic::routing::Facts as _;
-use serin_runtime::bindings::CONTROLLER;
-use serin_runtime::{clock, randomness, respond};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use web_sys::Response;
+use worker::worker_sys;
 
-use crate::facts::RequestFacts;
+use crate::controller::rpc;
 use crate::isolate::Isolate;
-use crate::route::{Also, Who};
+use crate::platform::{clock, random, response, timeout};
+use crate::proxy;
+use crate::request::IncomingRequest;
+
+pub(crate) const PATH: &str = "/health";
+
+/// The timeout of each check. The whole answers within a second.
+const LIMIT: Duration = Duration::from_millis(800);
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const COMMIT: &str = env!("SERIN_COMMIT");
 
-/// What JavaScript checks.
-#[wasm_bindgen]
-#[derive(Clone, Copy)]
-#[repr(u8)]
-pub enum Part {
-    /// A read of the policy.
-    Kv,
-    /// The variant without which nobody is served.
-    Stable,
-    /// The other one.
-    Canary,
-    /// What it says of itself.
-    Controller,
-    /// The location's shard.
-    Metrics,
-}
-
-/// What was found, by [`Part`].
-pub(crate) type Checks = [Component; 5];
-
-/// The name of the one controller's object.
-#[wasm_bindgen]
-#[must_use]
-pub fn controller_name() -> String {
-    CONTROLLER.to_owned()
-}
-
-#[wasm_bindgen]
-impl Isolate {
-    /// What a check found: the HTTP `status` of the part's answer (0: there is no such part), or what `trouble` it has; and how long that
-    /// took.
-    pub fn checked(&self, part: Part, status: u16, trouble: Option<String>, ms: f64) {
-        let component = match (part, status, trouble) {
-            // It works, and says that something else does not.
-            (Part::Controller, 200, Some(trouble)) => Component::wrong(Status::Degraded, trouble),
-            (_, _, Some(trouble)) => Component::wrong(Status::Down, trouble),
-            (Part::Controller, 0 | 200, None) => Component::ok(),
-            (Part::Controller, _, None) => Component::wrong(Status::Down, format!("answered {status}")),
-            (Part::Canary, 0, None) => Component::unbound(),
-            (_, _, None) => Component::variant(status),
-        };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-        let component = component.took(Duration::from_millis(ms as u64));
-        if let Some(check) = self.checks.borrow_mut().get_mut(part as usize) {
-            *check = component;
-        }
+/// Answers `/health`.
+pub(crate) fn respond(isolate: Rc<Isolate>, attributes: &IncomingRequest<'_>) -> Promise {
+    if !matches!(&*attributes.method(), "GET" | "HEAD") {
+        return response::promise(response::problem(&Problem::method_not_allowed("GET, HEAD")));
     }
+    let is_detailed = attributes.query("detailed").as_deref() == Some("true") && may_see_detail(&isolate, attributes);
+    let url = format!("https://{}/health", attributes.host());
+    future_to_promise(async move {
+        let report = check(&isolate, &url).await;
+        let report = if is_detailed { report } else { report.without_detail() };
+        Ok(response::text(report.http_status(), "application/json", &report.to_json()).into())
+    })
+}
 
-    /// The answer, of what was `checked` just now.
-    #[must_use]
-    pub fn report(&self, detailed: bool) -> JsValue {
-        let now = clock::now();
-        let settings = &self.settings;
-        // The check of KV has just read the policy: what it found is what counts.
-        let snapshot = self.snapshot.borrow().clone().unwrap_or_default();
-        let [kv, stable, canary, controller, metrics] = self.checks.take();
-        // By name, as they always were.
-        let components = vec![
-            ("build", Component::build(BuildDetail { commit: COMMIT, deployment: settings.deployment.clone() })),
+fn may_see_detail(isolate: &Isolate, attributes: &IncomingRequest<'_>) -> bool {
+    let token = isolate.config.admin_token.as_deref().unwrap_or_default();
+    !isolate.config.detail_needs_token || is_authorized(attributes.header("authorization").as_deref(), token)
+}
+
+async fn check(isolate: &Isolate, url: &str) -> Report {
+    let config = &isolate.config;
+    let (kv, stable, canary, controller, metrics) = join5(
+        timed(async { working(isolate.policy.read().await) }),
+        timed(stable(isolate.proxy.stable(), url)),
+        timed(canary(isolate.proxy.canary(), url)),
+        timed(controller(isolate)),
+        timed(async { working(isolate.flush().await) }),
+    )
+    .await;
+    let now = clock::now();
+    // The check of KV has just read the policy: what it found is what counts.
+    let snapshot = isolate.policy.known();
+    Report::detailed(
+        VERSION,
+        vec![
+            ("build", Component::build(BuildDetail { commit: COMMIT, deployment: config.deployment.clone() })),
             ("canary", canary),
             ("controller", controller),
             ("kv", kv),
             ("metrics", metrics),
-            ("policy", Component::policy(&snapshot, settings.setup.max_stale, now)),
-            ("randomness", check_randomness()),
+            ("policy", Component::policy(&snapshot, config.routing.max_stale, now)),
+            ("randomness", randomness()),
             (STABLE, stable),
             ("switches", Component::switches(&snapshot, now)),
-        ];
-        let report = Report::detailed(VERSION, components);
-        let report = if detailed { report } else { report.without_detail() };
-        respond::json(report.http_status(), "application/json", &report.to_json())
+        ],
+    )
+}
+
+/// A check with its timeout, and how long it took.
+async fn timed(check: impl Future<Output = Component>) -> Component {
+    let begun = clock::now();
+    let component = timeout::within(LIMIT, check).await;
+    let component = component.unwrap_or_else(|late| Component::wrong(Status::Down, late.to_string()));
+    component.took(clock::now().since(begun))
+}
+
+fn working(result: Result<(), String>) -> Component {
+    result.map_or_else(|trouble| Component::wrong(Status::Down, trouble), |()| Component::ok())
+}
+
+async fn stable(binding: Option<&worker_sys::Fetcher>, url: &str) -> Component {
+    match binding {
+        Some(binding) => variant(binding, url).await,
+        None => Component::wrong(Status::Down, "the service binding STABLE is missing"),
     }
 }
 
-impl Isolate {
-    pub(crate) fn health_route(&self, facts: &RequestFacts<'_>) -> u32 {
-        if !matches!(&*facts.method(), "GET" | "HEAD") {
-            return self.answered(&Problem::method_not_allowed("GET, HEAD"));
-        }
-        let detailed = facts.query_value("detailed").as_deref() == Some("true") && self.may_see_detail(facts);
-        Who::Health as u32 | if detailed { Also::Detail as u32 } else { 0 }
-    }
-
-    fn may_see_detail(&self, facts: &RequestFacts<'_>) -> bool {
-        let is_admin = || {
-            let token = self.settings.admin_token.as_deref().unwrap_or_default();
-            is_authorized(facts.header("authorization").as_deref(), token)
-        };
-        !self.settings.detail_for_admin || is_admin()
+async fn canary(binding: Option<&worker_sys::Fetcher>, url: &str) -> Component {
+    match binding {
+        Some(binding) => variant(binding, url).await,
+        None => Component::unbound(),
     }
 }
 
-fn check_randomness() -> Component {
-    match randomness::bits() {
+async fn variant(binding: &worker_sys::Fetcher, url: &str) -> Component {
+    match status_of(binding, url).await {
+        Ok(status) => Component::variant(status),
+        // The exception's text may hold the variant's secrets; it is in the variant's own log.
+        Err(_) => Component::wrong(Status::Down, "threw an exception"),
+    }
+}
+
+/// The status of a variant's response. The body is not read.
+pub(crate) async fn status_of(binding: &worker_sys::Fetcher, url: &str) -> Result<u16, JsValue> {
+    let response: Response = JsFuture::from(binding.fetch_with_str(url)?).await?.unchecked_into();
+    proxy::discard(&response);
+    Ok(response.status())
+}
+
+async fn controller(isolate: &Isolate) -> Component {
+    if isolate.config.rollout.is_none() {
+        return Component::ok();
+    }
+    match rpc::trouble(&isolate.config).await {
+        Ok(None) => Component::ok(),
+        // The controller works, and says that something else does not.
+        Ok(Some(trouble)) => Component::wrong(Status::Degraded, trouble),
+        Err(error) => Component::wrong(Status::Down, error),
+    }
+}
+
+fn randomness() -> Component {
+    match random::bits() {
         Some(_) => Component::ok(),
         None => Component::wrong(Status::Degraded, "no random numbers: new visitors are told by their address"),
     }

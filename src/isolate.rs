@@ -1,69 +1,62 @@
-//! What an isolate keeps between requests.
+//! What an isolate keeps between requests. It owns its parts, and none of them names it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::OnceCell;
 use std::rc::Rc;
 
-use serin_logic::Timestamp;
-use serin_logic::breaker::Breaker;
-use serin_logic::fallback::Budget;
-use serin_logic::policy::Snapshot;
-use serin_logic::routing::visitor::VisitorId;
-use serin_logic::throttle::Throttle;
-use serin_runtime::javascript::Env;
-use serin_runtime::log;
-use serin_runtime::settings::Settings;
-use wasm_bindgen::prelude::*;
+use serin_logic::policy::Overlay;
+use worker::Env;
 
-use crate::health::Checks;
-use crate::observation::Observer;
+use crate::canary_guard::CanaryGuard;
+use crate::config::Config;
+use crate::platform::log;
+use crate::policy_cache::PolicyCache;
+use crate::policy_store::PolicyStore;
+use crate::proxy::Proxy;
+use crate::telemetry::Telemetry;
 
-/// An isolate, to JavaScript: what follows from a request and its answer is asked of it. The other files say what there is to ask.
-#[wasm_bindgen]
-pub struct Isolate {
-    pub(crate) settings: Settings,
-    /// None until the first read has ended.
-    pub(crate) snapshot: RefCell<Option<Rc<Snapshot>>>,
-    /// When the last read began: the lease of the refresh.
-    pub(crate) read_begun_at: Cell<Timestamp>,
-    pub(crate) breaker: RefCell<Breaker>,
-    /// Of replays.
-    pub(crate) budget: RefCell<Budget>,
-    pub(crate) observer: Observer,
-    /// Failed canary requests that stable answered.
-    pub(crate) rescues: RefCell<Throttle>,
-    /// Requests that nobody answered.
-    pub(crate) outages: RefCell<Throttle>,
-    pub(crate) checks: RefCell<Checks>,
-    /// What the last route said there is to fetch.
-    pub(crate) answer: Cell<JsValue>,
-    pub(crate) visitor: Cell<Option<VisitorId>>,
-    pub(crate) cookies: Cell<String>,
+/// One isolate's state. It is made by the isolate's first request, and again after a panic.
+pub(crate) struct Isolate {
+    pub(crate) config: Config,
+    pub(crate) policy: PolicyCache,
+    pub(crate) proxy: Proxy,
+    pub(crate) guard: CanaryGuard,
+    pub(crate) telemetry: Telemetry,
+}
+
+thread_local! {
+    static ISOLATE: OnceCell<Rc<Isolate>> = const { OnceCell::new() };
+}
+
+/// The isolate that this request runs in.
+pub(crate) fn current(env: &Env) -> Rc<Isolate> {
+    ISOLATE.with(|isolate| isolate.get_or_init(|| Rc::new(Isolate::new(env))).clone())
 }
 
 // === impl Isolate ===
 
-#[wasm_bindgen]
 impl Isolate {
-    /// Set up by the first request.
-    #[wasm_bindgen(constructor)]
-    #[must_use]
-    pub fn new(env: &Env) -> Self {
-        log::panics();
-        let (settings, misconfigured) = Settings::read(env);
-        log::notices(&misconfigured);
+    fn new(env: &Env) -> Self {
+        let (config, misconfigured) = Config::read(env);
+        log::events(&misconfigured);
+        let store = PolicyStore::new(config.canary_state.clone(), config.state_key.clone());
         Self {
-            settings,
-            snapshot: RefCell::default(),
-            read_begun_at: Cell::default(),
-            breaker: RefCell::default(),
-            budget: RefCell::default(),
-            observer: Observer::new(),
-            rescues: RefCell::default(),
-            outages: RefCell::default(),
-            checks: RefCell::default(),
-            answer: Cell::default(),
-            visitor: Cell::default(),
-            cookies: Cell::default(),
+            policy: PolicyCache::new(store, config.refresh),
+            proxy: Proxy::new(config.stable.clone(), config.canary.clone()),
+            guard: CanaryGuard::new(config.canary_deadline),
+            telemetry: Telemetry::new(config.metrics.clone(), config.analytics.clone(), config.refresh),
+            config,
         }
+    }
+
+    /// Reads the policy, and exchanges counts for what the controller says, side by side.
+    pub(crate) async fn refresh(&self) {
+        let _ = futures_util::future::join(self.policy.read(), self.flush()).await;
+    }
+
+    /// Sends what was counted to the location's shard, and takes over what the controller says. What is not sent stays for the next time.
+    pub(crate) async fn flush(&self) -> Result<(), String> {
+        let overlay = self.telemetry.flush().await?;
+        overlay.into_iter().for_each(|overlay: Overlay| self.policy.apply_overlay(overlay));
+        Ok(())
     }
 }

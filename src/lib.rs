@@ -1,13 +1,49 @@
-//! The edge: what touches Workers on the path of requests. All of it is synchronous: Rust decides and counts, and JavaScript, whose
-//! they are, moves requests, responses and promises. No decision is made in this crate.
+//! Serin's edge: the only crate that knows Workers. It reads bindings, asks `serin-logic` what to do, and passes the runtime's own
+//! `Request` and `Response` objects through. No decision is made here.
+//!
+//! A request enters through [`fetch`](fn@fetch), which forwards it in the shape of README's diagram. The two Durable Objects are
+//! `RolloutController`, which carries out rollouts, and `MetricsShard`, which counts for one location.
 
-#![allow(clippy::float_cmp, reason = "what the macro makes of an enum compares numbers that JavaScript gave")]
+use std::panic;
 
-mod facts;
-// Public because the glue generator exports only what is.
-pub mod health;
-pub mod isolate;
-pub mod observation;
-pub mod outcome;
-pub mod route;
-pub mod snapshot;
+use js_sys::Promise;
+use wasm_bindgen::prelude::*;
+use worker::{Context, Env, event, worker_sys};
+
+mod canary_guard;
+mod config;
+mod control_api;
+mod controller;
+mod controller_do;
+mod exchange;
+mod fetch;
+mod health;
+mod isolate;
+mod metrics_shard_do;
+mod platform;
+mod policy_cache;
+mod policy_store;
+mod proxy;
+mod request;
+mod shim;
+mod telemetry;
+
+/// Runs once per Wasm instance: logs a panic's message and place before the runtime replaces the instance.
+#[event(start)]
+fn start() {
+    // `worker` has a hook of its own, which tells its shim of the panic: it is kept.
+    let worker_hook = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        console_error_panic_hook::hook(info);
+        worker_hook(info);
+    }));
+}
+
+/// Handles a request. Returns the variant's own promise where nothing has to be added to its response.
+///
+/// This is an exported function and not `#[event(fetch)]`, because that macro waits for the response in a Rust future: a future leaks
+/// when its client leaves, and dies with the Wasm instance when another request panics. A promise does neither.
+#[wasm_bindgen]
+pub fn fetch(request: web_sys::Request, env: Env, context: worker_sys::Context) -> Promise {
+    fetch::respond(&isolate::current(&env), request, &env, Context::new(context))
+}

@@ -13,8 +13,9 @@ fn main() -> anyhow::Result<()> {
         .out_name(name)
         .module(true)?
         .typescript(false)
-        // After a trap the instance is unusable; the entry starts a fresh one through this function.
+        // As worker-build has them: after a panic the next call starts a fresh instance.
         .reset_state_function(true)
+        .force_enable_abort_handler(true)
         .remove_producers_section(true)
         .generate(output)
 }

@@ -26,6 +26,7 @@ mod by_name;
 pub mod controller;
 mod decimal;
 pub mod fallback;
+pub mod headers;
 pub mod health;
 pub mod json;
 pub mod notice;
@@ -38,6 +39,7 @@ pub mod routing;
 pub mod search;
 pub mod throttle;
 pub mod timestamp;
+pub mod utc_offset;
 pub mod variant;
 
 pub use timestamp::Timestamp;

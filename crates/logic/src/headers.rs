@@ -1,0 +1,54 @@
+//! Which headers a proxy of Serin's kind removes, and what `Cache-Control` says of sharing.
+
+/// The names that are looked for on each request: those of Serin's own namespace that mean something, also as gateways that turn `-` into
+/// `_` would write them, and the platform's version overrides, which a service binding would obey. To look through all names of a request
+/// costs more than all else that Serin does with it.
+pub const RESERVED: [&str; 6] = [
+    "serin-override",
+    "serin_override",
+    "serin-attempt",
+    "serin_attempt",
+    "cloudflare-workers-version-overrides",
+    "cloudflare-workers-version-key",
+];
+
+/// Whether no variant may see a client's header of this name, which is in lower case. Where one header has to go, the whole namespace does.
+pub fn is_reserved(name: &str) -> bool {
+    name.starts_with("serin-") || name.starts_with("serin_") || RESERVED.contains(&name)
+}
+
+/// Whether a `Cache-Control` header keeps shared caches from storing the response (RFC 9111 §5.2.2).
+pub fn forbids_sharing(cache_control: &str) -> bool {
+    let name = |directive: &str| directive.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
+    cache_control.split(',').map(name).any(|name| name == "private" || name == "no-store")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_that_is_looked_for_is_reserved() {
+        assert!(RESERVED.into_iter().all(is_reserved));
+    }
+
+    #[test]
+    fn the_whole_namespace_is_reserved_and_nothing_beside_it() {
+        for name in ["serin-anything", "serin_x"] {
+            assert!(is_reserved(name), "{name}");
+        }
+        for name in ["serinette", "x-serin-override", "cloudflare-workers-version-key-2", "cookie"] {
+            assert!(!is_reserved(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_private_response_is_told_from_a_public_one() {
+        for value in ["private", "Private, max-age=5", "max-age=5,no-store", "private=\"set-cookie\""] {
+            assert!(forbids_sharing(value), "{value}");
+        }
+        for value in ["", "public, max-age=5", "x-private", "no-cache", "max-age=private"] {
+            assert!(!forbids_sharing(value), "{value}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What protects users from the canary: a deadline, a breaker, and stable's response in place of a failed one.
+
+use core::time::Duration;
+use std::cell::RefCell;
+
+use serin_logic::Timestamp;
+use serin_logic::breaker::{BackOff, Breaker, Permit, Transition};
+use serin_logic::fallback::{Answer, Budget};
+use serin_logic::notice::Notice;
+use serin_logic::policy::Snapshot;
+use serin_logic::throttle::Throttle;
+
+use crate::platform::{clock, log, random};
+
+/// An isolate's guard around requests to the canary.
+pub(crate) struct CanaryGuard {
+    deadline: Duration,
+    breaker: RefCell<Breaker>,
+    /// The rollout that the breaker has learnt from; none while the canary is off.
+    rollout: RefCell<Option<String>>,
+    retries: RefCell<Budget>,
+    fallbacks: RefCell<Throttle>,
+}
+
+/// What follows from a failed canary request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fallback {
+    /// Stable answers.
+    Retry,
+    /// The budget is exhausted: the client sees the failure.
+    Exhausted,
+}
+
+/// How the canary answered, as the guard wants to know it.
+pub(crate) struct CanaryOutcome {
+    pub(crate) answer: Answer,
+    /// The canary's own wish, from the header of a 429 or 503.
+    pub(crate) retry_after: Option<u64>,
+    /// For the log: the status, or the exception's text.
+    pub(crate) cause: String,
+}
+
+// === impl CanaryGuard ===
+
+impl CanaryGuard {
+    pub(crate) fn new(deadline: Duration) -> Self {
+        Self {
+            deadline,
+            breaker: RefCell::default(),
+            rollout: RefCell::default(),
+            retries: RefCell::default(),
+            fallbacks: RefCell::default(),
+        }
+    }
+
+    /// How long the canary may take to the head of its response; zero is without limit.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// The same in ms, as JavaScript's timers take it.
+    pub(crate) fn deadline_ms(&self) -> f64 {
+        // A JavaScript timer takes 31 bits.
+        (self.deadline.as_secs_f64() * 1000.0).min(f64::from(i32::MAX))
+    }
+
+    /// Whether a request that was assigned to the canary may go there.
+    pub(crate) fn permit(&self, snapshot: &Snapshot, now: Timestamp) -> Permit {
+        self.forget_other_rollouts(snapshot);
+        self.breaker.borrow_mut().permit(now)
+    }
+
+    /// Records how the canary answered. Returns whether the breaker opened.
+    pub(crate) fn record_canary(&self, outcome: &CanaryOutcome) -> bool {
+        self.retries.borrow_mut().earn();
+        let transition = self.breaker.borrow_mut().record_canary(outcome.answer, back_off(outcome), clock::now());
+        log_transition(transition)
+    }
+
+    /// Records how stable answered a request that the breaker kept from the canary.
+    pub(crate) fn record_stable(&self, answer: Answer) {
+        self.breaker.borrow_mut().record_stable(!answer.is_failure(), clock::now());
+    }
+
+    /// Asks for stable's response in place of a failed one. An exhausted budget opens the breaker as well.
+    pub(crate) fn fall_back(&self, outcome: &CanaryOutcome) -> (Fallback, bool) {
+        let now = clock::now();
+        if !self.retries.borrow_mut().spend() {
+            let transition = self.breaker.borrow_mut().exhaust(back_off(outcome), now);
+            return (Fallback::Exhausted, log_transition(transition));
+        }
+        let line = self.fallbacks.borrow_mut().record(&outcome.cause, now);
+        log::events(line.map(|(count, cause)| Notice::Fallback { count, cause }).as_slice());
+        (Fallback::Retry, false)
+    }
+
+    /// What was learnt of one rollout's canary says nothing about another's.
+    fn forget_other_rollouts(&self, snapshot: &Snapshot) {
+        let present = snapshot.last_good().filter(|state| state.enabled).map(|state| state.rollout_id.as_str());
+        if self.rollout.borrow().as_deref() != present {
+            *self.rollout.borrow_mut() = present.map(str::to_owned);
+            self.breaker.borrow_mut().reset();
+        }
+    }
+}
+
+/// How long the breaker would pause if it opened now.
+fn back_off(outcome: &CanaryOutcome) -> BackOff {
+    let chance = if outcome.answer.is_failure() { random::fraction() } else { 0.0 };
+    BackOff { chance, retry_after: Duration::from_secs(outcome.retry_after.unwrap_or_default()) }
+}
+
+/// Logs a change of the breaker's state. Returns whether it opened.
+fn log_transition(transition: Option<Transition>) -> bool {
+    let Some(transition) = transition else { return false };
+    log::event(&Notice::Breaker(transition));
+    matches!(transition, Transition::Open { .. })
+}

@@ -1,0 +1,141 @@
+//! What wrangler.toml says: variables, secrets and bindings, read once per isolate. A value that is missing or wrong gets its default,
+//! and a line in the log: traffic comes first.
+
+use core::time::Duration;
+
+use js_sys::Reflect;
+use serin_logic::controller::Format;
+use serin_logic::fallback::CANARY_DEADLINE_SECONDS;
+use serin_logic::notice::Notice;
+use serin_logic::routing::decision::Setup;
+use serin_logic::routing::override_token::OverrideKey;
+use worker::{AnalyticsEngineDataset, Env, Fetcher, KvStore, ObjectNamespace, WorkerVersionMetadata, worker_sys};
+
+/// The name of the one controller's object.
+const CONTROLLER: &str = "controller";
+
+/// Bindings, variables and secrets of the Worker. Handles of bindings may be kept across requests; objects of one request may not.
+pub(crate) struct Config {
+    /// `STABLE`: the variant that answers by default.
+    pub(crate) stable: Option<worker_sys::Fetcher>,
+    /// `CANARY`: the variant on trial. Without it stable gets all requests.
+    pub(crate) canary: Option<worker_sys::Fetcher>,
+    /// `CANARY_STATE`: the KV namespace of the policy.
+    pub(crate) canary_state: Option<KvStore>,
+    /// `ROLLOUT`: the controller. Without it KV alone steers.
+    pub(crate) rollout: Option<ObjectNamespace>,
+    /// `METRICS`: the locations' shards.
+    pub(crate) metrics: Option<ObjectNamespace>,
+    /// `ANALYTICS`: a data point for each observed request.
+    pub(crate) analytics: Option<AnalyticsEngineDataset>,
+    /// `VERSION`: the platform's id of this deployment, shown by `/health`.
+    pub(crate) deployment: Option<String>,
+    /// `CANARY_STATE_KEY`: the key of the policy document, by default `canary-state`.
+    pub(crate) state_key: String,
+    /// `REFRESH_SECONDS`, by default 5: how often a busy isolate reads the policy and sends what it has counted.
+    pub(crate) refresh: Duration,
+    /// `CANARY_DEADLINE_SECONDS`, by default 15: how long the canary may take to the head of its response; zero is without limit.
+    pub(crate) canary_deadline: Duration,
+    /// What every decision needs: whether there is a canary, `OVERRIDE_TOKEN`, and `MAX_STALE_SECONDS`, by default 300.
+    pub(crate) routing: Setup,
+    /// `ADMIN_TOKEN`: the bearer token of the control API.
+    pub(crate) admin_token: Option<String>,
+    /// `HEALTH_DETAIL`: whether `/health?detailed=true` needs the token.
+    pub(crate) detail_needs_token: bool,
+    /// `WEBHOOK_URL`: receives a POST on every change of a rollout.
+    pub(crate) webhook_url: Option<String>,
+    /// `WEBHOOK_FORMAT`: the shape of that POST, by default `json`.
+    pub(crate) webhook_format: Format,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Reads the environment, and what is wrong with it.
+    pub(crate) fn read(env: &Env) -> (Self, Vec<Notice>) {
+        let mut misconfigured = Vec::new();
+        let mut seconds = |name, default, least_ms| {
+            parse_seconds(variable(env, name).as_deref(), default, least_ms).unwrap_or_else(|message| {
+                misconfigured.push(Notice::Misconfigured { name, message });
+                Duration::from_secs(default)
+            })
+        };
+        let refresh = seconds("REFRESH_SECONDS", 5, 1);
+        let max_stale = seconds("MAX_STALE_SECONDS", 300, 1);
+        let canary_deadline = seconds("CANARY_DEADLINE_SECONDS", CANARY_DEADLINE_SECONDS, 0);
+        let detail_needs_token = match variable(env, "HEALTH_DETAIL").as_deref() {
+            None | Some("public") => false,
+            Some("token") => true,
+            Some(other) => {
+                let message = format!("{other} is not accepted, accepted: public or token; token is used");
+                misconfigured.push(Notice::Misconfigured { name: "HEALTH_DETAIL", message });
+                true
+            }
+        };
+        let webhook_format = match variable(env, "WEBHOOK_FORMAT") {
+            None => Format::default(),
+            Some(name) => Format::named(&name).unwrap_or_else(|| {
+                let message = format!("{name} is not accepted, accepted: json, text or content; json is used");
+                misconfigured.push(Notice::Misconfigured { name: "WEBHOOK_FORMAT", message });
+                Format::default()
+            }),
+        };
+        let canary = service(env, "CANARY");
+        let config = Self {
+            routing: Setup {
+                canary_bound: canary.is_some(),
+                override_key: variable(env, "OVERRIDE_TOKEN").as_deref().and_then(OverrideKey::new),
+                max_stale,
+            },
+            stable: service(env, "STABLE"),
+            canary,
+            canary_state: is_object(env, "CANARY_STATE").then(|| env.kv("CANARY_STATE").ok()).flatten(),
+            rollout: env.durable_object("ROLLOUT").ok(),
+            metrics: env.durable_object("METRICS").ok(),
+            analytics: env.analytics_engine("ANALYTICS").ok(),
+            deployment: env.get_binding::<WorkerVersionMetadata>("VERSION").ok().map(|version| version.id()),
+            state_key: variable(env, "CANARY_STATE_KEY").unwrap_or_else(|| "canary-state".to_owned()),
+            refresh,
+            canary_deadline,
+            admin_token: variable(env, "ADMIN_TOKEN"),
+            detail_needs_token,
+            webhook_url: variable(env, "WEBHOOK_URL"),
+            webhook_format,
+        };
+        (config, misconfigured)
+    }
+
+    /// A stub of the controller. It belongs to one request and must not be kept.
+    pub(crate) fn controller(&self) -> Result<worker::Stub, String> {
+        let namespace = self.rollout.as_ref().ok_or("ROLLOUT is not bound")?;
+        namespace.get_by_name(CONTROLLER).map_err(|error| error.to_string())
+    }
+}
+
+/// A service binding as the runtime has it: `worker::Fetcher` gives no promise, and waiting for a variant in a Rust future is not wanted.
+fn service(env: &Env, name: &str) -> Option<worker_sys::Fetcher> {
+    env.service(name).ok().map(Fetcher::into_rpc)
+}
+
+fn is_object(env: &Env, name: &str) -> bool {
+    Reflect::get(env, &name.into()).is_ok_and(|value| value.is_object())
+}
+
+/// A variable or secret that is not empty. wrangler.toml may hold a number where `Env::var` would take a text only.
+fn variable(env: &Env, name: &str) -> Option<String> {
+    let value = Reflect::get(env, &name.into()).ok()?;
+    let text = value.as_string().or_else(|| value.as_f64().map(|number| number.to_string()));
+    text.filter(|text| !text.is_empty())
+}
+
+/// A time in seconds, to the millisecond; `default` where there is none.
+fn parse_seconds(text: Option<&str>, default: u64, least_ms: u64) -> Result<Duration, String> {
+    let Some(text) = text else { return Ok(Duration::from_secs(default)) };
+    let seconds = text.trim().parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    let millis = seconds.map(|seconds| (seconds * 1000.0) as u64).filter(|millis| *millis >= least_ms);
+    millis.map(Duration::from_millis).ok_or_else(|| {
+        let from = if least_ms == 0 { "from 0, which is off" } else { "above 0" };
+        format!("{text} is not accepted, accepted: a number of seconds {from}; {default} is used")
+    })
+}

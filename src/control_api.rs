@@ -1,0 +1,84 @@
+//! The control API: authenticates, and forwards to the controller. Without a controller, KV alone can do some of it.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use js_sys::Promise;
+use serde_json::json;
+use serin_logic::api::{Call, Incoming, MAX_BODY};
+use serin_logic::bearer::is_authorized;
+use serin_logic::problem::Problem;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use web_sys::{Request, Response, Url};
+
+use crate::config::Config;
+use crate::controller::{queries, rpc};
+use crate::isolate::Isolate;
+use crate::platform::{exception, response, timeout};
+use crate::policy_store::PolicyStore;
+
+/// More than the controller takes for anything.
+const LIMIT: Duration = Duration::from_secs(15);
+const KV_LIMIT: Duration = Duration::from_secs(4);
+
+/// Whether a path belongs to Serin. No variant ever sees it.
+pub(crate) fn owns(path: &str) -> bool {
+    path.strip_prefix("/__serin").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Answers a request to the control API.
+pub(crate) fn respond(isolate: Rc<Isolate>, request: Request) -> Promise {
+    if let Err(problem) = authenticate(&request, &isolate.config) {
+        return response::promise(response::problem(&problem));
+    }
+    future_to_promise(async move {
+        let answer = if isolate.config.rollout.is_some() {
+            let forwarded = timeout::attempt(LIMIT, rpc::forward(&isolate.config, request)).await;
+            forwarded.map(Response::from).map_err(|error| Problem::unreachable("the controller", &error))
+        } else {
+            by_kv_alone(&request, isolate.policy.store(), &isolate.config).await
+        };
+        Ok(answer.unwrap_or_else(|problem| response::problem(&problem)).into())
+    })
+}
+
+/// Reads a request to the control API.
+pub(crate) async fn parse(request: &Request) -> Result<Call, Problem> {
+    let url = Url::new(&request.url()).map_err(|_| Problem::not_found())?;
+    let header = |name: &str| request.headers().get(name).ok().flatten();
+    let announced = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0_usize);
+    if announced > MAX_BODY {
+        return Err(Problem::too_large(MAX_BODY));
+    }
+    let body = async { JsFuture::from(request.text()?).await };
+    let body = body.await.map_err(|error| Problem::unreachable("the request", &exception::text(error)))?;
+    Call::parse(&Incoming {
+        method: &request.method(),
+        path: &url.pathname(),
+        query: url.search().trim_start_matches('?'),
+        content_type: header("content-type").as_deref(),
+        body: &body.as_string().unwrap_or_default(),
+    })
+}
+
+fn authenticate(request: &Request, config: &Config) -> Result<(), Problem> {
+    let Some(token) = &config.admin_token else { return Err(Problem::forbidden()) };
+    let given = request.headers().get("authorization").ok().flatten();
+    if is_authorized(given.as_deref(), token) { Ok(()) } else { Err(Problem::unauthorized()) }
+}
+
+async fn by_kv_alone(request: &Request, store: &PolicyStore, config: &Config) -> Result<Response, Problem> {
+    match parse(request).await? {
+        Call::PutState { document, .. } => put(store, store.state_key(), Some(&document)).await,
+        Call::State => Ok(queries::state(store).await),
+        Call::PutSwitch { switch, value, .. } => put(store, switch.key(), value.as_deref()).await,
+        call if call.is_reading() => Ok(queries::respond(&call, &queries::policy(store).await, None, config)),
+        _ => Err(Problem::unbound()),
+    }
+}
+
+async fn put(store: &PolicyStore, key: &str, value: Option<&str>) -> Result<Response, Problem> {
+    let written = store.write(key, value, KV_LIMIT).await;
+    written.map_err(|error| Problem::unreachable("KV", &error))?;
+    Ok(response::json(&json!({"already": false})))
+}

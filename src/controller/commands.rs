@@ -1,0 +1,135 @@
+//! Commands of the control API, executed by the controller.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use serde_json::json;
+use serin_logic::Timestamp;
+use serin_logic::api::{By, Call, change_row, rollout_view};
+use serin_logic::controller::Controller;
+use serin_logic::policy::{CanaryState, Switch};
+use serin_logic::problem::Problem;
+use serin_logic::rollout::{Command, Document, Order, Plan, Start};
+use web_sys::Response;
+
+use super::store::{StorageError, Store};
+use super::transaction::{self, ControllerContext};
+use super::{outbox, queries};
+use crate::platform::{clock, response, time_zone};
+
+const LIMIT: Duration = Duration::from_secs(4);
+
+/// Why a command was not executed, beside what the rollout's own rules refuse.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ControllerError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("KV: {0}")]
+    Kv(String),
+    #[error("report: {0}")]
+    Report(String),
+}
+
+/// Executes a call and answers it.
+pub(crate) async fn respond(context: &Rc<ControllerContext>, call: Call) -> Result<Response, ControllerError> {
+    match call {
+        Call::Audit { before, limit } => {
+            let (rows, next) = Store::open(&context.state)?.entries(before, limit)?;
+            Ok(response::json(&json!({"rows": rows, "next": next})))
+        }
+        Call::Start { id, plan, by } => start(context, id, *plan, by).await,
+        Call::Order { command, by } => execute(context, command, by),
+        Call::State => Ok(queries::state(&context.policy).await),
+        Call::PutState { document, by } => put_state(context, &document, &by).await,
+        Call::PutSwitch { switch, value, by } => put_switch(context, switch, value, &by).await,
+        query @ (Call::Status | Call::Current | Call::Explain(_) | Call::Metrics) => {
+            let policy = queries::policy(&context.policy).await;
+            Ok(queries::respond(&query, &policy, Some(&transaction::load(context)?), &context.config))
+        }
+    }
+}
+
+/// A rollout starts from the document that KV holds: one that cannot be read is no reason to start.
+async fn start(
+    context: &Rc<ControllerContext>,
+    id: Option<String>,
+    plan: Plan,
+    by: By,
+) -> Result<Response, ControllerError> {
+    let key = context.policy.state_key();
+    let text = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?.canary_state;
+    let found = match text.map(|text| CanaryState::parse(key, &text)).transpose() {
+        Ok(state) => state.as_ref().map(Document::from),
+        Err(error) => return Ok(response::problem(&Problem::conflict(format!("{error}; mend it in KV first")))),
+    };
+    let now = clock::now();
+    if let Some(Err(error)) = plan.freeze().map(|freeze| freeze.check_zone(time_zone::utc_offset, now.into())) {
+        return Ok(response::problem(&Problem::invalid("freeze.timeZone", &error.detail())));
+    }
+    let id = id.unwrap_or_else(|| new_id(now));
+    execute(context, Command::Start(Box::new(Start { id, plan, found })), by)
+}
+
+fn execute(context: &Rc<ControllerContext>, command: Command, by: By) -> Result<Response, ControllerError> {
+    let By { who, why, epoch } = by;
+    let order = Order { command, who, why, epoch };
+    let (outcome, claimed) = transaction::run(context, |controller, _, now| {
+        Ok(controller.order(&order, now).map(|(already, _)| {
+            let epoch = controller.state.epoch();
+            json!({"already": already, "epoch": epoch, "rollout": rollout_view(controller, now)})
+        }))
+    })?;
+    outbox::deliver(context, claimed);
+    Ok(match outcome {
+        Ok(view) => response::json(&view),
+        Err(refused) => response::problem(&Problem::conflict(refused.to_string())),
+    })
+}
+
+async fn put_state(context: &Rc<ControllerContext>, document: &str, by: &By) -> Result<Response, ControllerError> {
+    let key = context.policy.state_key();
+    let before = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?.canary_state;
+    if before.as_deref() == Some(document) {
+        return Ok(response::json(&json!({"already": true})));
+    }
+    context.policy.write(key, Some(document), LIMIT).await.map_err(ControllerError::Kv)?;
+    let state = CanaryState::parse(key, document).map_err(|error| ControllerError::Kv(error.to_string()))?;
+    change(context, |controller, store, now| {
+        let _ = controller.replaced(Document::from(&state), now);
+        store.append(None, &change_row(key, by, before.as_deref(), Some(document), now))
+    })
+}
+
+/// Busy isolates hear of a switch from the controller within seconds, all others from KV within a minute.
+async fn put_switch(
+    context: &Rc<ControllerContext>,
+    switch: Switch,
+    value: Option<String>,
+    by: &By,
+) -> Result<Response, ControllerError> {
+    let values = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?;
+    let before = values.value(switch);
+    if before == value.as_deref() {
+        return Ok(response::json(&json!({"already": true})));
+    }
+    let response = change(context, |controller, store, now| {
+        controller.switches.set(switch, value.clone(), now);
+        store.append(None, &change_row(switch.key(), by, before, value.as_deref(), now))
+    })?;
+    context.policy.write(switch.key(), value.as_deref(), LIMIT).await.map_err(ControllerError::Kv)?;
+    Ok(response)
+}
+
+fn change(
+    context: &Rc<ControllerContext>,
+    act: impl FnOnce(&mut Controller, &Store, Timestamp) -> Result<(), StorageError>,
+) -> Result<Response, ControllerError> {
+    let ((), claimed) = transaction::run(context, act)?;
+    outbox::deliver(context, claimed);
+    Ok(response::json(&json!({"already": false})))
+}
+
+/// The id of a rollout that was started without one: the time it began.
+fn new_id(now: Timestamp) -> String {
+    now.to_rfc3339().chars().filter(char::is_ascii_alphanumeric).collect()
+}

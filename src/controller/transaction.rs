@@ -1,0 +1,136 @@
+//! A transaction of the controller: load, act, settle, store, set the alarm; without waiting in between, so that the platform stores all
+//! of it or nothing.
+
+use std::rc::Rc;
+
+use serin_logic::Timestamp;
+use serin_logic::api::rollout_row;
+use serin_logic::controller::Controller;
+use serin_logic::rollout::{Effect, Notice, Receipt, WriteState, pending};
+use worker::js_sys::Date;
+use worker::{ScheduledTime, State, Storage};
+
+use super::store::{StorageError, Store};
+use crate::config::Config;
+use crate::platform::clock;
+use crate::policy_store::PolicyStore;
+
+/// The names of the five stored documents.
+const STATE: &str = "state";
+const DESK: &str = "desk";
+const INBOX: &str = "inbox";
+const SWITCHES: &str = "switches";
+const DELIVERIES: &str = "deliveries";
+
+/// What the controller's object keeps in memory: nothing that is not in the platform's hands.
+pub(crate) struct ControllerContext {
+    pub(crate) state: State,
+    pub(crate) config: Config,
+    pub(crate) policy: PolicyStore,
+}
+
+/// What is to be done outside, claimed by a transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Claimed {
+    pub(crate) write: Option<WriteState>,
+    pub(crate) notice: Option<Notice>,
+}
+
+/// The stored documents as loaded, and their texts.
+struct Transaction {
+    store: Store,
+    texts: [Option<String>; 5],
+    controller: Controller,
+    /// The alarm that is set.
+    alarm: Option<Timestamp>,
+    now: Timestamp,
+}
+
+/// Loads the controller.
+pub(crate) fn load(context: &ControllerContext) -> Result<Controller, StorageError> {
+    Transaction::begin(context).map(|transaction| transaction.controller)
+}
+
+/// Acts on the controller, and returns what the act gives and what is to be done outside.
+pub(crate) fn run<T>(
+    context: &Rc<ControllerContext>,
+    act: impl FnOnce(&mut Controller, &Store, Timestamp) -> Result<T, StorageError>,
+) -> Result<(T, Claimed), StorageError> {
+    let mut transaction = Transaction::begin(context)?;
+    let given = act(&mut transaction.controller, &transaction.store, transaction.now)?;
+    Ok((given, transaction.end(context)?))
+}
+
+// === impl Transaction ===
+
+impl Transaction {
+    fn begin(context: &ControllerContext) -> Result<Self, StorageError> {
+        let store = Store::open(&context.state)?;
+        let state = store.load(STATE)?;
+        let desk = store.load(DESK)?;
+        let inbox = store.load(INBOX)?;
+        let switches = store.load(SWITCHES)?;
+        let deliveries = store.load(DELIVERIES)?;
+        let texts = [state.text, desk.text, inbox.text, switches.text, deliveries.text];
+        let controller = Controller {
+            state: state.document,
+            desk: desk.document,
+            inbox: inbox.document,
+            switches: switches.document,
+            deliveries: deliveries.document,
+        };
+        let now = clock::now();
+        Ok(Self { store, texts, alarm: controller.next_alarm(now), controller, now })
+    }
+
+    fn end(mut self, context: &ControllerContext) -> Result<Claimed, StorageError> {
+        self.settle(&context.config)?;
+        let Self { store, texts, mut controller, alarm: set, now } = self;
+        let claimed = Claimed { write: controller.claim_write(now), notice: controller.claim_notice(now) };
+
+        let Controller { state, desk, inbox, switches, deliveries } = &controller;
+        let [state_text, desk_text, inbox_text, switches_text, deliveries_text] = &texts;
+        store.save(STATE, state, state_text.as_deref())?;
+        store.save(DESK, desk, desk_text.as_deref())?;
+        store.save(INBOX, inbox, inbox_text.as_deref())?;
+        store.save(SWITCHES, switches, switches_text.as_deref())?;
+        store.save(DELIVERIES, deliveries, deliveries_text.as_deref())?;
+
+        let alarm = controller.next_alarm(now);
+        // A report changes no date: the alarm that is set stays, unless it is overdue.
+        if alarm != set || alarm.is_some_and(|at| at <= now) {
+            set_alarm(context.state.storage(), alarm);
+        }
+        Ok(claimed)
+    }
+
+    /// Performs the effects that need nothing from outside.
+    fn settle(&mut self, config: &Config) -> Result<(), StorageError> {
+        for effect in pending(&self.controller.state, self.now.into()) {
+            let receipt = match effect {
+                Effect::Audit(row) => {
+                    self.store.append(Some(row.seq), &rollout_row(&row))?;
+                    Receipt::Audited { seq: row.seq }
+                }
+                // The overlay is made of what is stored.
+                Effect::SetHalt(halt) => Receipt::Halted { epoch: halt.epoch },
+                Effect::Notify(notice) if config.webhook_url.is_none() => Receipt::Notified { seq: notice.seq },
+                Effect::Notify(_) | Effect::WriteState(_) | Effect::SetAlarm(_) | Effect::TakeLook(_) => continue,
+            };
+            let _ = self.controller.done(receipt, self.now);
+        }
+        Ok(())
+    }
+}
+
+/// Sets the alarm, or removes it. The call is not awaited: the platform stores it with the transaction. An alarm that could not be set is
+/// set by the next transaction.
+pub(crate) fn set_alarm(storage: Storage, at: Option<Timestamp>) {
+    wasm_bindgen_futures::spawn_local(async move {
+        let _ = match at {
+            // A date: a number would be taken for an offset.
+            Some(at) => storage.set_alarm(ScheduledTime::new(Date::new(&(at.as_millis() as f64).into()))).await,
+            None => storage.delete_alarm().await,
+        };
+    });
+}

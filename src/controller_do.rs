@@ -1,0 +1,129 @@
+//! `RolloutController`, one object for the whole service: where the rollout stands, the analysis, the audit log. Each event is a
+//! transaction on what is stored (`controller/transaction.rs`), and nothing is kept in memory.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use futures_util::future::join;
+use serin_logic::analysis::Health;
+use serin_logic::controller::{Seen, Wants};
+use serin_logic::observation::Batch;
+use serin_logic::policy::{CanaryState, Overlay};
+use serin_logic::problem::Problem;
+use serin_logic::rollout::Document;
+use web_sys::Url;
+use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
+
+use crate::config::Config;
+use crate::controller::commands::{self, ControllerError};
+use crate::controller::transaction::{self, Claimed, ControllerContext};
+use crate::controller::{outbox, rpc};
+use crate::platform::{clock, log, response, time_zone, timeout};
+use crate::policy_store::PolicyStore;
+use crate::{control_api, health};
+
+/// How long an alarm waits for what it wants to know.
+const LIMIT: Duration = Duration::from_secs(2);
+/// Should an alarm die, the next one comes after so long. The platform's own retries end after six.
+const REARM: Duration = Duration::from_secs(10);
+
+/// The Durable Object class.
+#[durable_object(alarm)]
+pub struct RolloutController {
+    context: Rc<ControllerContext>,
+}
+
+impl DurableObject for RolloutController {
+    fn new(state: State, env: Env) -> Self {
+        // The request path has logged what is wrong with the configuration.
+        let (config, _) = Config::read(&env);
+        let policy = PolicyStore::new(config.canary_state.clone(), config.state_key.clone());
+        Self { context: Rc::new(ControllerContext { state, config, policy }) }
+    }
+
+    /// Answers a shard, an isolate's `/health`, or the control API, whose callers have shown their token.
+    async fn fetch(&self, request: Request) -> Result<Response> {
+        let request = request.inner();
+        let path = Url::new(&request.url())?.pathname();
+        let response = match path.as_str() {
+            rpc::REPORT => self.report(request).await,
+            rpc::TROUBLE => self.trouble(),
+            _ => match control_api::parse(request).await {
+                Ok(call) => commands::respond(&self.context, call).await,
+                Err(problem) => Ok(response::problem(&problem)),
+            },
+        };
+        Ok(response.unwrap_or_else(|error| unavailable(&error)).into())
+    }
+
+    /// Handles an alarm. Alarms may be late, duplicated or spurious; handling is idempotent. An error is logged and not returned, because
+    /// the next alarm is set before anything else.
+    async fn alarm(&self) -> Result<Response> {
+        transaction::set_alarm(self.context.state.storage(), Some(clock::now().after(REARM)));
+        match self.tick().await {
+            Ok(claimed) => outbox::deliver(&self.context, claimed),
+            Err(error) => log::control_trouble("the controller", error.to_string()),
+        }
+        Response::empty()
+    }
+}
+
+// === impl RolloutController ===
+
+impl RolloutController {
+    async fn tick(&self) -> Result<Claimed, ControllerError> {
+        let wants = transaction::load(&self.context)?.wants(clock::now());
+        let seen = self.look_around(wants).await;
+        let ((), claimed) = transaction::run(&self.context, |controller, _, now| {
+            let _ = controller.alarm(seen, now);
+            Ok(())
+        })?;
+        // The transaction sets the alarm only where the time of the next one changes; here there is the one that was set first.
+        let next = transaction::load(&self.context)?.next_alarm(clock::now());
+        transaction::set_alarm(self.context.state.storage(), next);
+        Ok(claimed)
+    }
+
+    /// Finds out what the analysis wants to know, side by side. What does not answer is not known.
+    async fn look_around(&self, wants: Wants) -> Seen {
+        let ControllerContext { config, policy, .. } = &*self.context;
+        let document = async {
+            if !wants.document {
+                return None;
+            }
+            let values = policy.read(LIMIT).await;
+            let text = values.inspect_err(|error| log::control_trouble("KV", error.clone())).ok()?.canary_state;
+            // A document that is not valid is not in force.
+            let state = text.map(|text| CanaryState::parse(policy.state_key(), &text)).transpose().ok()?;
+            Some(state.as_ref().map(Document::from))
+        };
+        let health = async {
+            let Some(canary) = config.canary.as_ref().filter(|_| wants.health) else { return Health::Unknown };
+            match timeout::within(LIMIT, health::status_of(canary, "https://canary/health")).await {
+                Ok(Ok(status)) if status < 500 => Health::Healthy,
+                Ok(Ok(_) | Err(_)) | Err(_) => Health::Unhealthy,
+            }
+        };
+        let (document, health) = join(document, health).await;
+        Seen { document, health, utc_offset: time_zone::utc_offset }
+    }
+
+    /// Takes a shard's report. Returns the overlay.
+    async fn report(&self, request: &web_sys::Request) -> Result<web_sys::Response, ControllerError> {
+        let report: Batch = rpc::body(request).await.map_err(ControllerError::Report)?;
+        let (overlay, claimed): (Overlay, _) =
+            transaction::run(&self.context, |controller, _, now| Ok(controller.report(&report, now)))?;
+        outbox::deliver(&self.context, claimed);
+        Ok(response::json(&overlay))
+    }
+
+    /// For `/health`: what is wrong, or `null`.
+    fn trouble(&self) -> Result<web_sys::Response, ControllerError> {
+        Ok(response::json(&transaction::load(&self.context)?.trouble(clock::now())))
+    }
+}
+
+fn unavailable(error: &ControllerError) -> web_sys::Response {
+    log::control_trouble("the controller", error.to_string());
+    response::problem(&Problem::unreachable("the controller", &error.to_string()))
+}

@@ -1,0 +1,285 @@
+//! One request while a variant answers it: everything that belongs to it, in one value. `shim.js` calls its methods when the variant's
+//! promise settles, so that no Rust future waits for a variant.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use js_sys::Promise;
+use serin_logic::fallback::{Answer, has_deadline, may_replay};
+use serin_logic::observation::Observed;
+use serin_logic::problem::Problem;
+use serin_logic::rollout::Observation;
+use serin_logic::{Timestamp, Variant};
+use wasm_bindgen::prelude::*;
+use web_sys::{Request, Response};
+use worker::Context;
+
+use crate::canary_guard::{CanaryOutcome, Fallback};
+use crate::isolate::Isolate;
+#[cfg(feature = "panic-on-request")]
+use crate::platform::panic_point;
+use crate::platform::{clock, exception};
+use crate::telemetry::Flush;
+use crate::{proxy, shim};
+
+/// A request that was sent to a variant and is not answered yet.
+#[wasm_bindgen]
+pub struct Exchange {
+    isolate: Rc<Isolate>,
+    context: Rc<Context>,
+    request: Request,
+    route: Route,
+    /// What the rollout in progress is to learn from the outcome.
+    observed: Option<ObservedRequest>,
+    /// The `Set-Cookie` of a new visitor.
+    set_cookie: Option<String>,
+    sent_at: Timestamp,
+    /// The deadline has passed, and the client has another response.
+    is_abandoned: bool,
+}
+
+/// Where a request was sent, and on what terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// To stable.
+    Stable,
+    /// To the canary.
+    Canary,
+    /// To the canary, because QA asked for it: the outcome says nothing of the visitors' canary.
+    ForcedCanary,
+    /// To stable, because the breaker keeps it from the canary.
+    ShortCircuited,
+}
+
+/// An observed request, and the step of the rollout that was observed when it was sent.
+pub(crate) struct ObservedRequest {
+    pub(crate) observed: Observed,
+    pub(crate) window: Rc<Observation>,
+}
+
+/// A variant's response, or what kept it from giving one.
+enum Outcome {
+    Response(Response),
+    Exception(JsValue),
+    TimedOut,
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    pub(crate) fn new(
+        isolate: Rc<Isolate>,
+        context: Rc<Context>,
+        request: Request,
+        route: Route,
+        observed: Option<ObservedRequest>,
+        set_cookie: Option<String>,
+        sent_at: Timestamp,
+    ) -> Self {
+        Self { isolate, context, request, route, observed, set_cookie, sent_at, is_abandoned: false }
+    }
+
+    fn settle(&mut self, outcome: Outcome) -> JsValue {
+        let given = match self.route {
+            Route::Stable | Route::ShortCircuited => self.settle_stable(outcome),
+            Route::Canary | Route::ForcedCanary => self.settle_canary(outcome),
+        };
+        match (given, self.set_cookie.take()) {
+            (Given::Response(response), Some(cookie)) => proxy::with_cookie(response, &cookie).into(),
+            (Given::Response(response), None) => response.into(),
+            (Given::Retry, set_cookie) => self.retry_on_stable(set_cookie).into(),
+        }
+    }
+
+    /// Stable's response to a second attempt at the request.
+    fn retry_on_stable(&self, set_cookie: Option<String>) -> Promise {
+        let proxy = &self.isolate.proxy;
+        let request = match proxy::marked_as_retry(&self.request) {
+            Ok(request) => request,
+            Err(error) => return Promise::reject(&error),
+        };
+        if set_cookie.is_none() {
+            return proxy.send_to_stable(&request);
+        }
+        let sent = proxy.send(Variant::Stable, &request);
+        let (isolate, context) = (self.isolate.clone(), self.context.clone());
+        shim::observe(&sent, Self::new(isolate, context, request, Route::Stable, None, set_cookie, self.sent_at))
+    }
+
+    fn settle_stable(&mut self, outcome: Outcome) -> Given {
+        let answer = outcome.answer();
+        match self.route {
+            Route::ShortCircuited => self.isolate.guard.record_stable(answer),
+            _ => self.observe(Variant::Stable, answer),
+        }
+        Given::Response(self.passed_on(outcome))
+    }
+
+    fn settle_canary(&mut self, outcome: Outcome) -> Given {
+        let answer = outcome.answer();
+        let canary = outcome.for_guard(self.isolate.guard.deadline());
+        if self.route == Route::Canary {
+            self.observe(Variant::Canary, answer);
+            if self.isolate.guard.record_canary(&canary) {
+                self.breaker_opened();
+            }
+        }
+        if !(answer.is_failure() && self.falls_back() && self.can_be_sent_again()) {
+            return Given::Response(self.passed_on(outcome));
+        }
+        let (fallback, opened) = self.isolate.guard.fall_back(&canary);
+        if opened {
+            self.breaker_opened();
+        }
+        match fallback {
+            Fallback::Exhausted => Given::Response(self.passed_on(outcome)),
+            Fallback::Retry => {
+                if let Outcome::Response(response) = outcome {
+                    proxy::discard(&response);
+                }
+                Given::Retry
+            }
+        }
+    }
+
+    /// The variant's own response, or what a client sees where there is none.
+    fn passed_on(&self, outcome: Outcome) -> Response {
+        let proxy = &self.isolate.proxy;
+        match outcome {
+            Outcome::Response(response) => response,
+            Outcome::Exception(error) => proxy.unanswered(Problem::unanswered(), error),
+            Outcome::TimedOut => proxy.unanswered(Problem::late(), outcome.cause(self.isolate.guard.deadline()).into()),
+        }
+    }
+
+    /// Counts the outcome, if the step that was observed when the request was sent still is.
+    fn observe(&self, variant: Variant, answer: Answer) {
+        let Some(ObservedRequest { observed, window }) = &self.observed else { return };
+        let snapshot = self.isolate.policy.known();
+        if !snapshot.watch().is_some_and(|present| *present.observation == **window) {
+            return;
+        }
+        let latency = clock::now().since(self.sent_at);
+        let flush = self.isolate.telemetry.record(window, *observed, variant, answer.is_failure(), latency);
+        self.flush(flush);
+    }
+
+    /// An open breaker is news that the controller should have at once.
+    fn breaker_opened(&self) {
+        if let Some(window) = self.isolate.policy.known().watch() {
+            self.flush(self.isolate.telemetry.record_open_breaker(&window.observation));
+        }
+    }
+
+    fn flush(&self, flush: Flush) {
+        let isolate = self.isolate.clone();
+        match flush {
+            Flush::NotYet => {}
+            Flush::Now => self.context.wait_until(async move {
+                let _ = isolate.flush().await;
+            }),
+            Flush::AfterInterval => self.context.wait_until(async move {
+                isolate.telemetry.interval().await;
+                if isolate.telemetry.has_counts() {
+                    let _ = isolate.flush().await;
+                }
+            }),
+        }
+    }
+
+    fn falls_back(&self) -> bool {
+        self.isolate.policy.known().last_good().is_none_or(|state| state.fallback)
+    }
+
+    fn can_be_sent_again(&self) -> bool {
+        may_replay(&self.request.method(), self.has_body(), self.is_upgrade())
+    }
+
+    fn has_body(&self) -> bool {
+        self.request.body().is_some()
+    }
+
+    fn is_upgrade(&self) -> bool {
+        self.request.headers().has("upgrade").unwrap_or(true)
+    }
+}
+
+#[wasm_bindgen]
+impl Exchange {
+    /// Takes the variant's response, and gives the client's: a response, or a promise of one.
+    pub fn answered(&mut self, response: Response) -> JsValue {
+        #[cfg(feature = "panic-on-request")]
+        panic_point::reach("answer", &self.request);
+        if self.is_abandoned {
+            proxy::discard(&response);
+            return JsValue::UNDEFINED;
+        }
+        self.settle(Outcome::Response(response))
+    }
+
+    /// Takes the variant's exception, and gives the client's response, or a promise of one.
+    pub fn failed(&mut self, error: JsValue) -> JsValue {
+        if self.is_abandoned {
+            return JsValue::UNDEFINED;
+        }
+        self.settle(Outcome::Exception(error))
+    }
+
+    /// The deadline has passed. Gives the client's response, or a promise of one; `undefined` where the request has no deadline, because
+    /// its upload may still be under way or because it asks for another protocol.
+    #[wasm_bindgen(js_name = timedOut)]
+    pub fn timed_out(&mut self) -> JsValue {
+        let length = self.request.headers().get("content-length").ok().flatten();
+        if !has_deadline(self.has_body(), length.as_deref(), self.is_upgrade()) {
+            return JsValue::UNDEFINED;
+        }
+        let given = self.settle(Outcome::TimedOut);
+        self.is_abandoned = true;
+        given
+    }
+}
+
+/// What the client gets.
+enum Given {
+    Response(Response),
+    /// Stable's response to a second attempt.
+    Retry,
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    fn answer(&self) -> Answer {
+        match self {
+            Self::Response(response) => Answer::Status(response.status()),
+            Self::Exception(_) | Self::TimedOut => Answer::Exception,
+        }
+    }
+
+    fn for_guard(&self, deadline: Duration) -> CanaryOutcome {
+        let answer = self.answer();
+        CanaryOutcome {
+            answer,
+            retry_after: self.retry_after(),
+            cause: if answer.is_failure() { self.cause(deadline) } else { String::new() },
+        }
+    }
+
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Response(response) if matches!(response.status(), 429 | 503) => {
+                response.headers().get("retry-after").ok()??.parse().ok()
+            }
+            Self::Response(_) | Self::Exception(_) | Self::TimedOut => None,
+        }
+    }
+
+    /// Why the variant failed, for the log.
+    fn cause(&self, deadline: Duration) -> String {
+        match self {
+            Self::Response(response) => response.status().to_string(),
+            Self::Exception(error) => exception::text(error.clone()),
+            Self::TimedOut => format!("the canary did not answer within {} ms", deadline.as_millis()),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What every part of the edge needs of the runtime, each in one place.
+
+/// The time.
+pub(crate) mod clock;
+/// What JavaScript threw.
+pub(crate) mod exception;
+/// The log.
+pub(crate) mod log;
+/// Panics on request, for tests.
+#[cfg(feature = "panic-on-request")]
+pub(crate) mod panic_point;
+/// Random numbers.
+pub(crate) mod random;
+/// Responses that Serin makes itself.
+pub(crate) mod response;
+/// Time zones.
+pub(crate) mod time_zone;
+/// Waiting with a deadline.
+pub(crate) mod timeout;

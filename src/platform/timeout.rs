@@ -1,0 +1,31 @@
+//! The one way to wait with a deadline.
+
+use core::fmt;
+use core::pin::pin;
+use core::time::Duration;
+
+use futures_util::future::{Either, select};
+use worker::Delay;
+
+/// The work did not end in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimedOut(Duration);
+
+/// Waits for `work`, at most this long.
+pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, TimedOut> {
+    match select(pin!(work), Delay::from(limit)).await {
+        Either::Left((result, _)) => Ok(result),
+        Either::Right(_) => Err(TimedOut(limit)),
+    }
+}
+
+/// Waits for work that can fail, at most this long; the deadline is one more way to fail.
+pub(crate) async fn attempt<T>(limit: Duration, work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    within(limit, work).await.unwrap_or_else(|late| Err(late.to_string()))
+}
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no answer within {} ms", self.0.as_millis())
+    }
+}

@@ -1,0 +1,98 @@
+//! The isolate's copy of the policy: read from KV once per refresh interval, behind a request, and changed by what the controller says.
+//! Only the first requests of an isolate wait for it.
+
+use core::time::Duration;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use serin_logic::Timestamp;
+use serin_logic::notice::Notice;
+use serin_logic::policy::{Overlay, Snapshot};
+
+use crate::platform::{clock, log, timeout};
+use crate::policy_store::PolicyStore;
+
+/// How long a request waits for the first read.
+pub(crate) const FIRST_READ_LIMIT: Duration = Duration::from_millis(250);
+/// How long a read may take before it counts as failed.
+const READ_LIMIT: Duration = Duration::from_secs(5);
+
+/// The policy as this isolate last read it.
+pub(crate) struct PolicyCache {
+    store: PolicyStore,
+    refresh: Duration,
+    /// None until the first read has ended, or nobody waits for it any longer.
+    snapshot: RefCell<Option<Rc<Snapshot>>>,
+    /// When the last read began: the lease of the refresh.
+    read_begun_at: Cell<Timestamp>,
+}
+
+// === impl PolicyCache ===
+
+impl PolicyCache {
+    pub(crate) fn new(store: PolicyStore, refresh: Duration) -> Self {
+        Self { store, refresh, snapshot: RefCell::default(), read_begun_at: Cell::default() }
+    }
+
+    /// The policy's keys in KV.
+    pub(crate) fn store(&self) -> &PolicyStore {
+        &self.store
+    }
+
+    /// The policy. None while the first requests wait for it.
+    pub(crate) fn snapshot(&self) -> Option<Rc<Snapshot>> {
+        self.snapshot.borrow().clone()
+    }
+
+    /// The policy, or what is assumed before the first read.
+    pub(crate) fn known(&self) -> Rc<Snapshot> {
+        self.snapshot().unwrap_or_default()
+    }
+
+    /// Whether the caller is to refresh the policy behind its request. One caller in each interval is.
+    pub(crate) fn claim_refresh(&self, now: Timestamp) -> bool {
+        let is_due = now.since(self.read_begun_at.get()) >= self.refresh;
+        if is_due {
+            self.read_begun_at.set(now);
+        }
+        is_due
+    }
+
+    /// Waits for a first policy, at most [`FIRST_READ_LIMIT`]. Every request that comes before there is one reads for itself, because a
+    /// read that another request owns ends with that request.
+    pub(crate) async fn first_read(&self) {
+        self.read_begun_at.set(clock::now());
+        if timeout::within(FIRST_READ_LIMIT, self.read()).await.is_err() {
+            self.snapshot.borrow_mut().get_or_insert_default();
+        }
+    }
+
+    /// Reads the policy from KV. Where that fails, the last good policy stays.
+    pub(crate) async fn read(&self) -> Result<(), String> {
+        let read = self.store.read(READ_LIMIT).await;
+        let before = self.known();
+        match read {
+            Ok(values) => {
+                let (next, events) = before.read(self.store.state_key(), values, clock::now());
+                self.replace(next, &events);
+                Ok(())
+            }
+            Err(error) => {
+                let (next, event) = before.unread(error.clone());
+                self.replace(next, event.as_slice());
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes over what the controller says.
+    pub(crate) fn apply_overlay(&self, overlay: Overlay) {
+        let (next, events) = self.known().heard(self.store.state_key(), overlay, clock::now());
+        self.replace(next, &events);
+    }
+
+    fn replace(&self, next: Snapshot, events: &[Notice]) {
+        log::events(events);
+        *self.snapshot.borrow_mut() = Some(Rc::new(next));
+    }
+}

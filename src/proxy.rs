@@ -1,0 +1,141 @@
+//! Forwards requests to a variant. The runtime's `Request` and `Response` objects pass through unmodified, except where a header has to go
+//! or a cookie has to come.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::Promise;
+use serin_logic::headers;
+use serin_logic::notice::Notice;
+use serin_logic::problem::Problem;
+use serin_logic::throttle::Throttle;
+use serin_logic::{Timestamp, Variant};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Headers, Request, RequestInit, Response};
+use worker::worker_sys;
+
+use crate::platform::{clock, exception, log, response};
+
+/// Marks the second attempt at a request, so that its receiver can tell it from the first.
+const ATTEMPT: &str = "serin-attempt";
+
+type OnRejected = Closure<dyn FnMut(JsValue) -> Result<Response, JsError>>;
+
+/// The way to both variants.
+pub(crate) struct Proxy {
+    stable: Option<worker_sys::Fetcher>,
+    canary: Option<worker_sys::Fetcher>,
+    unanswered: Rc<RefCell<Throttle>>,
+    /// Turns an exception of stable's into a response. One for all requests: it knows nothing of any of them.
+    on_exception: OnRejected,
+}
+
+// === impl Proxy ===
+
+impl Proxy {
+    pub(crate) fn new(stable: Option<worker_sys::Fetcher>, canary: Option<worker_sys::Fetcher>) -> Self {
+        let unanswered = Rc::<RefCell<Throttle>>::default();
+        let limiter = unanswered.clone();
+        let on_exception =
+            Closure::new(move |error| Ok(unanswered_response(&limiter, Problem::unanswered(), error, clock::now())));
+        Self { stable, canary, unanswered, on_exception }
+    }
+
+    /// Sends a request to a variant. The promise is the runtime's own.
+    pub(crate) fn send(&self, variant: Variant, request: &Request) -> Promise {
+        let binding = match variant {
+            Variant::Stable => &self.stable,
+            Variant::Canary => &self.canary,
+        };
+        let Some(binding) = binding else {
+            return Promise::reject(&format!("the service binding of {variant} is missing").into());
+        };
+        binding.fetch(request).unwrap_or_else(|error| Promise::reject(&error))
+    }
+
+    /// Sends a request to stable. An exception becomes a 502 response.
+    pub(crate) fn send_to_stable(&self, request: &Request) -> Promise {
+        self.send(Variant::Stable, request).catch_map(&self.on_exception).unchecked_into()
+    }
+
+    /// The response where a variant threw `error`, or took too long, and nobody could answer in its place.
+    pub(crate) fn unanswered(&self, problem: Problem, error: JsValue) -> Response {
+        unanswered_response(&self.unanswered, problem, error, clock::now())
+    }
+
+    /// Stable's service binding.
+    pub(crate) fn stable(&self) -> Option<&worker_sys::Fetcher> {
+        self.stable.as_ref()
+    }
+
+    /// The canary's service binding.
+    pub(crate) fn canary(&self) -> Option<&worker_sys::Fetcher> {
+        self.canary.as_ref()
+    }
+}
+
+fn unanswered_response(limiter: &RefCell<Throttle>, problem: Problem, error: JsValue, now: Timestamp) -> Response {
+    let line = limiter.borrow_mut().record(&exception::text(error), now);
+    log::events(line.map(|(count, cause)| Notice::Unanswered { count, cause }).as_slice());
+    response::problem(&problem)
+}
+
+/// The request without reserved headers, and with this `Cookie` header; none if empty.
+pub(crate) fn without_reserved(request: &Request, cookies: &str) -> Result<Request, JsValue> {
+    let headers = Headers::new_with_headers(&request.headers())?;
+    let names: Vec<String> = headers.keys().into_iter().flatten().filter_map(|name| name.as_string()).collect();
+    for name in names.iter().filter(|name| headers::is_reserved(name)) {
+        headers.delete(name)?;
+    }
+    if cookies.is_empty() {
+        headers.delete("cookie")?
+    } else {
+        headers.set("cookie", cookies)?
+    }
+    with_headers(request, &headers)
+}
+
+/// The response with a visitor's cookie, which makes it this visitor's own.
+pub(crate) fn with_cookie(response: Response, cookie: &str) -> Response {
+    // A protocol switch cannot be rebuilt, and has no use for a cookie.
+    if response.status() == 101 {
+        return response;
+    }
+    let rebuilt = || {
+        // From the response itself, so that status text, encoding and `cf` stay.
+        let rebuilt =
+            Response::new_with_opt_readable_stream_and_init(response.body().as_ref(), response.unchecked_ref())?;
+        let own = rebuilt.headers();
+        own.append("Set-Cookie", cookie)?;
+        // A shared cache must not give this visitor's cookie to others.
+        if !headers::forbids_sharing(&own.get("Cache-Control")?.unwrap_or_default()) {
+            own.append("Cache-Control", "private")?;
+        }
+        Ok::<_, JsValue>(rebuilt)
+    };
+    rebuilt().unwrap_or(response)
+}
+
+/// Cancels the body of a response that is not used, so that its connection is free again.
+pub(crate) fn discard(response: &Response) {
+    let Some(body) = response.body() else { return };
+    let cancelled = JsFuture::from(body.cancel());
+    // The outcome is of no interest, but the runtime would log a rejection that nobody handles.
+    spawn_local(async {
+        let _ = cancelled.await;
+    });
+}
+
+/// The request for its second attempt, which goes to stable.
+pub(crate) fn marked_as_retry(request: &Request) -> Result<Request, JsValue> {
+    let headers = Headers::new_with_headers(&request.headers())?;
+    headers.set(ATTEMPT, "2")?;
+    with_headers(request, &headers)
+}
+
+fn with_headers(request: &Request, headers: &Headers) -> Result<Request, JsValue> {
+    let init = RequestInit::new();
+    init.set_headers(headers);
+    Request::new_with_request_and_init(request, &init)
+}

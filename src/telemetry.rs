@@ -1,0 +1,145 @@
+//! What becomes of observed requests: counted here, sent in batches to the shard of this isolate's location, whose answer is what the
+//! controller says.
+
+use core::time::Duration;
+use std::cell::{Cell, OnceCell, RefCell};
+
+use serin_logic::observation::{Observed, Tally};
+use serin_logic::policy::Overlay;
+use serin_logic::rollout::Observation;
+use serin_logic::{Timestamp, Variant};
+use worker::{AnalyticsEngineDataPointBuilder, AnalyticsEngineDataset, Delay, ObjectNamespace};
+
+use crate::controller::rpc;
+use crate::platform::{clock, log, random, timeout};
+
+/// How long a shard may take.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// An isolate's counts, and the way to its location's shard.
+pub(crate) struct Telemetry {
+    shards: Option<ObjectNamespace>,
+    analytics: Option<AnalyticsEngineDataset>,
+    refresh: Duration,
+    /// Made by the first request that counts, because randomness is not to be had before there is a request.
+    batcher: OnceCell<RefCell<Tally>>,
+    location: RefCell<String>,
+    /// When the next flush is under way at the latest.
+    flush_at: Cell<Timestamp>,
+    is_unreachable: Cell<bool>,
+}
+
+/// When the counts are to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flush {
+    /// Another request sees to it.
+    NotYet,
+    /// After the refresh interval, also when no further request comes.
+    AfterInterval,
+    /// At once.
+    Now,
+}
+
+// === impl Telemetry ===
+
+impl Telemetry {
+    pub(crate) fn new(
+        shards: Option<ObjectNamespace>,
+        analytics: Option<AnalyticsEngineDataset>,
+        refresh: Duration,
+    ) -> Self {
+        Self {
+            shards,
+            analytics,
+            refresh,
+            batcher: OnceCell::new(),
+            location: RefCell::new("local".to_owned()),
+            flush_at: Cell::default(),
+            is_unreachable: Cell::default(),
+        }
+    }
+
+    /// Names the location whose shard gets the counts.
+    pub(crate) fn set_location(&self, location: String) {
+        *self.location.borrow_mut() = location;
+    }
+
+    /// Counts how an observed request ended.
+    pub(crate) fn record(
+        &self,
+        window: &Observation,
+        observed: Observed,
+        variant: Variant,
+        failed: bool,
+        latency: Duration,
+    ) -> Flush {
+        let latency_ms = latency.as_secs_f64() * 1000.0;
+        self.batcher().borrow_mut().record(window, observed, failed, latency_ms);
+        self.write_data_point(window, variant, failed, latency_ms);
+        let now = clock::now();
+        if self.shards.is_none() || now < self.flush_at.get() {
+            return Flush::NotYet;
+        }
+        self.flush_at.set(now.after(self.refresh));
+        Flush::AfterInterval
+    }
+
+    /// Counts a request that the breaker kept from the canary: it is evidence for neither side.
+    pub(crate) fn record_short_circuit(&self, window: &Observation) {
+        self.batcher().borrow_mut().divert(window);
+    }
+
+    /// Notes that the breaker opened.
+    pub(crate) fn record_open_breaker(&self, window: &Observation) -> Flush {
+        self.batcher().borrow_mut().open_breaker(window);
+        Flush::Now
+    }
+
+    /// Whether there is anything to send.
+    pub(crate) fn has_counts(&self) -> bool {
+        !self.batcher().borrow().is_empty()
+    }
+
+    /// Waits for the refresh interval.
+    pub(crate) async fn interval(&self) {
+        Delay::from(self.refresh).await;
+    }
+
+    /// Sends the counts, and returns what the controller says, if the shard has heard of it. A batch that does not arrive is sent again.
+    pub(crate) async fn flush(&self) -> Result<Option<Overlay>, String> {
+        let Some(shards) = &self.shards else { return Ok(None) };
+        let batch = self.batcher().borrow_mut().flush();
+        let location = self.location.borrow().clone();
+        let sent = timeout::attempt(LIMIT, rpc::send_batch(shards, &location, &batch)).await;
+        match sent {
+            Ok(overlay) => {
+                self.is_unreachable.set(false);
+                self.batcher().borrow_mut().delivered(batch.seq);
+                Ok(overlay)
+            }
+            Err(error) => {
+                // Logged once, until it works again.
+                if !self.is_unreachable.replace(true) {
+                    log::control_trouble("metrics", error.clone());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn batcher(&self) -> &RefCell<Tally> {
+        // Without randomness two isolates share an id, and the counts of one are dropped as duplicates.
+        self.batcher.get_or_init(|| RefCell::new(Tally::of_random(random::bits().unwrap_or_default())))
+    }
+
+    /// One data point: index rollout; blobs variant, step from 1; doubles failed, latency in ms.
+    fn write_data_point(&self, window: &Observation, variant: Variant, failed: bool, latency_ms: f64) {
+        let Some(analytics) = &self.analytics else { return };
+        // A dataset that takes no more points is no reason to fail a request.
+        let _ = AnalyticsEngineDataPointBuilder::new()
+            .indexes([window.rollout_id.as_str()])
+            .blobs([variant.as_str().to_owned(), (window.step + 1).to_string()])
+            .doubles([f64::from(u8::from(failed)), latency_ms])
+            .write_to(analytics);
+    }
+}
