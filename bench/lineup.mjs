@@ -2,11 +2,13 @@
 // measured for.
 
 import { createHmac } from "node:crypto";
-import { basename, join } from "node:path";
+import { readdirSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { ADMIN_TOKEN, startRollout } from "./rollout.mjs";
 
 const HERE = import.meta.dirname;
-const BUILD = join(HERE, "..", "build");
+/** The build to measure: what `npm run build` made, or another build of the same crate. */
+const BUILD = resolve(HERE, "..", process.env.SERIN_BUILD || "build");
 const HOST = "shop.example";
 const OVERRIDE_TOKEN = "bench-override-token";
 // Two whose buckets lie above and below 25 %: stable, and in a rollout's control slice; and canary.
@@ -19,18 +21,18 @@ export const CONTROL = "pass-through, again";
 /** More of the same, for a denominator of less noise: one that ran more often than the others would run warmer. */
 export const TWIN = "twin";
 
-/** What a build is, by module: the path of requests, and the control plane. */
-export const ARTEFACTS = built(BUILD);
+/** The files that wrangler uploads. */
+export const ARTEFACTS = files(BUILD, ["index.js", "index_bg.wasm"]);
 
+/** Another build has all the modules that lie in its folder, whatever their names; `index.js` is the door. */
 function built(folder) {
-  const files = ["index.js", "serin.wasm", "control.js", "control.wasm"];
-  return Object.fromEntries(files.map((file) => [file, join(folder, file)]));
+  const modules = readdirSync(folder).filter((file) => /\.(js|wasm)$/.test(file));
+  return files(folder, ["index.js", ...modules.filter((file) => file !== "index.js")]);
 }
 
-/** Serin's own list of header names, for rungs that ask for them. */
-const RESERVED = { "reserved.js": join(HERE, "..", "src", "reserved.js") };
-/** A Wasm module without code. */
-const EMPTY = join(HERE, "contestants", "rungs", "memory.wasm");
+function files(folder, names) {
+  return Object.fromEntries(names.map((name) => [name, join(folder, name)]));
+}
 
 // === requests ===
 
@@ -84,7 +86,6 @@ const STATE = { enabled: true, percentage: 25, rolloutId: "bench" };
 /** It stays at its first step for longer than any run. */
 const PLAN = { schedule: "custom", id: "bench", steps: [25, 100], hold: "24h", settle: "1h", lookEvery: "1h", who: "bench", why: "a measurement" };
 
-const rungs = (...files) => script(...files.map((file) => join("rungs", file)));
 const script = (...files) => Object.fromEntries(files.map((file) => [basename(file), join(HERE, "contestants", file)]));
 const others = (title, modules, group) => ({ title, modules, group, document: STATE, request: known });
 const serin = (title, changes) => ({
@@ -97,15 +98,33 @@ const serin = (title, changes) => ({
   ...changes,
 });
 
+const javascript = (title, files, changes) => ({
+  ...others(`JavaScript: ${title}`, script(...files, "hand-written.js"), "javascript"),
+  ...changes,
+});
+const CACHED = ["cached-state.js", "state.js"];
+const GUARDED = ["guarded.js", "guard.js", "state.js"];
+const OBSERVED = ["observed.js", "observe.js", "state.js"];
+const OBSERVED_GUARDED = ["observed-guarded.js", "observe.js", "guard.js", "state.js"];
+const EVERYBODY = { document: { ...STATE, percentage: 100 }, side: "canary" };
+
+/** The hand-written splitter that Serin is set against. */
+export const SPLITTER = "JavaScript: state cached 5 s";
+
 export const CONTESTANTS = [
   { title: "no splitter", group: "reference", direct: "stable", request: known, side: "stable" },
   { ...others(FLOOR, script("pass-through.js"), "reference"), side: "stable" },
   { ...others(CONTROL, script("pass-through.js"), "reference"), side: "stable" },
   { ...others("pass-through, twin", script("pass-through.js"), TWIN), side: "stable" },
   { ...others("pass-through, triplet", script("pass-through.js"), TWIN), side: "stable" },
-  others("JavaScript, state cached 5 s", script("cached-state.js", "hand-written.js"), "javascript"),
-  others("JavaScript, KV on each request", script("kv-each-time.js", "hand-written.js"), "javascript"),
+  javascript("state cached 5 s", CACHED),
+  javascript("KV on each request", ["kv-each-time.js"]),
+  javascript("canary, fallback armed", GUARDED, EVERYBODY),
+  javascript("observed, on stable", OBSERVED, { document: { ...STATE, percentage: 0 }, side: "stable" }),
+  javascript("observed, on the canary", OBSERVED_GUARDED, EVERYBODY),
   serin("steady visitor", {}),
+  serin("canary off, no policy", { document: undefined }),
+  serin("canary off, 0 %", { document: { ...STATE, percentage: 0 } }),
   serin("first visit", { request: newcomer, document: { ...STATE, percentage: 0 }, setsCookie: true }),
   serin("API client by header", {
     document: { ...STATE, percentage: 0.001, stickiness: ["header:x-api-key"] },
@@ -115,37 +134,32 @@ export const CONTESTANTS = [
   serin("a rule hit", {
     document: { ...STATE, percentage: 100, rules: [{ match: { path: "/articles/*" }, serve: "stable" }] },
   }),
-  serin("canary, fallback armed", { document: { ...STATE, percentage: 100 }, side: "canary" }),
+  serin("canary, fallback armed", EVERYBODY),
   serin("canary down, breaker open", { document: { ...STATE, percentage: 100 }, canary: "broken" }),
   serin("rollout, on stable", { plan: PLAN }),
   serin("rollout, on the canary", { plan: PLAN, request: chosen, side: "canary" }),
   serin("/health", { request: { ...known, path: "/health" }, side: undefined }),
 ].map(named("contestant"));
 
-/** What any splitter has to do, one thing more on each rung, in the shortest JavaScript; the last step is Serin's Wasm. */
-export const LADDER = [
-  ...CONTESTANTS.filter(({ title, group }) => [FLOOR, CONTROL].includes(title) || group === TWIN),
-  ...[
-    ["and an exception becomes an answer", "1-catch.js"],
-    ["and URL and cookie are read", "2-read.js"],
-    ["and six header names are asked for", "3-names.js"],
-    ["and both texts are copied to a Wasm", "4-copy.js", "memory.wasm"],
-  ].map(([title, ...files]) => ({ ...others(title, { ...rungs(...files), ...RESERVED }, "javascript"), side: "stable" })),
-  ...CONTESTANTS.filter(({ title }) => title === "Serin: steady visitor"),
-].map(named("rung"));
+const titled = (...titles) => CONTESTANTS.filter(({ title }) => titles.includes(title));
 
-/** What a start consists of, likewise. */
-export const STARTS = [
-  ...CONTESTANTS.filter(({ title }) => [FLOOR, "JavaScript, state cached 5 s"].includes(title)),
-  others("JavaScript, and an empty Wasm", { ...rungs("with-wasm.js", "memory.wasm"), ...script("cached-state.js", "hand-written.js") }, "javascript"),
-  serin("without its control plane", { modules: { ...ARTEFACTS, "control.wasm": EMPTY } }),
-  ...CONTESTANTS.filter(({ title }) => title === "Serin: steady visitor"),
-].map(named("start"));
+/** Who starts. */
+export const STARTS = titled(FLOOR, SPLITTER, "Serin: steady visitor");
+
+/**
+ * Who is watched over many requests: on stable, on the canary, and observed on both. As many isolates on each side, because most of
+ * the memory is garbage that the engine has not collected yet, in each of them.
+ */
+export const MEMORY = {
+  "Serin": titled("Serin: steady visitor", "Serin: canary, fallback armed", "Serin: rollout, on stable", "Serin: rollout, on the canary"),
+  "JavaScript": titled(SPLITTER, ...["canary, fallback armed", "observed, on stable", "observed, on the canary"].map((title) => `JavaScript: ${title}`)),
+};
 
 /** Builds against each other: the present one, and what other folders hold. */
 export function against(folders) {
-  const floor = LADDER.filter(({ title, group }) => [FLOOR, CONTROL].includes(title) || group === TWIN);
-  const steady = [BUILD, ...folders].map((folder) => serin(basename(folder), { modules: built(folder) }));
+  const floor = CONTESTANTS.filter(({ title, group }) => [FLOOR, CONTROL].includes(title) || group === TWIN);
+  const others = folders.map((folder) => [basename(resolve(folder)), built(folder)]);
+  const steady = [[basename(BUILD), ARTEFACTS], ...others].map(([title, modules]) => serin(title, { modules }));
   return [...floor, ...steady].map(named("build"));
 }
 
@@ -178,7 +192,7 @@ export async function prepare({ plan, request }, port) {
 function withKv({ name, modules, document, canary = "canary", plan }) {
   const kv = `${name}-kv`;
   return [
-    { name: kv, modules: script("kv.js"), bindings: { DOCUMENT: { text: JSON.stringify(document) } } },
+    { name: kv, modules: script("kv.js"), bindings: document ? { DOCUMENT: { text: JSON.stringify(document) } } : {} },
     {
       name,
       modules,

@@ -1,14 +1,9 @@
 // Memory over many requests, of which some are given up by the client in the middle of the answer.
 
-import { CONTESTANTS, CONTROL, FLOOR, TWIN, workers } from "./lineup.mjs";
+import { MEMORY, prepare, workers } from "./lineup.mjs";
 import { Connection, abort, bytesOf, send } from "./load.mjs";
 import { residentBytes, start } from "./workerd.mjs";
 
-const SERIN = ["Serin: steady visitor", "Serin: first visit", "Serin: canary, fallback armed"];
-// As many isolates: most of the memory is garbage that the engine has not collected yet, in each of them.
-const PASS_THROUGH = CONTESTANTS.filter(({ title, group }) => [FLOOR, CONTROL].includes(title) || group === TWIN)
-  .map(({ title }) => title)
-  .slice(0, SERIN.length);
 /** An isolate's limit in production. */
 const V8_FLAGS = ["--max-heap-size=128"];
 const WARM_UP = 20_000;
@@ -18,17 +13,16 @@ const CONNECTIONS = 8;
 const BATCH = 99;
 const ABORTS = 1;
 
-/** Resident memory after a warm-up and at every tenth of the way, for Serin and for the floor. */
+/** Resident memory after a warm-up and at every tenth of the way, for Serin and for the hand-written splitter with the same duties. */
 export async function memory(requests) {
   const rows = [];
-  for (const [title, titles] of [["Serin", SERIN], [FLOOR, PASS_THROUGH]]) {
-    rows.push({ title, isolates: titles.length, requests, ...(await course(titles, requests)) });
+  for (const [title, contestants] of Object.entries(MEMORY)) {
+    rows.push({ title, isolates: contestants.length, requests, ...(await course(contestants, requests)) });
   }
   return rows;
 }
 
-async function course(titles, requests) {
-  const contestants = CONTESTANTS.filter(({ title }) => titles.includes(title));
+async function course(contestants, requests) {
   const alone = workers(contestants).filter(({ name }) => name !== "driver");
   const process = await start(alone, contestants.map(({ name }) => name), V8_FLAGS);
   if (residentBytes(process.pid) === undefined) {
@@ -41,6 +35,7 @@ async function course(titles, requests) {
     endless: bytesOf({ ...request, path: "/endless" }),
     connections: Array.from({ length: CONNECTIONS }, () => new Connection(process.ports[name])),
   }));
+  for (const contestant of contestants) await prepare(contestant, process.ports[contestant.name]);
   await spread(lines, WARM_UP);
   const afterWarmUp = residentBytes(process.pid);
   const checkpoints = [];

@@ -1,21 +1,21 @@
 // `npm run bench:native`: what a decision costs without a runtime around it, in time and, where valgrind is installed, in
 // instructions, which a busy machine does not change.
 //
-//   --counts   instructions alone
-//   --write    the results to docs/performance/, and the table into docs/performance.md
+//   --counts      instructions alone
+//   --write       the table into docs/performance.md
+//   --json FILE   the results as JSON
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeTable } from "./page.mjs";
 
 const ROOT = join(import.meta.dirname, "..");
-const RESULTS = join(ROOT, "docs", "performance");
 const BENCH = ["bench", "--locked", "--quiet", "-p", "serin-logic", "--bench"];
 
-const { values: options } = parseArgs({ options: { counts: { type: "boolean" }, write: { type: "boolean" } } });
+const { values: options } = parseArgs({ options: { counts: { type: "boolean" }, write: { type: "boolean" }, json: { type: "string" } } });
 
 const instructions = executable("instructions");
 const cases = run(instructions, []).stdout.trim().split("\n").map((line) => {
@@ -37,12 +37,9 @@ const table = [
   ...rows.map(({ name, nanoseconds, instructions }) => `| ${name} | ${time(nanoseconds)} | ${count(instructions)} |`),
 ].join("\n");
 console.log(table);
-if (options.write) {
-  mkdirSync(RESULTS, { recursive: true });
-  const machine = { cpu: cpus()[0].model, rustc: run("rustc", ["--version"]).stdout.trim(), date: new Date().toISOString().slice(0, 10) };
-  writeFileSync(join(RESULTS, "native.json"), `${JSON.stringify({ machine, rows }, null, 2)}\n`);
-  writeTable("native", `${table}\n\nMedians. ${machine.cpu} · ${machine.rustc} · ${machine.date}`);
-}
+const machine = { cpu: cpus()[0].model, rustc: run("rustc", ["--version"]).stdout.trim(), date: new Date().toISOString().slice(0, 10) };
+if (options.json) writeFileSync(options.json, `${JSON.stringify({ machine, rows }, null, 2)}\n`);
+if (options.write) writeTable("native", `${table}\n\nMedians. ${machine.cpu} · ${machine.rustc} · ${machine.date}`);
 
 /** The path of a benchmark's executable, which cargo builds first. */
 function executable(name) {

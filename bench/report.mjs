@@ -2,23 +2,26 @@
 
 import { FLOOR } from "./lineup.mjs";
 
+/** Of a title. */
+const WIDTH = 36;
+
 export function report({ machine, sockets, driver, startUp, size, memory, error }) {
   const lines = [
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB · ${machine.system} · workerd ${machine.workerd} · Node ${machine.node} · ${machine.date}`,
     machine.clock === "cpu" ? "" : "This system does not tell a process's CPU time: figures are elapsed time, and coarse.",
-    `                                 ${head("over HTTP", 60)}  ${head("in process", 22)}`,
+    `${"".padEnd(WIDTH)}${head("over HTTP", 60)}  ${head("in process", 22)}`,
     row("", "CPU µs", "ratio", "processes", "quartiles", "p50 µs", "p99 µs", "+ µs", "processes"),
     ...sockets.map((line, at) => contestant(line, driver[at])),
     `Ratios are to the ${FLOOR}, medians of all rounds; "processes" is from the lowest to the highest median of one process.`,
     `The floor against itself is off by up to ${(error.sockets * 100).toFixed(1)} % over HTTP and ${(error.driver * 100).toFixed(1)} % in process.`,
     "",
     startUp.length > 0 ? "first answer of a new process" : "",
-    ...startUp.map(({ title, millis, cpuMillis }) => `  ${title.padEnd(33)}${ms(millis.median)}  (quartiles ${ms(millis.q1)} to ${ms(millis.q3)}), ${ms(cpuMillis.median)} of CPU; ${millis.samples} runs`),
+    ...startUp.map(({ title, millis, cpuMillis }) => `  ${title.padEnd(WIDTH - 2)}${ms(millis.median)}  (quartiles ${ms(millis.q1)} to ${ms(millis.q3)}), ${ms(cpuMillis.median)} of CPU; ${millis.samples} runs`),
     "",
-    ...Object.entries(size).map(([file, { raw, gzip }]) => `${file.padEnd(33)}${kib(raw)}, ${kib(gzip)} gzipped`),
+    ...Object.entries(size).map(([file, { raw, gzip }]) => `${file.padEnd(WIDTH)}${kib(raw)}, ${kib(gzip)} gzipped`),
     ...memory.flatMap(({ title, isolates, requests, afterWarmUp, checkpoints }) => [
       "",
-      `memory of ${title}, ${isolates} isolates: ${mib(afterWarmUp)} after warm-up, then over ${requests.toLocaleString("en")} requests, one in 100 aborted:`,
+      `memory of ${title}, ${isolates} isolates (stable, canary, observed on both): ${mib(afterWarmUp)} after warm-up, then over ${requests.toLocaleString("en")} requests, one in 100 aborted:`,
       `  ${checkpoints.map(mib).join(" → ")}`,
     ]),
   ];
@@ -35,7 +38,7 @@ function contestant({ title, micros, ratio, latency }, { over }) {
 
 function row(title, ...cells) {
   const widths = [8, 7, 12, 12, 8, 9, 8, 16];
-  return title.padEnd(33) + cells.map((cell, at) => cell.padStart(widths[at])).join("");
+  return title.padEnd(WIDTH) + cells.map((cell, at) => cell.padStart(widths[at])).join("");
 }
 
 function head(text, width) {

@@ -2,32 +2,35 @@
 //
 //   --quick       two minutes, for a first look
 //   --no-memory   without the million requests: five minutes instead of ten or more
-//   --ladder      where the time goes instead: what any splitter has to do, step by step
 //   --against A,B builds in other folders instead, beside the one in build/: measure before and after
-//   --write       results to docs/performance/, and into docs/performance.md
+//   --write       figures and picture into docs/performance.md
+//   --json FILE   all results as JSON
+//
+// SERIN_BUILD names another folder than build/.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem, type } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
-import { ARTEFACTS, CONTESTANTS, LADDER, TWIN, against, workers } from "./lineup.mjs";
+import { ARTEFACTS, CONTESTANTS, TWIN, against, workers } from "./lineup.mjs";
 import { memory } from "./memory.mjs";
 import { writeTable } from "./page.mjs";
 import { picture } from "./picture.mjs";
 import { report } from "./report.mjs";
 import { errorOf, inProcess, overSockets, pooled } from "./rounds.mjs";
 import { startUp } from "./start-up.mjs";
+import { targets } from "./targets.mjs";
 import { WORKERD, cpuClock, start } from "./workerd.mjs";
 
 const ROOT = join(import.meta.dirname, "..");
-const RESULTS = join(ROOT, "docs", "performance");
-const FULL = { processes: 7, socketSeconds: 22, driverSeconds: 12, starts: 21, requests: 1_000_000 };
+const PICTURE = join(ROOT, "docs", "performance.svg");
+const FULL = { processes: 7, socketSeconds: 28, driverSeconds: 15, starts: 21, requests: 1_000_000 };
 const QUICK = { processes: 3, socketSeconds: 5, driverSeconds: 4, starts: 5, requests: 20_000 };
 
 const { values: options } = parseArgs({
-  options: { "quick": { type: "boolean" }, "no-memory": { type: "boolean" }, "ladder": { type: "boolean" }, "against": { type: "string" }, "write": { type: "boolean" } },
+  options: { "quick": { type: "boolean" }, "no-memory": { type: "boolean" }, "against": { type: "string" }, "write": { type: "boolean" }, "json": { type: "string" } },
 });
 // So that `exit` handlers end the processes that were started.
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
@@ -39,8 +42,7 @@ for (const file of Object.values(ARTEFACTS)) {
 }
 const effort = options.quick ? QUICK : FULL;
 const results = { machine: machine(), effort, size: size(), startUp: [], memory: [] };
-if (options.ladder) Object.assign(results, await speed(LADDER));
-else if (options.against) Object.assign(results, await speed(against(options.against.split(","))));
+if (options.against) Object.assign(results, await speed(against(options.against.split(","))));
 else {
   Object.assign(results, await speed(CONTESTANTS));
   tell("starting new processes");
@@ -51,7 +53,9 @@ else {
   }
 }
 console.log(report(results));
-if (options.write && !options.against) write(options.ladder ? "ladder" : "results");
+if (!options.against) console.log(`\n${targets(results)}`);
+if (options.json) writeFileSync(options.json, `${JSON.stringify(results, rounded, 2)}\n`);
+if (options.write && !options.against) write();
 
 async function speed(contestants) {
   const doors = [...contestants.map(({ name }) => name), "driver"];
@@ -94,11 +98,10 @@ function size() {
   );
 }
 
-function write(name) {
-  mkdirSync(RESULTS, { recursive: true });
-  writeFileSync(join(RESULTS, `${name}.json`), `${JSON.stringify(results, rounded, 2)}\n`);
-  writeFileSync(join(RESULTS, `${name}.svg`), picture(results));
-  writeTable(name, `\`\`\`text\n${report(results).trimEnd()}\n\`\`\``);
+function write() {
+  writeFileSync(PICTURE, picture(results));
+  writeTable("results", `\`\`\`text\n${report(results).trimEnd()}\n\`\`\``);
+  writeTable("targets", targets(results));
 }
 
 /** Beyond four digits the figures are noise. */

@@ -22,27 +22,30 @@ function node() {
   }
 }
 
+/** rust-toolchain.toml pins the compiler. rustup installs what is missing of it; without rustup, any compiler that is new enough will do. */
 function rust() {
-  const version = /^rustc (\d+)\.(\d+)/.exec(output("rustc", "--version") ?? "");
-  if (!version || output("cargo", "--version") === undefined) {
-    stop("Rust is missing: install it from https://rustup.rs, then open a new terminal (or run `. ~/.cargo/env`)");
+  const missing = missingOfRust();
+  if (missing === undefined) return;
+  if (output("rustup", "--version") === undefined) {
+    stop(`${missing}, and there is no rustup to install it: install rustup from https://rustup.rs, then open a new terminal (or run \`. ~/.cargo/env\`)`);
   }
-  const oldest = /^rust-version = "(\d+)\.(\d+)"/m.exec(readFileSync(join(ROOT, "Cargo.toml"), "utf8"));
-  if (Number(version[1]) === Number(oldest[1]) && Number(version[2]) < Number(oldest[2])) {
-    stop(`Rust ${version[1]}.${version[2]} is older than ${oldest[1]}.${oldest[2]}: run \`rustup update stable\``);
-  }
-
-  const libraries = output("rustc", "--print", "target-libdir", "--target", WASM_TARGET);
-  if (!libraries || !existsSync(libraries)) rustup("target", WASM_TARGET);
-  if (output("cargo", "fmt", "--version") === undefined) rustup("component", "rustfmt");
-  if (output("cargo", "clippy", "--version") === undefined) rustup("component", "clippy");
+  step(`${missing}: installing what rust-toolchain.toml names`, "rustup", "toolchain", "install");
+  const still = missingOfRust();
+  if (still !== undefined) stop(`${still} after \`rustup toolchain install\`: run \`rustup self update\` and the command again`);
 }
 
-function rustup(kind, name) {
-  if (output("rustup", "--version") === undefined) {
-    stop(`Rust's ${kind} ${name} is missing and there is no rustup to add it: install rustup from https://rustup.rs`);
+/** What the build would miss, as the beginning of a sentence; undefined where nothing is. */
+function missingOfRust() {
+  const version = /^rustc (\d+)\.(\d+)/.exec(output("rustc", "--version") ?? "");
+  if (!version || output("cargo", "--version") === undefined) return "Rust is missing";
+  const oldest = /^rust-version = "(\d+)\.(\d+)"/m.exec(readFileSync(join(ROOT, "Cargo.toml"), "utf8"));
+  if (Number(version[1]) === Number(oldest[1]) && Number(version[2]) < Number(oldest[2])) {
+    return `Rust ${version[1]}.${version[2]} is older than ${oldest[1]}.${oldest[2]}`;
   }
-  step(`adding Rust's ${kind} ${name}`, "rustup", kind, "add", name);
+  const libraries = output("rustc", "--print", "target-libdir", "--target", WASM_TARGET);
+  if (!libraries || !existsSync(libraries)) return `Rust's target ${WASM_TARGET} is missing`;
+  const part = ["fmt", "clippy"].find((name) => output("cargo", name, "--version") === undefined);
+  return part && `Rust's component ${part} is missing`;
 }
 
 function packages() {

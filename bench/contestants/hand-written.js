@@ -2,14 +2,19 @@
 
 const VISITOR = /(?:^|;\s*)__Host-serin=([^;]+)/;
 
-export async function split(request, env, state) {
+/** `send` gives the answer of a side; twins of Serin's other paths do more than to pass the request on. */
+export async function split(request, env, state, send = pass) {
   if (new URL(request.url).pathname === "/health") return new Response("ok");
   const visitor = VISITOR.exec(request.headers.get("Cookie") ?? "")?.[1] ?? crypto.randomUUID();
   const side = state.enabled && bucket(visitor) < state.percentage ? "CANARY" : "STABLE";
-  const answer = await env[side].fetch(request);
+  const answer = await send(side, request, env);
   const response = new Response(answer.body, answer);
   response.headers.set("X-Variant", side);
   return response;
+}
+
+export function pass(side, request, env) {
+  return env[side].fetch(request);
 }
 
 /** 0..=99 */

@@ -1,5 +1,5 @@
-// A KV namespace that holds one document, in the protocol that workerd's KV binding speaks: the one it was given, until
-// a controller writes another.
+// A KV namespace that holds one document, in the protocol that workerd's KV binding speaks: the one it was given, if any, until a
+// controller writes another.
 const KEY = "canary-state";
 let written;
 
@@ -9,10 +9,10 @@ export default {
     const isDocument = new URL(request.url).pathname === `/${KEY}`;
     if (request.method === "POST") {
       const { keys } = await request.json();
-      return Response.json(Object.fromEntries(keys.map((key) => [key, key === KEY ? document : null])));
+      return Response.json(Object.fromEntries(keys.map((key) => [key, key === KEY ? document ?? null : null])));
     }
     if (request.method === "PUT" && isDocument) written = await request.text();
     if (request.method === "PUT") return new Response();
-    return isDocument ? new Response(document) : new Response(null, { status: 404 });
+    return isDocument && document !== undefined ? new Response(document) : new Response(null, { status: 404 });
   },
 };

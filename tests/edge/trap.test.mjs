@@ -1,49 +1,67 @@
-// A trap of the Wasm leaves its instance unusable. Stable answers what may be sent (again), and the next request gets a
-// fresh instance.
+// A panic traps the Wasm instance and leaves it unusable. Stable answers what may be sent (again), and the next request gets a
+// fresh instance. The Worker under test is the build that panics where the header `x-serin-panic` says.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 import { eventually } from "./harness/eventually.mjs";
-import { withTrap } from "./harness/trap.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const ALL = { "canary-state": { enabled: true, percentage: 100 } };
-const condition = 'request.url.includes("/trap")';
+const panicAt = (place) => ({ "x-serin-panic": place });
 
 test("a trap costs nothing but a bodiless write, and the next request is served as before", async (t) => {
-  const serin = await startSerin(t, { kv: ALL, edit: (source) => withTrap(source, condition) });
+  const serin = await startSerin(t, { kv: ALL, panics: true });
   assert.equal(await serin.variant(), "canary");
   for (const [method, body] of [["GET"], ["HEAD"], ["OPTIONS"], ["POST", "x"]]) {
-    const answer = await serin.request("/trap", { method, body });
+    const answer = await serin.request("/trap", { method, body, headers: panicAt("route") });
     assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "stable"], method);
     if (body) assert.equal(answer.json.length, body.length);
     assert.equal(await serin.variant(), "canary");
   }
   // Nobody can tell whether it has been sent.
-  assert.equal((await serin.request("/trap", { method: "DELETE" })).status, 500);
+  assert.equal((await serin.request("/trap", { method: "DELETE", headers: panicAt("route") })).status, 500);
   assert.equal(await serin.variant(), "canary");
   assert.equal(serin.output.filter((line) => line.includes('"event":"panic"')).length, 5);
 });
 
 test("a trap behind the canary's answer costs nobody the answer, and no write is sent again", async (t) => {
-  const serin = await startSerin(t, { kv: ALL, edit: (source) => withTrap(source, condition, "answer") });
+  const serin = await startSerin(t, { kv: ALL, panics: true });
   assert.equal(await serin.variant(), "canary");
   for (const [method, body] of [["GET"], ["POST", "x"]]) {
-    const answer = await serin.request("/trap", { method, body });
+    const answer = await serin.request("/trap", { method, body, headers: panicAt("answer") });
     assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "canary"], method);
   }
   const failing = "/trap?canary=status:503";
-  assert.equal((await serin.request(failing)).headers["x-variant"], "stable");
-  assert.equal((await serin.request(failing, { method: "POST", body: "x" })).headers["x-variant"], "canary");
+  const headers = panicAt("answer");
+  assert.equal((await serin.request(failing, { headers })).headers["x-variant"], "stable");
+  assert.equal((await serin.request(failing, { method: "POST", body: "x", headers })).headers["x-variant"], "canary");
   const posts = (await serin.journal()).filter(({ method }) => method === "POST").map(({ variant }) => variant);
   assert.deepEqual(posts, ["canary", "canary"]);
 });
 
 test("who waits for the first policy of an instance that traps waits for the next one's", async (t) => {
   const kv = { kv: ALL, mode: { kind: "slow", milliseconds: 200 } };
-  const serin = await startSerin(t, { ...kv, edit: (source) => withTrap(source, condition) });
+  const serin = await startSerin(t, { ...kv, panics: true });
   const waiting = [serin.request("/first"), serin.request("/first", { method: "POST", body: "x" })];
   await eventually(async () => assert.ok((await serin.reads()).length >= 2, "both are reading"));
-  assert.equal((await serin.request("/trap")).headers["x-variant"], "stable");
+  assert.equal((await serin.request("/trap", { headers: panicAt("route") })).headers["x-variant"], "stable");
   for (const answer of await Promise.all(waiting)) assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "canary"]);
+});
+
+test("a panic in work behind a request costs nobody anything, and the next request is served as before", async (t) => {
+  const serin = await startSerin(t, { kv: ALL, panics: true });
+  assert.equal(await serin.variant(), "canary");
+  const underWay = serin.request("/?canary=late:500");
+  for (const [method, body] of [["GET"], ["HEAD"], ["POST", "x"], ["DELETE"]]) {
+    const panicked = serin.output.filter((line) => line.includes("panic")).length;
+    const answer = await serin.request("/", { method, body, headers: panicAt("background") });
+    assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "canary"], method);
+    await eventually(() => assert.ok(serin.output.filter((line) => line.includes("panic")).length > panicked, "it has panicked"));
+    assert.equal(await serin.variant(), "canary");
+  }
+  assert.equal((await underWay).text, "canary at last");
+  assert.equal((await serin.journal()).filter(({ method }) => method !== "GET").length, 3, "no request was sent twice");
+  // The isolate still follows KV.
+  await serin.kvSettled({ "canary-state": { enabled: true, percentage: 0 } });
+  assert.equal(await serin.variant(), "stable");
 });

@@ -1,7 +1,5 @@
 // What can go wrong, and how to make it so: each fault begins and ends on demand while requests come in.
 
-import { withTrap } from "../edge/harness/trap.mjs";
-
 const MIB = 1_048_576;
 
 const kv = (name, mode) => ({ name, place: "KV", begin: (serin) => serin.kv(undefined, mode), end: (serin) => serin.kv(undefined, { kind: "ok" }) });
@@ -27,12 +25,18 @@ const variant = (place) => (name, behaviour, { breaksBodies = false } = {}) => (
   begin() {},
   end() {},
 });
-const inside = (place, what, name, mode) => ({
-  name,
+/** How the controller or the shards of metrics behave. */
+const object = (place, name, mode) => ({
+  name: `${place}: ${name}`,
   place,
-  begin: (serin) => serin.request(`/?lab&${what}=${mode}`),
-  end: (serin) => serin.request(`/?lab&${what}=ok`),
+  begin: (serin) => serin.misbehave(place, mode),
+  end: (serin) => serin.misbehave(place, "ok"),
 });
+const objectFaults = (place) => [
+  object(place, "exception", "throw"),
+  object(place, "hangs", "hang"),
+  object(place, "evicted and restarted, again and again", "evict"),
+];
 
 const variantFaults = (of) => [
   of("exception", "throw"),
@@ -57,45 +61,9 @@ export const FAULTS = [
   { name: "KV: not bound", place: "KV", without: ["CANARY_STATE"], begin() {}, end() {} },
   ...variantFaults(variant("canary")),
   ...variantFaults(variant("stable")),
-  inside("controller", "controller", "controller: exception", "throw"),
-  inside("controller", "controller", "controller: hangs", "hang"),
-  inside("controller", "controller", "controller: evicted and restarted, again and again", "evict"),
-  inside("metrics", "metrics", "metrics: exception", "throw"),
-  inside("metrics", "metrics", "metrics: hangs", "hang"),
-  inside("metrics", "metrics", "metrics: evicted and restarted, again and again", "evict"),
-  inside("Serin", "trap", "Serin: a trap in every tenth request", "10"),
+  ...objectFaults("controller"),
+  ...objectFaults("metrics"),
+  { name: "Serin: a trap in every tenth request", place: "Serin", panicsEvery: 10, begin() {}, end() {} },
   { name: "clients: leave in their upload", place: "clients", leaves: "upload", begin() {}, end() {} },
   { name: "clients: leave in their download", place: "clients", leaves: "download", begin() {}, end() {} },
 ];
-
-const LAB = `
-const lab = { controller: "ok", metrics: "ok", trap: 0, seen: 0 };
-function steer(url) {
-  for (const [what, mode] of new URL(url).searchParams) if (what in lab) lab[what] = what === "trap" ? Number(mode) || 0 : mode;
-  return new Response("steered");
-}
-async function misbehave(what, state) {
-  if (lab[what] === "throw") throw new Error("scripted failure of the " + what);
-  if (lab[what] === "hang") await scheduler.wait(60_000);
-  if (lab[what] === "evict") state.abort("scripted eviction of the " + what);
-}
-`;
-
-/** build/index.js, whose objects and Wasm misbehave when \`/?lab&…\` says so. */
-export function withLab(source) {
-  const doors = [
-    ["(await control()).controllerFetch(", "controller"],
-    ["(await control()).controllerAlarm(", "controller"],
-    ["(await control()).shardFetch(", "metrics"],
-    ["(await control()).shardAlarm(", "metrics"],
-  ];
-  const entry = "const route = routeOf(request, env, begun);";
-  if (source.split(entry).length !== 2) throw new Error(`expected build/index.js to have one \`${entry}\``);
-  const steered = source.replace(entry, `if (request.url.includes("/?lab&")) return steer(request.url);\n${entry}`);
-  let text = withTrap(steered, "lab.trap > 0 && (lab.seen += 1) % lab.trap === 0");
-  for (const [door, what] of doors) {
-    if (text.split(door).length !== 2) throw new Error(`expected build/index.js to have one \`${door}\``);
-    text = text.replace(`return ${door}`, `await misbehave("${what}", this.own[0]);\n return ${door}`);
-  }
-  return LAB + text;
-}

@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { bucket } from "../edge/harness/bucket.mjs";
 import { Client, NAVIGATION, visitorId } from "../edge/harness/client.mjs";
 import { startSerin } from "../edge/harness/workerd.mjs";
-import { withLab } from "./faults.mjs";
 
 const CONNECTIONS = 8;
 /** How long a client waits for an answer, in ms: far longer than the deadline. */
@@ -18,12 +17,12 @@ const VISITORS = Array.from({ length: 200 }, (_, n) => ({ id: visitorId(n), buck
 /** Of ten requests: seven of known visitors, a first visit, a HEAD and a write. */
 const KINDS = ["GET", "GET", "GET", "GET", "GET", "GET", "GET", "first visit", "HEAD", "POST"];
 
-/** Serin with a rollout under way, and a client; \`close()\` ends both. */
+/** Serin with a rollout under way, and a client; `close()` ends both. */
 export async function open(options = {}) {
   const after = [];
   const serin = await startSerin(
     { after: (end) => after.push(end) },
-    { edit: withLab, vars: { CANARY_DEADLINE_SECONDS: DEADLINE / 1_000 }, ...options },
+    { lab: true, vars: { CANARY_DEADLINE_SECONDS: DEADLINE / 1_000 }, ...options },
   );
   const client = new Client(serin.port, CONNECTIONS);
   const close = async () => {
@@ -68,7 +67,10 @@ export class Tally {
  * variants saw more than once.
  */
 export async function run(faults, requests) {
-  const { serin, client, close } = await open({ without: faults.flatMap((fault) => fault.without ?? []) });
+  const { serin, client, close } = await open({
+    without: faults.flatMap((fault) => fault.without ?? []),
+    panics: faults.some(({ panicsEvery }) => panicsEvery),
+  });
   try {
     const tally = new Tally();
     await load(client, [], 50, tally);
@@ -92,6 +94,7 @@ export async function run(faults, requests) {
 export async function load(client, faults, requests, tally, { isCalm = true } = {}) {
   const queries = Object.assign({ canary: "name", stable: "name" }, ...faults.map(({ query }) => query));
   const path = `/?canary=${queries.canary}&stable=${queries.stable}&quiet`;
+  const panicsEvery = faults.find((fault) => fault.panicsEvery)?.panicsEvery;
   const leaving = faults.flatMap(({ leaves }) => leaves ?? []);
   const has = (place) => faults.some((fault) => fault.place === place);
   const circumstances = {
@@ -108,7 +111,10 @@ export async function load(client, faults, requests, tally, { isCalm = true } = 
       const number = tally.sent++;
       const kind = KINDS[number % KINDS.length];
       const visitor = VISITORS[number % VISITORS.length];
-      const answer = await ask(client, path, kind, visitor, number);
+      // Another kind of request each time.
+      const panics = panicsEvery && number % panicsEvery === Math.floor(number / panicsEvery) % panicsEvery;
+      const headers = panics ? { "x-serin-panic": "route" } : {};
+      const answer = await ask(client, path, kind, visitor, number, headers);
       const describe = () => `${kind} ${path}: ${answer.status} ${answer.text}`;
       tally.count(judge(answer, kind, visitor, circumstances), answer, describe);
       for (const where of leaving) await leave(client, where);
@@ -118,11 +124,12 @@ export async function load(client, faults, requests, tally, { isCalm = true } = 
 }
 
 /** What became of a request. A client that waited in vain, or whose answer broke off, has status 0 and what there was of the text. */
-async function ask(client, path, kind, { id }, number) {
+async function ask(client, path, kind, { id }, number, extra) {
   const begun = performance.now();
   const method = ["GET", "first visit"].includes(kind) ? "GET" : kind;
   const body = method === "POST" ? "a write" : undefined;
   const headers = {
+    ...extra,
     ...(kind === "first visit" ? NAVIGATION : { cookie: `__Host-serin=${id}` }),
     ...(body && { "x-write": number, "content-length": body.length }),
   };

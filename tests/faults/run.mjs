@@ -4,7 +4,8 @@
 //   --requests N     per fault (150)
 //   --soak N         requests of the soak (1,000,000)
 //   --part PART      only `faults` or `soak`
-//   --write          docs/reliability.md and docs/reliability.json; a part that is not run stays as it was
+//   --write          docs/reliability.md; a part that is not run stays as it was
+//   --json FILE      all results as JSON
 
 import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -12,10 +13,10 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { FAULTS } from "./faults.mjs";
 import { run } from "./lab.mjs";
-import { isLossless, page, table } from "./scorecard.mjs";
+import { SOAK_HEADING, faultsPart, isLossless, soakPart, table } from "./scorecard.mjs";
 import { soak } from "./soak.mjs";
 
-const DOCS = join(import.meta.dirname, "..", "..", "docs");
+const PAGE = join(import.meta.dirname, "..", "..", "docs", "reliability.md");
 const { values } = parseArgs({
   options: {
     only: { type: "string", default: "" },
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     soak: { type: "string", default: "1000000" },
     part: { type: "string" },
     write: { type: "boolean", default: false },
+    json: { type: "string" },
   },
 });
 const PARTS = ["faults", "soak"];
@@ -37,6 +39,7 @@ const scorecard = {};
 if (values.part !== "soak") scorecard.results = await allFaults();
 if (values.part !== "faults") scorecard.soak = await soak(soakRequests, say);
 console.log(table(scorecard));
+if (values.json) await writeFile(values.json, `${JSON.stringify(scorecard, null, 1)}\n`);
 if (values.write) await write();
 process.exitCode = isLossless(scorecard) ? 0 : 1;
 
@@ -62,10 +65,10 @@ function say({ sent, memory, files }) {
   console.error(`soak: ${sent} requests, ${(memory / 2 ** 20).toFixed(0)} MiB, ${files} files`);
 }
 
+/** The page is the part of faults and, from its heading on, that of the soak. */
 async function write() {
-  const file = join(DOCS, "reliability.json");
-  const before = await readFile(file, "utf8").then(JSON.parse, () => ({}));
-  const all = { ...before, ...scorecard };
-  await writeFile(file, `${JSON.stringify(all, null, 1)}\n`);
-  await writeFile(join(DOCS, "reliability.md"), page(all));
+  const page = await readFile(PAGE, "utf8");
+  const soakBegins = page.indexOf(SOAK_HEADING);
+  const faults = scorecard.results ? faultsPart(scorecard.results) : page.slice(0, soakBegins);
+  await writeFile(PAGE, faults + (scorecard.soak ? soakPart(scorecard.soak) : page.slice(soakBegins)));
 }

@@ -58,19 +58,26 @@ export function table({ results = [], soak }) {
   return parts.filter(Boolean).join("\n\n");
 }
 
-/** The page in docs. */
-export function page({ results = [], soak }) {
+// === docs/reliability.md ===
+
+export const SOAK_HEADING = "## Soak\n";
+
+/** From the title to the heading of the soak. */
+export function faultsPart(results) {
   const sum = (field) => results.reduce((total, one) => total + one[field], 0);
   const both = results.filter(({ faults }) => faults.length === 2).length;
   return `# Reliability
 
-This page is made by \`npm run faults -- --write\`; nothing in it is typed by hand ([the figures](reliability.json), [the
-lab](../tests/faults)). The built Worker runs in workerd, with real objects and a rollout under way that gives the canary half of the
-visitors. Eight clients ask without a pause: known visitors, first visits, HEAD, and one write in ten. A fault begins, stays for a
-while, and ends. The canary's deadline is ${DEADLINE} ms.
+\`npm run faults -- --write\` measures the figures on this page and writes the page; nothing in it is typed by hand ([the
+lab](../tests/faults)). The built Worker runs in workerd, with real Durable Objects and a rollout that gives the canary half of the
+visitors. Eight clients send requests without a pause: known visitors, first visits, HEAD, and one write in ten. A fault begins, stays for
+a while, and ends. The canary's deadline is ${DEADLINE} ms.
 
-*Answered* is a whole and right answer, by whichever variant. *The variant's own* is a failure that nobody can take back: stable's, a
-write that the canary failed, the rest of a body that broke after its head. *Lost* is anything else: it should not be.
+| column | counts |
+| --- | --- |
+| answered | whole and right answers, by either variant |
+| the variant's own | failures that Serin cannot take back: stable's, a write that the canary failed, the rest of a body that broke after its head |
+| lost | everything else; the target is 0 |
 
 ## One fault
 
@@ -78,15 +85,22 @@ ${singles(results)}
 
 ## Two faults
 
-${both} pairs, at the same time where they are in different places, one right after the other in the same; with all of the above
-${number(sum("sent"))} requests. ${number(sum("lost"))} were lost, ${number(sum("twice"))} got an answer that was another's, and ${number(sum("repeated"))} writes came to a variant twice.
+${both} pairs: at the same time if they are in different places, one right after the other if in the same place. With the single faults
+above these are ${number(sum("sent"))} requests. ${number(sum("lost"))} were lost, ${number(sum("twice"))} got another request's answer, and ${number(sum("repeated"))} writes reached a variant twice.
 
 ${pairs(results)}
 
-## Soak
+`;
+}
 
-Faults and pairs of them in turn, each time followed by as many requests without, while an operator flips the percentage and the switch;
-clients that leave in the middle are not counted.
-Faults in which clients wait are left to the tables above. ${soak ? `${soaked(soak)}\n\n${soakTable(soak)}` : "Not run."}
+/** From the heading of the soak to the end. */
+export function soakPart(soak) {
+  return `${SOAK_HEADING}
+Faults and pairs of faults take turns. As many requests without a fault follow each turn, and an operator flips the percentage and the
+switches meanwhile. Clients that leave in the middle are not counted. Faults that make clients wait are in the tables above.
+
+${soaked(soak)}
+
+${soakTable(soak)}
 `;
 }

@@ -22,7 +22,7 @@ const FLIPS = [
 
 /** Memory and open files at the start, after a warm-up, and after each tenth. */
 export async function soak(requests, say) {
-  const { serin, client, close } = await open({ separate: true });
+  const { serin, client, close } = await open({ separate: true, panics: true });
   const faults = FAULTS.filter(isQuick);
   const tally = new Tally();
   const checkpoints = [];

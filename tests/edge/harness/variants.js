@@ -154,8 +154,10 @@ const BEHAVIOURS = {
     return Response.json({ variant: name, length, pieces, edges });
   },
 
-  websocket({ request, name }) {
+  // The argument is how long the handshake takes, in ms.
+  async websocket({ request, argument, name }) {
     if (request.headers.get("upgrade") !== "websocket") return new Response("expected an upgrade", { status: 426 });
+    if (argument) await scheduler.wait(Number(argument));
     const [client, server] = Object.values(new WebSocketPair());
     server.binaryType = "arraybuffer";
     server.accept();

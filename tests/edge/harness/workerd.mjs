@@ -3,13 +3,18 @@
 
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { Client } from "./client.mjs";
 import { eventually } from "./eventually.mjs";
 import { Workerd } from "./process.mjs";
 
 const HERE = import.meta.dirname;
 const ROOT = join(HERE, "..", "..", "..");
+/** The Worker under test: what `npm run build` made, or another build of the same crate. */
+const BUILD = resolve(ROOT, process.env.SERIN_BUILD || "build");
+/** The Worker that panics on request: `npm run build:panic`. */
+const PANIC_BUILD = join(ROOT, "build", "panic");
+const MODULES = ["index.js", "index_bg.wasm"];
 const SOCKETS = ["serin", "variants", "kv"];
 export const CF_HEADER = "x-test-cf";
 export const ADMIN_TOKEN = "token-of-the-tests";
@@ -23,8 +28,10 @@ const DEFAULTS = {
   without: [],
   /** Data points for Analytics Engine go to the variants. */
   analytics: false,
-  /** What becomes of build/index.js before it runs. */
-  edit: (source) => source,
+  /** The build that panics where a request's header `x-serin-panic` says: `route`, `answer` or `background`. */
+  panics: false,
+  /** Durable Objects that fail on request: `misbehave()`. */
+  lab: false,
   /** A Worker's source, which is bound to Serin as `SERIN` and answers on `caller`; none by default. */
   caller: undefined,
   /** KV and the variants in a process of their own: exceptions of variants then arrive as answers of 500. */
@@ -49,16 +56,18 @@ class Serin {
   #config;
   #kvControl;
   #variantControl;
+  #labControl;
   output = [];
 
-  async start({ kv, mode, vars, without, edit, separate, upstreams, analytics, caller }) {
+  async start({ kv, mode, vars, without, panics, lab, separate, upstreams, analytics, caller }) {
     this.#directory = await mkdtemp(join(tmpdir(), "serin-edge-"));
-    for (const file of ["serin.wasm", "control.js", "control.wasm"]) {
-      await cp(join(ROOT, "build", file), join(this.#directory, file));
+    for (const file of MODULES) {
+      const made = join(panics ? PANIC_BUILD : BUILD, file);
+      await cp(made, join(this.#directory, file)).catch((cause) => {
+        throw new Error(`${made} is missing: run \`npm run ${panics ? "build:panic" : "build"}\``, { cause });
+      });
     }
-    const source = await readFile(join(ROOT, "build", "index.js"), "utf8");
-    await writeFile(join(this.#directory, "index.js"), edit(source));
-    for (const file of ["variants.js", "kv.js"]) await cp(join(HERE, file), join(this.#directory, file));
+    for (const file of ["variants.js", "kv.js", "lab.js"]) await cp(join(HERE, file), join(this.#directory, file));
     await mkdir(join(this.#directory, "objects"));
 
     if (separate) {
@@ -68,9 +77,13 @@ class Serin {
     const { ports } = this.#world;
     const around = separate ? elsewhere({ ...ports, ...upstreams }) : [...WORLD, ["internet", INTERNET]];
     const bindings = { REFRESH_SECONDS: "0.05", ADMIN_TOKEN, ...vars };
-    const services = [["serin", `worker = ${splitter(bindings, { without, separate, analytics })}`], OBJECTS(join(this.#directory, "objects")), ...around];
+    const services = [["serin", `worker = ${splitter(bindings, { without, lab, separate, analytics })}`], OBJECTS(join(this.#directory, "objects")), ...around];
     const sockets = [SERIN_SOCKET, ...(separate ? [] : WORLD_SOCKETS)];
     const names = separate ? ["serin"] : [...SOCKETS];
+    if (lab) {
+      sockets.push(socket("lab", entrypoint("serin", "lab")));
+      names.push("lab");
+    }
     if (caller !== undefined) {
       await writeFile(join(this.#directory, "caller.js"), caller);
       services.push(["caller", `worker = ${CALLER}`]);
@@ -88,6 +101,7 @@ class Serin {
   async #listen() {
     await this.#splitter.start(this.#directory, ...this.#config, this.output);
     this.client = new Client(this.#splitter.ports.serin);
+    this.#labControl = new Client(this.#splitter.ports.lab);
   }
 
   get port() {
@@ -100,7 +114,7 @@ class Serin {
   }
 
   async stop() {
-    for (const client of [this.client, this.caller, this.#kvControl, this.#variantControl]) client?.close();
+    for (const client of [this.client, this.caller, this.#kvControl, this.#variantControl, this.#labControl]) client?.close();
     await this.#splitter.kill();
     await this.#world.kill();
     if (this.#directory) await rm(this.#directory, { recursive: true, force: true });
@@ -109,6 +123,7 @@ class Serin {
   /** Kills the splitter in the middle of whatever it does and starts it anew, with what its objects have stored; needs `separate`. */
   async killAndRestart() {
     this.client.close();
+    this.#labControl.close();
     await this.#splitter.kill();
     await this.#listen();
   }
@@ -223,6 +238,13 @@ class Serin {
     await this.#variantControl.request("/", { method: "POST", body: JSON.stringify(answers) });
   }
 
+  // === how Serin's own objects fail ===
+
+  /** Makes the `controller` or the `metrics` shards `throw`, `hang`, restart at each call (`evict`), or behave (`ok`); needs `lab`. */
+  async misbehave(object, mode) {
+    await this.#labControl.request("/", { method: "POST", body: JSON.stringify({ [object]: mode }) });
+  }
+
   // === what Serin logged ===
 
   logs(event) {
@@ -246,18 +268,13 @@ const INTERNET = 'network = (allow = ["public", "private"])';
 const SERIN_SOCKET = `(name = "serin", address = "127.0.0.1:0", http = (cfBlobHeader = "${CF_HEADER}"), service = "serin")`;
 const socket = (name, service) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = ${service})`;
 const entrypoint = (name, of) => `(name = "${name}", entrypoint = "${of}")`;
-const small = (name) =>
-  `(modules = [(name = "${name}.js", esModule = embed "${name}.js")], compatibilityDate = "2026-11-01")`;
+const esModule = (name) => `(name = "${name}", esModule = embed "${name}")`;
+const INDEX = [esModule("index.js"), '(name = "index_bg.wasm", wasm = embed "index_bg.wasm")'];
+const small = (name) => `(modules = [${esModule(`${name}.js`)}], compatibilityDate = "2026-11-01")`;
 
-// With every module of Serin's at hand, to look at what they export.
+// Serin's modules are at hand, so that a test can look at their exports.
 const CALLER = `(
-  modules = [
-    (name = "caller.js", esModule = embed "caller.js"),
-    (name = "index.js", esModule = embed "index.js"),
-    (name = "serin.wasm", wasm = embed "serin.wasm"),
-    (name = "control.js", esModule = embed "control.js"),
-    (name = "control.wasm", wasm = embed "control.wasm"),
-  ],
+  modules = [${[esModule("caller.js"), ...INDEX].join(", ")}],
   compatibilityDate = "2026-11-01",
   bindings = [(name = "SERIN", service = "serin")],
 )`;
@@ -283,7 +300,7 @@ const elsewhere = (ports) => [
 ];
 const OBJECTS = (path) => ["objects", `disk = (path = "${path}", writable = true)`];
 
-function splitter(vars, { without, separate, analytics }) {
+function splitter(vars, { without, lab, separate, analytics }) {
   const bindings = [
     ["STABLE", separate ? 'service = "stable"' : 'service = (name = "variants", entrypoint = "Stable")'],
     ["CANARY", separate ? 'service = "canary"' : 'service = (name = "variants", entrypoint = "Canary")'],
@@ -297,12 +314,7 @@ function splitter(vars, { without, separate, analytics }) {
     .filter(([name]) => !without.includes(name))
     .map(([name, value]) => `(name = "${name}", ${value})`);
   return `(
-    modules = [
-      (name = "index.js", esModule = embed "index.js"),
-      (name = "serin.wasm", wasm = embed "serin.wasm"),
-      (name = "control.js", esModule = embed "control.js"),
-      (name = "control.wasm", wasm = embed "control.wasm"),
-    ],
+    modules = [${[...(lab ? [esModule("lab.js")] : []), ...INDEX].join(", ")}],
     compatibilityDate = "2026-11-01",
     bindings = [${bindings.join(", ")}],
     durableObjectNamespaces = [

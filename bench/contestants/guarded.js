@@ -1,0 +1,11 @@
+// The hand-written splitter with a deadline and a fallback for its canary.
+import { guard } from "./guard.js";
+import { split } from "./hand-written.js";
+import { isStale, read, state } from "./state.js";
+
+export default {
+  async fetch(request, env) {
+    if (isStale()) await read(env);
+    return split(request, env, state, guard);
+  },
+};

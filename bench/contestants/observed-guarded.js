@@ -1,0 +1,14 @@
+// The hand-written splitter that also observes each answer, with a deadline and a fallback for its canary.
+import { guard } from "./guard.js";
+import { split } from "./hand-written.js";
+import { observing } from "./observe.js";
+import { isStale, read, state } from "./state.js";
+
+const send = observing(guard);
+
+export default {
+  async fetch(request, env) {
+    if (isStale()) await read(env);
+    return split(request, env, state, send);
+  },
+};

@@ -1,0 +1,13 @@
+// The hand-written splitter that also observes each answer.
+import { pass, split } from "./hand-written.js";
+import { observing } from "./observe.js";
+import { isStale, read, state } from "./state.js";
+
+const send = observing(pass);
+
+export default {
+  async fetch(request, env) {
+    if (isStale()) await read(env);
+    return split(request, env, state, send);
+  },
+};
