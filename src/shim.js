@@ -1,32 +1,50 @@
-// The module that wrangler loads, and all JavaScript of this Worker: it makes the Wasm instance, and survives its panics. After a panic the
-// generated glue starts a fresh instance with the next call. No rule of Serin's is here.
-//
-// Rust imports the functions below, so the build copies this file below the generated glue, which is why the glue lies three folders up.
-// Nothing may call the glue before a request does: worker-build's own shim loads this file before the Wasm instance exists.
+// The module that wrangler loads, and the only JavaScript of this Worker: it makes the Wasm instance and survives its panics. No rule of
+// Serin's is here. Rust imports some of these functions, so the build copies this file below the generated glue, which therefore lies
+// three folders up. Nothing may call the glue before a request does: worker-build's shim loads this file before the Wasm instance exists.
 import * as worker from "../../../index.js";
-
-const isSafe = ({ method }) => ["GET", "HEAD", "OPTIONS"].includes(method);
 
 const handler = {
   fetch(request, env, context) {
     try {
       return worker.fetch(request, env, context);
     } catch (error) {
-      return panicked(error, request, env.STABLE);
+      report(error);
+      // Stable answers, unless the request may have been sent already and is not safe to send twice.
+      const canBeSent = request.body === null ? isSafe(request) : !request.bodyUsed;
+      return canBeSent ? env.STABLE.fetch(request) : new Response("Internal error", { status: 500 });
     }
   },
 };
-
 export default handler;
 
-/** Rust panicked before it sent the request. Stable answers it, unless it may have been sent and is not safe to send twice. */
-function panicked(error, request, stable) {
-  console.error(JSON.stringify({ event: "panic", error: String(error) }));
-  const canBeSent = request.body === null ? isSafe(request) : !request.bodyUsed;
-  return canBeSent ? stable.fetch(request) : new Response("Internal error", { status: 500 });
+// === panics ===
+
+addEventListener("error", restart);
+
+/** Starts a fresh instance if Rust has panicked, before the glue passes an object of the old one to it. Returns the instance's number. */
+function restart() {
+  return worker.__worker_init_state().instanceId;
 }
 
-// === continuations, for Rust ===
+function report(error) {
+  restart();
+  console.error(JSON.stringify({ event: "panic", error: String(error) }));
+}
+
+/** Rust's answer. Where Rust panics, or has panicked since the request began, the answer of `otherwise`. */
+function either(ask, otherwise) {
+  try {
+    restart();
+    return ask();
+  } catch (error) {
+    report(error);
+    return otherwise();
+  }
+}
+
+const isSafe = ({ method }) => ["GET", "HEAD", "OPTIONS"].includes(method);
+
+// === continuations, which Rust imports ===
 
 /** The client's response to a request that stable answers. After a panic it is stable's own. */
 export function observe(sent, exchange) {
@@ -38,67 +56,47 @@ export function observe(sent, exchange) {
 
 /** The client's response to a request that the canary answers, fails, or leaves without an answer for `limit` ms (0: no limit). */
 export function guard(sent, exchange, limit, request, stable) {
+  // After a panic, stable answers what the canary failed.
+  const isRetried = () => isSafe(request) && request.body === null && !request.headers.has("upgrade");
+  const instead = (failure) => () => (isRetried() ? stable.fetch(request) : failure);
   return new Promise((resolve) => {
-    // A timer of this request's own: the runtime runs what belongs to a request in that request's context only.
-    const timer = limit > 0 ? setTimeout(() => timeOut(), limit) : undefined;
-    const settle = (ask, instead) => {
-      clearTimeout(timer);
-      resolve(either(ask, instead));
-    };
+    const late = () => either(() => exchange.timedOut(), instead(undefined));
+    // A timer of the request's own: the runtime runs it in the context of this request.
+    const timer = limit > 0 ? setTimeout(() => ((given) => given && resolve(given))(late()), limit) : undefined;
+    const settle = (ask, otherwise) => (clearTimeout(timer), resolve(either(ask, otherwise)));
     sent.then(
-      (response) => settle(() => exchange.answered(response), () => (response.status < 500 ? response : retry(request, stable, response))),
-      (error) => settle(() => exchange.failed(error), () => retry(request, stable, Promise.reject(error))),
+      (response) => settle(() => exchange.answered(response), response.status < 500 ? () => response : instead(response)),
+      (error) => settle(() => exchange.failed(error), instead(sent)),
     );
   });
 }
 
-function timeOut(exchange, resolve) {
-  const response = either(() => exchange.timedOut(), () => undefined);
-  if (response !== undefined) resolve(response);
-}
-
-/** Stable's response to a request that the canary failed while Rust could not be asked, if it can be sent again; else `failure`. */
-function retry(request, stable, failure) {
-  const canBeSent = isSafe(request) && request.body === null && !request.headers.has("upgrade");
-  return canBeSent ? stable.fetch(request) : failure;
-}
-
-/** What Rust says; where it panics, or has panicked since the request began, what is said `instead`. */
-function either(ask, instead) {
-  try {
-    return ask();
-  } catch (error) {
-    console.error(JSON.stringify({ event: "panic", error: String(error) }));
-    return instead();
-  }
-}
-
 /** Handles a request again when `ready` has settled, at the latest after `limit` ms: a panic leaves `ready` pending for ever. */
-export async function retryWhen(ready, limit, request, env, context) {
-  await within(limit, ready, () => undefined);
-  return handler.fetch(request, env, context);
+export function retryWhen(ready, limit, request, env, context) {
+  return within(limit, ready).then(() => handler.fetch(request, env, context));
 }
 
-async function within(limit, work, late) {
+function within(limit, work) {
   let timer;
-  const end = new Promise((resolve) => (timer = setTimeout(resolve, limit))).then(late);
-  return Promise.race([work, end]).finally(() => clearTimeout(timer));
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, limit)));
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 // === Durable Objects ===
 
-/** Longer than any call takes: a panic leaves its promise pending for ever. */
-const CALL_LIMIT_MS = 60_000;
-
-/** A class of Rust's. Its objects are made again after a panic: what they know is in their storage. */
+/** A class of Rust's whose objects are made again after a panic: what they know is in their storage. */
 const durableObject = (name) =>
   class {
-    #own;
-    #object;
-    #instance;
-
     constructor(...own) {
-      this.#own = own;
+      this.own = own;
+    }
+
+    #call(method, ...given) {
+      const instance = restart();
+      if (this.instance !== instance) this.object = new worker[name](...this.own);
+      this.instance = instance;
+      // Longer than any call takes: a panic leaves its promise pending for ever.
+      return within(60_000, this.object[method](...given));
     }
 
     fetch(request) {
@@ -108,14 +106,6 @@ const durableObject = (name) =>
     alarm() {
       return this.#call("alarm");
     }
-
-    #call(method, ...given) {
-      const { instanceId } = worker.__worker_init_state();
-      if (this.#instance !== instanceId) this.#object = new worker[name](...this.#own);
-      this.#instance = instanceId;
-      return within(CALL_LIMIT_MS, this.#object[method](...given), () => Promise.reject(new Error(`no end within ${CALL_LIMIT_MS} ms`)));
-    }
   };
-
 export const RolloutController = durableObject("RolloutController");
 export const MetricsShard = durableObject("MetricsShard");
