@@ -12,6 +12,7 @@
 //! - `json`: types as JSON texts, and back
 //! - `health`, `notice`, `problem`: what operators and clients are told
 //! - `search`: text within text
+//! - `span`: lengths of time as operators write them
 //! - `by_name`: a few things by their names
 //! - `decimal`: fractions as text
 //! - `quoted`: texts of others in messages
@@ -36,9 +37,11 @@ mod quoted;
 pub mod rollout;
 pub mod routing;
 pub mod search;
+pub mod span;
 pub mod throttle;
 pub mod timestamp;
 pub mod variant;
 
+pub use span::Span;
 pub use timestamp::Timestamp;
 pub use variant::Variant;

@@ -25,8 +25,6 @@ mod schedule;
 mod state;
 /// The transitions, as a table.
 mod table;
-/// Points in time and spans.
-mod time;
 /// From a cell of the table to a new state and its effects.
 mod turn;
 
@@ -44,4 +42,3 @@ pub use schedule::{
     Freeze, InvalidPlan, Limits, Matcher, OnFail, Plan, PlanStep, Schedule, Timing, UnknownZone, UtcOffset,
 };
 pub use state::{Counters, Halted, Overlay, Rollout, State};
-pub use time::{InvalidSpan, Span, Timestamp};

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serin_logic::Span;
 use serin_logic::Timestamp;
 use serin_logic::analysis::{Arms, Counts};
 use serin_logic::controller::Controller;
-use serin_logic::rollout::{FindingKind, Observation, PhaseKind, Row, Span, Standing};
+use serin_logic::rollout::{FindingKind, Observation, PhaseKind, Row, Standing};
 use serin_logic::variant::Variant;
 
 use crate::zone::utc_offset;
@@ -179,7 +180,7 @@ impl Checks {
         let planned = step.map_or(rollout.plan.timing().bake, |step| step.hold);
         let held = self
             .written_at
-            .map_or(Span::default(), |written| Span::from_ms(millis(at) - millis(written).min(millis(at))));
+            .map_or(Span::default(), |written| Span::from_millis(millis(at) - millis(written).min(millis(at))));
         self.hold(Invariant::GatedPromotion, self.clock_jumped || held >= planned, || {
             format!("went on from {before} after {held}, planned {planned}")
         });
@@ -257,7 +258,8 @@ fn millis(at: Timestamp) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use serin_logic::rollout::{Command, Order, Plan, Schedule, Start, Timestamp as At, carry_out};
+    use serin_logic::Timestamp as At;
+    use serin_logic::rollout::{Command, Order, Plan, Schedule, Start, carry_out};
 
     use super::*;
 
@@ -282,7 +284,7 @@ mod tests {
         checks.stored(&controller, now);
         assert_eq!(broken(&checks), []);
         let promote = Order { command: Command::Promote, who: "ada".into(), why: "now".into(), epoch: None };
-        controller.state = carry_out(&controller.state, &promote, At::from_ms(1_000_000)).unwrap().step.next;
+        controller.state = carry_out(&controller.state, &promote, At::from_millis(1_000_000)).unwrap().step.next;
         checks.stored(&controller, now);
         // Not looked at, not held, and without a request.
         assert_eq!(broken(&checks), [Invariant::GatedPromotion; 3]);

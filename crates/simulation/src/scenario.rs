@@ -1,7 +1,8 @@
 //! What is simulated: a plan, an edge, its traffic, how both variants behave over time, and what goes wrong.
 
 use serde::{Deserialize, Serialize};
-use serin_logic::rollout::{Plan, Schedule, Span};
+use serin_logic::Span;
+use serin_logic::rollout::{Plan, Schedule};
 
 /// A simulation, but for its seed. Every field has a default; unknown ones are errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,7 +133,7 @@ impl Scenario {
     /// The stage in force so many ms after the start.
     #[must_use]
     pub fn stage(&self, since_start_ms: u64) -> Stage {
-        self.stages.iter().rev().find(|stage| stage.at.ms() <= since_start_ms).copied().unwrap_or_default()
+        self.stages.iter().rev().find(|stage| stage.at.as_millis() <= since_start_ms).copied().unwrap_or_default()
     }
 
     /// When the canary first becomes worse than stable; none: it never does, and a rollback is a false one.

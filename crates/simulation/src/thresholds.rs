@@ -5,8 +5,9 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand_distr::{Binomial, Distribution, Poisson};
 use serde::{Deserialize, Serialize};
+use serin_logic::Span;
 use serin_logic::analysis::{Analysis, AnalysisConfig, Arms, Counts, Tick, Unit};
-use serin_logic::rollout::{Plan, Span};
+use serin_logic::rollout::Plan;
 
 use crate::outcome::End;
 use crate::scenario::Scenario;
@@ -77,7 +78,9 @@ impl Judge {
     fn bench(self, config: AnalysisConfig, plan: &Plan) -> Option<Bench> {
         let windows = |rate, limit, in_a_row| Windows { rate, limit, in_a_row, open: Counts::default(), bad: 0 };
         Some(match self {
-            Self::Serin | Self::SerinOnAll => Bench::Tests(Box::new(Analysis::new(config, plan.planned().ms()).ok()?)),
+            Self::Serin | Self::SerinOnAll => {
+                Bench::Tests(Box::new(Analysis::new(config, plan.planned().as_millis()).ok()?))
+            }
             Self::ArgoLike => Bench::Windows(windows(0.05, 3, true)),
             Self::FlaggerLike => Bench::Windows(windows(0.01, 5, false)),
         })
@@ -96,7 +99,7 @@ pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
     let tick_ms = config.tick_ms;
     let mut bench = judge.bench(config, plan)?;
     let rng = &mut StdRng::seed_from_u64(seed);
-    let onset = scenario.onset().map_or(0, Span::ms);
+    let onset = scenario.onset().map_or(0, Span::as_millis);
     let mut judged = Judged { end: End::Unfinished, falsely: false, after_ms: 0, requests: 0, failed: 0 };
     let mut now = 0;
     for step in plan.steps() {
@@ -107,7 +110,7 @@ pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
         let rest = 100_000 - canary;
         let compared = if judge == Judge::Serin { (canary * 4).min(rest) } else { rest };
         let split = Arms::new(canary, compared);
-        let until = now + step.hold.ms().max(tick_ms);
+        let until = now + step.hold.as_millis().max(tick_ms);
         while now < until {
             let counts = scenario.tick(now, tick_ms, split, rng);
             now += tick_ms;
@@ -120,7 +123,7 @@ pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
                 let falsely = scenario.onset().is_none() || now <= onset;
                 return Some(Judged { end: End::RolledBack, falsely, ..judged });
             }
-            if now >= scenario.limit.ms() {
+            if now >= scenario.limit.as_millis() {
                 return Some(judged);
             }
         }

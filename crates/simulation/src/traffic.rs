@@ -98,8 +98,9 @@ impl Scenario {
         let mut left: f64 = Exp1.sample(rng);
         let mut at = since_start_ms;
         loop {
-            let stage = self.stages.iter().rev().find(|stage| stage.at.ms() as f64 <= at).copied().unwrap_or_default();
-            let next = self.stages.iter().map(|stage| stage.at.ms() as f64).find(|start| *start > at);
+            let stage =
+                self.stages.iter().rev().find(|stage| stage.at.as_millis() as f64 <= at).copied().unwrap_or_default();
+            let next = self.stages.iter().map(|stage| stage.at.as_millis() as f64).find(|start| *start > at);
             let per_ms = per_second * stage.load / 1e3;
             let wait = left / per_ms;
             match next {
@@ -117,7 +118,7 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
-    use serin_logic::rollout::Span;
+    use serin_logic::Span;
 
     use super::*;
     use crate::scenario::Stage;

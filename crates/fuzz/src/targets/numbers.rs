@@ -1,9 +1,10 @@
 //! Percentages, moments and spans as operators write them.
 
 use chrono::{DateTime, Datelike as _};
+use serin_logic::Span;
 use serin_logic::Timestamp;
 use serin_logic::policy::Share;
-use serin_logic::rollout::{Percentage, Span};
+use serin_logic::rollout::Percentage;
 
 use super::text;
 

@@ -97,7 +97,7 @@ fn rollout(page: &mut Page, status: &Status<'_>, now: Timestamp) {
         "Whether a step waits for the end of a window of the plan's freeze.",
         u8::from(is_frozen),
     );
-    let overdue = state.overdue(now.into()).map_or(0, crate::rollout::Span::ms);
+    let overdue = state.overdue(now).map_or(0, crate::Span::as_millis);
     page.gauge("rollout_overdue_seconds", "How late a look is, past its grace.", Decimal(overdue as f64 / 1e3));
     if let Some(at) = inbox.last_report_at() {
         page.gauge("telemetry_age_seconds", "Since a location last reported.", Decimal(now.since(at).as_secs_f64()));

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value};
 
+use crate::Span;
 use crate::analysis::{ArmFigures, Evidence};
 use crate::controller::Controller;
 use crate::policy::switches::Setting;
 use crate::policy::{Snapshot, Switch};
-use crate::rollout::{Halted, Matcher, Phase, PhaseKind, Rollout, Span, State};
+use crate::rollout::{Halted, Matcher, Phase, PhaseKind, Rollout, State};
 use crate::timestamp::Timestamp;
 use crate::{json, object};
 
@@ -103,7 +104,7 @@ pub fn rollout_view(controller: &Controller, now: Timestamp) -> Option<Value> {
         .iter()
         .map(|step| {
             object!({
-                "percentage": step.percentage, "holdMs": step.hold.ms(), "where": step.ring.as_ref().map(ring), "approval": step.approval,
+                "percentage": step.percentage, "holdMs": step.hold.as_millis(), "where": step.ring.as_ref().map(ring), "approval": step.approval,
             })
         })
         .collect();
@@ -125,7 +126,7 @@ pub fn rollout_view(controller: &Controller, now: Timestamp) -> Option<Value> {
         "holdEnds": rollout.hold_ends().map(moment),
         "frozenUntil": rollout.frozen_until.map(moment),
         "nextLook": rollout.next_look.map(moment),
-        "overdueMs": state.overdue(now.into()).map(Span::ms),
+        "overdueMs": state.overdue(now).map(Span::as_millis),
         "failures": rollout.counters.failures,
         "inconclusive": rollout.counters.inconclusive,
         "errors": rollout.counters.errors,
@@ -159,7 +160,7 @@ fn evidence(evidence: Evidence) -> Value {
 }
 
 /// Since when a rollout is in its phase, and on whose account.
-fn account(rollout: &Rollout) -> (crate::rollout::Timestamp, Option<&str>, Option<&str>) {
+fn account(rollout: &Rollout) -> (Timestamp, Option<&str>, Option<&str>) {
     match &rollout.phase {
         Phase::Progressing { since, .. } | Phase::Baking { since } => (*since, None, None),
         Phase::Completed { at } => (*at, None, None),
@@ -176,7 +177,7 @@ impl State {
     #[must_use]
     pub(super) fn unfinished(&self) -> Vec<&'static str> {
         use crate::rollout::{Effect, pending};
-        let names = pending(self, crate::rollout::Timestamp::default()).into_iter().filter_map(|effect| match effect {
+        let names = pending(self, Timestamp::default()).into_iter().filter_map(|effect| match effect {
             Effect::WriteState(_) => Some("write"),
             Effect::Notify(_) => Some("notify"),
             Effect::Audit(_) => Some("audit"),

@@ -58,7 +58,8 @@ impl Desk {
 
     fn of(plan: &Plan) -> Self {
         let config = config(plan);
-        let (analysis, trouble) = match config.as_ref().map(|it| Analysis::new(it.clone(), plan.planned().ms())) {
+        let (analysis, trouble) = match config.as_ref().map(|it| Analysis::new(it.clone(), plan.planned().as_millis()))
+        {
             Ok(Ok(analysis)) => (Some(analysis), None),
             Ok(Err(error)) => (None, Some(error.to_string())),
             Err(error) => (None, Some(error.clone())),

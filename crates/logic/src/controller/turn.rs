@@ -13,8 +13,8 @@ use crate::analysis::Health;
 use crate::observation::Batch;
 use crate::policy::{CanaryState, Overlay};
 use crate::rollout::{
-    self, Document, Effect, Event, Finding, FindingKind, Look, Notice, Order, Outcome, Percentage, Receipt, Refused,
-    State, Step, UtcOffset, WriteState, carry_out, pending, step,
+    Document, Effect, Event, Finding, FindingKind, Look, Notice, Order, Outcome, Percentage, Receipt, Refused, State,
+    Step, UtcOffset, WriteState, carry_out, pending, step,
 };
 use crate::timestamp::Timestamp;
 
@@ -100,14 +100,9 @@ impl Controller {
     }
 
     /// The end of the window there is `now`. Where that is not known, a canary that may go on waits until it is.
-    fn frozen_until(
-        &self,
-        finding: Finding,
-        utc_offset: UtcOffset,
-        now: Timestamp,
-    ) -> (Finding, Option<rollout::Timestamp>) {
+    fn frozen_until(&self, finding: Finding, utc_offset: UtcOffset, now: Timestamp) -> (Finding, Option<Timestamp>) {
         let freeze = self.state.rollout().and_then(|rollout| rollout.plan.freeze());
-        match freeze.map(|freeze| freeze.end(utc_offset, now.into())) {
+        match freeze.map(|freeze| freeze.end(utc_offset, now)) {
             Some(Ok(end)) => (finding, end),
             Some(Err(error)) if finding.kind() == FindingKind::Pass => {
                 (Finding::Error { sentence: format!("Whether a step may be taken is not known: {error}.") }, None)
@@ -126,7 +121,7 @@ impl Controller {
     #[must_use]
     pub fn wants(&self, now: Timestamp) -> Wants {
         let rollout = self.state.rollout().filter(|rollout| !rollout.phase.kind().is_over());
-        let looks = rollout.and_then(|rollout| rollout.next_look).is_some_and(|at| now >= at.into());
+        let looks = rollout.and_then(|rollout| rollout.next_look).is_some_and(|at| now >= at);
         Wants { document: rollout.is_some(), health: looks && self.state.observation().is_some() }
     }
 
@@ -140,7 +135,7 @@ impl Controller {
     /// # Errors
     /// Why it is not done; then nothing has changed.
     pub fn order(&mut self, order: &Order, now: Timestamp) -> Result<(bool, Vec<Effect>), Refused> {
-        let Outcome { step, already } = carry_out(&self.state, order, now.into())?;
+        let Outcome { step, already } = carry_out(&self.state, order, now)?;
         Ok((already, self.take(step, now)))
     }
 
@@ -154,7 +149,7 @@ impl Controller {
     #[must_use]
     pub fn overlay(&self, now: Timestamp) -> Overlay {
         let mut rollout = self.state.overlay();
-        if !self.state.is_spreading(now.into()) {
+        if !self.state.is_spreading(now) {
             rollout.target = None;
         }
         // Both only grow, so their sum does.
@@ -168,7 +163,7 @@ impl Controller {
         let next_look = self.state.rollout().and_then(|rollout| rollout.next_look).map(Timestamp::from);
         // A look that is due now has been taken, or is the next alarm's.
         let mut first = [next_look, self.desk.next_tick(&self.state)].into_iter().flatten().min();
-        for effect in pending(&self.state, now.into()) {
+        for effect in pending(&self.state, now) {
             let retry = match effect {
                 Effect::WriteState(_) => self.deliveries.writes.next_at(),
                 Effect::Notify(_) => self.deliveries.notices.next_at(),
@@ -183,7 +178,7 @@ impl Controller {
     /// What the caller is to write to KV, if anything, and nobody else meanwhile.
     pub fn claim_write(&mut self, now: Timestamp) -> Option<WriteState> {
         let is_write = |effect| if let Effect::WriteState(write) = effect { Some(write) } else { None };
-        let write = pending(&self.state, now.into()).into_iter().find_map(is_write)?;
+        let write = pending(&self.state, now).into_iter().find_map(is_write)?;
         self.deliveries.writes.claim(now).then_some(write)
     }
 
@@ -216,13 +211,13 @@ impl Controller {
     #[must_use]
     pub fn unsent(&self, now: Timestamp) -> Option<Notice> {
         let is_notice = |effect| if let Effect::Notify(notice) = effect { Some(notice) } else { None };
-        pending(&self.state, now.into()).into_iter().find_map(is_notice)
+        pending(&self.state, now).into_iter().find_map(is_notice)
     }
 
     /// In a line, for /health: what is wrong, if anything.
     #[must_use]
     pub fn trouble(&self, now: Timestamp) -> Option<String> {
-        let late = self.state.overdue(now.into());
+        let late = self.state.overdue(now);
         let late = late.map(|late| format!("no look at the canary for {late} after it was due: the percentage holds"));
         late.or_else(|| {
             self.deliveries.writes.is_failing().then(|| "canary-state could not be written to KV yet".into())
@@ -230,7 +225,7 @@ impl Controller {
     }
 
     fn tell(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
-        let step = step(&self.state, event, now.into());
+        let step = step(&self.state, event, now);
         self.take(step, now)
     }
 

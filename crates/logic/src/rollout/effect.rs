@@ -8,7 +8,7 @@ use super::event::{Observation, Receipt};
 use super::percentage::Percentage;
 use super::schedule::Matcher;
 use super::state::State;
-use super::time::Timestamp;
+use crate::timestamp::Timestamp;
 
 /// Notices kept for a receiver that does not answer; then the oldest are dropped. The audit has them all.
 const MAX_NOTICES: usize = 100;

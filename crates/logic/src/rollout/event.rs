@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::Order;
 use super::percentage::Percentage;
-use super::time::Timestamp;
+use crate::timestamp::Timestamp;
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]

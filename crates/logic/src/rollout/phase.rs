@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::percentage::Percentage;
-use super::time::{Span, Timestamp};
+use crate::span::Span;
+use crate::timestamp::Timestamp;
 
 mod wire;
 

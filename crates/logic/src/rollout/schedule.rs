@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::percentage::Percentage;
-use super::time::Span;
+use crate::span::Span;
 
 mod freeze;
 mod matcher;
@@ -180,8 +180,9 @@ impl Plan {
     #[must_use]
     pub fn planned(&self) -> Span {
         let before = self.steps.iter().take(self.last());
-        let ms = before.map(|step| step.hold.ms().max(self.timing.settle.ms())).fold(0, u64::saturating_add);
-        Span::from_ms(ms.saturating_add(self.timing.bake.ms().max(self.timing.settle.ms())))
+        let ms =
+            before.map(|step| step.hold.as_millis().max(self.timing.settle.as_millis())).fold(0, u64::saturating_add);
+        Span::from_millis(ms.saturating_add(self.timing.bake.as_millis().max(self.timing.settle.as_millis())))
     }
 }
 

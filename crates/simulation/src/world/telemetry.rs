@@ -28,7 +28,7 @@ impl World<'_> {
     /// An isolate starts: it reads KV, and refreshes behind its first request.
     pub(super) fn wake(&mut self, slot: usize) {
         self.read_kv(slot);
-        let mean_ms = self.scenario.edge.life.ms() as f64;
+        let mean_ms = self.scenario.edge.life.as_millis() as f64;
         let Some(life) = self.isolates.get(slot).map(|isolate| isolate.life) else { return };
         if mean_ms > 0.0 {
             let at = self.now + exponential_ms(mean_ms, &mut self.rng);
@@ -73,7 +73,7 @@ impl World<'_> {
         self.messages.flushes += 1;
         self.messages.flush_bytes += batch.len() as u64;
         self.send(NEAR_MS, Event::Flushed { slot, life, location, batch });
-        self.schedule_refresh(slot, life, self.scenario.edge.refresh.ms());
+        self.schedule_refresh(slot, life, self.scenario.edge.refresh.as_millis());
     }
 
     fn read_kv(&mut self, slot: usize) {
@@ -111,7 +111,7 @@ impl World<'_> {
     }
 
     pub(super) fn report_if_due(&mut self, location: u32, waiting: &Waiting) {
-        let refresh = Duration::from_millis(self.scenario.edge.refresh.ms());
+        let refresh = Duration::from_millis(self.scenario.edge.refresh.as_millis());
         let now = self.control.clock(self.now);
         let Some(shard) = self.shards.get_mut(location as usize) else { return };
         if !shard.is_due(refresh, now) {
@@ -137,7 +137,7 @@ impl World<'_> {
             return;
         };
         *wakes = true;
-        self.queue.push(self.now + self.scenario.edge.refresh.ms(), Event::ShardWakes { location });
+        self.queue.push(self.now + self.scenario.edge.refresh.as_millis(), Event::ShardWakes { location });
     }
 
     pub(super) fn shard_wakes(&mut self, location: u32) {
@@ -203,7 +203,7 @@ impl World<'_> {
         let (lost, doubled, late) = (happens(faults.lost), happens(faults.doubled), happens(faults.late));
         self.faulted.doubled += u64::from(doubled);
         if doubled {
-            let later = self.now + self.rng.random_range(0..=faults.late_by.ms().max(1_000));
+            let later = self.now + self.rng.random_range(0..=faults.late_by.as_millis().max(1_000));
             self.queue.push(later, event.clone());
         }
         if lost {
@@ -211,7 +211,7 @@ impl World<'_> {
             return false;
         }
         self.faulted.late += u64::from(late);
-        let delay = if late { self.rng.random_range(0..=faults.late_by.ms()) } else { 0 };
+        let delay = if late { self.rng.random_range(0..=faults.late_by.as_millis()) } else { 0 };
         let at = self.now + self.rng.random_range(takes_ms) + delay;
         self.queue.push(at, event);
         true

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{Phase, PhaseKind};
 use crate::json::{self, Unreadable};
-use crate::rollout::time::{Span, Timestamp};
+use crate::span::Span;
+use crate::timestamp::Timestamp;
 
 /// The fields of all phases.
 #[derive(Deserialize)]
@@ -36,7 +37,7 @@ impl TryFrom<Stored> for Phase {
             PhaseKind::Progressing => Self::Progressing { step: step()?, since: since()? },
             PhaseKind::Paused => Self::Paused {
                 step: step()?,
-                held: Span::from_ms(there("held", held)?),
+                held: Span::from_millis(there("held", held)?),
                 at: at()?,
                 kind: word(&kind)?,
                 who: there("who", who)?,
@@ -69,5 +70,5 @@ fn word<T: DeserializeOwned>(kind: &Value) -> Result<T, Unreadable> {
 /// Milliseconds, as all of the state's times.
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
 pub(super) fn in_ms<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(span.ms())
+    serializer.serialize_u64(span.as_millis())
 }

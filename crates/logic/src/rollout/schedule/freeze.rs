@@ -4,7 +4,7 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime};
 
 use crate::quoted::Quoted;
-use crate::rollout::time::Timestamp;
+use crate::timestamp::Timestamp;
 
 #[cfg(test)]
 mod tests;
@@ -81,7 +81,7 @@ impl Freeze {
     /// # Errors
     /// There is none.
     pub fn check_zone(&self, offset: UtcOffset, now: Timestamp) -> Result<(), UnknownZone> {
-        self.wall(signed(now), offset).map(|_| ())
+        self.wall(clamped(now), offset).map(|_| ())
     }
 
     /// The moment from which on steps may be taken again, if `now` is in a window. Windows that follow on each other are one.
@@ -89,18 +89,18 @@ impl Freeze {
     /// # Errors
     /// There is no such time zone.
     pub fn end(&self, offset: UtcOffset, now: Timestamp) -> Result<Option<Timestamp>, UnknownZone> {
-        let start = signed(now);
+        let start = clamped(now);
         let mut at = start;
         for _ in 0..MAX_WINDOWS {
             let Some(end) = self.window_end(self.wall(at, offset)?) else { break };
             at = self.first_moment(at, end, offset)?;
         }
-        Ok((at > start).then(|| Timestamp::from_ms(at.max(0).unsigned_abs())))
+        Ok((at > start).then(|| Timestamp::from_millis(at)))
     }
 
     /// Where the hands of the clock stand, in ms since 1970 as if they were UTC's.
     fn wall(&self, at: i64, offset: UtcOffset) -> Result<i64, UnknownZone> {
-        let ahead = offset(&self.zone, Timestamp::from_ms(at.max(0).unsigned_abs()));
+        let ahead = offset(&self.zone, Timestamp::from_millis(at));
         ahead.map(|minutes| at + i64::from(minutes) * MINUTE_MS).ok_or_else(|| UnknownZone(self.zone.clone()))
     }
 
@@ -162,7 +162,7 @@ impl Hours {
     }
 }
 
-/// Far from where the sums above would overflow, and from any calendar.
-fn signed(at: Timestamp) -> i64 {
-    i64::try_from(at.ms()).unwrap_or(i64::MAX).min(i64::MAX / 2)
+/// Milliseconds of a moment, limited so that no sum above overflows. The limit lies far beyond every calendar.
+fn clamped(at: Timestamp) -> i64 {
+    at.as_millis().clamp(i64::MIN / 2, i64::MAX / 2)
 }

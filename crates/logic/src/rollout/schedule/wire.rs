@@ -11,7 +11,7 @@ use super::matcher::{self, Matcher};
 use super::{Limits, Plan, PlanStep, Schedule, Timing};
 use crate::policy::document::shown;
 use crate::rollout::percentage::Percentage;
-use crate::rollout::time::Span;
+use crate::span::Span;
 use crate::{json, object};
 
 /// Most steps of a plan.
@@ -233,7 +233,7 @@ impl Fields<'_> {
     }
 
     fn span(&self, name: &str, low: u64, high: u64) -> Result<Option<Span>, InvalidPlan> {
-        let (low, high) = (Span::from_ms(low), Span::from_ms(high));
+        let (low, high) = (Span::from_millis(low), Span::from_millis(high));
         match self.one_of::<Span>(name, &format!("{low}..={high}, as text such as 15m or a number of seconds"))? {
             Some(span) if span < low || span > high => {
                 Err(self.wrong(name, &format!("{low}..={high}, as text such as 15m or a number of seconds")))

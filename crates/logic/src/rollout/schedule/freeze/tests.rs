@@ -18,7 +18,7 @@ const ZONES: [&str; 7] = [
 ];
 
 fn offset(zone: &str, at: Timestamp) -> Option<i32> {
-    let moment = jiff::Timestamp::from_millisecond(i64::try_from(at.ms()).unwrap()).unwrap();
+    let moment = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap();
     TimeZone::get(zone).ok().map(|zone| zone.to_offset(moment).seconds() / 60)
 }
 
@@ -31,11 +31,11 @@ fn freeze(freeze: &serde_json::Value) -> Freeze {
 }
 
 fn at(text: &str) -> Timestamp {
-    crate::Timestamp::parse(text).unwrap().into()
+    Timestamp::parse(text).unwrap()
 }
 
 fn end(of: &Freeze, now: &str) -> Option<String> {
-    of.end(offset, at(now)).unwrap().map(|end| crate::Timestamp::from(end).to_string())
+    of.end(offset, at(now)).unwrap().map(|end| end.to_string())
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_plan_with_a_freeze_is_stored_and_read_back() {
 /// Whether the clock on the wall is in a window, by another way.
 fn is_frozen(of: &serde_json::Value, now: Timestamp) -> bool {
     let zone = TimeZone::get(of["timeZone"].as_str().unwrap()).unwrap();
-    let wall = zone.to_datetime(jiff::Timestamp::from_millisecond(i64::try_from(now.ms()).unwrap()).unwrap());
+    let wall = zone.to_datetime(jiff::Timestamp::from_millisecond(now.as_millis()).unwrap());
     let list = |name: &str| of[name].as_array().cloned().unwrap_or_default();
     let day = match wall.weekday() {
         Weekday::Monday => "mon",
@@ -204,14 +204,14 @@ proptest! {
     fn a_window_ends_at_the_first_minute_that_is_in_none(
         of in freezes(),
         // From the middle of September 2026 until the end of May 2027: both changes of the clock, on both sides of the equator.
-        now in 1_789_500_000_000_u64..1_811_700_000_000,
+        now in 1_789_500_000_000_i64..1_811_700_000_000,
     ) {
         let Ok(plan) = plan(&of) else { return Ok(()) };
-        let end = plan.freeze().unwrap().end(offset, Timestamp::from_ms(now)).unwrap();
+        let end = plan.freeze().unwrap().end(offset, Timestamp::from_millis(now)).unwrap();
         let mut minute = now;
-        while is_frozen(&of, Timestamp::from_ms(minute)) {
+        while is_frozen(&of, Timestamp::from_millis(minute)) {
             minute = (minute / 60_000 + 1) * 60_000;
         }
-        prop_assert_eq!(end.map_or(now, Timestamp::ms), minute, "{}", of);
+        prop_assert_eq!(end.map_or(now, Timestamp::as_millis), minute, "{}", of);
     }
 }
