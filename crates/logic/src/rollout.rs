@@ -15,8 +15,6 @@ mod event;
 mod finding;
 /// From an event to a row of the table.
 mod machine;
-/// A share of sticky keys.
-mod percentage;
 /// Where a rollout stands.
 mod phase;
 /// Plans: steps, presets, limits.
@@ -36,7 +34,6 @@ pub use command::{Command, Order, Outcome, Refused, Start, carry_out};
 pub use effect::{Effect, Ring, SetHalt, Step, Target, WriteState};
 pub use event::{Document, Event, Finding, FindingKind, Look, Observation, Receipt};
 pub use machine::{pending, step};
-pub use percentage::{InvalidPercentage, Percentage};
 pub use phase::{PauseKind, Phase, PhaseKind, RollbackKind, Standing};
 pub use schedule::{
     Freeze, InvalidPlan, Limits, Matcher, OnFail, Plan, PlanStep, Schedule, Timing, UnknownZone, UtcOffset,

@@ -1,7 +1,8 @@
 //! Plans of rollouts: refused by field, or within every range; what is stored reads back.
 
+use serin_logic::Percentage;
 use serin_logic::Timestamp;
-use serin_logic::rollout::{Freeze, InvalidPlan, Percentage, Plan, UtcOffset};
+use serin_logic::rollout::{Freeze, InvalidPlan, Plan, UtcOffset};
 
 use super::text;
 

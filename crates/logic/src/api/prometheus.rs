@@ -52,7 +52,7 @@ pub fn metrics(status: &Status<'_>, now: Timestamp) -> String {
     page.gauge(
         "canary_percentage",
         "The canary's share of visitors, in percent.",
-        state.map_or_else(|| "0".to_owned(), |state| state.share.to_string()),
+        state.map_or_else(|| "0".to_owned(), |state| state.percentage.to_string()),
     );
     page.gauge(
         "policy_valid",

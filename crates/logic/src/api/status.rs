@@ -58,7 +58,7 @@ impl Policy {
         let error = snapshot.rejected().map(ToString::to_string).or(snapshot.unreadable().map(str::to_owned));
         object!({
             "enabled": state.map(|state| state.enabled),
-            "percentage": state.map(|state| json::value(&state.share)),
+            "percentage": state.map(|state| json::value(&state.percentage)),
             "rolloutId": state.map(|state| state.rollout_id.as_str()),
             "generation": state.and_then(|state| state.notes.generation),
             "rules": state.map(|state| state.rules.len()),

@@ -116,7 +116,7 @@ fn a_good_canary_goes_all_the_way_and_the_audit_tells_it() {
     let words: Vec<String> =
         world.audit.iter().map(|row| row.what.to_string()).filter(|it| it != "looked at").collect();
     assert_eq!(words, ["started", "stepped", "stepped", "completed"]);
-    assert_eq!(world.document.unwrap().percentage, crate::rollout::Percentage::FULL);
+    assert_eq!(world.document.unwrap().percentage, crate::Percentage::FULL);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_bad_canary_is_taken_out_within_a_tick_of_the_evidence() {
     world.tick(100, 60);
     assert_eq!(world.phase(), PhaseKind::RolledBack);
     assert!(world.controller.overlay(world.now).rollout.halted);
-    assert_eq!(world.document.as_ref().unwrap().percentage, crate::rollout::Percentage::ZERO);
+    assert_eq!(world.document.as_ref().unwrap().percentage, crate::Percentage::ZERO);
     let last = world.audit.last().unwrap();
     assert!(last.why.starts_with("The canary fails more often than stable"), "{}", last.why);
     let look = world.controller.desk.last_look().unwrap();
@@ -175,12 +175,12 @@ fn a_hand_edited_document_pauses_the_rollout_and_is_left_alone() {
     world.start(QUICK);
     world.run(2, 100, 0);
     let edited = world.document.as_mut().unwrap();
-    edited.percentage = crate::rollout::Percentage::percent(1);
+    edited.percentage = crate::Percentage::percent(1);
     let edited = world.document.clone();
     world.run(30, 100, 0);
     assert_eq!(world.phase(), PhaseKind::Paused);
     assert_eq!(world.document, edited);
-    assert_eq!(world.controller.state.share(), crate::rollout::Percentage::percent(1));
+    assert_eq!(world.controller.state.share(), crate::Percentage::percent(1));
 }
 
 #[test]

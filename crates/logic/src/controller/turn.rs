@@ -13,8 +13,8 @@ use crate::analysis::Health;
 use crate::observation::Batch;
 use crate::policy::{CanaryState, Overlay};
 use crate::rollout::{
-    Document, Effect, Event, Finding, FindingKind, Look, Notice, Order, Outcome, Percentage, Receipt, Refused, State,
-    Step, UtcOffset, WriteState, carry_out, pending, step,
+    Document, Effect, Event, Finding, FindingKind, Look, Notice, Order, Outcome, Receipt, Refused, State, Step,
+    UtcOffset, WriteState, carry_out, pending, step,
 };
 use crate::timestamp::Timestamp;
 
@@ -243,15 +243,9 @@ impl From<&CanaryState> for Document {
     fn from(state: &CanaryState) -> Self {
         Self {
             enabled: state.enabled,
-            percentage: Percentage::from_thousandths(state.share.buckets()),
+            percentage: state.percentage,
             rollout_id: state.rollout_id.clone(),
             generation: state.notes.generation,
         }
-    }
-}
-
-impl Percentage {
-    fn from_thousandths(thousandths: u32) -> Self {
-        Self::try_from(f64::from(thousandths) / 1e3).unwrap_or_default()
     }
 }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::{Notice, Row};
 use super::event::{Observation, Receipt};
-use super::percentage::Percentage;
 use super::schedule::Matcher;
 use super::state::State;
+use crate::percentage::Percentage;
 use crate::timestamp::Timestamp;
 
 /// Notices kept for a receiver that does not answer; then the oldest are dropped. The audit has them all.

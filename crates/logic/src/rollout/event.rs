@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::command::Order;
-use super::percentage::Percentage;
+use crate::percentage::Percentage;
 use crate::timestamp::Timestamp;
 
 /// Something happened.

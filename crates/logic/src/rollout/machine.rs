@@ -5,12 +5,12 @@ use super::audit::{CONTROLLER, What};
 use super::command;
 use super::effect::{Effect, Step};
 use super::event::{Document, Event, Finding, FindingKind, Look, Observation, Receipt};
-use super::percentage::Percentage;
 use super::phase::Phase;
 use super::schedule::OnFail;
 use super::state::{Rollout, State};
 use super::table::{Move, Signal, look_up};
 use super::turn::{Cause, Turn};
+use crate::percentage::Percentage;
 use crate::quoted::Quoted;
 use crate::span::Span;
 use crate::timestamp::Timestamp;
@@ -206,7 +206,7 @@ fn seen(state: &State, document: Option<&Document>, now: Timestamp) -> Step {
     let to_do = look_up(Signal::Edited, rollout.phase.kind());
     let found = match document {
         Some(Document { enabled: true, percentage, rollout_id, .. }) => {
-            format!("says {percentage}, salt {}", Quoted(rollout_id))
+            format!("says {percentage} %, salt {}", Quoted(rollout_id))
         }
         Some(_) => "says that the canary is not enabled".into(),
         None => "is gone".into(),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::percentage::Percentage;
+use crate::percentage::Percentage;
 use crate::span::Span;
 use crate::timestamp::Timestamp;
 
@@ -227,7 +227,7 @@ impl PauseKind {
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.phase {
-            Some(phase) => write!(f, "{phase}, step {} of {} at {}", self.step, self.of, self.percentage)?,
+            Some(phase) => write!(f, "{phase}, step {} of {} at {} %", self.step, self.of, self.percentage)?,
             None => write!(f, "no rollout")?,
         }
         if self.halted { write!(f, ", halted") } else { Ok(()) }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::percentage::Percentage;
+use crate::percentage::Percentage;
 use crate::span::Span;
 
 mod freeze;

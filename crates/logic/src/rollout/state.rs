@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::audit::CONTROLLER;
 use super::effect::{Outbox, Ring, Target};
 use super::event::{Document, FindingKind, Observation};
-use super::percentage::Percentage;
 use super::phase::{PauseKind, Phase, PhaseKind, Standing};
 use super::schedule::{Plan, PlanStep};
+use crate::percentage::Percentage;
 use crate::span::Span;
 use crate::timestamp::Timestamp;
 

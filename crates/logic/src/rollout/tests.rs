@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::percentage::Percentage;
 use crate::span::Span;
 use crate::timestamp::Timestamp;
 

@@ -6,10 +6,10 @@ use core::time::Duration;
 use super::audit::{Notice, Row, What};
 use super::effect::{Effect, Outbox, SetHalt, Step, WriteState};
 use super::event::{Document, Observation};
-use super::percentage::Percentage;
 use super::phase::{PauseKind, Phase, RollbackKind, Standing};
 use super::state::{Counters, Halted, Rollout, State};
 use super::table::Move;
+use crate::percentage::Percentage;
 use crate::span::Span;
 use crate::timestamp::Timestamp;
 

@@ -189,8 +189,9 @@ impl World<'_> {
     }
 
     fn check_share(&mut self, slot: usize) {
-        let share = self.isolates.get(slot).and_then(|isolate| isolate.snapshot.last_good()).map(|state| state.share);
-        let (share, highest) = (share.map_or(0, serin_logic::policy::Share::buckets), self.checks.highest);
+        let share =
+            self.isolates.get(slot).and_then(|isolate| isolate.snapshot.last_good()).map(|state| state.percentage);
+        let (share, highest) = (share.map_or(0, serin_logic::Percentage::thousandths), self.checks.highest);
         self.checks.hold(Invariant::PercentageWithinStep, share <= highest, || {
             format!("isolate {slot} deals {share} thousandths, asked for were at most {highest}")
         });

@@ -5,7 +5,7 @@ fn said(json: &str) -> String {
 }
 
 fn shape(json: &str) -> Vec<String> {
-    Plan::parse(json).unwrap().steps.iter().map(|step| format!("{} {}", step.percentage, step.hold)).collect()
+    Plan::parse(json).unwrap().steps.iter().map(|step| format!("{} % {}", step.percentage, step.hold)).collect()
 }
 
 #[test]

@@ -9,8 +9,8 @@ use thiserror::Error;
 use super::freeze::wire as freeze;
 use super::matcher::{self, Matcher};
 use super::{Limits, Plan, PlanStep, Schedule, Timing};
+use crate::percentage::Percentage;
 use crate::policy::document::shown;
-use crate::rollout::percentage::Percentage;
 use crate::span::Span;
 use crate::{json, object};
 
@@ -134,7 +134,7 @@ fn check_steps(steps: &Value, hold: Span, strict: bool) -> Result<Vec<PlanStep>,
         let before = checked.iter().rev().find(|before| before.ring == step.ring).map(|before| before.percentage);
         match before {
             Some(before) if step.percentage <= before => {
-                return Err(invalid(&path, &step.percentage.into(), &format!("more than {before}: steps ascend")));
+                return Err(invalid(&path, &step.percentage.into(), &format!("more than {before} %: steps ascend")));
             }
             None if step.percentage == Percentage::ZERO => {
                 return Err(invalid(&path, &step.percentage.into(), "more than 0 %"));
