@@ -12,6 +12,7 @@
 //! - `json`: types as JSON texts, and back
 //! - `health`, `notice`, `problem`: what operators and clients are told
 //! - `search`: text within text
+//! - `document`: JSON documents that operators write, and the messages about those that are refused
 //! - `span`: lengths of time as operators write them
 //! - `by_name`: a few things by their names
 //! - `decimal`: fractions as text
@@ -27,6 +28,7 @@ pub mod bucket;
 mod by_name;
 pub mod controller;
 mod decimal;
+pub mod document;
 pub mod fallback;
 pub mod health;
 pub mod json;
