@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand_distr::{Binomial, Distribution, Poisson};
 use serde::{Deserialize, Serialize};
 use serin_logic::Span;
-use serin_logic::analysis::{Analysis, AnalysisConfig, Arms, Counts, Tick, Unit};
+use serin_logic::analysis::{AnalysisConfig, Counts, Evaluator, PerVariant, Tick, Unit};
 use serin_logic::rollout::Plan;
 
 use crate::outcome::End;
@@ -54,7 +54,7 @@ struct Windows {
 }
 
 enum Bench {
-    Tests(Box<Analysis>),
+    Tests(Box<Evaluator>),
     Windows(Windows),
 }
 
@@ -79,7 +79,7 @@ impl Judge {
         let windows = |rate, limit, in_a_row| Windows { rate, limit, in_a_row, open: Counts::default(), bad: 0 };
         Some(match self {
             Self::Serin | Self::SerinOnAll => {
-                Bench::Tests(Box::new(Analysis::new(config, plan.planned().as_millis()).ok()?))
+                Bench::Tests(Box::new(Evaluator::new(config, plan.planned().as_millis()).ok()?))
             }
             Self::ArgoLike => Bench::Windows(windows(0.05, 3, true)),
             Self::FlaggerLike => Bench::Windows(windows(0.01, 5, false)),
@@ -109,7 +109,7 @@ pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
         let canary = u64::from(step.percentage.thousandths());
         let rest = 100_000 - canary;
         let compared = if judge == Judge::Serin { (canary * 4).min(rest) } else { rest };
-        let split = Arms::new(canary, compared);
+        let split = PerVariant::new(canary, compared);
         let until = now + step.hold.as_millis().max(tick_ms);
         while now < until {
             let counts = scenario.tick(now, tick_ms, split, rng);
@@ -135,7 +135,7 @@ pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
 
 impl Scenario {
     /// What both arms count in `tick_ms`.
-    fn tick(&self, at_ms: u64, tick_ms: u64, split: Arms<u64>, rng: &mut StdRng) -> Arms<Counts> {
+    fn tick(&self, at_ms: u64, tick_ms: u64, split: PerVariant<u64>, rng: &mut StdRng) -> PerVariant<Counts> {
         let stage = self.stage(at_ms);
         let expected = self.traffic.requests_per_second * stage.load * tick_ms as f64 / 1e3;
         let mut arm = |buckets: u64, failures: f64| {
@@ -144,7 +144,7 @@ impl Scenario {
             let failed = Binomial::new(requests, failures).map_or(0, |binomial| binomial.sample(rng));
             Counts::new(requests, failed)
         };
-        Arms::new(arm(split.canary, stage.canary.failures), arm(split.stable, stage.stable.failures))
+        PerVariant::new(arm(split.canary, stage.canary.failures), arm(split.stable, stage.stable.failures))
     }
 }
 
@@ -156,7 +156,7 @@ fn whole(drawn: f64) -> u64 {
 // === impl Bench ===
 
 impl Bench {
-    fn rolls_back(&mut self, counts: Arms<Counts>, split: Arms<u64>, now: u64) -> bool {
+    fn rolls_back(&mut self, counts: PerVariant<Counts>, split: PerVariant<u64>, now: u64) -> bool {
         match self {
             Self::Tests(analysis) => {
                 analysis.close_tick(Tick { counts, split, ..Tick::default() }, now);

@@ -12,9 +12,9 @@ use rand::{RngExt, SeedableRng};
 use serin_logic::Span;
 use serin_logic::Timestamp;
 use serin_logic::analysis::Health;
-use serin_logic::controller::Seen;
-use serin_logic::observation::Shard;
+use serin_logic::controller::AlarmInputs;
 use serin_logic::rollout::{Command, Order, PhaseKind, Start};
+use serin_logic::telemetry::Shard;
 
 use crate::control::{Control, Surroundings};
 use crate::edge::{COOKIE, Isolate};
@@ -125,7 +125,7 @@ impl<'a> World<'a> {
         while !taken {
             let (control, mut around) = self.parts();
             taken = control
-                .turn(&mut around, |controller, now| match controller.order(&order, now) {
+                .turn(&mut around, |controller, now| match controller.execute(&order, now) {
                     Ok((_, effects)) => ((), effects),
                     Err(_) => ((), Vec::new()),
                 })
@@ -241,7 +241,7 @@ impl<'a> World<'a> {
         let document = is_read.then(|| self.kv.document(self.scenario.edge.locations, self.now));
         let (control, mut around) = self.parts();
         control.ring(&mut around, |controller, now| {
-            controller.alarm(Seen { document, health: Health::Unknown, utc_offset }, now)
+            controller.alarm(AlarmInputs { document, health: Health::Unknown, utc_offset }, now)
         });
         self.schedule_alarm();
     }
@@ -290,7 +290,7 @@ impl<'a> World<'a> {
             Some(PhaseKind::Paused) => End::Paused,
             Some(PhaseKind::Progressing | PhaseKind::Baking) | None => End::Unfinished,
         };
-        let figures = self.control.live.desk.figures();
+        let figures = self.control.live.analysis.figures();
         let rolled_back_at = self.over_at.filter(|_| end == End::RolledBack);
         let since = |at: u64, from: u64| at.checked_sub(from);
         let onset = self.scenario.onset().map(|_| self.tolls.from);
@@ -306,7 +306,7 @@ impl<'a> World<'a> {
             failed: self.tolls.failed,
             unrescued: self.tolls.unrescued,
             last_canary_ms: rolled_back_at.zip(self.tolls.last_answer).and_then(|(at, last)| since(last, at)),
-            alarms: self.control.live.desk.alarms().len() as u64,
+            alarms: self.control.live.analysis.alarms().len() as u64,
             why: news.map(|row| row.why.clone()).unwrap_or_default(),
             simulated_ms: self.since_start_ms(),
             messages: self.messages,

@@ -151,7 +151,6 @@ impl Call {
     }
 
     /// Whether it leaves everything as it is.
-    #[must_use]
     pub fn is_reading(&self) -> bool {
         matches!(
             self,

@@ -111,7 +111,6 @@ impl Facts for Question {
 }
 
 /// The answer, as JSON.
-#[must_use]
 pub fn explain(question: &Question, snapshot: &Snapshot, setup: &Setup, now: Timestamp) -> Value {
     let decision = decide(snapshot, setup, question, now);
     let state = snapshot.last_good();
@@ -132,7 +131,7 @@ pub fn explain(question: &Question, snapshot: &Snapshot, setup: &Setup, now: Tim
         Reason::Rule(number) => state.and_then(|state| state.rules.share_of(number)),
         _ => state.map(|state| state.percentage),
     };
-    let arm = decision.observed.map(|observed| match observed.arm {
+    let arm = decision.observed.map(|observed| match observed.variant {
         Variant::Canary => "canary",
         Variant::Stable => "control",
     });

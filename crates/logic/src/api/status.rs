@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::Span;
-use crate::analysis::{ArmFigures, Evidence};
+use crate::analysis::{Evidence, VariantFigures};
 use crate::controller::Controller;
 use crate::policy::switches::Setting;
 use crate::policy::{Snapshot, Switch};
@@ -29,7 +29,6 @@ pub struct Policy;
 
 impl Status<'_> {
     /// The answer of `GET status`.
-    #[must_use]
     pub fn view(&self, now: Timestamp) -> Value {
         let controller = self.controller;
         object!({
@@ -41,9 +40,9 @@ impl Status<'_> {
             "halt": controller.and_then(|controller| controller.state.halted()).map(halt),
             "rollout": controller.and_then(|controller| rollout_view(controller, now)),
             "telemetry": controller.map(|controller| object!({
-                "lastReport": controller.inbox.last_report_at().map(Timestamp::to_rfc3339),
-                "locations": controller.inbox.locations(),
-                "diverted": controller.inbox.diverted(),
+                "lastReport": controller.metrics.last_report_at().map(Timestamp::to_rfc3339),
+                "locations": controller.metrics.locations(),
+                "diverted": controller.metrics.short_circuited(),
             })),
             "outbox": controller.map(|controller| controller.state.unfinished()).unwrap_or_default(),
         })
@@ -90,9 +89,8 @@ fn halt(halted: &Halted) -> Value {
 }
 
 /// The rollout's part, also the answer of `GET rollouts/current`.
-#[must_use]
 pub fn rollout_view(controller: &Controller, now: Timestamp) -> Option<Value> {
-    let (state, desk) = (&controller.state, &controller.desk);
+    let (state, analysis) = (&controller.state, &controller.analysis);
     let rollout = state.rollout()?;
     let moment = |at| Timestamp::from(at).to_rfc3339();
     let standing = state.standing();
@@ -130,11 +128,11 @@ pub fn rollout_view(controller: &Controller, now: Timestamp) -> Option<Value> {
         "failures": rollout.counters.failures,
         "inconclusive": rollout.counters.inconclusive,
         "errors": rollout.counters.errors,
-        "lastLook": desk.last_look().map(|look| object!({
+        "lastLook": analysis.last_look().map(|look| object!({
             "at": look.at.to_rfc3339(), "verdict": json::value(&look.verdict), "sentence": look.sentence.as_str(),
         })),
         "figures": figures(controller),
-        "alarms": desk.alarms().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "alarms": analysis.alarms().iter().map(ToString::to_string).collect::<Vec<_>>(),
     }))
 }
 
@@ -143,8 +141,8 @@ fn ring(ring: &Matcher) -> Value {
 }
 
 fn figures(controller: &Controller) -> Option<Value> {
-    let figures = controller.desk.figures()?;
-    let arm = |arm: &ArmFigures| {
+    let figures = controller.analysis.figures()?;
+    let arm = |arm: &VariantFigures| {
         object!({
             "requests": arm.counts.requests(), "failures": arm.counts.failures(), "p95Ms": arm.p95_ms, "p99Ms": arm.p99_ms,
         })
@@ -174,7 +172,6 @@ fn account(rollout: &Rollout) -> (Timestamp, Option<&str>, Option<&str>) {
 
 impl State {
     /// What is still to be done outside, by name.
-    #[must_use]
     pub(super) fn unfinished(&self) -> Vec<&'static str> {
         use crate::rollout::{Effect, pending};
         let names = pending(self, Timestamp::default()).into_iter().filter_map(|effect| match effect {

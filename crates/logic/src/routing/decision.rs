@@ -9,11 +9,11 @@ use super::override_token::OverrideKey;
 use super::sticky_key::StickyKey;
 use super::visitor::VisitorId;
 use crate::bucket::Bucket;
-use crate::observation::Observed;
 use crate::percentage::Percentage;
 use crate::policy::rules::{RuleNumber, Serve};
 use crate::policy::snapshot::{Snapshot, Standing};
 use crate::policy::{CanaryState, Switch};
+use crate::telemetry::Observed;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
@@ -149,16 +149,16 @@ pub fn decide(snapshot: &Snapshot, setup: &Setup, facts: &impl Facts, now: Times
 
 fn deal(state: &CanaryState, share: Percentage, reason: Reason, is_observed: bool, facts: &impl Facts) -> Decision {
     let key = state.stickiness.key_of(facts);
-    let unit = key.as_ref().map(|key| Bucket::hash(&state.rollout_id, key.as_bytes()));
+    let key_hash = key.as_ref().map(|key| Bucket::hash(&state.rollout_id, key.as_bytes()));
     // A request that nothing identifies goes where nobody is sent before everybody is.
-    let bucket = unit.map_or(Bucket::LAST, Bucket::from_hash);
+    let bucket = key_hash.map_or(Bucket::LAST, Bucket::from_hash);
     let variant = if share.contains(bucket) { Variant::Canary } else { Variant::Stable };
     let new_visitor = match key {
         Some(StickyKey::NewVisitor(id)) => Some(id),
         _ => None,
     };
     let is_compared = variant == Variant::Canary || share.control_contains(bucket);
-    let observed = unit.filter(|_| is_observed && is_compared).map(|unit| Observed { arm: variant, unit });
+    let observed = key_hash.filter(|_| is_observed && is_compared).map(|key_hash| Observed { variant, key_hash });
     Decision { outcome: Outcome::Serve(variant), reason, new_visitor, observed }
 }
 

@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rand::RngExt;
-use serin_logic::observation::{Batch, Shard};
 use serin_logic::policy::Overlay;
+use serin_logic::telemetry::{Batch, Shard};
 
 use super::queue::{Event, FlushAnswer, Waiting};
 use super::{START_MS, World, exponential_ms, whole_ms};
@@ -92,7 +92,7 @@ impl World<'_> {
         let now = self.control.clock(self.now);
         self.restart_shard(location);
         if let Some(shard) = self.shards.get_mut(location as usize) {
-            shard.absorb(&batch, now);
+            shard.ingest(&batch, now);
         }
         self.report_if_due(location, &Rc::from([(slot, life, batch.seq)]));
     }
@@ -162,7 +162,7 @@ impl World<'_> {
     pub(super) fn report_answered(&mut self, location: u32, seq: u64, overlay: &str, waiting: &Waiting) {
         let Some(overlay) = self.parsed::<Overlay>(overlay) else { return };
         if let Some(shard) = self.shards.get_mut(location as usize) {
-            shard.answered(seq, overlay);
+            shard.acknowledge(seq, overlay);
         }
         self.answer_flushes(location, waiting, 0);
     }
