@@ -12,7 +12,7 @@ use serde_path_to_error::{Path, Segment};
 pub const MAX_BYTES: usize = 2 << 20;
 
 /// How much of an offending value or name an error quotes, in characters.
-const QUOTED_CHARS: usize = 60;
+const QUOTED_CHARS: usize = 80;
 
 /// Longest explanation taken from the deserializer, in characters.
 const MESSAGE_CHARS: usize = 300;
@@ -55,6 +55,10 @@ pub fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InvalidDo
 /// # Errors
 /// The document breaks the schema of `T`.
 pub fn read<T: DeserializeOwned>(name: &str, mut document: Value) -> Result<T, InvalidDocument> {
+    // A derived implementation also accepts a list of the fields' values, which no operator means.
+    if !document.is_object() {
+        return Err(InvalidDocument::new(name, &document, "a JSON object"));
+    }
     remove_nulls(&mut document);
     serde_path_to_error::deserialize(&document).map_err(|error| {
         let field = Some(path(error.path())).filter(|path| !path.is_empty()).unwrap_or_else(|| name.to_owned());
@@ -152,17 +156,26 @@ mod tests {
         DeepBlue,
     }
 
+    #[derive(Debug, Deserialize)]
+    struct Samples {
+        list: Vec<Sample>,
+    }
+
     fn said(text: &str) -> String {
-        parse::<Vec<Sample>>("samples", text).unwrap_err().to_string()
+        parse::<Samples>("samples", text).unwrap_err().to_string()
     }
 
     #[test]
     fn an_error_names_the_path_the_value_and_what_is_accepted() {
         for (text, expected) in [
-            (r#"[{"asn": [1, "x"]}]"#, r#"[0].asn[1]: "x" is not accepted, accepted: u32"#),
-            (r#"[{"color": "green"}]"#, r#"[0].color: "green" is not accepted, accepted: red or deep-blue"#),
-            (r#"[{"colour": "red"}]"#, "[0].colour: is not known, accepted: one of asn, color, header"),
-            ("{}", "samples: {} is not accepted, accepted: a sequence"),
+            (r#"{"list": [{"asn": [1, "x"]}]}"#, r#"list[0].asn[1]: "x" is not accepted, accepted: u32"#),
+            (
+                r#"{"list": [{"color": "green"}]}"#,
+                r#"list[0].color: "green" is not accepted, accepted: red or deep-blue"#,
+            ),
+            (r#"{"list": [{"colour": "red"}]}"#, "list[0].colour: is not known, accepted: one of asn, color, header"),
+            ("[1]", "samples: [1] is not accepted, accepted: a JSON object"),
+            ("{}", "samples: missing field `list`"),
             ("", "samples: not JSON: EOF while parsing a value at line 1 column 0"),
         ] {
             assert_eq!(said(text), expected);
@@ -173,21 +186,24 @@ mod tests {
 
     #[test]
     fn null_counts_as_absent() {
-        let samples: Vec<Sample> =
-            parse("samples", r#"[{"asn": null, "header": {"a": null}, "colour": null}]"#).unwrap();
-        assert!(samples[0].asn.is_empty() && samples[0].color.is_none() && samples[0].header.is_empty());
+        let text = r#"{"list": [{"asn": null, "header": {"a": null}, "colour": null}]}"#;
+        let samples: Samples = parse("samples", text).unwrap();
+        let sample = &samples.list[0];
+        assert!(sample.asn.is_empty() && sample.color.is_none() && sample.header.is_empty());
     }
 
     #[test]
     fn long_values_and_names_are_quoted_in_part() {
         for text in [
-            format!(r#"[{{"color": "{}"}}]"#, "é".repeat(5_000)),
-            format!(r#"[{{"{}": 1}}]"#, "é".repeat(5_000)),
-            format!(r#"[{{"header": {{"{}": 1}}}}]"#, "é".repeat(5_000)),
+            format!(r#"{{"list": [{{"color": "{}"}}]}}"#, "é".repeat(5_000)),
+            format!(r#"{{"list": [{{"{}": 1}}]}}"#, "é".repeat(5_000)),
+            format!(r#"{{"list": [{{"header": {{"{}": 1}}}}]}}"#, "é".repeat(5_000)),
         ] {
             assert!(said(&text).chars().count() < 200, "{}", said(&text));
         }
-        assert!(said(r#"[{"header": {"a\nb": 1}}]"#).starts_with(r#"[0].header."a\nb": 1 is not accepted"#));
-        assert!(said(r#"[{"header": {"": 1}}]"#).starts_with(r#"[0].header."": 1 is not accepted"#));
+        assert!(
+            said(r#"{"list": [{"header": {"a\nb": 1}}]}"#).starts_with(r#"list[0].header."a\nb": 1 is not accepted"#)
+        );
+        assert!(said(r#"{"list": [{"header": {"": 1}}]}"#).starts_with(r#"list[0].header."": 1 is not accepted"#));
     }
 }

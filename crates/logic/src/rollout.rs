@@ -35,7 +35,5 @@ pub use effect::{Effect, Ring, SetHalt, Step, Target, WriteState};
 pub use event::{Document, Event, Finding, FindingKind, Look, Observation, Receipt};
 pub use machine::{pending, step};
 pub use phase::{PauseKind, Phase, PhaseKind, RollbackKind, Standing};
-pub use schedule::{
-    Freeze, InvalidPlan, Limits, Matcher, OnFail, Plan, PlanStep, Schedule, Timing, UnknownZone, UtcOffset,
-};
+pub use schedule::{Freeze, Limits, Matcher, OnFail, Plan, PlanStep, Schedule, Timing, UnknownZone, UtcOffset};
 pub use state::{Counters, Halted, Overlay, Rollout, State};

@@ -161,7 +161,7 @@ mod tests {
             (r#"{"stages":[{"at":"1m"}]}"#, "stages is 1m, should be in order, the first at 0s"),
             (
                 r#"{"plan":{"schedule":"fast","freeze":{"timeZone":"Mars/Base","days":["sun"]}}}"#,
-                r#"plan.freeze.timeZone is "Mars/Base", should be a name of the IANA time zone database such as Europe/Berlin, or UTC"#,
+                r#"plan.freeze.timeZone: "Mars/Base" is not accepted, accepted: a name of the IANA time zone database such as Europe/Berlin, or UTC"#,
             ),
             (r#"{"faults":{"kvDelay":"2h"}}"#, "faults.kvDelay is 2h, should be 0s to 1h"),
         ] {

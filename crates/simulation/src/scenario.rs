@@ -1,6 +1,8 @@
 //! What is simulated: a plan, an edge, its traffic, how both variants behave over time, and what goes wrong.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use serin_logic::Span;
 use serin_logic::rollout::{Plan, Schedule};
 
@@ -11,6 +13,7 @@ pub struct Scenario {
     /// In a line, for tables.
     pub name: String,
     /// What the rollout is to do: as for `POST rollouts`.
+    #[serde(deserialize_with = "plan")]
     pub plan: Plan,
     /// When to stop waiting for an end; 1s to 7d, 2 h.
     pub limit: Span,
@@ -111,6 +114,11 @@ pub struct Faults {
     pub clock_jumps_per_hour: f64,
     /// By so much at most, forward or back; 0s to 1h.
     pub clock_jump: Span,
+}
+
+/// A plan as an operator writes it. The plan's own deserialization is of its stored form.
+fn plan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Plan, D::Error> {
+    Plan::read(Value::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 // === impl Scenario ===

@@ -2,7 +2,8 @@
 
 use serin_logic::Percentage;
 use serin_logic::Timestamp;
-use serin_logic::rollout::{Freeze, InvalidPlan, Plan, UtcOffset};
+use serin_logic::document::InvalidDocument;
+use serin_logic::rollout::{Freeze, Plan, UtcOffset};
 
 use super::text;
 
@@ -11,8 +12,8 @@ pub fn check(input: &[u8]) {
     let text = text(input);
     match Plan::parse(&text) {
         Ok(plan) => holds(&plan),
-        Err(InvalidPlan { field, value, accepted }) => {
-            assert!(!field.is_empty() && !value.is_empty() && !accepted.is_empty(), "{text}");
+        Err(InvalidDocument { field, message }) => {
+            assert!(!field.is_empty() && !message.is_empty(), "{text}");
         }
     }
     if let Ok(plan) = serde_json::from_str::<Plan>(&text) {
