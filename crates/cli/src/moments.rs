@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use serin_logic::Span;
 use serin_logic::Timestamp;
-use serin_logic::rollout::Span;
 
 /// A span such as `90s`, `15m`, `1h30m`, `500ms`.
 pub(crate) fn span(text: &str) -> Result<Duration, String> {
-    Span::parse(text).map(|span| Duration::from_millis(span.ms())).map_err(|error| error.to_string())
+    Span::parse(text).map(Duration::from).map_err(|error| error.to_string())
 }
 
 /// A span above zero.
@@ -50,7 +50,7 @@ pub(crate) fn whole_seconds(span: Duration) -> String {
 
 /// A span as it is, such as `1s500ms`.
 pub(crate) fn exact(span: Duration) -> String {
-    Span::from_ms(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)).to_string()
+    Span::from(span).to_string()
 }
 
 #[cfg(test)]

@@ -70,19 +70,19 @@ fn controller() -> Controller {
     let command = Command::Start(Box::new(start));
     let order = Order { command, who: "ada".into(), why: "release".into(), epoch: None };
     let mut controller = Controller::default();
-    controller.order(&order, NOW).unwrap();
+    controller.execute(&order, NOW).unwrap();
     controller
 }
 
 /// The controller after a restart: what it stored is all there is.
 fn restarted(controller: &Controller) -> Controller {
-    let Controller { state, desk, inbox, switches, deliveries } = controller;
+    let Controller { state, analysis, metrics, switches, outbox } = controller;
     Controller {
         state: reloaded(state),
-        desk: reloaded(desk),
-        inbox: reloaded(inbox),
+        analysis: reloaded(analysis),
+        metrics: reloaded(metrics),
         switches: reloaded(switches),
-        deliveries: reloaded(deliveries),
+        outbox: reloaded(outbox),
     }
 }
 

@@ -1,26 +1,255 @@
-//! The controller's mind: the rollout's state machine, the analysis that feeds it, and the switches, as one value. A shell loads the
-//! four documents, calls one method, stores what has changed, and performs the effects.
+//! The controller: the rollout's state machine, the analysis that feeds it, and the switches, as one value. An embedding loads the five
+//! documents, calls one method, stores what has changed, and performs the effects. Every method is synchronous, so that what is stored
+//! afterwards is the whole result and two calls never mix.
 
-/// Who delivers to the outside, and when again.
-mod delivery;
-/// The analysis of the rollout that is under way.
-mod desk;
-/// What shards reported since the last tick.
-mod inbox;
-/// Switches thrown through the control API.
-mod switchboard;
-/// One turn: an alarm, a report, an order.
-mod turn;
-/// What a webhook's receiver gets.
+/// Runs the analysis of the current rollout.
+mod analysis_runner;
+/// Counts that shards reported since the last tick.
+mod metrics_buffer;
+/// Deliveries to the outside.
+mod outbox;
+/// When a delivery is tried again.
+mod retry_state;
+/// Switches that were set through the control API.
+mod switch_overrides;
+/// Bodies of webhook requests.
 mod webhook;
 
 #[cfg(test)]
 mod tests;
 
-pub use delivery::Delivery;
-pub(crate) use desk::config as analysis_config;
-pub use desk::{Desk, LastLook};
-pub use inbox::Inbox;
-pub use switchboard::Switchboard;
-pub use turn::{Controller, Deliveries, Seen, Wants};
-pub use webhook::Format;
+pub(crate) use self::analysis_runner::analysis_config;
+pub use self::analysis_runner::{AnalysisRunner, LastLook};
+pub use self::metrics_buffer::MetricsBuffer;
+pub use self::outbox::Outbox;
+use self::outbox::{LONGEST_NOTIFICATION_PAUSE, LONGEST_WRITE_PAUSE, MAX_NOTIFICATION_FAILURES};
+pub use self::retry_state::RetryState;
+pub use self::switch_overrides::SwitchOverrides;
+pub use self::webhook::WebhookFormat;
+use crate::analysis::Health;
+use crate::policy::{CanaryState, Overlay};
+use crate::rollout::{
+    Document, Effect, Event, Finding, FindingKind, Look, Notice, Order, Outcome, Receipt, Refused, State, Step,
+    UtcOffset, WriteState, carry_out, pending, step,
+};
+use crate::telemetry::Batch;
+use crate::timestamp::Timestamp;
+
+/// Names of the documents that hold a [`Controller`], one for each field.
+pub mod documents {
+    /// Name of the document of [`Controller::state`](super::Controller::state).
+    pub const STATE: &str = "state";
+    /// Name of the document of [`Controller::analysis`](super::Controller::analysis).
+    pub const ANALYSIS: &str = "analysis";
+    /// Name of the document of [`Controller::metrics`](super::Controller::metrics).
+    pub const METRICS: &str = "metrics";
+    /// Name of the document of [`Controller::switches`](super::Controller::switches).
+    pub const SWITCHES: &str = "switches";
+    /// Name of the document of [`Controller::outbox`](super::Controller::outbox).
+    pub const OUTBOX: &str = "outbox";
+}
+
+/// Everything a controller stores.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Controller {
+    /// The rollout.
+    pub state: State,
+    /// The analysis of the rollout.
+    pub analysis: AnalysisRunner,
+    /// Counts for the analysis.
+    pub metrics: MetricsBuffer,
+    /// Switches that were set through the control API.
+    pub switches: SwitchOverrides,
+    /// Attempts of deliveries to the outside.
+    pub outbox: Outbox,
+}
+
+/// Inputs that an alarm needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WantedInputs {
+    /// `canary-state`, to notice an edit by hand.
+    pub document: bool,
+    /// The canary's own health.
+    pub health: bool,
+}
+
+/// Inputs of an alarm.
+#[derive(Clone, Debug)]
+pub struct AlarmInputs {
+    /// `canary-state` in KV; inside, none if the key is absent. None if KV was not read, did not answer, or holds an invalid document, which is
+    /// not in force.
+    pub document: Option<Option<Document>>,
+    /// Answer of the canary's own /health.
+    pub health: Health,
+    /// Offsets from the time zone database.
+    pub utc_offset: UtcOffset,
+}
+
+// === impl Controller ===
+
+impl Controller {
+    /// Handles an alarm and gives the effects to perform. Alarms may be late, duplicated or spurious; handling is idempotent.
+    pub fn alarm(&mut self, inputs: AlarmInputs, now: Timestamp) -> Vec<Effect> {
+        if let Some(document) = inputs.document {
+            // The effects are dropped here, because the alarm below gives every effect that is not done.
+            let _ = self.transition(Event::Seen(document), now);
+        }
+        let strong = self.analysis.tick(&mut self.metrics, &self.state, now);
+        if let (Some(finding), Some(observation)) = (strong, self.state.observation()) {
+            let _ = self.transition(Event::Look(Look { observation, finding, frozen_until: None }), now);
+        }
+        let mut to_do = Vec::new();
+        for effect in self.transition(Event::Alarm, now) {
+            let Effect::TakeLook(observation) = effect else {
+                to_do.push(effect);
+                continue;
+            };
+            let finding = self.analysis.look(&self.metrics, &self.state, inputs.health, now);
+            let (finding, frozen_until) = self.frozen_until(finding, inputs.utc_offset, now);
+            to_do.extend(self.transition(Event::Look(Look { observation, finding, frozen_until }), now));
+        }
+        to_do
+    }
+
+    /// The finding, and the end of the plan's freeze window that is open `now`. If the window is not known, a canary that passes waits until it is.
+    fn frozen_until(&self, finding: Finding, utc_offset: UtcOffset, now: Timestamp) -> (Finding, Option<Timestamp>) {
+        let freeze = self.state.rollout().and_then(|rollout| rollout.plan.freeze());
+        match freeze.map(|freeze| freeze.end(utc_offset, now)) {
+            Some(Ok(end)) => (finding, end),
+            Some(Err(error)) if finding.kind() == FindingKind::Pass => {
+                (Finding::Error { sentence: format!("Whether a step may be taken is not known: {error}.") }, None)
+            }
+            None | Some(Err(_)) => (finding, None),
+        }
+    }
+
+    /// Ingests a shard's report and gives the overlay to answer with.
+    pub fn report(&mut self, report: &Batch, now: Timestamp) -> Overlay {
+        self.metrics.ingest(report, now);
+        self.overlay(now)
+    }
+
+    /// The inputs that [`Controller::alarm`] needs at `now`.
+    pub fn wants(&self, now: Timestamp) -> WantedInputs {
+        let rollout = self.state.rollout().filter(|rollout| !rollout.phase.kind().is_over());
+        let looks = rollout.and_then(|rollout| rollout.next_look).is_some_and(|at| now >= at);
+        WantedInputs { document: rollout.is_some(), health: looks && self.state.observation().is_some() }
+    }
+
+    /// Handles a `canary-state` that was replaced through the control API.
+    pub fn replaced(&mut self, document: Document, now: Timestamp) -> Vec<Effect> {
+        self.transition(Event::Seen(Some(document)), now)
+    }
+
+    /// Executes a command. Gives whether it had been executed before, and the effects to perform.
+    ///
+    /// # Errors
+    /// The command is refused; nothing has changed.
+    pub fn execute(&mut self, order: &Order, now: Timestamp) -> Result<(bool, Vec<Effect>), Refused> {
+        let Outcome { step, already } = carry_out(&self.state, order, now)?;
+        Ok((already, self.adopt(step, now)))
+    }
+
+    /// Handles the receipt of an effect that was performed.
+    pub fn done(&mut self, receipt: Receipt, now: Timestamp) -> Vec<Effect> {
+        self.transition(Event::Done(receipt), now)
+    }
+
+    /// The overlay for isolates. It carries what is also in KV only until KV has it everywhere, so that an edit of KV counts at once after that.
+    pub fn overlay(&self, now: Timestamp) -> Overlay {
+        let mut rollout = self.state.overlay();
+        if !self.state.is_spreading(now) {
+            rollout.target = None;
+        }
+        // Both only grow, so their sum does too.
+        let revision = self.state.epoch().saturating_add(self.switches.changes());
+        Overlay { revision, rollout, switches: self.switches.spreading(now) }
+    }
+
+    /// Time of the next alarm: a tick closes, a look is due, or a delivery is tried again.
+    pub fn next_alarm(&self, now: Timestamp) -> Option<Timestamp> {
+        let next_look = self.state.rollout().and_then(|rollout| rollout.next_look);
+        // A look that is due now has been taken, or the next alarm takes it.
+        let mut first = [next_look, self.analysis.next_tick(&self.state)].into_iter().flatten().min();
+        for effect in pending(&self.state, now) {
+            let retry = match effect {
+                Effect::WriteState(_) => self.outbox.writes.next_at(),
+                Effect::Notify(_) => self.outbox.notifications.next_at(),
+                Effect::Audit(_) | Effect::SetHalt(_) => now,
+                Effect::SetAlarm(_) | Effect::TakeLook(_) => continue,
+            };
+            first = Some(first.map_or(retry, |first| first.min(retry)));
+        }
+        first.map(|at| at.max(now))
+    }
+
+    /// Leases the write of `canary-state` to the caller, if there is one and no other caller holds it.
+    pub fn claim_write(&mut self, now: Timestamp) -> Option<WriteState> {
+        let is_write = |effect| if let Effect::WriteState(write) = effect { Some(write) } else { None };
+        let write = pending(&self.state, now).into_iter().find_map(is_write)?;
+        self.outbox.writes.claim(now).then_some(write)
+    }
+
+    /// Records the outcome of a write.
+    pub fn written(&mut self, generation: u64, succeeded: bool, now: Timestamp) {
+        if succeeded {
+            self.outbox.writes.reset();
+            let _ = self.done(Receipt::Written { generation }, now);
+        } else {
+            self.outbox.writes.fail(LONGEST_WRITE_PAUSE, now);
+        }
+    }
+
+    /// Leases the oldest notification to the caller, if there is one and no other caller holds it.
+    pub fn claim_notification(&mut self, now: Timestamp) -> Option<Notice> {
+        let notice = self.unsent_notification(now)?;
+        self.outbox.notifications.claim(now).then_some(notice)
+    }
+
+    /// Records the outcome of a notification. One that keeps failing is dropped in the end; the audit has it.
+    pub fn notified(&mut self, seq: u64, succeeded: bool, now: Timestamp) {
+        let failures = if succeeded { 0 } else { self.outbox.notifications.fail(LONGEST_NOTIFICATION_PAUSE, now) };
+        if succeeded || failures >= MAX_NOTIFICATION_FAILURES {
+            self.outbox.notifications.reset();
+            let _ = self.done(Receipt::Notified { seq }, now);
+        }
+    }
+
+    /// The oldest notification that was not sent.
+    pub fn unsent_notification(&self, now: Timestamp) -> Option<Notice> {
+        let is_notice = |effect| if let Effect::Notify(notice) = effect { Some(notice) } else { None };
+        pending(&self.state, now).into_iter().find_map(is_notice)
+    }
+
+    /// Trouble of the controller itself as a line for /health, if there is any.
+    pub fn trouble(&self, now: Timestamp) -> Option<String> {
+        let late = self.state.overdue(now);
+        let late = late.map(|late| format!("no look at the canary for {late} after it was due: the percentage holds"));
+        late.or_else(|| self.outbox.writes.is_failing().then(|| "canary-state could not be written to KV yet".into()))
+    }
+
+    fn transition(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
+        let step = step(&self.state, event, now);
+        self.adopt(step, now)
+    }
+
+    fn adopt(&mut self, step: Step, now: Timestamp) -> Vec<Effect> {
+        self.state = step.next;
+        self.analysis.follow(&self.state, now);
+        self.metrics.observe(self.state.observation().as_ref());
+        step.effects
+    }
+}
+
+// === impl Document ===
+
+impl From<&CanaryState> for Document {
+    fn from(state: &CanaryState) -> Self {
+        Self {
+            enabled: state.enabled,
+            percentage: state.percentage,
+            rollout_id: state.rollout_id.clone(),
+            generation: state.notes.generation,
+        }
+    }
+}

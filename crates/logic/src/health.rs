@@ -5,9 +5,10 @@ use core::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::json;
+use crate::percentage::Percentage;
 use crate::policy::canary_state::Notes;
 use crate::policy::snapshot::{Snapshot, Standing};
-use crate::policy::{InvalidDocument, Share, Switch};
+use crate::policy::{InvalidDocument, Switch};
 use crate::timestamp::Timestamp;
 
 /// How a part is. Ordered: the worst of the parts is the whole's, except that only stable can take the whole down.
@@ -68,7 +69,7 @@ struct PolicyDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     enabled: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    percentage: Option<Share>,
+    percentage: Option<Percentage>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rollout_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -205,7 +206,7 @@ impl Component {
         let detail = PolicyDetail {
             age_seconds: snapshot.policy_read_at().map(|read_at| now.since(read_at).as_secs()),
             enabled: state.map(|state| state.enabled),
-            percentage: state.map(|state| state.share),
+            percentage: state.map(|state| state.percentage),
             rollout_id: state.map(|state| state.rollout_id.clone()),
             rules: state.map(|state| state.rules.len()),
             notes: state.map(|state| state.notes.clone()).unwrap_or_default(),

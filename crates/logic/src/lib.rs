@@ -6,14 +6,14 @@
 //! - `fallback`: which of its failures stable makes good
 //! - `controller`: rollout, analysis and switches as one value
 //! - `analysis`: how a canary is judged against stable
-//! - `observation`: what isolates see of a rollout, on its way to the controller
+//! - `telemetry`: outcomes of requests, on their way from isolates to the controller
 //! - `rollout`: a plan of steps, carried out
 //! - `api`: the control API, requests to calls and what is known to answers
 //! - `json`: types as JSON texts, and back
 //! - `health`, `notice`, `problem`: what operators and clients are told
 //! - `search`: text within text
-//! - `by_name`: a few things by their names
-//! - `decimal`: fractions as text
+//! - `document`: JSON documents that operators write, and the messages about those that are refused
+//! - `span`: lengths of time as operators write them
 //! - `quoted`: texts of others in messages
 //! - `bearer`: who may see and change things
 #![forbid(unsafe_code)]
@@ -22,25 +22,30 @@ pub mod analysis;
 pub mod api;
 pub mod bearer;
 pub mod breaker;
-mod by_name;
+pub mod bucket;
 pub mod controller;
-mod decimal;
+pub mod document;
 pub mod fallback;
 pub mod headers;
 pub mod health;
 pub mod json;
 pub mod notice;
-pub mod observation;
+pub mod percentage;
 pub mod policy;
 pub mod problem;
 mod quoted;
 pub mod rollout;
 pub mod routing;
 pub mod search;
+pub mod span;
+pub mod telemetry;
 pub mod throttle;
 pub mod timestamp;
 pub mod utc_offset;
 pub mod variant;
 
+pub use bucket::Bucket;
+pub use percentage::Percentage;
+pub use span::Span;
 pub use timestamp::Timestamp;
 pub use variant::Variant;

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::breaker::Transition;
 use crate::json;
+use crate::percentage::Percentage;
+use crate::policy::CanaryState;
 use crate::policy::switches::{Setting, Switch};
-use crate::policy::{CanaryState, Share};
 use crate::timestamp::Timestamp;
 
 /// A line for the log. The field names are an interface: alerts match on them.
@@ -92,7 +93,7 @@ pub enum Notice {
 #[serde(rename_all = "camelCase")]
 pub struct Gist {
     enabled: bool,
-    percentage: Share,
+    percentage: Percentage,
     rollout_id: String,
     rules: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,7 +146,7 @@ impl Gist {
     fn of(state: &CanaryState) -> Self {
         Self {
             enabled: state.enabled,
-            percentage: state.share,
+            percentage: state.percentage,
             rollout_id: state.rollout_id.clone(),
             rules: state.rules.len(),
             generation: state.notes.generation,

@@ -15,8 +15,6 @@ mod event;
 mod finding;
 /// From an event to a row of the table.
 mod machine;
-/// A share of sticky keys.
-mod percentage;
 /// Where a rollout stands.
 mod phase;
 /// Plans: steps, presets, limits.
@@ -25,8 +23,6 @@ mod schedule;
 mod state;
 /// The transitions, as a table.
 mod table;
-/// Points in time and spans.
-mod time;
 /// From a cell of the table to a new state and its effects.
 mod turn;
 
@@ -38,10 +34,6 @@ pub use command::{Command, Order, Outcome, Refused, Start, carry_out};
 pub use effect::{Effect, Ring, SetHalt, Step, Target, WriteState};
 pub use event::{Document, Event, Finding, FindingKind, Look, Observation, Receipt};
 pub use machine::{pending, step};
-pub use percentage::{InvalidPercentage, Percentage};
 pub use phase::{PauseKind, Phase, PhaseKind, RollbackKind, Standing};
-pub use schedule::{
-    Freeze, InvalidPlan, Limits, Matcher, OnFail, Plan, PlanStep, Schedule, Timing, UnknownZone, UtcOffset,
-};
+pub use schedule::{Freeze, Limits, Matcher, OnFail, Plan, PlanStep, Schedule, Timing, UnknownZone, UtcOffset};
 pub use state::{Counters, Halted, Overlay, Rollout, State};
-pub use time::{InvalidSpan, Span, Timestamp};

@@ -1,16 +1,13 @@
-//! A moment, as a value: the core never asks what time it is.
+//! A point in time, as a value: the core never reads a clock.
 
 use core::fmt;
 use core::time::Duration;
 
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::rollout;
-
-mod rfc3339;
-
 /// Milliseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
@@ -18,88 +15,127 @@ pub struct Timestamp(i64);
 
 impl Timestamp {
     /// From milliseconds since the Unix epoch.
-    #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
     /// From seconds since the Unix epoch; saturates.
-    #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
     }
 
-    /// Reads an RFC 3339 date-time with any offset; `None` when it is not one.
-    #[must_use]
+    /// Parses an RFC 3339 date-time with any offset.
     pub fn parse(text: &str) -> Option<Self> {
-        rfc3339::parse(text).map(Self)
+        DateTime::parse_from_rfc3339(text).ok().map(|date_time| Self(date_time.timestamp_millis()))
     }
 
     /// RFC 3339 in UTC, to the millisecond.
-    #[must_use]
     pub fn to_rfc3339(self) -> String {
-        match rfc3339::parts(self.0) {
-            Some((text, millis)) => format!("{text}.{millis:03}Z"),
-            None => self.to_string(),
-        }
+        self.format(SecondsFormat::Millis)
     }
 
     /// Milliseconds since the Unix epoch.
-    #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
     /// The time that has passed since `earlier`; zero when the clock went backwards.
-    #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
 
-    /// This moment and `later` more; saturates.
-    #[must_use]
-    pub fn after(self, later: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(later.as_millis()).unwrap_or(i64::MAX)))
+    /// The point in time that is `later` after this one; saturates.
+    pub fn after(self, later: impl Into<Duration>) -> Self {
+        Self(self.0.saturating_add(whole_millis(later.into())))
     }
-}
 
-impl From<rollout::Timestamp> for Timestamp {
-    fn from(moment: rollout::Timestamp) -> Self {
-        Self(i64::try_from(moment.ms()).unwrap_or(i64::MAX))
+    /// The point in time that is `earlier` before this one; saturates.
+    pub fn before(self, earlier: impl Into<Duration>) -> Self {
+        Self(self.0.saturating_sub(whole_millis(earlier.into())))
     }
-}
 
-/// A rollout knows no time before 1970.
-impl From<Timestamp> for rollout::Timestamp {
-    fn from(moment: Timestamp) -> Self {
-        Self::from_ms(moment.0.max(0).unsigned_abs())
+    /// RFC 3339 knows the years 0 to 9999; other timestamps are shown as a number.
+    fn format(self, precision: SecondsFormat) -> String {
+        DateTime::<Utc>::from_timestamp_millis(self.0)
+            .filter(|date_time| (0..=9999).contains(&date_time.year()))
+            .map_or_else(|| format!("{} ms", self.0), |date_time| date_time.to_rfc3339_opts(precision, true))
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match rfc3339::parts(self.0) {
-            Some((text, _)) => write!(f, "{text}Z"),
-            None => write!(f, "{} ms", self.0),
-        }
+        f.write_str(&self.format(SecondsFormat::Secs))
     }
+}
+
+fn whole_millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
-    fn reads_rfc_3339_with_any_offset() {
+    fn rfc_3339_is_read_with_any_offset() {
         let utc = Timestamp::parse("2025-11-05T19:00:00Z").unwrap();
         assert_eq!(utc, Timestamp::parse("2025-11-05T20:00:00+01:00").unwrap());
-        assert_eq!(utc.to_string(), "2025-11-05T19:00:00Z");
-        assert_eq!(Timestamp::parse("tomorrow"), None);
+        assert_eq!(utc, Timestamp::parse("2025-11-05 19:00:00.000z").unwrap());
+        assert_eq!(
+            (utc.to_string(), utc.to_rfc3339()),
+            ("2025-11-05T19:00:00Z".into(), "2025-11-05T19:00:00.000Z".into())
+        );
     }
 
     #[test]
-    fn a_clock_that_goes_backwards_has_no_negative_age() {
+    fn a_date_time_that_the_calendar_or_the_standard_does_not_know_is_refused() {
+        for text in [
+            "tomorrow",
+            "",
+            "1900-02-29T00:00:00Z",
+            "2023-04-31T00:00:00Z",
+            "2023-00-01T00:00:00Z",
+            "2016-12-31T23:59:61Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00Z",
+            "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00:00+0100",
+            "2026-01-01T00:00:00-00:60",
+            "2026-01-01T00:00:00Z ",
+            "+2026-01-01T00:00:00Z",
+        ] {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn elapsed_time_is_zero_when_the_clock_went_backwards() {
         assert_eq!(Timestamp::from_millis(5).since(Timestamp::from_millis(9)), Duration::ZERO);
         assert_eq!(Timestamp::from_millis(i64::MIN).since(Timestamp::from_millis(i64::MAX)), Duration::ZERO);
+    }
+
+    #[test]
+    fn arithmetic_saturates() {
+        assert_eq!(Timestamp::from_millis(i64::MAX).after(Duration::from_millis(1)).as_millis(), i64::MAX);
+        assert_eq!(Timestamp::from_millis(i64::MIN).before(Duration::MAX).as_millis(), i64::MIN);
+        assert_eq!(Timestamp::from_seconds(i64::MAX).as_millis(), i64::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn any_number_of_milliseconds_is_shown_as_rfc_3339_or_as_a_number(millis: i64) {
+            let timestamp = Timestamp::from_millis(millis);
+            let in_calendar = (-62_167_219_200_000..253_402_300_800_000).contains(&millis);
+            prop_assert_eq!(timestamp.to_rfc3339() == format!("{millis} ms"), !in_calendar);
+        }
+
+        #[test]
+        fn what_is_shown_is_read_back(millis in -62_167_219_200_000_i64..253_402_300_800_000) {
+            let timestamp = Timestamp::from_millis(millis);
+            prop_assert_eq!(Timestamp::parse(&timestamp.to_rfc3339()), Some(timestamp));
+        }
     }
 }

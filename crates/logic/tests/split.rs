@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, outside its functions too")]
 
 use serde_json::Value;
-use serin_logic::policy::Share;
-use serin_logic::routing::bucket::{BUCKETS, Bucket};
+use serin_logic::Percentage;
+use serin_logic::bucket::{BUCKETS, Bucket};
 
 fn vectors(text: &str, list: &str) -> Vec<Value> {
     let document: Value = serde_json::from_str(text).unwrap();
@@ -37,20 +37,20 @@ const KEYS: u32 = 1_000_000;
 fn of_a_million_keys_each_share_gets_its_part_within_four_standard_errors() {
     let buckets: Vec<Bucket> = (0..KEYS).map(|key| Bucket::of("r1", &format!("visitor-{key}"))).collect();
     for percentage in ["0.1", "1", "5", "25", "50", "99.9"] {
-        let share = Share::from_decimal(percentage).unwrap();
+        let share = Percentage::try_from(percentage.parse::<f64>().unwrap()).unwrap();
         let canary = buckets.iter().filter(|bucket| share.contains(**bucket)).count();
         let (n, p) = (f64::from(KEYS), percentage.parse::<f64>().unwrap() / 100.0);
         let deviation = (f64::from(u32::try_from(canary).unwrap()) - n * p) / (n * p * (1.0 - p)).sqrt();
         assert!(deviation.abs() <= 4.0, "{percentage} %: {canary} of {KEYS}, {deviation:.2} standard errors");
     }
-    assert!(!buckets.iter().any(|bucket| Share::NONE.contains(*bucket)));
-    assert!(buckets.iter().all(|bucket| Share::ALL.contains(*bucket)));
+    assert!(!buckets.iter().any(|bucket| Percentage::ZERO.contains(*bucket)));
+    assert!(buckets.iter().all(|bucket| Percentage::FULL.contains(*bucket)));
 }
 
 #[test]
 fn two_salts_deal_independently() {
     // Of 200,000 keys at 50 % each, a quarter is on the canary under both salts if the salts are independent.
-    let half = Share::from_decimal("50").unwrap();
+    let half = Percentage::percent(50);
     let keys = 200_000_u32;
     let on = |salt: &str, key: u32| half.contains(Bucket::of(salt, &format!("visitor-{key}")));
     let both = (0..keys).filter(|key| on("r1", *key) && on("r2", *key)).count();
@@ -65,7 +65,7 @@ fn growing_a_share_loses_nobody() {
         let bucket = Bucket::of("r1", &format!("visitor-{key}"));
         let mut was_canary = false;
         for step in ["0", "0.001", "1", "5", "15", "35", "65", "99.999", "100"] {
-            let is_canary = Share::from_decimal(step).unwrap().contains(bucket);
+            let is_canary = Percentage::try_from(step.parse::<f64>().unwrap()).unwrap().contains(bucket);
             assert!(is_canary || !was_canary, "visitor-{key} left the canary at {step} %");
             was_canary = is_canary;
         }

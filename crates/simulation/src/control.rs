@@ -104,7 +104,7 @@ impl Control {
         let is_delivered = |effect: &Effect| matches!(effect, Effect::WriteState(_) | Effect::Notify(_));
         let mut to_do: Vec<Effect> = effects.into_iter().filter(|effect| !is_delivered(effect)).collect();
         to_do.extend(self.live.claim_write(at).map(Effect::WriteState));
-        to_do.extend(self.live.claim_notice(at).map(Effect::Notify));
+        to_do.extend(self.live.claim_notification(at).map(Effect::Notify));
         to_do
     }
 
@@ -175,9 +175,9 @@ impl Control {
         around.faulted.killed += 1;
         let mut next = self.live.clone();
         next.state = through_json(&self.live.state, around);
-        next.desk = through_json(&self.live.desk, around);
-        next.inbox = through_json(&self.live.inbox, around);
-        next.deliveries = through_json(&self.live.deliveries, around);
+        next.analysis = through_json(&self.live.analysis, around);
+        next.metrics = through_json(&self.live.metrics, around);
+        next.outbox = through_json(&self.live.outbox, around);
         next.switches = through_json(&self.live.switches, around);
         self.live = next;
     }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serin_logic::Timestamp;
 use serin_logic::breaker::{BackOff, Breaker, Permit, Transition};
 use serin_logic::fallback::{self, Budget};
-use serin_logic::observation::{Batch, Observed, Tally};
 use serin_logic::policy::snapshot::Documents;
 use serin_logic::policy::{Overlay, Snapshot, Switch};
 use serin_logic::rollout::Observation;
 use serin_logic::routing::decision::Setup;
 use serin_logic::routing::{Facts, Outcome, VisitorId, decide};
+use serin_logic::telemetry::{Batch, Observed, OutcomeBatcher};
 use serin_logic::variant::Variant;
 
 use crate::kv::KEY;
@@ -29,7 +29,7 @@ pub(crate) struct Isolate {
     pub(crate) snapshot: Snapshot,
     breaker: Breaker,
     budget: Budget,
-    tally: Tally,
+    batcher: OutcomeBatcher,
 }
 
 /// Where a request went.
@@ -65,7 +65,7 @@ struct Request<'a>(&'a str);
 impl Isolate {
     pub(crate) fn new(location: u32, life: u64, id: String) -> Self {
         let (snapshot, breaker, budget) = (Snapshot::default(), Breaker::default(), Budget::default());
-        Self { location, life, snapshot, breaker, budget, tally: Tally::new(id) }
+        Self { location, life, snapshot, breaker, budget, batcher: OutcomeBatcher::new(id) }
     }
 
     /// KV answered, or did not.
@@ -83,7 +83,7 @@ impl Isolate {
 
     /// The shard answered.
     pub(crate) fn hear(&mut self, seq: u64, overlay: Option<Overlay>, now: Timestamp) {
-        self.tally.delivered(seq);
+        self.batcher.acknowledge(seq);
         if let Some(overlay) = overlay {
             let next = self.snapshot.heard(KEY, overlay, now).0;
             self.replace(next);
@@ -99,7 +99,7 @@ impl Isolate {
 
     /// What is to be sent to the shard.
     pub(crate) fn flush(&mut self) -> Rc<Batch> {
-        self.tally.flush()
+        self.batcher.flush()
     }
 
     /// Decides a request.
@@ -112,7 +112,7 @@ impl Isolate {
                 Permit::Canary => Sent::Canary(observing),
                 Permit::Divert => {
                     if let Some(Observing { observation, .. }) = observing {
-                        self.tally.divert(&observation);
+                        self.batcher.short_circuit(&observation);
                     }
                     Sent::Diverted
                 }
@@ -141,7 +141,7 @@ impl Isolate {
         if let Some(observing) = observing {
             self.count(observing, answer);
             if matches!(transition, Some(Transition::Open { .. })) {
-                self.tally.open_breaker(&observing.observation);
+                self.batcher.open_breaker(&observing.observation);
             }
         }
     }
@@ -153,7 +153,7 @@ impl Isolate {
 
     /// Counts an answer.
     pub(crate) fn count(&mut self, observing: &Observing, answer: Answer) {
-        self.tally.record(&observing.observation, observing.observed, answer.failed, answer.latency_ms);
+        self.batcher.record(&observing.observation, observing.observed, answer.failed, answer.latency_ms);
     }
 }
 
@@ -164,8 +164,8 @@ impl Observing {
         &self.observation
     }
 
-    pub(crate) fn arm(&self) -> Variant {
-        self.observed.arm
+    pub(crate) fn variant(&self) -> Variant {
+        self.observed.variant
     }
 }
 

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serin_logic::Span;
 use serin_logic::Timestamp;
-use serin_logic::analysis::{Arms, Counts};
+use serin_logic::analysis::{Counts, PerVariant};
 use serin_logic::controller::Controller;
-use serin_logic::rollout::{FindingKind, Observation, PhaseKind, Row, Span, Standing};
+use serin_logic::rollout::{FindingKind, Observation, PhaseKind, Row, Standing};
 use serin_logic::variant::Variant;
 
 use crate::zone::utc_offset;
@@ -71,7 +72,7 @@ pub(crate) struct Checks {
     /// Highest percentage that was asked for, in thousandths.
     pub(crate) highest: u32,
     /// What isolates observed.
-    observed: BTreeMap<(String, u32, usize), Arms<Seen>>,
+    observed: BTreeMap<(String, u32, usize), PerVariant<Seen>>,
 }
 
 // === impl Checks ===
@@ -102,9 +103,9 @@ impl Checks {
     }
 
     /// An isolate counted an answer.
-    pub(crate) fn observed(&mut self, observation: &Observation, arm: Variant, failed: bool) {
+    pub(crate) fn observed(&mut self, observation: &Observation, variant: Variant, failed: bool) {
         let arms = self.observed.entry(key(observation)).or_default();
-        let seen = match arm {
+        let seen = match variant {
             Variant::Canary => &mut arms.canary,
             Variant::Stable => &mut arms.stable,
         };
@@ -171,7 +172,7 @@ impl Checks {
     /// The canary went on: a look passed just now, the hold of the step is over, and the step had its requests.
     fn gate(&mut self, controller: &Controller, before: &Standing, at: Timestamp) {
         let Some(rollout) = controller.state.rollout() else { return };
-        let look = controller.desk.last_look();
+        let look = controller.analysis.last_look();
         let passed = look.is_some_and(|look| look.verdict == FindingKind::Pass && look.at == at);
         self.hold(Invariant::GatedPromotion, passed, || format!("went on from {before} after {look:?}"));
         let index = before.step.saturating_sub(1);
@@ -179,7 +180,7 @@ impl Checks {
         let planned = step.map_or(rollout.plan.timing().bake, |step| step.hold);
         let held = self
             .written_at
-            .map_or(Span::default(), |written| Span::from_ms(millis(at) - millis(written).min(millis(at))));
+            .map_or(Span::default(), |written| Span::from_millis(millis(at) - millis(written).min(millis(at))));
         self.hold(Invariant::GatedPromotion, self.clock_jumped || held >= planned, || {
             format!("went on from {before} after {held}, planned {planned}")
         });
@@ -195,7 +196,7 @@ impl Checks {
     }
 
     fn ticks(&mut self, controller: &Controller) {
-        let next = controller.state.observation().zip(controller.desk.next_tick(&controller.state));
+        let next = controller.state.observation().zip(controller.analysis.next_tick(&controller.state));
         if let (Some((observation, at)), Some((before, was))) = (&next, &self.next_tick)
             && observation == before
             && at != was
@@ -211,12 +212,12 @@ impl Checks {
 
     /// Every request that isolates observed in the present step has been counted once.
     pub(crate) fn counted(&mut self, controller: &Controller) {
-        let (Some(observation), Some(figures)) = (controller.state.observation(), controller.desk.figures()) else {
+        let (Some(observation), Some(figures)) = (controller.state.observation(), controller.analysis.figures()) else {
             return;
         };
         let truth = self.observed.get(&key(&observation)).copied().unwrap_or_default();
         let pair = |counts: Counts| (counts.requests(), counts.failures());
-        let counted = Arms::new(pair(figures.canary.counts), pair(figures.stable.counts));
+        let counted = PerVariant::new(pair(figures.canary.counts), pair(figures.stable.counts));
         self.hold(Invariant::CountsAreTrue, counted == truth, || format!("counted {counted:?}, happened {truth:?}"));
     }
 
@@ -257,7 +258,8 @@ fn millis(at: Timestamp) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use serin_logic::rollout::{Command, Order, Plan, Schedule, Start, Timestamp as At, carry_out};
+    use serin_logic::Timestamp as At;
+    use serin_logic::rollout::{Command, Order, Plan, Schedule, Start, carry_out};
 
     use super::*;
 
@@ -267,7 +269,7 @@ mod tests {
         let command = Command::Start(Box::new(Start { id: "r".into(), plan, found: None }));
         let order = Order { command, who: "ada".into(), why: "test".into(), epoch: None };
         let mut controller = Controller::default();
-        controller.order(&order, Timestamp::from_seconds(1_000)).unwrap();
+        controller.execute(&order, Timestamp::from_seconds(1_000)).unwrap();
         controller
     }
 
@@ -282,7 +284,7 @@ mod tests {
         checks.stored(&controller, now);
         assert_eq!(broken(&checks), []);
         let promote = Order { command: Command::Promote, who: "ada".into(), why: "now".into(), epoch: None };
-        controller.state = carry_out(&controller.state, &promote, At::from_ms(1_000_000)).unwrap().step.next;
+        controller.state = carry_out(&controller.state, &promote, At::from_millis(1_000_000)).unwrap().step.next;
         checks.stored(&controller, now);
         // Not looked at, not held, and without a request.
         assert_eq!(broken(&checks), [Invariant::GatedPromotion; 3]);

@@ -9,8 +9,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 use serin_logic::Timestamp;
-use serin_logic::observation::{Observed, Shard, Tally};
 use serin_logic::rollout::Observation;
+use serin_logic::telemetry::{Observed, OutcomeBatcher, Shard};
 use serin_logic::variant::Variant;
 
 use crate::scenario::Traffic;
@@ -95,23 +95,23 @@ impl Scale {
         let (mut shard, mut batch_bytes) = (Shard::default(), 0);
         let compared = (self.canary * 5.0).min(1.0);
         for isolate in 0..self.isolates {
-            let mut tally = Tally::new(format!("{isolate:032x}"));
+            let mut batcher = OutcomeBatcher::new(format!("{isolate:032x}"));
             let mut known = BTreeSet::new();
             for _ in 0..whole(requests * compared) {
-                let unit = rng.random();
-                known.insert(unit);
-                let arm = if rng.random_bool(self.canary / compared) { Variant::Canary } else { Variant::Stable };
+                let key_hash = rng.random();
+                known.insert(key_hash);
+                let variant = if rng.random_bool(self.canary / compared) { Variant::Canary } else { Variant::Stable };
                 let failed = rng.random_bool(self.failures);
                 let latency_ms = Traffic::default().latency_ms(1.0, rng);
-                tally.record(&observation, Observed { arm, unit }, failed, latency_ms);
+                batcher.record(&observation, Observed { variant, key_hash }, failed, latency_ms);
             }
-            let mut batch = Rc::unwrap_or_clone(tally.flush());
+            let mut batch = Rc::unwrap_or_clone(batcher.flush());
             if let Some(sample) = batch.sample.as_mut().filter(|_| !is_first) {
-                sample.arms.canary.seen.clear();
-                sample.arms.stable.seen.clear();
+                sample.variants.canary.seen.clear();
+                sample.variants.stable.seen.clear();
             }
             batch_bytes = batch_bytes.max(bytes(&batch));
-            shard.absorb(&batch, now);
+            shard.ingest(&batch, now);
         }
         (batch_bytes, bytes(&shard.report("FRA", now)))
     }

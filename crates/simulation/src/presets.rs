@@ -1,6 +1,6 @@
 //! Scenarios by name: what an operator asks first.
 
-use serin_logic::rollout::Span;
+use serin_logic::Span;
 
 use crate::scenario::{Behaviour, Faults, Scenario, Stage};
 

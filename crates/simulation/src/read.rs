@@ -1,6 +1,7 @@
 //! A scenario from a file, checked: JSON or TOML, and a message that names the field.
 
-use serin_logic::rollout::{Span, Timestamp, UnknownZone};
+use serin_logic::rollout::UnknownZone;
+use serin_logic::{Span, Timestamp};
 use thiserror::Error;
 
 use crate::scenario::{Behaviour, Scenario};
@@ -60,7 +61,7 @@ impl Scenario {
         whole("edge.locations", edge.locations, 1, 1_000, "1 to 1000")?;
         whole("edge.isolates", edge.isolates, 1, 1_000, "1 to 1000")?;
         span("edge.life", edge.life, Span::default(), WEEK, "0s to 7d")?;
-        span("edge.refresh", edge.refresh, Span::from_ms(100), HOUR, "100ms to 1h")?;
+        span("edge.refresh", edge.refresh, Span::from_millis(100), HOUR, "100ms to 1h")?;
         real("traffic.requestsPerSecond", traffic.requests_per_second, 1e-3, 1e6, "0.001 to 1000000")?;
         whole("traffic.visitors", traffic.visitors, 0, 10_000_000, "0 to 10000000")?;
         real("traffic.spread", traffic.spread, 0.0, 3.0, "0 to 3")?;
@@ -160,7 +161,7 @@ mod tests {
             (r#"{"stages":[{"at":"1m"}]}"#, "stages is 1m, should be in order, the first at 0s"),
             (
                 r#"{"plan":{"schedule":"fast","freeze":{"timeZone":"Mars/Base","days":["sun"]}}}"#,
-                r#"plan.freeze.timeZone is "Mars/Base", should be a name of the IANA time zone database such as Europe/Berlin, or UTC"#,
+                r#"plan.freeze.timeZone: "Mars/Base" is not accepted, accepted: a name of the IANA time zone database such as Europe/Berlin, or UTC"#,
             ),
             (r#"{"faults":{"kvDelay":"2h"}}"#, "faults.kvDelay is 2h, should be 0s to 1h"),
         ] {

@@ -1,7 +1,10 @@
 //! What is simulated: a plan, an edge, its traffic, how both variants behave over time, and what goes wrong.
 
-use serde::{Deserialize, Serialize};
-use serin_logic::rollout::{Plan, Schedule, Span};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use serin_logic::Span;
+use serin_logic::rollout::{Plan, Schedule};
 
 /// A simulation, but for its seed. Every field has a default; unknown ones are errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -10,6 +13,7 @@ pub struct Scenario {
     /// In a line, for tables.
     pub name: String,
     /// What the rollout is to do: as for `POST rollouts`.
+    #[serde(deserialize_with = "plan")]
     pub plan: Plan,
     /// When to stop waiting for an end; 1s to 7d, 2 h.
     pub limit: Span,
@@ -112,6 +116,11 @@ pub struct Faults {
     pub clock_jump: Span,
 }
 
+/// A plan as an operator writes it. The plan's own deserialization is of its stored form.
+fn plan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Plan, D::Error> {
+    Plan::read(Value::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
 // === impl Scenario ===
 
 impl Default for Scenario {
@@ -132,7 +141,7 @@ impl Scenario {
     /// The stage in force so many ms after the start.
     #[must_use]
     pub fn stage(&self, since_start_ms: u64) -> Stage {
-        self.stages.iter().rev().find(|stage| stage.at.ms() <= since_start_ms).copied().unwrap_or_default()
+        self.stages.iter().rev().find(|stage| stage.at.as_millis() <= since_start_ms).copied().unwrap_or_default()
     }
 
     /// When the canary first becomes worse than stable; none: it never does, and a rollback is a false one.

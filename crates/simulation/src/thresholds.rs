@@ -5,8 +5,9 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand_distr::{Binomial, Distribution, Poisson};
 use serde::{Deserialize, Serialize};
-use serin_logic::analysis::{Analysis, AnalysisConfig, Arms, Counts, Tick, Unit};
-use serin_logic::rollout::{Plan, Span};
+use serin_logic::Span;
+use serin_logic::analysis::{AnalysisConfig, Counts, Evaluator, PerVariant, Tick, Unit};
+use serin_logic::rollout::Plan;
 
 use crate::outcome::End;
 use crate::scenario::Scenario;
@@ -53,7 +54,7 @@ struct Windows {
 }
 
 enum Bench {
-    Tests(Box<Analysis>),
+    Tests(Box<Evaluator>),
     Windows(Windows),
 }
 
@@ -77,7 +78,9 @@ impl Judge {
     fn bench(self, config: AnalysisConfig, plan: &Plan) -> Option<Bench> {
         let windows = |rate, limit, in_a_row| Windows { rate, limit, in_a_row, open: Counts::default(), bad: 0 };
         Some(match self {
-            Self::Serin | Self::SerinOnAll => Bench::Tests(Box::new(Analysis::new(config, plan.planned().ms()).ok()?)),
+            Self::Serin | Self::SerinOnAll => {
+                Bench::Tests(Box::new(Evaluator::new(config, plan.planned().as_millis()).ok()?))
+            }
             Self::ArgoLike => Bench::Windows(windows(0.05, 3, true)),
             Self::FlaggerLike => Bench::Windows(windows(0.01, 5, false)),
         })
@@ -96,7 +99,7 @@ pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
     let tick_ms = config.tick_ms;
     let mut bench = judge.bench(config, plan)?;
     let rng = &mut StdRng::seed_from_u64(seed);
-    let onset = scenario.onset().map_or(0, Span::ms);
+    let onset = scenario.onset().map_or(0, Span::as_millis);
     let mut judged = Judged { end: End::Unfinished, falsely: false, after_ms: 0, requests: 0, failed: 0 };
     let mut now = 0;
     for step in plan.steps() {
@@ -106,8 +109,8 @@ pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
         let canary = u64::from(step.percentage.thousandths());
         let rest = 100_000 - canary;
         let compared = if judge == Judge::Serin { (canary * 4).min(rest) } else { rest };
-        let split = Arms::new(canary, compared);
-        let until = now + step.hold.ms().max(tick_ms);
+        let split = PerVariant::new(canary, compared);
+        let until = now + step.hold.as_millis().max(tick_ms);
         while now < until {
             let counts = scenario.tick(now, tick_ms, split, rng);
             now += tick_ms;
@@ -120,7 +123,7 @@ pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
                 let falsely = scenario.onset().is_none() || now <= onset;
                 return Some(Judged { end: End::RolledBack, falsely, ..judged });
             }
-            if now >= scenario.limit.ms() {
+            if now >= scenario.limit.as_millis() {
                 return Some(judged);
             }
         }
@@ -132,7 +135,7 @@ pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
 
 impl Scenario {
     /// What both arms count in `tick_ms`.
-    fn tick(&self, at_ms: u64, tick_ms: u64, split: Arms<u64>, rng: &mut StdRng) -> Arms<Counts> {
+    fn tick(&self, at_ms: u64, tick_ms: u64, split: PerVariant<u64>, rng: &mut StdRng) -> PerVariant<Counts> {
         let stage = self.stage(at_ms);
         let expected = self.traffic.requests_per_second * stage.load * tick_ms as f64 / 1e3;
         let mut arm = |buckets: u64, failures: f64| {
@@ -141,7 +144,7 @@ impl Scenario {
             let failed = Binomial::new(requests, failures).map_or(0, |binomial| binomial.sample(rng));
             Counts::new(requests, failed)
         };
-        Arms::new(arm(split.canary, stage.canary.failures), arm(split.stable, stage.stable.failures))
+        PerVariant::new(arm(split.canary, stage.canary.failures), arm(split.stable, stage.stable.failures))
     }
 }
 
@@ -153,7 +156,7 @@ fn whole(drawn: f64) -> u64 {
 // === impl Bench ===
 
 impl Bench {
-    fn rolls_back(&mut self, counts: Arms<Counts>, split: Arms<u64>, now: u64) -> bool {
+    fn rolls_back(&mut self, counts: PerVariant<Counts>, split: PerVariant<u64>, now: u64) -> bool {
         match self {
             Self::Tests(analysis) => {
                 analysis.close_tick(Tick { counts, split, ..Tick::default() }, now);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution, Exp1, StandardNormal};
-use serin_logic::routing::bucket::Bucket;
+use serin_logic::bucket::Bucket;
 
 use crate::scenario::{Scenario, Traffic};
 
@@ -61,8 +61,7 @@ impl Visitors {
     pub(crate) fn draw(&mut self, reach: u32, rng: &mut StdRng) -> Option<Visitor<'_>> {
         let Some(sum) = self.sums.last() else {
             spell(&mut self.key, rng.random());
-            let is_reached =
-                reach >= serin_logic::routing::bucket::BUCKETS || Bucket::of(&self.salt, &self.key).index() < reach;
+            let is_reached = reach >= serin_logic::bucket::BUCKETS || Bucket::of(&self.salt, &self.key).index() < reach;
             let (location, always_fails) = (rng.random_range(0..self.locations), rng.random_bool(self.always_failing));
             return is_reached.then_some(Visitor { key: &self.key, location, always_fails });
         };
@@ -98,8 +97,9 @@ impl Scenario {
         let mut left: f64 = Exp1.sample(rng);
         let mut at = since_start_ms;
         loop {
-            let stage = self.stages.iter().rev().find(|stage| stage.at.ms() as f64 <= at).copied().unwrap_or_default();
-            let next = self.stages.iter().map(|stage| stage.at.ms() as f64).find(|start| *start > at);
+            let stage =
+                self.stages.iter().rev().find(|stage| stage.at.as_millis() as f64 <= at).copied().unwrap_or_default();
+            let next = self.stages.iter().map(|stage| stage.at.as_millis() as f64).find(|start| *start > at);
             let per_ms = per_second * stage.load / 1e3;
             let wait = left / per_ms;
             match next {
@@ -117,7 +117,7 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
-    use serin_logic::rollout::Span;
+    use serin_logic::Span;
 
     use super::*;
     use crate::scenario::Stage;

@@ -9,11 +9,12 @@ mod telemetry;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use serin_logic::Span;
 use serin_logic::Timestamp;
 use serin_logic::analysis::Health;
-use serin_logic::controller::Seen;
-use serin_logic::observation::Shard;
-use serin_logic::rollout::{Command, Order, PhaseKind, Span, Start};
+use serin_logic::controller::AlarmInputs;
+use serin_logic::rollout::{Command, Order, PhaseKind, Start};
+use serin_logic::telemetry::Shard;
 
 use crate::control::{Control, Surroundings};
 use crate::edge::{COOKIE, Isolate};
@@ -94,13 +95,13 @@ impl<'a> World<'a> {
             isolates: (0..edge.locations * edge.isolates).map(isolate).collect(),
             shards: vec![Shard::default(); edge.locations as usize],
             shard_wakes: vec![false; edge.locations as usize],
-            kv: Kv::new(&document, edge.locations + 1, faults.kv_delay.ms()),
+            kv: Kv::new(&document, edge.locations + 1, faults.kv_delay.as_millis()),
             control: Control::default(),
             alarm: (0, None),
             checks: Checks::new(seed, START_MS),
             messages: Messages::default(),
             faulted: Faulted::default(),
-            tolls: Tolls::new(START_MS + scenario.onset().map_or(0, Span::ms)),
+            tolls: Tolls::new(START_MS + scenario.onset().map_or(0, Span::as_millis)),
             next_request_ms: 0.0,
             over_at: None,
             draining: false,
@@ -124,7 +125,7 @@ impl<'a> World<'a> {
         while !taken {
             let (control, mut around) = self.parts();
             taken = control
-                .turn(&mut around, |controller, now| match controller.order(&order, now) {
+                .turn(&mut around, |controller, now| match controller.execute(&order, now) {
                     Ok((_, effects)) => ((), effects),
                     Err(_) => ((), Vec::new()),
                 })
@@ -135,7 +136,7 @@ impl<'a> World<'a> {
     }
 
     fn run(&mut self) {
-        let limit = START_MS + self.scenario.limit.ms();
+        let limit = START_MS + self.scenario.limit.as_millis();
         let mut until = limit;
         while let Some((at, event)) = self.queue.pop_until(until) {
             self.now = at.max(self.now);
@@ -143,7 +144,7 @@ impl<'a> World<'a> {
             self.handle(event);
             if self.over_at.is_none() && self.phase().is_some_and(PhaseKind::is_over) {
                 self.over_at = Some(self.now);
-                until = self.now + AFTERMATH_MS + self.scenario.faults.late_by.ms();
+                until = self.now + AFTERMATH_MS + self.scenario.faults.late_by.as_millis();
             }
         }
         self.now = until;
@@ -160,10 +161,10 @@ impl<'a> World<'a> {
             let Some(life) = self.isolates.get(slot).map(|isolate| isolate.life) else { continue };
             self.queue.push(self.now, Event::Refresh { slot, life });
         }
-        let mut until = self.now + DRAIN_MS + 2 * late_by.ms() + 2 * alarm_late_by.ms();
+        let mut until = self.now + DRAIN_MS + 2 * late_by.as_millis() + 2 * alarm_late_by.as_millis();
         if self.checks.clock_jumped {
             // An alarm that was set before the clock was set back rings only when the clock is there again.
-            until += 2 * clock_jump.ms();
+            until += 2 * clock_jump.as_millis();
         }
         while let Some((at, event)) = self.queue.pop_until(until) {
             self.now = at.max(self.now);
@@ -240,7 +241,7 @@ impl<'a> World<'a> {
         let document = is_read.then(|| self.kv.document(self.scenario.edge.locations, self.now));
         let (control, mut around) = self.parts();
         control.ring(&mut around, |controller, now| {
-            controller.alarm(Seen { document, health: Health::Unknown, utc_offset }, now)
+            controller.alarm(AlarmInputs { document, health: Health::Unknown, utc_offset }, now)
         });
         self.schedule_alarm();
     }
@@ -255,7 +256,7 @@ impl<'a> World<'a> {
         let mut late = 0;
         if self.rng.random_bool(self.faults.alarm_late) {
             self.faulted.alarms += 1;
-            late = self.rng.random_range(0..=self.faults.alarm_late_by.ms());
+            late = self.rng.random_range(0..=self.faults.alarm_late_by.as_millis());
         }
         self.queue.push(at + late, Event::Alarm { number: self.alarm.0 });
     }
@@ -273,7 +274,7 @@ impl<'a> World<'a> {
         if self.draining {
             return;
         }
-        let most = i64::try_from(self.scenario.faults.clock_jump.ms()).unwrap_or(i64::MAX);
+        let most = i64::try_from(self.scenario.faults.clock_jump.as_millis()).unwrap_or(i64::MAX);
         self.control.clock_off = self.rng.random_range(-most..=most);
         self.checks.clock_jumped = true;
         self.faulted.clock_jumps += 1;
@@ -289,7 +290,7 @@ impl<'a> World<'a> {
             Some(PhaseKind::Paused) => End::Paused,
             Some(PhaseKind::Progressing | PhaseKind::Baking) | None => End::Unfinished,
         };
-        let figures = self.control.live.desk.figures();
+        let figures = self.control.live.analysis.figures();
         let rolled_back_at = self.over_at.filter(|_| end == End::RolledBack);
         let since = |at: u64, from: u64| at.checked_sub(from);
         let onset = self.scenario.onset().map(|_| self.tolls.from);
@@ -305,7 +306,7 @@ impl<'a> World<'a> {
             failed: self.tolls.failed,
             unrescued: self.tolls.unrescued,
             last_canary_ms: rolled_back_at.zip(self.tolls.last_answer).and_then(|(at, last)| since(last, at)),
-            alarms: self.control.live.desk.alarms().len() as u64,
+            alarms: self.control.live.analysis.alarms().len() as u64,
             why: news.map(|row| row.why.clone()).unwrap_or_default(),
             simulated_ms: self.since_start_ms(),
             messages: self.messages,

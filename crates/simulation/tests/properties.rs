@@ -10,7 +10,8 @@ use std::thread;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serin_logic::rollout::{Plan, Span};
+use serin_logic::Span;
+use serin_logic::rollout::Plan;
 use serin_simulation::{Behaviour, Edge, End, Faulted, Faults, Outcome, Scenario, Stage, Traffic, simulate};
 
 /// Seeds of a test; by hand as many as the variable says, times `share`.
@@ -105,7 +106,7 @@ fn quick(rng: &mut StdRng) -> Scenario {
 
 fn faults(rng: &mut StdRng) -> Faults {
     let some = |rng: &mut StdRng, most: f64| if rng.random_bool(0.5) { rng.random_range(0.0..most) } else { 0.0 };
-    let span = |rng: &mut StdRng, most: u64| Span::from_ms(rng.random_range(0..most * 1_000));
+    let span = |rng: &mut StdRng, most: u64| Span::from_millis(rng.random_range(0..most * 1_000));
     Faults {
         lost: some(rng, 0.4),
         doubled: some(rng, 0.4),

@@ -5,7 +5,8 @@
 use std::num::NonZeroUsize;
 use std::thread;
 
-use serin_logic::rollout::{Plan, Span};
+use serin_logic::Span;
+use serin_logic::rollout::Plan;
 use serin_simulation::{Behaviour, Judge, Report, Scenario, Stage, presets, run};
 
 fn report(scenario: &Scenario, seeds: u64) -> Report {

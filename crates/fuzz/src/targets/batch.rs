@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use serin_logic::analysis::Health;
-use serin_logic::controller::{Controller, Seen};
-use serin_logic::observation::{Batch, Shard};
+use serin_logic::controller::{AlarmInputs, Controller};
+use serin_logic::telemetry::{Batch, Shard};
 
 use super::{NOW, controller, read, reloaded, restarted, text};
 
@@ -21,23 +21,22 @@ pub fn check(input: &[u8]) {
     let mut now = NOW;
     for line in text.lines().take(MOST) {
         let Ok(batch) = read::<Batch>(line) else { continue };
-        let written = batch.to_json();
-        assert_eq!(written, serde_json::to_string(&batch).unwrap());
+        let written = serde_json::to_string(&batch).unwrap();
         assert_eq!(read::<Batch>(&written).unwrap(), batch);
 
         let overlay = controller.report(&batch, now);
         let (told, heard) = (controller.clone(), shard_after(&mut shard, &batch, now));
         controller.report(&batch, now);
         assert_eq!(parts(&controller), parts(&told), "a message counts once");
-        shard.absorb(&batch, now);
+        shard.ingest(&batch, now);
         assert_eq!(shard, heard, "a message counts once");
         let report = shard.report("FRA", now);
-        shard.answered(report.seq, overlay);
+        shard.acknowledge(report.seq, overlay);
         controller.report(&report, now);
 
         now = now.after(Duration::from_secs(5));
         let before = controller.state.epoch();
-        let _ = controller.alarm(Seen { document: None, health: Health::Unknown, utc_offset: |_, _| None }, now);
+        let _ = controller.alarm(AlarmInputs { document: None, health: Health::Unknown, utc_offset: |_, _| None }, now);
         assert!(controller.state.epoch() >= before);
         controller = restarted(&controller);
         let _ = serin_logic::api::rollout_view(&controller, now);
@@ -46,17 +45,17 @@ pub fn check(input: &[u8]) {
 }
 
 fn shard_after(shard: &mut Shard, batch: &Batch, now: serin_logic::Timestamp) -> Shard {
-    shard.absorb(batch, now);
+    shard.ingest(batch, now);
     shard.clone()
 }
 
 fn parts(controller: &Controller) -> BTreeMap<&'static str, String> {
-    let Controller { state, desk, inbox, switches, deliveries } = controller;
+    let Controller { state, analysis, metrics, switches, outbox } = controller;
     BTreeMap::from([
         ("state", serde_json::to_string(state).unwrap()),
-        ("desk", serde_json::to_string(desk).unwrap()),
-        ("inbox", serde_json::to_string(inbox).unwrap()),
+        ("analysis", serde_json::to_string(analysis).unwrap()),
+        ("metrics", serde_json::to_string(metrics).unwrap()),
         ("switches", serde_json::to_string(switches).unwrap()),
-        ("deliveries", serde_json::to_string(deliveries).unwrap()),
+        ("outbox", serde_json::to_string(outbox).unwrap()),
     ])
 }

@@ -47,8 +47,8 @@ fn obeys(state: &CanaryState, snapshot: &Snapshot, visitor: &serin_logic::api::Q
         assert_eq!((decision.outcome, decision.reason), (Outcome::Serve(Variant::Stable), Reason::Disabled));
     } else if decision.reason == Reason::Percentage {
         let is_canary = decision.outcome == Outcome::Serve(Variant::Canary);
-        assert!(!is_canary || state.share.buckets() > 0, "somebody is on a canary of 0 %");
-        assert!(is_canary || state.share.buckets() < 100_000, "somebody is not on a canary of 100 %");
+        assert!(!is_canary || state.percentage.thousandths() > 0, "somebody is on a canary of 0 %");
+        assert!(is_canary || state.percentage.thousandths() < 100_000, "somebody is not on a canary of 100 %");
     }
 }
 
@@ -66,7 +66,7 @@ fn rewritten(text: &str, was_valid: bool) {
     let parsed = CanaryState::parse(KEY, &written);
     if was_valid {
         let state = parsed.expect("what is written over a valid document is valid");
-        assert_eq!((state.enabled, state.share.buckets(), state.rollout_id.as_str()), (true, 5_000, "r2"));
+        assert_eq!((state.enabled, state.percentage.thousandths(), state.rollout_id.as_str()), (true, 5_000, "r2"));
         assert!(CanaryState::parse(KEY, GOOD).is_ok());
     }
 }

@@ -71,7 +71,7 @@ fn carry_out(call: Call) {
 fn ordered(command: Command, By { who, why, epoch }: By) {
     let mut controller = if matches!(command, Command::Start(_)) { Controller::default() } else { controller() };
     let before = controller.clone();
-    match controller.order(&Order { command, who, why, epoch }, NOW) {
+    match controller.execute(&Order { command, who, why, epoch }, NOW) {
         Ok((already, _)) => assert!(already || controller.state.epoch() > before.state.epoch()),
         Err(refused) => {
             assert!(!refused.to_string().is_empty());

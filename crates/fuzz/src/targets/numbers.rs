@@ -1,20 +1,14 @@
 //! Percentages, moments and spans as operators write them.
 
 use chrono::{DateTime, Datelike as _};
-use serin_logic::Timestamp;
-use serin_logic::policy::Share;
-use serin_logic::rollout::{Percentage, Span};
+use serin_logic::Span;
+use serin_logic::{Percentage, Timestamp};
 
 use super::text;
 
 /// Reads the input as each of them.
 pub fn check(input: &[u8]) {
     let text = text(input);
-    let share = Share::from_decimal(&text);
-    assert_eq!(share.map(Share::buckets), buckets(&text), "{text:?}");
-    if let Some(share) = share {
-        assert_eq!(Share::from_decimal(&share.to_string()), Some(share));
-    }
     let moment = Timestamp::parse(&text);
     let expected = DateTime::parse_from_rfc3339(&text).ok();
     assert_eq!(moment, expected.map(|expected| Timestamp::from_millis(expected.timestamp_millis())), "{text:?}");
@@ -28,6 +22,12 @@ pub fn check(input: &[u8]) {
         let written = serde_json::to_string(&percentage).unwrap();
         assert!(percentage <= Percentage::FULL);
         assert_eq!(serde_json::from_str::<Percentage>(&written).unwrap(), percentage, "{written}");
+        assert_eq!(percentage.to_string(), written);
+        assert!(
+            text.len() > MAX_EXACT || thousandths(&text).is_none_or(|expected| expected == percentage.thousandths())
+        );
+    } else {
+        assert!(serde_json::from_str::<serde_json::Number>(&text).is_err() || thousandths(&text).is_none(), "{text:?}");
     }
     let quoted = serde_json::to_string(&text).unwrap();
     for json in [&*text, &quoted] {
@@ -38,8 +38,11 @@ pub fn check(input: &[u8]) {
     }
 }
 
+/// Texts up to this length name a decimal number that a double tells from its neighbours.
+const MAX_EXACT: usize = 15;
+
 /// Thousandths of a decimal number: its digits with the point moved, and nothing but zeros behind it.
-fn buckets(text: &str) -> Option<u32> {
+fn thousandths(text: &str) -> Option<u32> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let exponent: i64 = exponent.parse::<i32>().ok()?.into();
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

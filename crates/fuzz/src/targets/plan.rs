@@ -1,6 +1,9 @@
 //! Plans of rollouts: refused by field, or within every range; what is stored reads back.
 
-use serin_logic::rollout::{Freeze, InvalidPlan, Percentage, Plan, Timestamp, UtcOffset};
+use serin_logic::Percentage;
+use serin_logic::Timestamp;
+use serin_logic::document::InvalidDocument;
+use serin_logic::rollout::{Freeze, Plan, UtcOffset};
 
 use super::text;
 
@@ -9,8 +12,8 @@ pub fn check(input: &[u8]) {
     let text = text(input);
     match Plan::parse(&text) {
         Ok(plan) => holds(&plan),
-        Err(InvalidPlan { field, value, accepted }) => {
-            assert!(!field.is_empty() && !value.is_empty() && !accepted.is_empty(), "{text}");
+        Err(InvalidDocument { field, message }) => {
+            assert!(!field.is_empty() && !message.is_empty(), "{text}");
         }
     }
     if let Ok(plan) = serde_json::from_str::<Plan>(&text) {
@@ -38,14 +41,14 @@ const OFFSETS: [UtcOffset; 4] = [|_, _| Some(0), |_, _| Some(14 * 60), |_, _| So
 /// Whenever it is asked, a freeze ends, and later.
 fn thaws(freeze: &Freeze) {
     for offset in OFFSETS {
-        for now in [0, 1_800_000_000_000, u64::MAX].map(Timestamp::from_ms) {
+        for now in [i64::MIN, 0, 1_800_000_000_000, i64::MAX].map(Timestamp::from_millis) {
             if let Ok(Some(end)) = freeze.end(offset, now) {
-                assert!(end > now || now.ms() == u64::MAX, "a freeze ends before it is asked for: {freeze:?}");
+                assert!(end > now || now.as_millis() == i64::MAX, "a freeze ends before it is asked for: {freeze:?}");
             }
         }
     }
     let [utc, ..] = OFFSETS;
-    let now = Timestamp::from_ms(1_800_000_000_000);
+    let now = Timestamp::from_millis(1_800_000_000_000);
     if let Ok(Some(end)) = freeze.end(utc, now) {
         assert_eq!(freeze.end(utc, end), Ok(None), "a freeze ends in a freeze: {freeze:?}");
     }

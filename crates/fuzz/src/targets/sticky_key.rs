@@ -1,9 +1,10 @@
 //! Stickiness and buckets. The first line is a request, as `explain`'s query, and the second the value of `stickiness`.
 
 use serde_json::{Value, json};
-use serin_logic::policy::{CanaryState, Share};
+use serin_logic::Percentage;
+use serin_logic::bucket::{BUCKETS, Bucket};
+use serin_logic::policy::CanaryState;
 use serin_logic::routing::Facts;
-use serin_logic::routing::bucket::{BUCKETS, Bucket};
 use serin_logic::routing::sticky_key::StickyKey;
 use serin_logic::routing::visitor::{self, VisitorId};
 
@@ -26,7 +27,7 @@ pub fn check(input: &[u8]) {
     let key = state.stickiness.key_of(&request);
     assert_eq!(key.as_ref().map(StickyKey::as_str).map(str::to_owned), expected(&stickiness, &request), "{query}");
     let bucket = Bucket::of(query, key.as_ref().map_or("", StickyKey::as_str));
-    assert!(bucket.index() < BUCKETS && Share::ALL.contains(bucket) && !Share::NONE.contains(bucket));
+    assert!(bucket.index() < BUCKETS && Percentage::FULL.contains(bucket) && !Percentage::ZERO.contains(bucket));
 }
 
 fn expected(stickiness: &Value, request: &impl Facts) -> Option<String> {

@@ -7,10 +7,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serin_logic::Timestamp;
 use serin_logic::analysis::Health;
-use serin_logic::controller::{Controller, Deliveries, Desk, Inbox, Seen, Switchboard};
-use serin_logic::observation::{Batch, Ledger, Shard};
+use serin_logic::controller::{
+    AlarmInputs, AnalysisRunner, Controller, MetricsBuffer, Outbox, SwitchOverrides, documents,
+};
 use serin_logic::policy::Switch;
 use serin_logic::rollout::{Command, Order, State};
+use serin_logic::telemetry::{Batch, Deduplicator, Shard};
 
 use super::{NOW, controller, line, read, reloaded, text};
 
@@ -19,22 +21,22 @@ pub fn check(input: &[u8]) {
     let text = text(input);
     let (row, body) = line(&text);
     match row {
-        "state" => lived_with(body, |state: State| Controller { state, ..Controller::default() }),
-        "desk" => lived_with(body, |desk: Desk| Controller { desk, ..controller() }),
-        "inbox" => lived_with(body, |inbox: Inbox| Controller { inbox, ..controller() }),
-        "switches" => lived_with(body, |switches: Switchboard| Controller { switches, ..controller() }),
-        "deliveries" => lived_with(body, |deliveries: Deliveries| Controller { deliveries, ..controller() }),
+        documents::STATE => lived_with(body, |state: State| Controller { state, ..Controller::default() }),
+        documents::ANALYSIS => lived_with(body, |analysis: AnalysisRunner| Controller { analysis, ..controller() }),
+        documents::METRICS => lived_with(body, |metrics: MetricsBuffer| Controller { metrics, ..controller() }),
+        documents::SWITCHES => lived_with(body, |switches: SwitchOverrides| Controller { switches, ..controller() }),
+        documents::OUTBOX => lived_with(body, |outbox: Outbox| Controller { outbox, ..controller() }),
         "shard" => {
             let Some(mut shard) = stored::<Shard>(body) else { return };
             let report = shard.report("FRA", NOW);
-            shard.absorb(&Batch { from: "a".into(), seq: u64::MAX, sample: report.sample.clone() }, NOW);
-            shard.answered(report.seq, shard.overlay().cloned().unwrap_or_default());
+            shard.ingest(&Batch { from: "a".into(), seq: u64::MAX, sample: report.sample.clone() }, NOW);
+            shard.acknowledge(report.seq, shard.overlay().cloned().unwrap_or_default());
             let _ = reloaded(&shard);
         }
-        "ledger" => {
-            let Some(mut ledger) = stored::<Ledger>(body) else { return };
-            let _ = ledger.take("a", 7, NOW);
-            assert!(!ledger.take("a", 7, NOW), "a message is taken once");
+        "deduplicator" => {
+            let Some(mut messages) = stored::<Deduplicator>(body) else { return };
+            let _ = messages.accept("a", 7, NOW);
+            assert!(!messages.accept("a", 7, NOW), "a message is accepted once");
         }
         _ => {}
     }
@@ -62,7 +64,7 @@ fn lived_with<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) 
     for command in orders {
         let mut controller = stored.clone();
         let order = Order { command, who: "ada".into(), why: "calm".into(), epoch: None };
-        let _ = controller.order(&order, NOW);
+        let _ = controller.execute(&order, NOW);
         goes_on(&mut controller, NOW.after(Duration::from_secs(1)));
     }
     let mut controller = stored;
@@ -74,12 +76,12 @@ fn lived_with<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) 
 fn goes_on(controller: &mut Controller, now: Timestamp) {
     let before = controller.state.epoch();
     let _ = controller.wants(now);
-    let _ =
-        controller.alarm(Seen { document: Some(None), health: Health::Unhealthy, utc_offset: |_, _| Some(120) }, now);
+    let _ = controller
+        .alarm(AlarmInputs { document: Some(None), health: Health::Unhealthy, utc_offset: |_, _| Some(120) }, now);
     controller.switches.set(Switch::Maintenance, Some("1".into()), now);
     assert!(controller.state.epoch() >= before, "epochs only grow");
     let _ = (controller.overlay(now), controller.trouble(now), controller.next_alarm(now));
-    let _ = (controller.claim_write(now), controller.claim_notice(now));
+    let _ = (controller.claim_write(now), controller.claim_notification(now));
     controller.written(1, false, now);
     controller.notified(1, false, now);
     let _ = serin_logic::api::rollout_view(controller, now);

@@ -6,8 +6,8 @@ pub(crate) mod request;
 
 use std::hint::black_box;
 
+use serin_logic::bucket::Bucket;
 use serin_logic::policy::CanaryState;
-use serin_logic::routing::bucket::Bucket;
 use serin_logic::routing::target::Target;
 use serin_logic::routing::{Outcome, decide};
 

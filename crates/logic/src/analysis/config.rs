@@ -1,10 +1,9 @@
-//! What an operator may set of the analysis, with its defaults, and what each value must be.
+//! Settings of the analysis: defaults and ranges.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::counts::Unit;
-use crate::decimal::Decimal;
 
 /// The `analysis` of a plan. Every field has a default; unknown ones are ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,7 +13,7 @@ pub struct AnalysisConfig {
     pub error_rate_ceiling: f64,
     /// Highest p95 in ms, 1..=600000; 500.
     pub p95_ceiling_ms: u64,
-    /// Looks in a row at which a ceiling is broken until the canary is rolled back, 1..=100; 3.
+    /// Looks in a row with a broken threshold until the canary is rolled back, 1..=100; 3.
     pub failure_limit: u32,
     /// Canary requests in a step before a look may pass, 1..=1000000000; 20, as Hystrix has it.
     pub min_requests: u64,
@@ -25,7 +24,7 @@ pub struct AnalysisConfig {
     pub error_tolerance: f64,
     /// How much slower than stable is still accepted, 0..=10; 0.2 is 20 %.
     pub latency_tolerance: f64,
-    /// What is dealt to a side; sticky keys.
+    /// Unit of assignment; sticky keys.
     pub unit: Unit,
     /// Time between two ticks in ms, 1..=60000; 5000.
     pub tick_ms: u64,
@@ -37,11 +36,11 @@ pub struct AnalysisConfig {
 #[derive(Clone, Debug, PartialEq, Error)]
 #[error("{field} is {value}, should be {range}")]
 pub struct InvalidAnalysisConfig {
-    /// As written in the plan.
+    /// Field, as written in the plan.
     pub field: &'static str,
-    /// What was given.
+    /// Given value.
     pub value: String,
-    /// What is allowed.
+    /// Accepted range.
     pub range: &'static str,
 }
 
@@ -73,7 +72,7 @@ impl AnalysisConfig {
         let invalid = |field, value, range| InvalidAnalysisConfig { field, value, range };
         let real = |field, value: f64, low: f64, high: f64, range| {
             let inside = value >= low && value <= high;
-            if inside { Ok(()) } else { Err(invalid(field, Decimal(value).to_string(), range)) }
+            if inside { Ok(()) } else { Err(invalid(field, value.to_string(), range)) }
         };
         let integer = |field, value: u64, high: u64, range| {
             let inside = (1..=high).contains(&value);
@@ -91,13 +90,11 @@ impl AnalysisConfig {
     }
 
     /// α of the error test.
-    #[must_use]
     pub fn alpha_errors(&self) -> f64 {
         self.alpha / 2.0
     }
 
     /// α of each of the two latency tests.
-    #[must_use]
     pub fn alpha_latency(&self) -> f64 {
         self.alpha / 4.0
     }

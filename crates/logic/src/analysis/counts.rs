@@ -1,5 +1,5 @@
-//! What was counted, per variant. Counts come over a wire, merged from many isolates, so no value of them may do harm: failures
-//! never exceed requests, sums saturate, and a share is always a number in 0..=1.
+//! Counts of both variants. They come over a wire, merged from many isolates, so no value of them may do harm: failures never exceed
+//! requests, sums saturate, and a fraction is always a number in 0..=1.
 
 use std::ops::AddAssign;
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 /// One value for each variant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Arms<T> {
-    /// The canary's.
+pub struct PerVariant<T> {
+    /// The canary's value.
     pub canary: T,
-    /// Stable's, in the control slice.
+    /// Stable's value, of the control slice.
     pub stable: T,
 }
 
@@ -32,34 +32,34 @@ struct CountsWire {
     first_failures: u64,
 }
 
-/// What is dealt to a side, and hence what may be counted as one piece of evidence.
+/// Unit of assignment: the thing that is assigned to a variant, and hence one piece of evidence.
 ///
 /// With sticky visitors a handful of visitors whose every request fails would, counted by request, roll back 17 % of healthy
 /// canaries; counted once each, 0.15 %.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
-    /// A sticky key is dealt once and stays: its first failure counts, against the configured share.
+    /// A sticky key is assigned once and stays: its first failure counts, against the configured fraction.
     #[default]
     StickyKey,
-    /// Every request draws for itself: every failure counts, against the share realised in the tick.
+    /// Every request is assigned for itself: every failure counts, against the fraction realised in the tick.
     Request,
 }
 
-/// The canary's share of what is compared, 0..=1: canary / (canary + control slice). Never NaN.
+/// The canary's fraction of what is compared, 0..=1: canary / (canary + control slice). Never NaN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
-pub struct Share(f64);
+pub struct Fraction(f64);
 
-// === impl Arms ===
+// === impl PerVariant ===
 
-impl<T> Arms<T> {
+impl<T> PerVariant<T> {
     /// Pairs the canary's value with stable's.
     pub const fn new(canary: T, stable: T) -> Self {
         Self { canary, stable }
     }
 }
 
-impl<T: AddAssign> AddAssign for Arms<T> {
+impl<T: AddAssign> AddAssign for PerVariant<T> {
     fn add_assign(&mut self, other: Self) {
         self.canary += other.canary;
         self.stable += other.stable;
@@ -70,32 +70,27 @@ impl<T: AddAssign> AddAssign for Arms<T> {
 
 impl Counts {
     /// Counts in which every failure is evidence. More failures than requests are cut to the requests.
-    #[must_use]
     pub fn new(requests: u64, failures: u64) -> Self {
         Self::sticky(requests, failures, failures)
     }
 
     /// Counts with the failures that were the first of their sticky key, cut to the failures.
-    #[must_use]
     pub fn sticky(requests: u64, failures: u64, first_failures: u64) -> Self {
         let failures = failures.min(requests);
         Self { requests, failures, first_failures: first_failures.min(failures) }
     }
 
-    /// Requests answered or failed.
-    #[must_use]
+    /// Requests that were answered or failed.
     pub fn requests(&self) -> u64 {
         self.requests
     }
 
-    /// Requests that failed, rescued ones included.
-    #[must_use]
+    /// Requests that failed, those that stable then answered included.
     pub fn failures(&self) -> u64 {
         self.failures
     }
 
     /// The failures that count as evidence under `unit`.
-    #[must_use]
     pub fn evidence(&self, unit: Unit) -> u64 {
         match unit {
             Unit::StickyKey => self.first_failures,
@@ -104,7 +99,6 @@ impl Counts {
     }
 
     /// Failures per request, 0..=1; 0 without requests.
-    #[must_use]
     pub fn failure_rate(&self) -> f64 {
         ratio(self.failures, self.requests)
     }
@@ -125,29 +119,25 @@ impl From<CountsWire> for Counts {
     }
 }
 
-// === impl Share ===
+// === impl Fraction ===
 
-impl Share {
-    /// The share of widths in the same unit (buckets, weights, requests); 0 when both are 0.
-    #[must_use]
+impl Fraction {
+    /// The fraction of widths in the same unit (buckets, weights, requests); 0 when both are 0.
     pub fn of(canary: u64, stable: u64) -> Self {
         Self::clamped(canary as f64 / (canary as f64 + stable as f64))
     }
 
-    /// A share given as a number; anything that is not in 0..=1 is cut to it, NaN to 0.
-    #[must_use]
-    pub fn clamped(share: f64) -> Self {
-        if share.is_nan() { Self(0.0) } else { Self(share.clamp(0.0, 1.0)) }
+    /// A fraction given as a number; anything that is not in 0..=1 is cut to it, NaN to 0.
+    pub fn clamped(fraction: f64) -> Self {
+        if fraction.is_nan() { Self(0.0) } else { Self(fraction.clamp(0.0, 1.0)) }
     }
 
-    /// The share as a number in 0..=1.
-    #[must_use]
+    /// The fraction as a number in 0..=1.
     pub fn get(self) -> f64 {
         self.0
     }
 
-    /// Stable's share of the same comparison.
-    #[must_use]
+    /// Stable's fraction of the same comparison.
     pub fn complement(self) -> Self {
         Self(1.0 - self.0)
     }
@@ -155,7 +145,7 @@ impl Share {
 
 /// `part / whole`, 0 when there is nothing to divide by.
 pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
-    Share::clamped(part as f64 / whole as f64).get()
+    Fraction::clamped(part as f64 / whole as f64).get()
 }
 
 #[cfg(test)]
@@ -172,20 +162,20 @@ mod tests {
 
     #[test]
     fn merging_saturates_and_keeps_the_order() {
-        let mut sum = Arms::new(Counts::new(u64::MAX, u64::MAX - 1), Counts::default());
-        sum += Arms::new(Counts::new(5, 5), Counts::new(7, 1));
+        let mut sum = PerVariant::new(Counts::new(u64::MAX, u64::MAX - 1), Counts::default());
+        sum += PerVariant::new(Counts::new(5, 5), Counts::new(7, 1));
         assert_eq!(sum.canary, Counts::new(u64::MAX, u64::MAX));
         assert_eq!(sum.stable, Counts::new(7, 1));
     }
 
     #[test]
-    fn a_share_is_always_a_number_between_0_and_1() {
-        assert_eq!(Share::of(0, 0), Share(0.0));
-        assert_eq!(Share::of(5, 20), Share(0.2));
-        assert_eq!(Share::of(u64::MAX, 0), Share(1.0));
-        assert_eq!(Share::clamped(f64::NAN), Share(0.0));
-        assert_eq!(Share::clamped(f64::INFINITY), Share(1.0));
-        assert_eq!(Share(0.25).complement(), Share(0.75));
+    fn a_fraction_is_always_a_number_between_0_and_1() {
+        assert_eq!(Fraction::of(0, 0), Fraction(0.0));
+        assert_eq!(Fraction::of(5, 20), Fraction(0.2));
+        assert_eq!(Fraction::of(u64::MAX, 0), Fraction(1.0));
+        assert_eq!(Fraction::clamped(f64::NAN), Fraction(0.0));
+        assert_eq!(Fraction::clamped(f64::INFINITY), Fraction(1.0));
+        assert_eq!(Fraction(0.25).complement(), Fraction(0.75));
     }
 
     #[test]
@@ -199,12 +189,12 @@ mod tests {
     #[test]
     fn the_stored_form_is_frozen() {
         let json = r#"{"canary":{"requests":5,"failures":2,"firstFailures":1},"stable":{"requests":9,"failures":0,"firstFailures":0}}"#;
-        let arms = Arms::new(Counts::sticky(5, 2, 1), Counts::new(9, 0));
+        let arms = PerVariant::new(Counts::sticky(5, 2, 1), Counts::new(9, 0));
         assert_eq!(
             serde_json::to_string(&arms).unwrap(),
             json,
             "isolates and controllers of other versions read this form"
         );
-        assert_eq!(serde_json::from_str::<Arms<Counts>>(json).unwrap(), arms);
+        assert_eq!(serde_json::from_str::<PerVariant<Counts>>(json).unwrap(), arms);
     }
 }

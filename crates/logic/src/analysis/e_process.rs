@@ -18,8 +18,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::counts::Share;
-use crate::decimal::{Decimal, Rounded};
+use super::counts::Fraction;
 
 /// Logarithms are kept as whole multiples of 10⁻¹²: a reloaded state is then identical, which JSON does not promise for fractions.
 const STEPS_PER_NAT: f64 = 1e12;
@@ -79,14 +78,13 @@ enum InvalidEProcess {
     #[error("{ln_r} logarithms for {grid} alternatives")]
     Lengths { ln_r: usize, grid: usize },
     #[error("an alternative of {rho} with a tolerance of {theta0}")]
-    Alternative { rho: Decimal, theta0: Decimal },
+    Alternative { rho: f64, theta0: f64 },
 }
 
 // === impl EProcess ===
 
 impl EProcess {
     /// Bets on the alternatives of `grid` above the tolerance `theta0` (an odds ratio; below 1 or NaN is taken as 1).
-    #[must_use]
     pub fn new(grid: &[f64], theta0: f64, restarts: Restarts) -> Self {
         let theta0 = theta0.max(1.0);
         let grid: Vec<f64> = grid.iter().copied().filter(|rho| *rho > theta0 && rho.is_finite()).collect();
@@ -96,7 +94,7 @@ impl EProcess {
 
     /// Takes in a closed tick: `canary_bad` of the canary's and `stable_bad` of stable's units were bad, and the canary had `share`
     /// of the units.
-    pub fn close_tick(&mut self, canary_bad: u64, stable_bad: u64, share: Share) {
+    pub fn close_tick(&mut self, canary_bad: u64, stable_bad: u64, share: Fraction) {
         let w = share.get();
         // What a canary without a share reports is left over from another weight, and evidence of nothing.
         let canary_bad = if w > 0.0 { canary_bad as f64 } else { 0.0 };
@@ -113,7 +111,6 @@ impl EProcess {
     }
 
     /// ln E: 0 before the first tick, never NaN, at most 9,000 in size.
-    #[must_use]
     pub fn ln_e(&self) -> f64 {
         if self.ticks == 0 || self.grid.is_empty() {
             return 0.0;
@@ -123,13 +120,11 @@ impl EProcess {
     }
 
     /// Whether E has reached 1/α now. Ville's inequality covers the first time this is ever true.
-    #[must_use]
     pub fn is_strong(&self, alpha: f64) -> bool {
         self.ln_e() >= -alpha.ln()
     }
 
     /// E and 1/α, for people.
-    #[must_use]
     pub fn evidence(&self, alpha: f64) -> Evidence {
         Evidence::new(self.ln_e(), alpha)
     }
@@ -163,7 +158,7 @@ impl TryFrom<EProcessWire> for EProcess {
             return Err(InvalidEProcess::Lengths { ln_r: ln_r.len(), grid: grid.len() });
         }
         if let Some(rho) = grid.iter().copied().find(|rho| !(theta0 >= 1.0 && *rho > theta0)) {
-            return Err(InvalidEProcess::Alternative { rho: Decimal(rho), theta0: Decimal(theta0) });
+            return Err(InvalidEProcess::Alternative { rho, theta0 });
         }
         let ln_r = ln_r.into_iter().map(|steps| steps.clamp(-MAX_STEPS, MAX_STEPS)).collect();
         Ok(Self { grid, theta0, restarts, ticks, ln_r })
@@ -174,7 +169,6 @@ impl TryFrom<EProcessWire> for EProcess {
 
 impl Restarts {
     /// Every 30 s over the time a rollout is planned to take; both times in milliseconds, and a tick is at least 1 ms.
-    #[must_use]
     pub fn over(planned_ms: u64, tick_ms: u64) -> Self {
         const EVERY_MS: u64 = 30_000;
         let every = (EVERY_MS / tick_ms.max(1)).max(1);
@@ -191,7 +185,6 @@ impl Evidence {
     }
 
     /// E itself; JSON knows no infinity.
-    #[must_use]
     pub fn value(&self) -> f64 {
         self.ln_e.exp().min(f64::MAX)
     }
@@ -202,8 +195,8 @@ impl fmt::Display for Evidence {
         let Self { ln_e, limit } = self;
         match ln_e.exp() {
             e if e >= 1e6 => write!(f, "evidence above 1,000,000 to 1, limit {limit} to 1"),
-            e if e >= 9.95 => write!(f, "evidence {} to 1, limit {limit} to 1", Rounded::<0>(e)),
-            e => write!(f, "evidence {} to 1, limit {limit} to 1", Rounded::<1>(e)),
+            e if e >= 9.95 => write!(f, "evidence {e:.0} to 1, limit {limit} to 1"),
+            e => write!(f, "evidence {e:.1} to 1, limit {limit} to 1"),
         }
     }
 }

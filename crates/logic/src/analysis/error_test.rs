@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::{Arms, Counts, Share, Unit};
+use super::counts::{Counts, Fraction, PerVariant, Unit};
 use super::e_process::{EProcess, Evidence, Restarts};
 
 /// How many times as likely to fail the canary might be; equal bets on each. From "half as much again" to "dead", in steps that
@@ -13,7 +13,7 @@ pub(crate) const GRID: [f64; 7] = [1.5, 2.0, 3.0, 5.0, 10.0, 25.0, 60.0];
 /// At this E the canary is not promoted, long before it is rolled back. 1 healthy canary in 10 is ever held by it.
 pub(crate) const SOFT_HOLD: f64 = 10.0;
 
-/// What must hold besides the evidence. Floors can only make a rollback rarer, so α holds with any of them.
+/// Conditions of a rollback besides the evidence. Floors can only make a rollback rarer, so α holds with any of them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Floors {
@@ -21,7 +21,7 @@ pub struct Floors {
     pub failures: u64,
     /// Requests to the canary.
     pub requests: u64,
-    /// Difference of the failure rates, 0..=1.
+    /// Difference between the failure rates, 0..=1.
     pub difference: f64,
 }
 
@@ -33,22 +33,22 @@ pub struct ErrorTest {
     alpha: f64,
     floors: Floors,
     unit: Unit,
-    /// Of the current step.
-    step: Arms<Counts>,
+    /// Counts of the current step.
+    step: PerVariant<Counts>,
     /// The evidence when it was first strong. Never taken back: the quiet after a rollback does not rehabilitate a canary.
     strong: Option<Evidence>,
 }
 
-/// Where the test stands, worst last.
+/// Outcome of the test so far, worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ErrorStanding {
-    /// Nothing to see.
+    /// No evidence against the canary.
     Calm,
-    /// E ≥ 10: do not promote.
+    /// E ≥ 10: the canary is not promoted.
     Suspicious,
-    /// E ≥ 1/α, but too few failures, or too small a difference, to matter: warn, and do not promote.
+    /// E ≥ 1/α, but too few failures, or too small a difference, to matter: the canary is not promoted.
     BelowFloors,
-    /// Roll back.
+    /// E ≥ 1/α and above the floors: the canary is rolled back.
     Strong,
 }
 
@@ -61,8 +61,8 @@ impl Default for Floors {
 }
 
 impl Floors {
-    fn hold(&self, step: &Arms<Counts>, unit: Unit) -> bool {
-        let Arms { canary, stable } = step;
+    fn hold(&self, step: &PerVariant<Counts>, unit: Unit) -> bool {
+        let PerVariant { canary, stable } = step;
         let rate = |counts: &Counts, bad: u64| super::counts::ratio(bad, counts.requests());
         // Few visitors with many requests each make first failures rare; a visitor who always fails makes failures many. A
         // difference in either is one that somebody feels.
@@ -78,19 +78,18 @@ impl Floors {
 
 impl ErrorTest {
     /// A test that rolls a canary whose odds of failing are at most `theta0` times stable's back with probability ≤ `alpha`.
-    #[must_use]
     pub fn new(alpha: f64, theta0: f64, unit: Unit, floors: Floors, restarts: Restarts) -> Self {
         let process = EProcess::new(&GRID, theta0, restarts);
-        Self { process, alpha, floors, unit, step: Arms::default(), strong: None }
+        Self { process, alpha, floors, unit, step: PerVariant::default(), strong: None }
     }
 
-    /// Takes in a closed tick. Its counts must be of one weight; `configured` is the canary's share at that weight.
-    pub fn close_tick(&mut self, tick: &Arms<Counts>, configured: Share) {
-        let Arms { canary, stable } = tick;
+    /// Adds a closed tick. Its counts must be of one weight; `configured` is the canary's share at that weight.
+    pub fn close_tick(&mut self, tick: &PerVariant<Counts>, configured: Fraction) {
+        let PerVariant { canary, stable } = tick;
         // Per request the realised share is exact, and does not care if the split is off. Keys that fail for the first time
-        // are dealt by the configured share; how many requests they made says nothing about it.
+        // are assigned by the configured share; how many requests they made says nothing about it.
         let share = match self.unit {
-            Unit::Request => Share::of(canary.requests(), stable.requests()),
+            Unit::Request => Fraction::of(canary.requests(), stable.requests()),
             Unit::StickyKey => configured,
         };
         self.process.close_tick(canary.evidence(self.unit), stable.evidence(self.unit), share);
@@ -100,13 +99,12 @@ impl ErrorTest {
         }
     }
 
-    /// Starts the floors anew. The evidence goes on.
+    /// Resets the counts that the floors look at. The evidence goes on.
     pub fn begin_step(&mut self) {
-        self.step = Arms::default();
+        self.step = PerVariant::default();
     }
 
-    /// What the evidence asks for.
-    #[must_use]
+    /// Outcome of the test so far.
     pub fn standing(&self) -> ErrorStanding {
         if self.strong.is_some() {
             ErrorStanding::Strong
@@ -119,15 +117,13 @@ impl ErrorTest {
         }
     }
 
-    /// E and its limit: of now, or of when it was first strong.
-    #[must_use]
+    /// E and its limit: the current ones, or those of the time when E was first strong.
     pub fn evidence(&self) -> Evidence {
         self.strong.unwrap_or_else(|| self.process.evidence(self.alpha))
     }
 
     /// Counts of the current step.
-    #[must_use]
-    pub fn step(&self) -> &Arms<Counts> {
+    pub fn step(&self) -> &PerVariant<Counts> {
         &self.step
     }
 }
@@ -140,14 +136,14 @@ mod tests {
         ErrorTest::new(0.005, 1.0, Unit::Request, Floors::default(), Restarts::over(3_600_000, 5_000))
     }
 
-    fn tick(canary: (u64, u64), stable: (u64, u64)) -> Arms<Counts> {
-        Arms::new(Counts::new(canary.0, canary.1), Counts::new(stable.0, stable.1))
+    fn tick(canary: (u64, u64), stable: (u64, u64)) -> PerVariant<Counts> {
+        PerVariant::new(Counts::new(canary.0, canary.1), Counts::new(stable.0, stable.1))
     }
 
     #[test]
     fn three_failures_all_on_a_small_canary_are_enough() {
         let mut test = by_request();
-        test.close_tick(&tick((5, 3), (95, 0)), Share::of(5, 95));
+        test.close_tick(&tick((5, 3), (95, 0)), Fraction::of(5, 95));
         assert_eq!(test.standing(), ErrorStanding::Strong);
         assert_eq!(test.evidence().to_string(), "evidence 386 to 1, limit 200 to 1");
     }
@@ -155,69 +151,70 @@ mod tests {
     #[test]
     fn two_failures_are_below_the_floor_however_strong() {
         let mut test = by_request();
-        test.close_tick(&tick((5, 2), (9_995, 0)), Share::of(5, 9_995));
+        test.close_tick(&tick((5, 2), (9_995, 0)), Fraction::of(5, 9_995));
         assert_eq!(test.standing(), ErrorStanding::BelowFloors);
     }
 
     #[test]
     fn a_difference_too_small_to_matter_warns_only() {
         let mut test = by_request();
-        test.close_tick(&tick((100_000, 150), (100_000, 20)), Share::of(1, 1));
+        test.close_tick(&tick((100_000, 150), (100_000, 20)), Fraction::of(1, 1));
         assert_eq!(test.standing(), ErrorStanding::BelowFloors);
     }
 
     #[test]
     fn suspicion_passes_but_strong_evidence_stays() {
         let mut test = by_request();
-        test.close_tick(&tick((10, 2), (90, 0)), Share::of(1, 9));
+        test.close_tick(&tick((10, 2), (90, 0)), Fraction::of(1, 9));
         assert_eq!(test.standing(), ErrorStanding::Suspicious);
-        (0..5).for_each(|_| test.close_tick(&tick((10, 0), (90, 2)), Share::of(1, 9)));
+        (0..5).for_each(|_| test.close_tick(&tick((10, 0), (90, 2)), Fraction::of(1, 9)));
         assert_eq!(test.standing(), ErrorStanding::Calm);
-        test.close_tick(&tick((10, 10), (90, 0)), Share::of(1, 9));
-        (0..100).for_each(|_| test.close_tick(&tick((0, 0), (90, 50)), Share::of(1, 9)));
+        test.close_tick(&tick((10, 10), (90, 0)), Fraction::of(1, 9));
+        (0..100).for_each(|_| test.close_tick(&tick((0, 0), (90, 50)), Fraction::of(1, 9)));
         assert_eq!(test.standing(), ErrorStanding::Strong);
     }
 
     #[test]
     fn an_incident_on_stable_alone_never_accuses_the_canary() {
         let mut test = by_request();
-        (0..500).for_each(|_| test.close_tick(&tick((25, 0), (475, 300)), Share::of(5, 95)));
+        (0..500).for_each(|_| test.close_tick(&tick((25, 0), (475, 300)), Fraction::of(5, 95)));
         assert_eq!(test.standing(), ErrorStanding::Calm);
     }
 
     #[test]
     fn nothing_is_compared_when_the_canary_has_everything() {
         let mut test = by_request();
-        (0..50).for_each(|_| test.close_tick(&tick((500, 500), (0, 0)), Share::of(1, 0)));
+        (0..50).for_each(|_| test.close_tick(&tick((500, 500), (0, 0)), Fraction::of(1, 0)));
         assert_eq!(test.standing(), ErrorStanding::Calm);
     }
 
     #[test]
     fn late_failures_of_a_canary_without_a_share_are_no_evidence() {
         let mut test = ErrorTest::new(0.005, 1.0, Unit::StickyKey, Floors::default(), Restarts::over(3_600_000, 5_000));
-        test.close_tick(&tick((50, 50), (50, 0)), Share::of(0, 0));
+        test.close_tick(&tick((50, 50), (50, 0)), Fraction::of(0, 0));
         assert_eq!(test.standing(), ErrorStanding::Calm);
     }
 
     #[test]
     fn a_sticky_visitor_whose_every_request_fails_counts_once() {
         let mut test = ErrorTest::new(0.005, 1.0, Unit::StickyKey, Floors::default(), Restarts::over(3_600_000, 5_000));
-        let share = Share::of(1, 4);
-        test.close_tick(&Arms::new(Counts::sticky(500, 100, 1), Counts::sticky(2_000, 0, 0)), share);
+        let share = Fraction::of(1, 4);
+        test.close_tick(&PerVariant::new(Counts::sticky(500, 100, 1), Counts::sticky(2_000, 0, 0)), share);
         (0..100).for_each(|_| {
-            test.close_tick(&Arms::new(Counts::sticky(500, 100, 0), Counts::sticky(2_000, 0, 0)), share);
+            test.close_tick(&PerVariant::new(Counts::sticky(500, 100, 0), Counts::sticky(2_000, 0, 0)), share);
         });
         assert_eq!(test.standing(), ErrorStanding::Calm);
         // Many visitors, however few their requests beside the busy ones', are many.
-        (0..5)
-            .for_each(|_| test.close_tick(&Arms::new(Counts::sticky(500, 40, 4), Counts::sticky(2_000, 0, 0)), share));
+        (0..5).for_each(|_| {
+            test.close_tick(&PerVariant::new(Counts::sticky(500, 40, 4), Counts::sticky(2_000, 0, 0)), share)
+        });
         assert_eq!(test.standing(), ErrorStanding::Strong);
     }
 
     #[test]
-    fn a_new_step_starts_the_floors_anew_and_keeps_the_evidence() {
+    fn a_new_step_resets_the_floors_and_keeps_the_evidence() {
         let mut test = by_request();
-        test.close_tick(&tick((5, 2), (95, 0)), Share::of(5, 95));
+        test.close_tick(&tick((5, 2), (95, 0)), Fraction::of(5, 95));
         let before = test.evidence();
         test.begin_step();
         assert_eq!((test.evidence(), test.step().canary.requests()), (before, 0));

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::{Arms, Share};
+use super::counts::{Fraction, PerVariant};
 use super::e_process::{EProcess, Evidence, Restarts};
 
 /// Odds by which the split may be off; equal bets on each. Traffic is plentiful, so small ones are found too.
@@ -14,41 +14,38 @@ const ALPHA: f64 = 0.001;
 
 /// Compares where units were assigned with the configured share, in both directions.
 ///
-/// A unit is what is dealt: a sticky key, counted when it is first seen, or a request where every request draws. Requests of sticky
-/// visitors are not dealt one by one, and would raise false alarms.
+/// A unit is what is assigned: a sticky key, counted when it is first seen, or a request where every request is assigned for itself. Requests
+/// of sticky visitors are not assigned one by one, and would raise false alarms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SampleRatio {
-    /// Too many on the canary.
+    /// Evidence of too many units on the canary.
     more: EProcess,
-    /// Too few on the canary.
+    /// Evidence of too few units on the canary.
     fewer: EProcess,
     alarmed: bool,
 }
 
 impl SampleRatio {
     /// An alarm that is false with probability ≤ 0.001.
-    #[must_use]
     pub fn new(restarts: Restarts) -> Self {
         let process = EProcess::new(&GRID, 1.0, restarts);
         Self { more: process.clone(), fewer: process, alarmed: false }
     }
 
-    /// Takes in the units assigned in a tick in which the canary had the share `configured`.
-    pub fn close_tick(&mut self, assigned: Arms<u64>, configured: Share) {
+    /// Adds the units assigned in a tick in which the canary had the share `configured`.
+    pub fn close_tick(&mut self, assigned: PerVariant<u64>, configured: Fraction) {
         self.more.close_tick(assigned.canary, assigned.stable, configured);
         self.fewer.close_tick(assigned.stable, assigned.canary, configured.complement());
         self.alarmed |= self.more.is_strong(ALPHA / 2.0) || self.fewer.is_strong(ALPHA / 2.0);
     }
 
-    /// The split was off at some time in this rollout: latched.
-    #[must_use]
+    /// Whether the split was off at some time in this rollout. Latched.
     pub fn is_alarmed(&self) -> bool {
         self.alarmed
     }
 
-    /// E and its limit, in the direction that is further.
-    #[must_use]
+    /// E and its limit, in the direction with more evidence.
     pub fn evidence(&self) -> Evidence {
         let worse = if self.more.ln_e() >= self.fewer.ln_e() { &self.more } else { &self.fewer };
         worse.evidence(ALPHA / 2.0)
@@ -59,7 +56,7 @@ impl SampleRatio {
 mod tests {
     use super::*;
 
-    fn alarmed_after(ticks: usize, assigned: Arms<u64>, configured: Share) -> bool {
+    fn alarmed_after(ticks: usize, assigned: PerVariant<u64>, configured: Fraction) -> bool {
         let mut ratio = SampleRatio::new(Restarts::over(3_600_000, 5_000));
         (0..ticks).for_each(|_| ratio.close_tick(assigned, configured));
         ratio.is_alarmed()
@@ -67,23 +64,23 @@ mod tests {
 
     #[test]
     fn the_configured_split_raises_no_alarm() {
-        assert!(!alarmed_after(720, Arms::new(25, 100), Share::of(1, 4)));
+        assert!(!alarmed_after(720, PerVariant::new(25, 100), Fraction::of(1, 4)));
     }
 
     #[test]
     fn too_many_and_too_few_both_raise_it() {
-        assert!(alarmed_after(720, Arms::new(30, 100), Share::of(1, 4)));
-        assert!(alarmed_after(720, Arms::new(20, 100), Share::of(1, 4)));
+        assert!(alarmed_after(720, PerVariant::new(30, 100), Fraction::of(1, 4)));
+        assert!(alarmed_after(720, PerVariant::new(20, 100), Fraction::of(1, 4)));
     }
 
     #[test]
     fn telemetry_of_the_canary_that_is_lost_altogether_is_noticed_at_once() {
-        assert!(alarmed_after(2, Arms::new(0, 100), Share::of(1, 4)));
+        assert!(alarmed_after(2, PerVariant::new(0, 100), Fraction::of(1, 4)));
     }
 
     #[test]
     fn one_sided_shares_raise_nothing_while_they_hold() {
-        assert!(!alarmed_after(50, Arms::new(100, 0), Share::of(1, 0)));
-        assert!(!alarmed_after(50, Arms::new(0, 0), Share::of(0, 0)));
+        assert!(!alarmed_after(50, PerVariant::new(100, 0), Fraction::of(1, 0)));
+        assert!(!alarmed_after(50, PerVariant::new(0, 0), Fraction::of(0, 0)));
     }
 }

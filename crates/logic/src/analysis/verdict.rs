@@ -1,45 +1,44 @@
-//! What a look says. The verdict follows from the reason and nothing else, so that the audit's sentence and what was done cannot
-//! disagree. Kinds are stable strings: dashboards and notices name them.
+//! Verdicts and their reasons. A verdict follows from its reason and nothing else, so that the audit's sentence and the action cannot
+//! disagree. Kinds are stable strings, because dashboards and notifications name them.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ceiling::Ceiling;
 use super::counts::{Counts, ratio};
 use super::e_process::Evidence;
 use super::latency::Quantile;
-use crate::decimal::Rounded;
+use super::threshold::Threshold;
 
-/// What to do about the canary.
+/// Verdict on the canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// It may go on.
+    /// The canary may advance.
     Pass,
-    /// Roll back.
+    /// The canary is rolled back.
     Fail,
-    /// Hold: neither go on nor roll back.
+    /// The canary holds: it neither advances nor is rolled back.
     Inconclusive,
 }
 
-/// What an e-process watches.
+/// Metric of one e-process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Metric {
-    /// Failures.
+    /// Failed requests.
     Errors,
-    /// 95 % of the latencies.
+    /// 95th percentile of the latencies.
     P95,
-    /// 99 % of the latencies.
+    /// 99th percentile of the latencies.
     P99,
 }
 
-/// Why. Counts are those of the current step unless said otherwise.
+/// Reason of a verdict. Counts are those of the current step unless said otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Reason {
-    /// Strong evidence: fails more often than stable.
+    /// Strong evidence: the canary fails more often than stable.
     MoreFailures {
         /// The canary's counts.
         canary: Counts,
@@ -48,26 +47,26 @@ pub enum Reason {
         /// E when it was first strong.
         evidence: Evidence,
     },
-    /// Strong evidence: slower than stable by more than the tolerance.
+    /// Strong evidence: the canary is slower than stable by more than the tolerance.
     Slower {
-        /// Which quantile.
+        /// Compared quantile.
         quantile: Quantile,
-        /// The canary's, in ms.
+        /// The canary's quantile, in ms.
         canary_ms: Option<u64>,
-        /// Stable's, in ms.
+        /// Stable's quantile, in ms.
         stable_ms: Option<u64>,
         /// E when it was first strong.
         evidence: Evidence,
     },
-    /// Stable is beyond a ceiling itself; the canary is not to blame.
+    /// Stable itself is above a threshold, so the canary is not to blame.
     StableIncident {
         /// Stable's numbers since the look before.
-        ceiling: Ceiling,
+        threshold: Threshold,
     },
-    /// The canary is beyond a ceiling: fails at the limit, holds before it.
-    AboveCeiling {
+    /// The canary is above a threshold. It fails once `looks` reaches `limit`, and holds until then.
+    AboveThreshold {
         /// The canary's numbers since the look before.
-        ceiling: Ceiling,
+        threshold: Threshold,
         /// Looks in a row.
         looks: u32,
         /// Looks in a row that roll back.
@@ -75,12 +74,12 @@ pub enum Reason {
     },
     /// No isolate has reported for too long.
     StaleTelemetry {
-        /// Age of the last flush in ms; none ever came.
+        /// Age of the last report in ms; none if no isolate has reported.
         age_ms: Option<u64>,
-        /// The oldest that will do.
+        /// Highest accepted age.
         limit_ms: u64,
     },
-    /// Strong evidence of a difference too small to matter.
+    /// Strong evidence of a difference that is too small to matter.
     BelowFloors {
         /// The canary's counts.
         canary: Counts,
@@ -91,28 +90,28 @@ pub enum Reason {
     },
     /// E is 10 or more: not enough to roll back, too much to promote.
     Suspicious {
-        /// What looks bad.
+        /// Suspicious metric.
         metric: Metric,
         /// E, below its limit.
         evidence: Evidence,
     },
-    /// A breaker diverted the canary's traffic a moment ago.
+    /// A breaker short-circuited the canary's traffic a moment ago.
     BreakerOpen {
-        /// Time since, in ms.
+        /// Time since then, in ms.
         ago_ms: u64,
     },
     /// Too few canary requests to say anything.
     TooFewRequests {
-        /// So many there were.
+        /// Canary requests so far.
         requests: u64,
-        /// So many are needed.
+        /// Needed requests.
         needed: u64,
     },
     /// Too few canary requests to have noticed a bad canary.
     WaitingForTraffic {
-        /// So many there were.
+        /// Canary requests so far.
         requests: u64,
-        /// So many are needed; none would be enough at this split.
+        /// Needed requests; none if no number is enough at this split.
         needed: Option<u64>,
     },
     /// Nothing speaks against the canary.
@@ -124,7 +123,7 @@ pub enum Reason {
     },
 }
 
-/// Something people should look at that decides nothing.
+/// An anomaly for people to look at. It does not influence the verdict.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Alarm {
@@ -141,60 +140,59 @@ pub enum Alarm {
     },
 }
 
-/// One look.
+/// Result of one look at the canary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Look {
-    /// When, in ms since the epoch.
+    /// Time of the look, in ms since the epoch.
     pub at: u64,
-    /// What to do.
+    /// Verdict on the canary.
     pub verdict: Verdict,
-    /// Why; its `Display` is the sentence for the audit.
+    /// Reason of the verdict; its `Display` is the sentence for the audit.
     pub reason: Reason,
-    /// What else is wrong.
+    /// Anomalies besides the canary.
     pub alarms: Vec<Alarm>,
-    /// What to show.
+    /// Numbers to show.
     pub figures: Figures,
 }
 
-/// What an operator watches.
+/// Numbers of the current step, for operators.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// The canary in this step.
-    pub canary: ArmFigures,
+    pub canary: VariantFigures,
     /// Stable's control slice in this step.
-    pub stable: ArmFigures,
-    /// "Fails more often than stable."
+    pub stable: VariantFigures,
+    /// Evidence that the canary fails more often than stable.
     pub errors: Evidence,
-    /// "Its p95 is worse."
+    /// Evidence that its p95 is worse.
     pub p95: Evidence,
-    /// "Its p99 is worse."
+    /// Evidence that its p99 is worse.
     pub p99: Evidence,
 }
 
-/// One variant in the current step.
+/// Numbers of one variant in the current step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ArmFigures {
+pub struct VariantFigures {
     /// Requests and failures.
     pub counts: Counts,
-    /// In ms.
+    /// 95th percentile of the latency, in ms.
     pub p95_ms: Option<u64>,
-    /// In ms.
+    /// 99th percentile of the latency, in ms.
     pub p99_ms: Option<u64>,
 }
 
 // === impl Reason ===
 
 impl Reason {
-    /// What follows.
-    #[must_use]
+    /// The verdict that follows from this reason.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::MoreFailures { .. } | Self::Slower { .. } => Verdict::Fail,
-            Self::AboveCeiling { looks, limit, .. } if looks >= limit => Verdict::Fail,
+            Self::AboveThreshold { looks, limit, .. } if looks >= limit => Verdict::Fail,
             Self::Healthy { .. } => Verdict::Pass,
             Self::StableIncident { .. }
-            | Self::AboveCeiling { .. }
+            | Self::AboveThreshold { .. }
             | Self::StaleTelemetry { .. }
             | Self::BelowFloors { .. }
             | Self::Suspicious { .. }
@@ -204,8 +202,7 @@ impl Reason {
         }
     }
 
-    /// Inconclusive only for want of requests: time alone may cure it, so a controller need not lose patience.
-    #[must_use]
+    /// Whether the reason is a lack of requests. Time alone may cure it, so it does not count towards `maxInconclusive`.
     pub fn is_waiting(&self) -> bool {
         matches!(self, Self::TooFewRequests { .. } | Self::WaitingForTraffic { .. })
     }
@@ -225,9 +222,9 @@ impl fmt::Display for Reason {
                 let (canary, stable) = (Ms(*canary_ms), Ms(*stable_ms));
                 write!(f, "The canary is slower than stable: {quantile} {canary} against {stable}; {evidence}.")
             }
-            Self::StableIncident { ceiling } => write!(f, "Stable itself has trouble: {ceiling}. Holding."),
-            Self::AboveCeiling { ceiling, looks, limit } => {
-                write!(f, "The canary is above a ceiling: {ceiling}; look {looks} in a row, limit {limit}.")
+            Self::StableIncident { threshold } => write!(f, "Stable itself has trouble: {threshold}. Holding."),
+            Self::AboveThreshold { threshold, looks, limit } => {
+                write!(f, "The canary is above a ceiling: {threshold}; look {looks} in a row, limit {limit}.")
             }
             Self::StaleTelemetry { age_ms: Some(age_ms), limit_ms } => {
                 write!(f, "No isolate has reported for {age_ms} ms, limit {limit_ms} ms. Holding.")
@@ -263,16 +260,16 @@ impl fmt::Display for Reason {
     }
 }
 
-impl fmt::Display for Ceiling {
+impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ErrorRate { failures, diverted, requests, ceiling } => {
+            Self::ErrorRate { failures, short_circuited, requests, ceiling } => {
                 let (rate, ceiling) = (percent(*failures, *requests), ceiling * 100.0);
-                write!(f, "{failures} of {requests} requests failed ({} %), ", Rounded::<2>(rate))?;
-                if *diverted > 0 {
-                    write!(f, "{diverted} of these sent to stable by a breaker, ")?;
+                write!(f, "{failures} of {requests} requests failed ({rate:.2} %), ")?;
+                if *short_circuited > 0 {
+                    write!(f, "{short_circuited} of these sent to stable by a breaker, ")?;
                 }
-                write!(f, "ceiling {} %", Rounded::<2>(ceiling))
+                write!(f, "ceiling {ceiling:.2} %")
             }
             Self::P95 { p95_ms, slow, requests, ceiling_ms } => {
                 write!(f, "p95 {p95_ms} ms ({slow} of {requests} requests slower than the ceiling of {ceiling_ms} ms)")
@@ -286,12 +283,11 @@ impl fmt::Display for Alarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::SampleRatio { canary, stable, configured, evidence } = self;
         let (all, configured) = (canary.saturating_add(*stable), *configured as f64 / 1e3);
+        let share = percent(*canary, all);
         write!(
             f,
-            "The split is not the configured one: {canary} of {all} ({} %) on the canary, configured {} %; \
-             {evidence}. Is telemetry lost, or a cache in front of one side?",
-            Rounded::<2>(percent(*canary, all)),
-            Rounded::<2>(configured),
+            "The split is not the configured one: {canary} of {all} ({share:.2} %) on the canary, configured \
+             {configured:.2} %; {evidence}. Is telemetry lost, or a cache in front of one side?",
         )
     }
 }
@@ -302,11 +298,12 @@ struct Against<'a>(&'a Counts, &'a Counts);
 impl fmt::Display for Against<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (x_c, n_c, x_s, n_s) = (self.0.failures(), self.0.requests(), self.1.failures(), self.1.requests());
-        let (p_c, p_s) = (Rounded::<2>(percent(x_c, n_c)), Rounded::<2>(percent(x_s, n_s)));
-        write!(f, "{x_c} of {n_c} requests failed ({p_c} %) against {x_s} of {n_s} ({p_s} %)")
+        let (p_c, p_s) = (percent(x_c, n_c), percent(x_s, n_s));
+        write!(f, "{x_c} of {n_c} requests failed ({p_c:.2} %) against {x_s} of {n_s} ({p_s:.2} %)")
     }
 }
 
+/// Milliseconds, or `unknown`.
 struct Ms(Option<u64>);
 
 impl fmt::Display for Ms {

@@ -8,7 +8,6 @@ use crate::timestamp::Timestamp;
 use crate::{json, object};
 
 /// A transition or a look of the rollout.
-#[must_use]
 pub fn rollout_row(row: &Row) -> Value {
     object!({
         "at": Timestamp::from(row.when).to_rfc3339(),
@@ -30,7 +29,6 @@ fn standing(standing: &Standing) -> Value {
 }
 
 /// A change of what is in KV under `key`: its text before and after, where there is one.
-#[must_use]
 pub fn change_row(key: &str, by: &By, before: Option<&str>, after: Option<&str>, now: Timestamp) -> Value {
     let done = if after.is_some() { "written" } else { "cleared" };
     let mut sentence = format!("{key} {done} by {}", by.who);

@@ -151,7 +151,6 @@ impl Call {
     }
 
     /// Whether it leaves everything as it is.
-    #[must_use]
     pub fn is_reading(&self) -> bool {
         matches!(
             self,
@@ -194,9 +193,7 @@ fn start(request: &Incoming<'_>) -> Result<Call, Problem> {
             json::put(&mut plan, name, value.clone());
         }
     }
-    let plan = Plan::parse(&json::text(&plan)).map_err(|error| {
-        Problem::invalid(&error.field, &format!("{} is not accepted, accepted: {}", error.value, error.accepted))
-    })?;
+    let plan = Plan::read(plan.into())?;
     analysis_config(&plan).map_err(|error| Problem::invalid("analysis", &error))?;
     Ok(Call::Start { id, plan: Box::new(plan), by })
 }

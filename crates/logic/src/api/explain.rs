@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use crate::bucket::{BUCKETS, Bucket};
 use crate::policy::document::shown;
 use crate::policy::{Snapshot, Switch};
 use crate::problem::Problem;
 use crate::quoted::Quoted;
-use crate::routing::bucket::{BUCKETS, Bucket};
 use crate::routing::decision::Setup;
 use crate::routing::sticky_key::StickyKey;
 use crate::routing::{Facts, Outcome, Reason, VisitorId, decide};
@@ -111,7 +111,6 @@ impl Facts for Question {
 }
 
 /// The answer, as JSON.
-#[must_use]
 pub fn explain(question: &Question, snapshot: &Snapshot, setup: &Setup, now: Timestamp) -> Value {
     let decision = decide(snapshot, setup, question, now);
     let state = snapshot.last_good();
@@ -130,9 +129,9 @@ pub fn explain(question: &Question, snapshot: &Snapshot, setup: &Setup, now: Tim
     };
     let percentage = match decision.reason {
         Reason::Rule(number) => state.and_then(|state| state.rules.share_of(number)),
-        _ => state.map(|state| state.share),
+        _ => state.map(|state| state.percentage),
     };
-    let arm = decision.observed.map(|observed| match observed.arm {
+    let arm = decision.observed.map(|observed| match observed.variant {
         Variant::Canary => "canary",
         Variant::Stable => "control",
     });

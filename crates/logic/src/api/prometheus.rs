@@ -3,8 +3,7 @@
 use core::fmt::{Display, Write as _};
 
 use super::status::Status;
-use crate::analysis::ArmFigures;
-use crate::decimal::Decimal;
+use crate::analysis::VariantFigures;
 use crate::policy::Switch;
 use crate::rollout::PhaseKind;
 use crate::timestamp::Timestamp;
@@ -38,7 +37,6 @@ impl Page {
 }
 
 /// The answer of `GET metrics`.
-#[must_use]
 pub fn metrics(status: &Status<'_>, now: Timestamp) -> String {
     let mut page = Page(String::new());
     page.head("build_info", "gauge", "The version of the Worker.");
@@ -52,7 +50,7 @@ pub fn metrics(status: &Status<'_>, now: Timestamp) -> String {
     page.gauge(
         "canary_percentage",
         "The canary's share of visitors, in percent.",
-        state.map_or_else(|| "0".to_owned(), |state| state.share.to_string()),
+        state.map_or_else(|| "0".to_owned(), |state| state.percentage.to_string()),
     );
     page.gauge(
         "policy_valid",
@@ -69,7 +67,7 @@ pub fn metrics(status: &Status<'_>, now: Timestamp) -> String {
 
 fn rollout(page: &mut Page, status: &Status<'_>, now: Timestamp) {
     let Some(controller) = status.controller else { return };
-    let (state, desk, inbox) = (&controller.state, &controller.desk, &controller.inbox);
+    let (state, analysis, metrics) = (&controller.state, &controller.analysis, &controller.metrics);
     let standing = state.standing();
     page.gauge("rollout_epoch", "Grows with every transition.", standing.epoch);
     page.gauge("canary_halted", "Whether the canary is halted.", u8::from(standing.halted));
@@ -97,14 +95,18 @@ fn rollout(page: &mut Page, status: &Status<'_>, now: Timestamp) {
         "Whether a step waits for the end of a window of the plan's freeze.",
         u8::from(is_frozen),
     );
-    let overdue = state.overdue(now.into()).map_or(0, crate::rollout::Span::ms);
-    page.gauge("rollout_overdue_seconds", "How late a look is, past its grace.", Decimal(overdue as f64 / 1e3));
-    if let Some(at) = inbox.last_report_at() {
-        page.gauge("telemetry_age_seconds", "Since a location last reported.", Decimal(now.since(at).as_secs_f64()));
+    let overdue = state.overdue(now).map_or(0, crate::Span::as_millis);
+    page.gauge("rollout_overdue_seconds", "How late a look is, past its grace.", overdue as f64 / 1e3);
+    if let Some(at) = metrics.last_report_at() {
+        page.gauge("telemetry_age_seconds", "Since a location last reported.", now.since(at).as_secs_f64());
     }
-    page.gauge("telemetry_locations", "Locations that report.", inbox.locations());
-    page.gauge("canary_diverted", "Canary requests that breakers sent to stable in this step.", inbox.diverted());
-    let Some(figures) = desk.figures() else { return };
+    page.gauge("telemetry_locations", "Locations that report.", metrics.locations());
+    page.gauge(
+        "canary_diverted",
+        "Canary requests that breakers sent to stable in this step.",
+        metrics.short_circuited(),
+    );
+    let Some(figures) = analysis.figures() else { return };
     let arms = [("canary", &figures.canary), ("stable", &figures.stable)];
     page.head("step_requests", "gauge", "Requests in this step; stable's are those of the control slice.");
     for (arm, it) in arms {
@@ -118,22 +120,18 @@ fn rollout(page: &mut Page, status: &Status<'_>, now: Timestamp) {
     for (arm, it) in arms {
         for (quantile, ms) in [("0.95", quantile(it, true)), ("0.99", quantile(it, false))] {
             if let Some(ms) = ms {
-                page.value(
-                    "step_latency_seconds",
-                    &[("variant", arm), ("quantile", quantile)],
-                    Decimal(ms as f64 / 1e3),
-                );
+                page.value("step_latency_seconds", &[("variant", arm), ("quantile", quantile)], ms as f64 / 1e3);
             }
         }
     }
     page.head("evidence", "gauge", "Against the canary; at its limit the canary is rolled back.");
     page.head("evidence_limit", "gauge", "Where the canary is rolled back.");
     for (metric, evidence) in [("errors", figures.errors), ("p95", figures.p95), ("p99", figures.p99)] {
-        page.value("evidence", &[("metric", metric)], Decimal(evidence.value()));
+        page.value("evidence", &[("metric", metric)], evidence.value());
         page.value("evidence_limit", &[("metric", metric)], evidence.limit);
     }
 }
 
-fn quantile(arm: &ArmFigures, is_p95: bool) -> Option<u64> {
+fn quantile(arm: &VariantFigures, is_p95: bool) -> Option<u64> {
     if is_p95 { arm.p95_ms } else { arm.p99_ms }
 }

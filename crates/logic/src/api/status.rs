@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::analysis::{ArmFigures, Evidence};
+use crate::Span;
+use crate::analysis::{Evidence, VariantFigures};
 use crate::controller::Controller;
 use crate::policy::switches::Setting;
 use crate::policy::{Snapshot, Switch};
-use crate::rollout::{Halted, Matcher, Phase, PhaseKind, Rollout, Span, State};
+use crate::rollout::{Halted, Matcher, Phase, PhaseKind, Rollout, State};
 use crate::timestamp::Timestamp;
 use crate::{json, object};
 
@@ -28,7 +29,6 @@ pub struct Policy;
 
 impl Status<'_> {
     /// The answer of `GET status`.
-    #[must_use]
     pub fn view(&self, now: Timestamp) -> Value {
         let controller = self.controller;
         object!({
@@ -40,9 +40,9 @@ impl Status<'_> {
             "halt": controller.and_then(|controller| controller.state.halted()).map(halt),
             "rollout": controller.and_then(|controller| rollout_view(controller, now)),
             "telemetry": controller.map(|controller| object!({
-                "lastReport": controller.inbox.last_report_at().map(Timestamp::to_rfc3339),
-                "locations": controller.inbox.locations(),
-                "diverted": controller.inbox.diverted(),
+                "lastReport": controller.metrics.last_report_at().map(Timestamp::to_rfc3339),
+                "locations": controller.metrics.locations(),
+                "diverted": controller.metrics.short_circuited(),
             })),
             "outbox": controller.map(|controller| controller.state.unfinished()).unwrap_or_default(),
         })
@@ -57,7 +57,7 @@ impl Policy {
         let error = snapshot.rejected().map(ToString::to_string).or(snapshot.unreadable().map(str::to_owned));
         object!({
             "enabled": state.map(|state| state.enabled),
-            "percentage": state.map(|state| json::value(&state.share)),
+            "percentage": state.map(|state| json::value(&state.percentage)),
             "rolloutId": state.map(|state| state.rollout_id.as_str()),
             "generation": state.and_then(|state| state.notes.generation),
             "rules": state.map(|state| state.rules.len()),
@@ -89,9 +89,8 @@ fn halt(halted: &Halted) -> Value {
 }
 
 /// The rollout's part, also the answer of `GET rollouts/current`.
-#[must_use]
 pub fn rollout_view(controller: &Controller, now: Timestamp) -> Option<Value> {
-    let (state, desk) = (&controller.state, &controller.desk);
+    let (state, analysis) = (&controller.state, &controller.analysis);
     let rollout = state.rollout()?;
     let moment = |at| Timestamp::from(at).to_rfc3339();
     let standing = state.standing();
@@ -103,7 +102,7 @@ pub fn rollout_view(controller: &Controller, now: Timestamp) -> Option<Value> {
         .iter()
         .map(|step| {
             object!({
-                "percentage": step.percentage, "holdMs": step.hold.ms(), "where": step.ring.as_ref().map(ring), "approval": step.approval,
+                "percentage": step.percentage, "holdMs": step.hold.as_millis(), "where": step.ring.as_ref().map(ring), "approval": step.approval,
             })
         })
         .collect();
@@ -125,15 +124,15 @@ pub fn rollout_view(controller: &Controller, now: Timestamp) -> Option<Value> {
         "holdEnds": rollout.hold_ends().map(moment),
         "frozenUntil": rollout.frozen_until.map(moment),
         "nextLook": rollout.next_look.map(moment),
-        "overdueMs": state.overdue(now.into()).map(Span::ms),
+        "overdueMs": state.overdue(now).map(Span::as_millis),
         "failures": rollout.counters.failures,
         "inconclusive": rollout.counters.inconclusive,
         "errors": rollout.counters.errors,
-        "lastLook": desk.last_look().map(|look| object!({
+        "lastLook": analysis.last_look().map(|look| object!({
             "at": look.at.to_rfc3339(), "verdict": json::value(&look.verdict), "sentence": look.sentence.as_str(),
         })),
         "figures": figures(controller),
-        "alarms": desk.alarms().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "alarms": analysis.alarms().iter().map(ToString::to_string).collect::<Vec<_>>(),
     }))
 }
 
@@ -142,8 +141,8 @@ fn ring(ring: &Matcher) -> Value {
 }
 
 fn figures(controller: &Controller) -> Option<Value> {
-    let figures = controller.desk.figures()?;
-    let arm = |arm: &ArmFigures| {
+    let figures = controller.analysis.figures()?;
+    let arm = |arm: &VariantFigures| {
         object!({
             "requests": arm.counts.requests(), "failures": arm.counts.failures(), "p95Ms": arm.p95_ms, "p99Ms": arm.p99_ms,
         })
@@ -159,7 +158,7 @@ fn evidence(evidence: Evidence) -> Value {
 }
 
 /// Since when a rollout is in its phase, and on whose account.
-fn account(rollout: &Rollout) -> (crate::rollout::Timestamp, Option<&str>, Option<&str>) {
+fn account(rollout: &Rollout) -> (Timestamp, Option<&str>, Option<&str>) {
     match &rollout.phase {
         Phase::Progressing { since, .. } | Phase::Baking { since } => (*since, None, None),
         Phase::Completed { at } => (*at, None, None),
@@ -173,10 +172,9 @@ fn account(rollout: &Rollout) -> (crate::rollout::Timestamp, Option<&str>, Optio
 
 impl State {
     /// What is still to be done outside, by name.
-    #[must_use]
     pub(super) fn unfinished(&self) -> Vec<&'static str> {
         use crate::rollout::{Effect, pending};
-        let names = pending(self, crate::rollout::Timestamp::default()).into_iter().filter_map(|effect| match effect {
+        let names = pending(self, Timestamp::default()).into_iter().filter_map(|effect| match effect {
             Effect::WriteState(_) => Some("write"),
             Effect::Notify(_) => Some("notify"),
             Effect::Audit(_) => Some("audit"),

@@ -1,10 +1,11 @@
 //! The controller against a make-believe world: reports come in every five seconds, alarms ring, effects are performed.
 
-use super::*;
-use crate::analysis::{Arms, Health};
-use crate::observation::{ArmSample, Batch, Sample};
+use super::{AlarmInputs, Controller};
+use crate::analysis::{Health, PerVariant};
+use crate::percentage::Percentage;
 use crate::policy::Switch;
 use crate::rollout::{Command, Document, Effect, Order, PhaseKind, Plan, Receipt, Row, Start};
+use crate::telemetry::{Batch, Sample, VariantSample};
 use crate::timestamp::Timestamp;
 
 const TICK_MS: i64 = 5_000;
@@ -13,7 +14,7 @@ struct World {
     controller: Controller,
     now: Timestamp,
     seq: u64,
-    unit: u32,
+    key_hash: u32,
     document: Option<Document>,
     audit: Vec<Row>,
     /// What KV is like.
@@ -24,18 +25,18 @@ impl World {
     fn new() -> Self {
         let now = Timestamp::from_seconds(1_800_000_000);
         let (controller, document, audit) = (Controller::default(), None, Vec::new());
-        Self { controller, now, seq: 0, unit: 0, document, audit, writes_fail: false }
+        Self { controller, now, seq: 0, key_hash: 0, document, audit, writes_fail: false }
     }
 
-    fn order(&mut self, command: Command) {
+    fn execute(&mut self, command: Command) {
         let order = Order { command, who: "ada".into(), why: "test".into(), epoch: None };
-        let (_, effects) = self.controller.order(&order, self.now).unwrap();
+        let (_, effects) = self.controller.execute(&order, self.now).unwrap();
         self.perform(effects);
     }
 
     fn start(&mut self, plan: &str) {
         let start = Start { id: "r1".into(), plan: Plan::parse(plan).unwrap(), found: None };
-        self.order(Command::Start(Box::new(start)));
+        self.execute(Command::Start(Box::new(start)));
     }
 
     fn perform(&mut self, effects: Vec<Effect>) {
@@ -69,14 +70,19 @@ impl World {
     fn tick(&mut self, requests: u64, failures: u32) {
         self.now = Timestamp::from_millis(self.now.as_millis() + TICK_MS);
         if let Some(observation) = self.controller.state.observation() {
-            let mut units = |many: u32| {
-                self.unit += many;
-                (self.unit - many..self.unit).collect()
+            let mut key_hashes = |many: u32| {
+                self.key_hash += many;
+                (self.key_hash - many..self.key_hash).collect()
             };
             let mut sample = Sample::new(observation);
-            sample.arms = Arms::new(
-                ArmSample { requests, failures: failures.into(), failed: units(failures), ..ArmSample::default() },
-                ArmSample { requests: requests * 4, ..ArmSample::default() },
+            sample.variants = PerVariant::new(
+                VariantSample {
+                    requests,
+                    failures: failures.into(),
+                    failed: key_hashes(failures),
+                    ..VariantSample::default()
+                },
+                VariantSample { requests: requests * 4, ..VariantSample::default() },
             );
             self.seq += 1;
             let report = Batch { from: "FRA".into(), seq: self.seq, sample: Some(sample) };
@@ -84,12 +90,13 @@ impl World {
             assert_eq!(overlay, self.controller.report(&report, self.now), "a report that comes twice");
         }
         // Whatever is stored is the whole of it.
-        let stored = serde_json::to_string(&self.controller.desk).unwrap();
-        self.controller.desk = serde_json::from_str(&stored).unwrap();
-        let stored = serde_json::to_string(&self.controller.inbox).unwrap();
-        self.controller.inbox = serde_json::from_str(&stored).unwrap();
-        let seen = Seen { document: Some(self.document.clone()), health: Health::Healthy, utc_offset: |_, _| None };
-        let effects = self.controller.alarm(seen, self.now);
+        let stored = serde_json::to_string(&self.controller.analysis).unwrap();
+        self.controller.analysis = serde_json::from_str(&stored).unwrap();
+        let stored = serde_json::to_string(&self.controller.metrics).unwrap();
+        self.controller.metrics = serde_json::from_str(&stored).unwrap();
+        let inputs =
+            AlarmInputs { document: Some(self.document.clone()), health: Health::Healthy, utc_offset: |_, _| None };
+        let effects = self.controller.alarm(inputs, self.now);
         self.perform(effects);
     }
 
@@ -116,7 +123,7 @@ fn a_good_canary_goes_all_the_way_and_the_audit_tells_it() {
     let words: Vec<String> =
         world.audit.iter().map(|row| row.what.to_string()).filter(|it| it != "looked at").collect();
     assert_eq!(words, ["started", "stepped", "stepped", "completed"]);
-    assert_eq!(world.document.unwrap().percentage, crate::rollout::Percentage::FULL);
+    assert_eq!(world.document.unwrap().percentage, Percentage::FULL);
 }
 
 #[test]
@@ -127,10 +134,10 @@ fn a_bad_canary_is_taken_out_within_a_tick_of_the_evidence() {
     world.tick(100, 60);
     assert_eq!(world.phase(), PhaseKind::RolledBack);
     assert!(world.controller.overlay(world.now).rollout.halted);
-    assert_eq!(world.document.as_ref().unwrap().percentage, crate::rollout::Percentage::ZERO);
+    assert_eq!(world.document.as_ref().unwrap().percentage, Percentage::ZERO);
     let last = world.audit.last().unwrap();
     assert!(last.why.starts_with("The canary fails more often than stable"), "{}", last.why);
-    let look = world.controller.desk.last_look().unwrap();
+    let look = world.controller.analysis.last_look().unwrap();
     assert_eq!(look.sentence, last.why);
 }
 
@@ -145,7 +152,7 @@ fn a_late_report_of_a_canary_that_was_taken_out_changes_nothing() {
     let before = world.controller.clone();
     let report = Batch { from: "late".into(), seq: 1, sample: observation.map(Sample::new) };
     assert!(world.controller.report(&report, world.now).rollout.halted);
-    assert_eq!((world.controller.state, world.controller.desk), (before.state, before.desk));
+    assert_eq!((world.controller.state, world.controller.analysis), (before.state, before.analysis));
 }
 
 #[test]
@@ -166,7 +173,7 @@ fn without_traffic_the_rollout_waits() {
     world.start(QUICK);
     world.run(120, 0, 0);
     assert_eq!((world.phase(), world.controller.state.standing().step), (PhaseKind::Progressing, 1));
-    assert!(world.controller.desk.last_look().unwrap().sentence.contains("requests"));
+    assert!(world.controller.analysis.last_look().unwrap().sentence.contains("requests"));
 }
 
 #[test]
@@ -175,12 +182,12 @@ fn a_hand_edited_document_pauses_the_rollout_and_is_left_alone() {
     world.start(QUICK);
     world.run(2, 100, 0);
     let edited = world.document.as_mut().unwrap();
-    edited.percentage = crate::rollout::Percentage::percent(1);
+    edited.percentage = Percentage::percent(1);
     let edited = world.document.clone();
     world.run(30, 100, 0);
     assert_eq!(world.phase(), PhaseKind::Paused);
     assert_eq!(world.document, edited);
-    assert_eq!(world.controller.state.share(), crate::rollout::Percentage::percent(1));
+    assert_eq!(world.controller.state.share(), Percentage::percent(1));
 }
 
 #[test]
@@ -191,7 +198,7 @@ fn a_switch_is_a_new_revision_and_so_is_a_transition() {
     revisions.push(world.controller.overlay(world.now).revision);
     world.start(QUICK);
     revisions.push(world.controller.overlay(world.now).revision);
-    world.order(Command::Halt);
+    world.execute(Command::Halt);
     revisions.push(world.controller.overlay(world.now).revision);
     assert!(revisions.is_sorted_by(|one, other| one < other), "{revisions:?}");
 }
@@ -203,7 +210,7 @@ fn the_alarm_rings_for_ticks_while_something_is_observed() {
     world.start(QUICK);
     let next = world.controller.next_alarm(world.now).unwrap();
     assert!(next.since(world.now).as_millis() <= 5_000, "{next}");
-    world.order(Command::Abort { rollout: None });
+    world.execute(Command::Abort { rollout: None });
     assert_eq!(world.controller.next_alarm(world.now), None);
 }
 
@@ -245,16 +252,16 @@ fn a_notice_is_sent_once_and_given_up_in_the_end() {
     let mut now = Timestamp::from_seconds(1_800_000_000);
     let start = Start { id: "r1".into(), plan: Plan::parse(QUICK).unwrap(), found: None };
     let order = |command| Order { command, who: "ada".into(), why: String::new(), epoch: None };
-    let _ = controller.order(&order(Command::Start(Box::new(start))), now).unwrap();
-    let first = controller.claim_notice(now).unwrap();
-    assert_eq!(controller.claim_notice(now), None);
+    let _ = controller.execute(&order(Command::Start(Box::new(start))), now).unwrap();
+    let first = controller.claim_notification(now).unwrap();
+    assert_eq!(controller.claim_notification(now), None);
     controller.notified(first.seq, true, now);
-    assert_eq!(controller.claim_notice(now), None);
-    let _ = controller.order(&order(Command::Pause), now).unwrap();
+    assert_eq!(controller.claim_notification(now), None);
+    let _ = controller.execute(&order(Command::Pause), now).unwrap();
     let mut tries = 0;
-    while let Some(notice) = controller.unsent(now) {
-        now = controller.deliveries.notices.next_at().max(now);
-        assert_eq!(controller.claim_notice(now).as_ref(), Some(&notice));
+    while let Some(notice) = controller.unsent_notification(now) {
+        now = controller.outbox.notifications.next_at().max(now);
+        assert_eq!(controller.claim_notification(now).as_ref(), Some(&notice));
         controller.notified(notice.seq, false, now);
         tries += 1;
     }

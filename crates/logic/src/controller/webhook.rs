@@ -1,13 +1,13 @@
-//! What a webhook's receiver gets.
+//! Bodies of webhook requests.
+
+use serde_json::json;
 
 use crate::rollout::Notice;
-use crate::timestamp::Timestamp;
-use crate::{json, object};
 
-/// What a receiver understands.
+/// Format that a webhook's receiver accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// The notice itself, and a sentence.
+pub enum WebhookFormat {
+    /// The notification's fields and its sentence.
     #[default]
     Json,
     /// `{"text": …}`: Slack, Mattermost, Google Chat, Teams.
@@ -16,11 +16,10 @@ pub enum Format {
     Content,
 }
 
-// === impl Format ===
+// === impl WebhookFormat ===
 
-impl Format {
-    /// By its name.
-    #[must_use]
+impl WebhookFormat {
+    /// The format of this name.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "json" => Some(Self::Json),
@@ -30,37 +29,34 @@ impl Format {
         }
     }
 
-    /// The body to send. A receiver that has seen `seq` has seen the notice.
-    #[must_use]
+    /// The request's body. A receiver that has seen `seq` has seen the notification.
     pub fn body(self, notice: &Notice) -> String {
         let Notice { seq, when, what, rollout_id, sentence } = notice;
         let body = match self {
-            Self::Json => object!({
-                "seq": *seq, "at": Timestamp::from(*when).to_rfc3339(), "what": json::value(what), "rolloutId": rollout_id.as_deref(), "text": sentence.as_str(),
+            Self::Json => json!({
+                "seq": seq, "at": when.to_rfc3339(), "what": what, "rolloutId": rollout_id, "text": sentence,
             }),
-            Self::Text => object!({"text": sentence.as_str()}),
-            Self::Content => object!({"content": sentence.as_str()}),
+            Self::Text => json!({"text": sentence}),
+            Self::Content => json!({"content": sentence}),
         };
-        json::text(&body)
+        body.to_string()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
-    fn each_kind_of_receiver_gets_what_it_understands() {
+    fn each_kind_of_receiver_gets_the_format_it_accepts() {
         let notice: Notice = serde_json::from_value(json!({
             "seq": 4, "when": 1_800_000_000_000_u64, "what": "rolled-back", "rolloutId": "r1", "sentence": "It \"failed\"."
         }))
         .unwrap();
-        assert_eq!(Format::Text.body(&notice), r#"{"text":"It \"failed\"."}"#);
-        assert_eq!(Format::Content.body(&notice), r#"{"content":"It \"failed\"."}"#);
+        assert_eq!(WebhookFormat::Text.body(&notice), r#"{"text":"It \"failed\"."}"#);
+        assert_eq!(WebhookFormat::Content.body(&notice), r#"{"content":"It \"failed\"."}"#);
         assert_eq!(
-            Format::Json.body(&notice),
+            WebhookFormat::Json.body(&notice),
             r#"{"at":"2027-01-15T08:00:00.000Z","rolloutId":"r1","seq":4,"text":"It \"failed\".","what":"rolled-back"}"#
         );
     }

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{read, text};
+use crate::Span;
 use crate::Timestamp;
 use crate::analysis::{AnalysisConfig, Histogram, Unit};
-use crate::rollout::{Span, What};
+use crate::rollout::What;
 
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]

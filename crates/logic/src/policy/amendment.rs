@@ -88,7 +88,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::rollout::{Matcher, Percentage, Ring};
+    use crate::percentage::Percentage;
+    use crate::rollout::{Matcher, Ring};
 
     fn amended(document: &str, target: &Target) -> String {
         let mut document: Map<String, Value> = serde_json::from_str(document).unwrap();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::document::{Fault, InvalidDocument, parse_object};
 use super::rules::Rules;
-use super::share::Share;
+use crate::percentage::Percentage;
 use crate::routing::sticky_key::Stickiness;
 
 /// The largest `schemaVersion` that this version knows everything of.
@@ -20,7 +20,7 @@ pub struct CanaryState {
     /// False: all to stable.
     pub enabled: bool,
     /// The share of sticky keys on the canary.
-    pub share: Share,
+    pub percentage: Percentage,
     /// The salt: re-deals visitors between rollouts.
     pub rollout_id: String,
     /// Where the sticky key comes from.
@@ -89,7 +89,7 @@ impl CanaryState {
         }
         let state = Self {
             enabled: enabled.unwrap_or_default(),
-            share: Share::read(&document.get("percentage")),
+            percentage: document.get("percentage").percentage(),
             rollout_id: document.string("rolloutId").unwrap_or_default(),
             stickiness: Stickiness::read(&document.get("stickiness")),
             rules,

@@ -6,13 +6,13 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::json;
 
 mod reader;
 
+pub use crate::document::InvalidDocument;
 pub(crate) use reader::{Fault, Members, Reader};
 
 /// The largest document that is read, in bytes: ten thousand rules fit, and parsing stays in the tens of milliseconds.
@@ -20,16 +20,6 @@ pub const MAX_BYTES: usize = 2 << 20;
 
 /// How much of an offending value an error quotes, in characters.
 const QUOTED_CHARS: usize = 60;
-
-/// A document that breaks its schema. Nothing of it is used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{field}: {message}")]
-pub struct InvalidDocument {
-    /// The path of the offending field, such as `rules[2].match.asn[0]`; the key's name for the document as a whole.
-    pub field: String,
-    /// The value found and what would be accepted.
-    pub message: String,
-}
 
 /// A value and where it stands in its document.
 #[derive(Clone, Copy)]

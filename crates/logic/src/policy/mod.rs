@@ -9,7 +9,6 @@ pub mod overlay;
 pub mod pattern;
 mod prefixes;
 pub mod rules;
-pub mod share;
 pub mod snapshot;
 pub mod switches;
 
@@ -17,6 +16,5 @@ pub use amendment::Amendment;
 pub use canary_state::CanaryState;
 pub use document::InvalidDocument;
 pub use overlay::Overlay;
-pub use share::Share;
 pub use snapshot::Snapshot;
 pub use switches::{Switch, Switches};

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use super::document::{Fault, InvalidDocument, Members, parse_object};
 use super::switches::{Setting, Switch};
 use crate::json;
-use crate::rollout::{self, Matcher, Observation, Percentage, Ring, Target};
+use crate::percentage::Percentage;
+use crate::rollout::{self, Matcher, Observation, Ring, Target};
 
 const AN_OBJECT: &str = "an object";
-const A_PERCENTAGE: &str = "a number from 0 to 100 in steps of 0.001";
 
 /// What holds, as the controller sees it. Read by isolates of other versions: fields are only ever added.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -112,15 +112,9 @@ impl Observation {
     }
 }
 
-#[inline(never)]
 fn percentage(all: &Members<'_>, name: &str) -> Percentage {
     let field = all.get(name);
-    let Some(number) = field.number(A_PERCENTAGE) else { return Percentage::ZERO };
-    let percentage = number.as_f64().and_then(|number| Percentage::try_from(number).ok());
-    if percentage.is_none() {
-        field.reject(A_PERCENTAGE);
-    }
-    percentage.unwrap_or_default()
+    if field.is_absent() { Percentage::ZERO } else { field.percentage() }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::document::Reader;
 use super::matcher::Matcher;
 use super::prefixes::Prefixes;
-use super::share::Share;
+use crate::percentage::Percentage;
 use crate::routing::facts::Facts;
 use crate::variant::Variant;
 
@@ -18,7 +18,7 @@ pub enum Serve {
     /// Always this variant.
     Variant(Variant),
     /// A share of its own.
-    Share(Share),
+    Percentage(Percentage),
 }
 
 /// One rule as written.
@@ -75,9 +75,9 @@ impl Rules {
 
     /// The share that a rule serves the canary to, if it is one that shares.
     #[must_use]
-    pub fn share_of(&self, number: RuleNumber) -> Option<Share> {
+    pub fn share_of(&self, number: RuleNumber) -> Option<Percentage> {
         match self.rules.get(number.0)?.serve {
-            Serve::Share(share) => Some(share),
+            Serve::Percentage(share) => Some(share),
             Serve::Variant(_) => None,
         }
     }
@@ -129,7 +129,7 @@ impl Serve {
         if field.value().is_some_and(Value::is_object)
             && let Some(own) = field.object(SERVE)
         {
-            return Self::Share(Share::read(&own.get("percentage")));
+            return Self::Percentage(own.get("percentage").percentage());
         }
         match field.string(SERVE) {
             Some("canary") => Self::Variant(Variant::Canary),

@@ -256,10 +256,9 @@ impl Snapshot {
         let ring = rollout.ring.map(RuleNumber);
         let share = match ring {
             Some(ring) => state.rules.share_of(ring)?,
-            None => state.share,
+            None => state.percentage,
         };
-        (share.buckets() == rollout.share.thousandths())
-            .then(|| Watch { observation: Rc::new(observation.clone()), ring })
+        (share == rollout.share).then(|| Watch { observation: Rc::new(observation.clone()), ring })
     }
 
     fn read_state(&mut self, key: &str, text: Option<String>, now: Timestamp, notices: &mut Vec<Notice>) {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::phase::Standing;
-use super::time::Timestamp;
+use crate::timestamp::Timestamp;
 
 /// Who acts when no person does.
 pub const CONTROLLER: &str = "controller";

@@ -1,6 +1,8 @@
 //! What people order. Each order is idempotent: carried out once, it is answered as done when it comes again. It may name the epoch
 //! it expects, so that nobody acts on a rollout that has moved on since they looked.
 
+use core::time::Duration;
+
 use thiserror::Error;
 
 use super::audit::What;
@@ -11,12 +13,13 @@ use super::phase::{PauseKind, Phase, PhaseKind};
 use super::schedule::Plan;
 use super::state::{Counters, Halted, LastOrder, Rollout, State};
 use super::table::{Move, Signal, look_up};
-use super::time::{Span, Timestamp};
 use super::turn::{Cause, Turn};
 use crate::quoted::Quoted;
+use crate::span::Span;
+use crate::timestamp::Timestamp;
 
 /// The same order from the same person within this time is a second click or a client's retry, where it would do more the second time.
-const REPEAT: Span = Span::from_secs(10);
+const REPEAT: Duration = Duration::from_secs(10);
 
 /// Highest generation a found document may have: the largest integer that JSON readers agree on.
 const MAX_GENERATION: u64 = (1 << 53) - 1;
@@ -309,7 +312,7 @@ fn steer(state: &State, order: &Order, turn: &mut Turn, now: Timestamp) -> Resul
         return Err(Refused::ResumeFirst { command, id: id() });
     }
     if let (Command::Undo, Phase::Completed { at } | Phase::RolledBack { at, .. }) = (&order.command, &rollout.phase) {
-        let (ago, window) = (now.since(*at), rollout.plan.timing.undo_window);
+        let (ago, window) = (Span::from(now.since(*at)), rollout.plan.timing.undo_window);
         if ago > window {
             return Err(Refused::WindowOver { id: id(), ago, window });
         }

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::{Notice, Row};
 use super::event::{Observation, Receipt};
-use super::percentage::Percentage;
 use super::schedule::Matcher;
 use super::state::State;
-use super::time::Timestamp;
+use crate::percentage::Percentage;
+use crate::timestamp::Timestamp;
 
 /// Notices kept for a receiver that does not answer; then the oldest are dropped. The audit has them all.
 const MAX_NOTICES: usize = 100;
@@ -59,7 +59,7 @@ pub struct SetHalt {
 
 /// What `canary-state` is to say; its other fields stay as they are, but `enabled` is true.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", from = "StoredWrite")]
+#[serde(rename_all = "camelCase")]
 pub struct WriteState {
     /// Its number; a document of a higher one is newer.
     pub generation: u64,
@@ -72,19 +72,6 @@ pub struct WriteState {
     pub updated_at: Timestamp,
     /// By whom.
     pub updated_by: String,
-}
-
-/// As it is stored: what serde flattens, it reads by code that nothing else needs.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StoredWrite {
-    generation: u64,
-    rollout_id: String,
-    percentage: Percentage,
-    #[serde(default)]
-    rings: Vec<Ring>,
-    updated_at: Timestamp,
-    updated_by: String,
 }
 
 /// The shares of a step.
@@ -117,15 +104,6 @@ pub(super) struct Outbox {
     pub(super) write: Option<WriteState>,
     pub(super) audit: Vec<Row>,
     pub(super) notices: Vec<Notice>,
-}
-
-// === impl WriteState ===
-
-impl From<StoredWrite> for WriteState {
-    fn from(stored: StoredWrite) -> Self {
-        let StoredWrite { generation, rollout_id, percentage, rings, updated_at, updated_by } = stored;
-        Self { generation, rollout_id, target: Target { percentage, rings }, updated_at, updated_by }
-    }
 }
 
 // === impl Target ===

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::command::Order;
-use super::percentage::Percentage;
-use super::time::Timestamp;
+use crate::percentage::Percentage;
+use crate::timestamp::Timestamp;
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,7 +9,7 @@ impl From<&Look> for Finding {
         match (&look.reason, look.verdict) {
             (_, Verdict::Fail) => Self::Fail { strong: true, sentence },
             // One look above a ceiling is no proof; the analysis counts them, up to the plan's `failureLimit`.
-            (Reason::AboveCeiling { .. }, _) => Self::Fail { strong: false, sentence },
+            (Reason::AboveThreshold { .. }, _) => Self::Fail { strong: false, sentence },
             (_, Verdict::Pass) => Self::Pass { sentence },
             (reason, Verdict::Inconclusive) => Self::Inconclusive { waiting: reason.is_waiting(), sentence },
         }
@@ -19,16 +19,19 @@ impl From<&Look> for Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{Analysis, AnalysisConfig, Arms, Counts, Facts, Health, Tick};
+    use crate::analysis::{AnalysisConfig, Counts, Evaluator, Health, LookContext, PerVariant, Tick};
 
     #[test]
     fn the_last_look_in_a_row_above_a_ceiling_is_enough_whatever_came_between() {
-        let mut analysis = Analysis::new(AnalysisConfig::default(), 3_600_000).unwrap();
-        let mut look = |canary: Counts, diverted: u64, breaker_opened_at: Option<u64>, now: u64| {
-            let counts = Arms::new(canary, Counts::new(4_000, 4));
-            analysis.close_tick(Tick { counts, split: Arms::new(5_000, 20_000), diverted, ..Tick::default() }, now);
-            let facts = Facts { last_flush_at: Some(now), breaker_opened_at, ..Facts::default() };
-            Finding::from(&analysis.look(&facts, now))
+        let mut evaluator = Evaluator::new(AnalysisConfig::default(), 3_600_000).unwrap();
+        let mut look = |canary: Counts, short_circuited: u64, breaker_opened_at: Option<u64>, now: u64| {
+            let counts = PerVariant::new(canary, Counts::new(4_000, 4));
+            evaluator.close_tick(
+                Tick { counts, split: PerVariant::new(5_000, 20_000), short_circuited, ..Tick::default() },
+                now,
+            );
+            let context = LookContext { last_flush_at: Some(now), breaker_opened_at, ..LookContext::default() };
+            Finding::from(&evaluator.look(&context, now))
         };
         // A breaker keeps the canary's failures from being seen. What it diverts was not served all the same.
         let dead = |seen: u64| Counts::sticky(seen, seen, 1);
@@ -42,11 +45,12 @@ mod tests {
     }
 
     fn found(canary: Counts, stable: Counts, health: Health) -> Finding {
-        let mut analysis = Analysis::new(AnalysisConfig::default(), 3_600_000).unwrap();
-        let tick = Tick { counts: Arms::new(canary, stable), split: Arms::new(5_000, 20_000), ..Tick::default() };
-        analysis.close_tick(tick, 5_000);
-        let facts = Facts { last_flush_at: Some(5_000), health, ..Facts::default() };
-        Finding::from(&analysis.look(&facts, 5_000))
+        let mut evaluator = Evaluator::new(AnalysisConfig::default(), 3_600_000).unwrap();
+        let tick =
+            Tick { counts: PerVariant::new(canary, stable), split: PerVariant::new(5_000, 20_000), ..Tick::default() };
+        evaluator.close_tick(tick, 5_000);
+        let context = LookContext { last_flush_at: Some(5_000), health, ..LookContext::default() };
+        Finding::from(&evaluator.look(&context, 5_000))
     }
 
     #[test]

@@ -5,14 +5,15 @@ use super::audit::{CONTROLLER, What};
 use super::command;
 use super::effect::{Effect, Step};
 use super::event::{Document, Event, Finding, FindingKind, Look, Observation, Receipt};
-use super::percentage::Percentage;
 use super::phase::Phase;
 use super::schedule::OnFail;
 use super::state::{Rollout, State};
 use super::table::{Move, Signal, look_up};
-use super::time::Timestamp;
 use super::turn::{Cause, Turn};
+use crate::percentage::Percentage;
 use crate::quoted::Quoted;
+use crate::span::Span;
+use crate::timestamp::Timestamp;
 
 /// What `event` makes of `state` at `now`.
 pub fn step(state: &State, event: Event, now: Timestamp) -> Step {
@@ -104,7 +105,7 @@ fn why(signal: Signal, finding: &Finding, rollout: &Rollout) -> String {
         Signal::BadButHeld => format!("{sentence} The plan holds a failed canary: somebody must decide."),
         Signal::GoodButFrozen => match (rollout.frozen_until, rollout.plan.freeze()) {
             (Some(end), Some(freeze)) => {
-                let end = crate::Timestamp::from(end);
+                let end = end;
                 format!("{sentence} No step in a window of the plan's freeze ({}): waits until {end}.", freeze.zone())
             }
             _ => sentence.to_owned(),
@@ -119,7 +120,7 @@ fn why(signal: Signal, finding: &Finding, rollout: &Rollout) -> String {
 
 /// Time in which nobody looked, though somebody should have, is not held against the plan's hold.
 fn forget_unwatched(turn: &mut Turn, before: &Rollout, now: Timestamp) {
-    let late = now.since(before.next_look.unwrap_or(now));
+    let late = Span::from(now.since(before.next_look.unwrap_or(now)));
     let grace = before.plan.timing.alarm_grace;
     if late <= grace {
         return;
@@ -205,7 +206,7 @@ fn seen(state: &State, document: Option<&Document>, now: Timestamp) -> Step {
     let to_do = look_up(Signal::Edited, rollout.phase.kind());
     let found = match document {
         Some(Document { enabled: true, percentage, rollout_id, .. }) => {
-            format!("says {percentage}, salt {}", Quoted(rollout_id))
+            format!("says {percentage} %, salt {}", Quoted(rollout_id))
         }
         Some(_) => "says that the canary is not enabled".into(),
         None => "is gone".into(),

@@ -4,14 +4,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::percentage::Percentage;
-use super::time::{Span, Timestamp};
-
-mod wire;
+use crate::percentage::Percentage;
+use crate::span::Span;
+use crate::timestamp::Timestamp;
 
 /// `progressing` ⇄ `paused` → `baking` → `completed`; from each of these `rolled-back` or `aborted`. Steps count from 0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "phase", rename_all = "kebab-case", rename_all_fields = "camelCase", try_from = "wire::Stored")]
+#[serde(tag = "phase", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Phase {
     /// At a step before the last.
     Progressing {
@@ -25,7 +24,7 @@ pub enum Phase {
         /// Which.
         step: usize,
         /// So much of its hold is done.
-        #[serde(serialize_with = "wire::in_ms")]
+        #[serde(with = "millis")]
         held: Span,
         /// Since when.
         at: Timestamp,
@@ -226,9 +225,25 @@ impl PauseKind {
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.phase {
-            Some(phase) => write!(f, "{phase}, step {} of {} at {}", self.step, self.of, self.percentage)?,
+            Some(phase) => write!(f, "{phase}, step {} of {} at {} %", self.step, self.of, self.percentage)?,
             None => write!(f, "no rollout")?,
         }
         if self.halted { write!(f, ", halted") } else { Ok(()) }
+    }
+}
+
+/// A span as a number of milliseconds: the state stores all times so.
+mod millis {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::span::Span;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+    pub(super) fn serialize<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(span.as_millis())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+        u64::deserialize(deserializer).map(Span::from_millis)
     }
 }

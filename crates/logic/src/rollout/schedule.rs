@@ -1,36 +1,50 @@
-//! What a rollout is going to do: a plan. It is copied when the rollout starts, so that later edits of presets or defaults don't touch
-//! one that is under way. Other strategies are plans too, and no other code: blue-green is one step to 100 that bakes and can be
-//! undone, an A/B test is a step with `approval` that stays until somebody promotes, a release that moved data sets `onFail` to `hold`.
+//! The plan of a rollout. It is copied when the rollout starts, so that later edits of presets or defaults don't touch a rollout that is
+//! under way. Other strategies are plans too: blue-green is one step to 100 that bakes and can be undone, an A/B test is a step with
+//! `approval` that stays until an operator promotes, a release that moved data sets `onFail` to `hold`.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
-use super::percentage::Percentage;
-use super::time::Span;
+use crate::document::InvalidDocument;
+use crate::percentage::Percentage;
+use crate::span::Span;
 
+use document::PlanDocument;
+
+mod document;
 mod freeze;
 mod matcher;
 #[cfg(test)]
 mod tests;
-mod wire;
 
 pub use freeze::{Freeze, UnknownZone, UtcOffset};
 pub use matcher::Matcher;
-pub use wire::InvalidPlan;
 
-/// A plan whose every value is within its range. Written and read as the JSON document that `POST rollouts` takes.
+/// Most steps of a plan.
+const MAX_STEPS: usize = 20;
+
+/// A plan whose every value is within its range. Its stored form is a document that [`Plan::parse`] accepts. A stored plan may have fields
+/// that a newer version wrote; they are ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "wire::Stored", into = "wire::Stored")]
+#[serde(rename_all = "camelCase")]
 pub struct Plan {
     pub(super) schedule: Schedule,
     /// 1 to 20; the last is 100 % of everything.
+    #[serde(deserialize_with = "stored_steps")]
     pub(super) steps: Vec<PlanStep>,
+    #[serde(flatten)]
     pub(super) timing: Timing,
+    #[serde(flatten)]
     pub(super) limits: Limits,
+    #[serde(default)]
     pub(super) on_fail: OnFail,
-    /// When it takes no step by itself; none: it may at any time.
+    /// Windows in which the rollout takes no step by itself.
+    #[serde(default, deserialize_with = "stored_freeze", skip_serializing_if = "Option::is_none")]
     pub(super) freeze: Option<Freeze>,
-    /// The analysis' own settings, which it checks itself.
-    pub(super) analysis: serde_json::Map<String, serde_json::Value>,
+    /// The settings of the analysis, which checks them itself.
+    #[serde(default)]
+    pub(super) analysis: Map<String, Value>,
 }
 
 /// Where the steps came from.
@@ -66,7 +80,8 @@ pub struct PlanStep {
 }
 
 /// When things happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Timing {
     /// From a step's start to its first look; 60 s, 0s to 1h.
     pub settle: Span,
@@ -80,8 +95,9 @@ pub struct Timing {
     pub undo_window: Span,
 }
 
-/// How often before something is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How often a result must repeat before the rollout acts on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Limits {
     /// Looks in a row that fail without strong evidence (ceilings) until the canary is rolled back; 3, 1 to 100.
     pub failure_limit: u32,
@@ -103,99 +119,163 @@ pub enum OnFail {
 // === impl Plan ===
 
 impl Plan {
-    /// Parses what an operator sends: a schedule's name or steps of their own, and whatever they want other than the default.
+    /// Parses the document that an operator sends.
     ///
     /// # Errors
     /// The first field that is unknown, of the wrong type or outside its range.
-    pub fn parse(json: &str) -> Result<Self, InvalidPlan> {
-        wire::parse(json)
+    pub fn parse(json: &str) -> Result<Self, InvalidDocument> {
+        crate::document::parse::<PlanDocument>("plan", json)?.try_into()
     }
 
-    /// A schedule with every default; `custom` has no steps of its own and is `standard`'s here.
-    #[must_use]
+    /// The same for a document that is part of another one.
+    ///
+    /// # Errors
+    /// The first field that is unknown, of the wrong type or outside its range.
+    pub fn read(json: Value) -> Result<Self, InvalidDocument> {
+        crate::document::read::<PlanDocument>("plan", json)?.try_into()
+    }
+
+    /// A schedule with every default. `custom` has no steps of its own; it gets those of `standard`.
     pub fn preset(schedule: Schedule) -> Self {
-        let (percents, hold) = schedule.shape();
+        let hold = schedule.hold();
         let step =
             |&percent: &u32| PlanStep { percentage: Percentage::percent(percent), hold, approval: false, ring: None };
         Self {
             schedule,
-            steps: percents.iter().map(step).collect(),
+            steps: schedule.percents().iter().map(step).collect(),
             timing: Timing { bake: hold, ..Timing::default() },
             limits: Limits::default(),
             on_fail: OnFail::default(),
             freeze: None,
-            analysis: serde_json::Map::new(),
+            analysis: Map::new(),
         }
     }
 
     /// The steps, in order.
-    #[must_use]
     pub fn steps(&self) -> &[PlanStep] {
         &self.steps
     }
 
     /// The name of the schedule.
-    #[must_use]
     pub fn schedule(&self) -> Schedule {
         self.schedule
     }
 
     /// When things happen.
-    #[must_use]
     pub fn timing(&self) -> &Timing {
         &self.timing
     }
 
     /// How often before something is done.
-    #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
     /// When no step is taken.
-    #[must_use]
     pub fn freeze(&self) -> Option<&Freeze> {
         self.freeze.as_ref()
     }
 
     /// What the analysis is to be made of, unchecked here.
-    #[must_use]
-    pub fn analysis(&self) -> &serde_json::Map<String, serde_json::Value> {
+    pub fn analysis(&self) -> &Map<String, Value> {
         &self.analysis
     }
 
     /// Index of the step that is 100 % of everything.
-    #[must_use]
     pub fn last(&self) -> usize {
         self.steps.len().saturating_sub(1)
     }
 
     /// Whether `step` is the last that can be compared with stable: it must have had the traffic to notice a bad canary.
-    #[must_use]
     pub fn is_last_comparison(&self, step: usize) -> bool {
         step + 1 == self.last()
     }
 
     /// The time it takes if every look passes: what the analysis spreads its error budget over.
-    #[must_use]
     pub fn planned(&self) -> Span {
         let before = self.steps.iter().take(self.last());
-        let ms = before.map(|step| step.hold.ms().max(self.timing.settle.ms())).fold(0, u64::saturating_add);
-        Span::from_ms(ms.saturating_add(self.timing.bake.ms().max(self.timing.settle.ms())))
+        let ms =
+            before.map(|step| step.hold.as_millis().max(self.timing.settle.as_millis())).fold(0, u64::saturating_add);
+        Span::from_millis(ms.saturating_add(self.timing.bake.as_millis().max(self.timing.settle.as_millis())))
     }
 }
 
+/// The operator's form of a step is a [`document::PlanDocument`]'s; this is the stored one.
+fn stored_steps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PlanStep>, D::Error> {
+    check_steps(Vec::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+fn stored_freeze<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Freeze>, D::Error> {
+    Option::<Freeze>::deserialize(deserializer)?.map(Freeze::check).transpose().map_err(D::Error::custom)
+}
+
+/// Within its ring or within the world a step must grow; the steps of rings come before those of the world.
+fn check_steps(steps: Vec<PlanStep>) -> Result<Vec<PlanStep>, InvalidDocument> {
+    if steps.is_empty() || steps.len() > MAX_STEPS {
+        let message = format!("{} steps are not accepted, accepted: a list of 1 to {MAX_STEPS} steps", steps.len());
+        return Err(InvalidDocument { field: "steps".into(), message });
+    }
+    let mut before: Option<&PlanStep> = None;
+    for (index, step) in steps.iter().enumerate() {
+        let percentage = |accepted: &str| {
+            Err(InvalidDocument::new(format!("steps[{index}].percentage"), &step.percentage, accepted))
+        };
+        let ring = |accepted| Err(InvalidDocument::new(format!("steps[{index}].where"), &step.ring, accepted));
+        if step.ring.is_some() && before.is_some_and(|before| before.ring.is_none()) {
+            return ring("left out, because the steps of rings come before those of the world");
+        }
+        let is_last = index + 1 == steps.len();
+        if is_last && step.ring.is_some() {
+            return ring("left out, because the last step is 100 % of everything");
+        }
+        let smaller = steps.iter().take(index).rev().find(|earlier| earlier.ring == step.ring);
+        match smaller.map(|smaller| smaller.percentage) {
+            Some(smaller) if step.percentage <= smaller => {
+                return percentage(&format!("more than {smaller}, because steps ascend"));
+            }
+            None if step.percentage == Percentage::ZERO => return percentage("more than 0"),
+            _ if is_last && step.percentage != Percentage::FULL => return percentage("100, as the last step"),
+            _ => {}
+        }
+        before = Some(step);
+    }
+    Ok(steps)
+}
+
+// === impl Schedule ===
+
 impl Schedule {
-    /// Percentages and the hold of each. The contract's numbers.
-    fn shape(self) -> (&'static [u32], Span) {
+    /// The name in documents.
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Standard | Self::Custom => (&[5, 25, 50, 100], Span::from_secs(15 * 60)),
-            Self::Fast => (&[10, 50, 100], Span::from_secs(5 * 60)),
-            Self::Safe => (&[5, 10, 25, 50, 75, 100], Span::from_secs(30 * 60)),
-            Self::BlueGreen => (&[100], Span::from_secs(15 * 60)),
+            Self::Standard => "standard",
+            Self::Fast => "fast",
+            Self::Safe => "safe",
+            Self::BlueGreen => "blue-green",
+            Self::Custom => "custom",
+        }
+    }
+
+    fn percents(self) -> &'static [u32] {
+        match self {
+            Self::Standard | Self::Custom => &[5, 25, 50, 100],
+            Self::Fast => &[10, 50, 100],
+            Self::Safe => &[5, 10, 25, 50, 75, 100],
+            Self::BlueGreen => &[100],
+        }
+    }
+
+    /// Of each step.
+    fn hold(self) -> Span {
+        match self {
+            Self::Standard | Self::Custom | Self::BlueGreen => Span::from_secs(15 * 60),
+            Self::Fast => Span::from_secs(5 * 60),
+            Self::Safe => Span::from_secs(30 * 60),
         }
     }
 }
+
+// === impl Timing ===
 
 impl Default for Timing {
     fn default() -> Self {
@@ -208,6 +288,8 @@ impl Default for Timing {
         }
     }
 }
+
+// === impl Limits ===
 
 impl Default for Limits {
     fn default() -> Self {

@@ -1,17 +1,20 @@
 //! All that a controller must keep of its rollouts. It is stored as JSON after every event and read back after every eviction.
 
+use core::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::audit::CONTROLLER;
 use super::effect::{Outbox, Ring, Target};
 use super::event::{Document, FindingKind, Observation};
-use super::percentage::Percentage;
 use super::phase::{PauseKind, Phase, PhaseKind, Standing};
 use super::schedule::{Plan, PlanStep};
-use super::time::{Span, Timestamp};
+use crate::percentage::Percentage;
+use crate::span::Span;
+use crate::timestamp::Timestamp;
 
 /// A document that was replaced may still be read for so long: a minute until KV has it everywhere, and as much again.
-pub(super) const STALE_READS: Span = Span::from_secs(120);
+pub(super) const STALE_READS: Duration = Duration::from_secs(120);
 
 /// Documents of which a read may be stale that are remembered; a rollout writes one a step.
 const MAX_RECENT: usize = 16;
@@ -233,7 +236,7 @@ impl State {
     #[must_use]
     pub fn overdue(&self, now: Timestamp) -> Option<Span> {
         let rollout = self.rollout.as_ref()?;
-        let late = now.since(rollout.next_look?);
+        let late = Span::from(now.since(rollout.next_look?));
         (late > rollout.plan.timing.alarm_grace).then_some(late)
     }
 

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::percentage::Percentage;
+use crate::span::Span;
+use crate::timestamp::Timestamp;
 
 mod commands;
 mod crash;
@@ -72,7 +75,7 @@ impl World {
     fn new() -> Self {
         Self {
             state: State::default(),
-            now: Timestamp::from_ms(1_000_000),
+            now: Timestamp::from_millis(1_000_000),
             alarm: None,
             kv: None,
             halted: false,

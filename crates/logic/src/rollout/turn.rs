@@ -1,17 +1,20 @@
 //! One turn of the machine: a move carried out on a copy of the state, and everything that follows from it: the write, the halt, the
 //! audit row, the notice, the alarm.
 
+use core::time::Duration;
+
 use super::audit::{Notice, Row, What};
 use super::effect::{Effect, Outbox, SetHalt, Step, WriteState};
 use super::event::{Document, Observation};
-use super::percentage::Percentage;
 use super::phase::{PauseKind, Phase, RollbackKind, Standing};
 use super::state::{Counters, Halted, Rollout, State};
 use super::table::Move;
-use super::time::{Span, Timestamp};
+use crate::percentage::Percentage;
+use crate::span::Span;
+use crate::timestamp::Timestamp;
 
 /// What was not done is tried again after so long. KV takes one write a second for a key.
-const RETRY: Span = Span::from_secs(5);
+const RETRY: Duration = Duration::from_secs(5);
 
 /// Who caused a transition and why.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +105,7 @@ impl Turn {
                 let held = match rollout.phase {
                     // A hold begins when its state is written.
                     Phase::Progressing { .. } | Phase::Baking { .. } if unwritten => Span::default(),
-                    Phase::Progressing { since, .. } | Phase::Baking { since } => now.since(since),
+                    Phase::Progressing { since, .. } | Phase::Baking { since } => now.since(since).into(),
                     Phase::Paused { held, .. } => held,
                     Phase::Completed { .. } | Phase::RolledBack { .. } | Phase::Aborted { .. } => Span::default(),
                 };

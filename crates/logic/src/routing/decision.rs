@@ -4,15 +4,16 @@ use core::time::Duration;
 
 use serde::Serialize;
 
-use super::bucket::Bucket;
 use super::facts::Facts;
 use super::override_token::OverrideKey;
 use super::sticky_key::StickyKey;
 use super::visitor::VisitorId;
-use crate::observation::Observed;
+use crate::bucket::Bucket;
+use crate::percentage::Percentage;
 use crate::policy::rules::{RuleNumber, Serve};
 use crate::policy::snapshot::{Snapshot, Standing};
-use crate::policy::{CanaryState, Share, Switch};
+use crate::policy::{CanaryState, Switch};
+use crate::telemetry::Observed;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
@@ -135,29 +136,29 @@ pub fn decide(snapshot: &Snapshot, setup: &Setup, facts: &impl Facts, now: Times
     }
     match state.rules.first_match(facts) {
         Some((number, Serve::Variant(variant))) => decision(Outcome::Serve(variant), Reason::Rule(number)),
-        Some((number, Serve::Share(share))) => {
+        Some((number, Serve::Percentage(share))) => {
             let is_observed = snapshot.watch().is_some_and(|watch| watch.ring == Some(number));
             deal(state, share, Reason::Rule(number), is_observed, facts)
         }
         None => {
             let is_observed = snapshot.watch().is_some_and(|watch| watch.ring.is_none());
-            deal(state, state.share, Reason::Percentage, is_observed, facts)
+            deal(state, state.percentage, Reason::Percentage, is_observed, facts)
         }
     }
 }
 
-fn deal(state: &CanaryState, share: Share, reason: Reason, is_observed: bool, facts: &impl Facts) -> Decision {
+fn deal(state: &CanaryState, share: Percentage, reason: Reason, is_observed: bool, facts: &impl Facts) -> Decision {
     let key = state.stickiness.key_of(facts);
-    let unit = key.as_ref().map(|key| Bucket::hash(&state.rollout_id, key.as_bytes()));
+    let key_hash = key.as_ref().map(|key| Bucket::hash(&state.rollout_id, key.as_bytes()));
     // A request that nothing identifies goes where nobody is sent before everybody is.
-    let bucket = unit.map_or(Bucket::LAST, Bucket::from_hash);
+    let bucket = key_hash.map_or(Bucket::LAST, Bucket::from_hash);
     let variant = if share.contains(bucket) { Variant::Canary } else { Variant::Stable };
     let new_visitor = match key {
         Some(StickyKey::NewVisitor(id)) => Some(id),
         _ => None,
     };
     let is_compared = variant == Variant::Canary || share.control_contains(bucket);
-    let observed = unit.filter(|_| is_observed && is_compared).map(|unit| Observed { arm: variant, unit });
+    let observed = key_hash.filter(|_| is_observed && is_compared).map(|key_hash| Observed { variant, key_hash });
     Decision { outcome: Outcome::Serve(variant), reason, new_visitor, observed }
 }
 

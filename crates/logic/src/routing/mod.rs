@@ -1,6 +1,5 @@
 //! Which variant answers a request, and why.
 
-pub mod bucket;
 pub mod cookies;
 pub mod decision;
 pub mod facts;

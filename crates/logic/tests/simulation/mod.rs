@@ -11,8 +11,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Binomial, Distribution, Exp, LogNormal, Normal, Poisson};
 use serin_logic::analysis::{
-    Analysis, AnalysisConfig, Arms, Counts, ErrorStanding, ErrorTest, Facts, Floors, Health, Histogram, LatencyTest,
-    Quantile, Restarts, Share, StableWindow, Tick, Unit, Verdict,
+    AnalysisConfig, Counts, ErrorStanding, ErrorTest, Evaluator, Floors, Fraction, Health, Histogram, LatencyTest,
+    LookContext, PerVariant, Quantile, Restarts, StableWindow, Tick, Unit, Verdict,
 };
 
 /// Anything that may change over the ticks of a run.
@@ -76,7 +76,7 @@ impl Errors {
             if tick >= self.from {
                 seen += counts.canary;
             }
-            test.close_tick(&counts, Share::default());
+            test.close_tick(&counts, Fraction::default());
             if test.standing() == ErrorStanding::Strong {
                 let seconds = f64::from(tick + 1 - self.from.min(tick)) * tick_s;
                 return (tick >= self.from).then_some(Caught {
@@ -90,11 +90,11 @@ impl Errors {
     }
 }
 
-fn draw(requests: f64, share: f64, canary: f64, stable: f64, rng: &mut StdRng) -> Arms<Counts> {
+fn draw(requests: f64, share: f64, canary: f64, stable: f64, rng: &mut StdRng) -> PerVariant<Counts> {
     let all = count(Poisson::new(requests).expect("requests are positive").sample(rng));
     let n_c = binomial(all, share, rng);
     let n_s = all - n_c;
-    Arms::new(Counts::new(n_c, binomial(n_c, canary, rng)), Counts::new(n_s, binomial(n_s, stable, rng)))
+    PerVariant::new(Counts::new(n_c, binomial(n_c, canary, rng)), Counts::new(n_s, binomial(n_s, stable, rng)))
 }
 
 fn binomial(n: u64, p: f64, rng: &mut StdRng) -> u64 {
@@ -116,8 +116,8 @@ pub fn sticky_null(seed: u64) -> (bool, bool) {
     let spread = Normal::new(0.0, 1.5).expect("the spread is positive");
     let rates: Vec<f64> = (0..VISITORS).map(|_| f64::exp(spread.sample(rng))).collect();
     let scale = 100.0 / rates.iter().sum::<f64>();
-    let mut first = Arms::new(vec![0_u64; SECONDS as usize], vec![0_u64; SECONDS as usize]);
-    let (mut good, mut bad) = (Arms::new(1e-9, 1e-9), Arms::new(0.0, 0.0));
+    let mut first = PerVariant::new(vec![0_u64; SECONDS as usize], vec![0_u64; SECONDS as usize]);
+    let (mut good, mut bad) = (PerVariant::new(1e-9, 1e-9), PerVariant::new(0.0, 0.0));
     for rate in rates.into_iter().map(|rate| rate * scale) {
         let on_canary = rng.random_bool(SHARE);
         let fails = rng.random_bool(0.003);
@@ -139,9 +139,9 @@ pub fn sticky_null(seed: u64) -> (bool, bool) {
             let failures = poisson(bad).max(first);
             Counts::sticky(failures + poisson(good), failures, first)
         };
-        let tick = Arms::new(arm(good.canary, bad.canary, first_c), arm(good.stable, bad.stable, first_s));
-        by_request.close_tick(&tick, Share::clamped(SHARE));
-        by_key.close_tick(&tick, Share::clamped(SHARE));
+        let tick = PerVariant::new(arm(good.canary, bad.canary, first_c), arm(good.stable, bad.stable, first_s));
+        by_request.close_tick(&tick, Fraction::clamped(SHARE));
+        by_key.close_tick(&tick, Fraction::clamped(SHARE));
     }
     (by_request.standing() == ErrorStanding::Strong, by_key.standing() == ErrorStanding::Strong)
 }
@@ -153,8 +153,8 @@ pub fn sticky_bad(seed: u64) -> Option<Caught> {
     let spread = Normal::new(0.0, 1.5).expect("the spread is positive");
     let rates: Vec<f64> = (0..4_000).map(|_| f64::exp(spread.sample(rng))).collect();
     let scale = 100.0 / rates.iter().sum::<f64>();
-    let mut first = vec![Arms::new(0_u64, 0_u64); SECONDS];
-    let mut traffic = Arms::new(0.0, 0.0);
+    let mut first = vec![PerVariant::new(0_u64, 0_u64); SECONDS];
+    let mut traffic = PerVariant::new(0.0, 0.0);
     for rate in rates.into_iter().map(|rate| rate * scale) {
         let on_canary = rng.random_bool(0.05);
         *(if on_canary { &mut traffic.canary } else { &mut traffic.stable }) += rate;
@@ -171,8 +171,8 @@ pub fn sticky_bad(seed: u64) -> Option<Caught> {
             let requests = count(Poisson::new(rate).expect("some visitors are on each side").sample(rng)).max(first);
             Counts::sticky(requests, binomial(requests, p, rng).max(first), first)
         };
-        let tick = Arms::new(arm(traffic.canary, 0.05, first.canary), arm(traffic.stable, 0.01, first.stable));
-        test.close_tick(&tick, Share::clamped(0.05));
+        let tick = PerVariant::new(arm(traffic.canary, 0.05, first.canary), arm(traffic.stable, 0.01, first.stable));
+        test.close_tick(&tick, Fraction::clamped(0.05));
         if test.standing() == ErrorStanding::Strong {
             let failures = test.step().canary.failures();
             let seconds = (second + 1) as f64;
@@ -209,7 +209,7 @@ impl Slowness {
             let seconds = f64::from(tick) * 5.0;
             let incident = if (900.0..1_500.0).contains(&seconds) { 0.8 } else { 0.0 };
             let drift = 1.0 + 0.4 * (seconds / 300.0).sin() + incident;
-            let mut latency = Arms::<Histogram>::default();
+            let mut latency = PerVariant::<Histogram>::default();
             for _ in 0..25 {
                 latency.canary.record((self.canary)(base.sample(rng), rng.random()) * drift);
             }
@@ -237,20 +237,20 @@ pub fn rollout(canary: f64, stable: f64, seed: u64) -> (u32, Option<Caught>) {
     const TICK_MS: u64 = 5_000;
     let rng = &mut StdRng::seed_from_u64(seed);
     let config = AnalysisConfig { unit: Unit::Request, ..AnalysisConfig::default() };
-    let mut analysis = Analysis::new(config, 1_200_000).expect("the defaults are valid");
+    let mut evaluator = Evaluator::new(config, 1_200_000).expect("the defaults are valid");
     let (mut held, mut served, mut now) = (0, Counts::default(), 0);
     for percentage in [1_u32, 5, 25, 50] {
-        analysis.begin_step();
+        evaluator.begin_step();
         for tick in 1..=60 {
             now += TICK_MS;
             let counts = draw(500.0, f64::from(percentage) / 100.0, canary, stable, rng);
             served += counts.canary;
-            let split = Arms::new(percentage.into(), (100 - percentage).into());
-            analysis.close_tick(Tick { counts, split, ..Tick::default() }, now);
-            let facts = Facts { last_flush_at: Some(now), health: Health::Unknown, ..Facts::default() };
-            let verdict = (tick % 12 == 0).then(|| analysis.look(&facts, now).verdict);
+            let split = PerVariant::new(percentage.into(), (100 - percentage).into());
+            evaluator.close_tick(Tick { counts, split, ..Tick::default() }, now);
+            let context = LookContext { last_flush_at: Some(now), health: Health::Unknown, ..LookContext::default() };
+            let verdict = (tick % 12 == 0).then(|| evaluator.look(&context, now).verdict);
             held += u32::from(verdict == Some(Verdict::Inconclusive));
-            if verdict == Some(Verdict::Fail) || analysis.strong_evidence().is_some() {
+            if verdict == Some(Verdict::Fail) || evaluator.strong_evidence().is_some() {
                 let (requests, failures) = (served.requests(), served.failures());
                 return (held, Some(Caught { requests, failures, seconds: now as f64 / 1e3 }));
             }

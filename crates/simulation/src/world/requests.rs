@@ -149,9 +149,11 @@ impl World<'_> {
             (From::Stable, None) => {}
         }
         if let Some(observing) = observing {
-            let arm = if *from == From::Canary { Variant::Canary } else { Variant::Stable };
-            self.checks.hold(Invariant::CountsAreTrue, arm == observing.arm(), || "counted for the other arm".into());
-            self.checks.observed(observing.observation(), arm, answer.failed);
+            let variant = if *from == From::Canary { Variant::Canary } else { Variant::Stable };
+            self.checks.hold(Invariant::CountsAreTrue, variant == observing.variant(), || {
+                "counted for the other variant".into()
+            });
+            self.checks.observed(observing.observation(), variant, answer.failed);
         }
     }
 }

@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rand::RngExt;
-use serin_logic::observation::{Batch, Shard};
 use serin_logic::policy::Overlay;
+use serin_logic::telemetry::{Batch, Shard};
 
 use super::queue::{Event, FlushAnswer, Waiting};
 use super::{START_MS, World, exponential_ms, whole_ms};
@@ -28,7 +28,7 @@ impl World<'_> {
     /// An isolate starts: it reads KV, and refreshes behind its first request.
     pub(super) fn wake(&mut self, slot: usize) {
         self.read_kv(slot);
-        let mean_ms = self.scenario.edge.life.ms() as f64;
+        let mean_ms = self.scenario.edge.life.as_millis() as f64;
         let Some(life) = self.isolates.get(slot).map(|isolate| isolate.life) else { return };
         if mean_ms > 0.0 {
             let at = self.now + exponential_ms(mean_ms, &mut self.rng);
@@ -73,7 +73,7 @@ impl World<'_> {
         self.messages.flushes += 1;
         self.messages.flush_bytes += batch.len() as u64;
         self.send(NEAR_MS, Event::Flushed { slot, life, location, batch });
-        self.schedule_refresh(slot, life, self.scenario.edge.refresh.ms());
+        self.schedule_refresh(slot, life, self.scenario.edge.refresh.as_millis());
     }
 
     fn read_kv(&mut self, slot: usize) {
@@ -92,7 +92,7 @@ impl World<'_> {
         let now = self.control.clock(self.now);
         self.restart_shard(location);
         if let Some(shard) = self.shards.get_mut(location as usize) {
-            shard.absorb(&batch, now);
+            shard.ingest(&batch, now);
         }
         self.report_if_due(location, &Rc::from([(slot, life, batch.seq)]));
     }
@@ -111,7 +111,7 @@ impl World<'_> {
     }
 
     pub(super) fn report_if_due(&mut self, location: u32, waiting: &Waiting) {
-        let refresh = Duration::from_millis(self.scenario.edge.refresh.ms());
+        let refresh = Duration::from_millis(self.scenario.edge.refresh.as_millis());
         let now = self.control.clock(self.now);
         let Some(shard) = self.shards.get_mut(location as usize) else { return };
         if !shard.is_due(refresh, now) {
@@ -137,7 +137,7 @@ impl World<'_> {
             return;
         };
         *wakes = true;
-        self.queue.push(self.now + self.scenario.edge.refresh.ms(), Event::ShardWakes { location });
+        self.queue.push(self.now + self.scenario.edge.refresh.as_millis(), Event::ShardWakes { location });
     }
 
     pub(super) fn shard_wakes(&mut self, location: u32) {
@@ -162,7 +162,7 @@ impl World<'_> {
     pub(super) fn report_answered(&mut self, location: u32, seq: u64, overlay: &str, waiting: &Waiting) {
         let Some(overlay) = self.parsed::<Overlay>(overlay) else { return };
         if let Some(shard) = self.shards.get_mut(location as usize) {
-            shard.answered(seq, overlay);
+            shard.acknowledge(seq, overlay);
         }
         self.answer_flushes(location, waiting, 0);
     }
@@ -189,8 +189,9 @@ impl World<'_> {
     }
 
     fn check_share(&mut self, slot: usize) {
-        let share = self.isolates.get(slot).and_then(|isolate| isolate.snapshot.last_good()).map(|state| state.share);
-        let (share, highest) = (share.map_or(0, serin_logic::policy::Share::buckets), self.checks.highest);
+        let share =
+            self.isolates.get(slot).and_then(|isolate| isolate.snapshot.last_good()).map(|state| state.percentage);
+        let (share, highest) = (share.map_or(0, serin_logic::Percentage::thousandths), self.checks.highest);
         self.checks.hold(Invariant::PercentageWithinStep, share <= highest, || {
             format!("isolate {slot} deals {share} thousandths, asked for were at most {highest}")
         });
@@ -203,7 +204,7 @@ impl World<'_> {
         let (lost, doubled, late) = (happens(faults.lost), happens(faults.doubled), happens(faults.late));
         self.faulted.doubled += u64::from(doubled);
         if doubled {
-            let later = self.now + self.rng.random_range(0..=faults.late_by.ms().max(1_000));
+            let later = self.now + self.rng.random_range(0..=faults.late_by.as_millis().max(1_000));
             self.queue.push(later, event.clone());
         }
         if lost {
@@ -211,7 +212,7 @@ impl World<'_> {
             return false;
         }
         self.faulted.late += u64::from(late);
-        let delay = if late { self.rng.random_range(0..=faults.late_by.ms()) } else { 0 };
+        let delay = if late { self.rng.random_range(0..=faults.late_by.as_millis()) } else { 0 };
         let at = self.now + self.rng.random_range(takes_ms) + delay;
         self.queue.push(at, event);
         true

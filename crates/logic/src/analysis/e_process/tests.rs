@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::analysis::counts::Share;
+use crate::analysis::counts::Fraction;
 use crate::analysis::error_test::GRID;
 
 #[derive(Deserialize)]
@@ -26,7 +26,7 @@ fn golden_vectors_match_to_nine_decimals() {
         let count = horizon / tick_s / restart_every;
         let mut process = EProcess::new(&rho, theta0, Restarts { every: restart_every, count });
         for (tick, (n_c, x_c, n_s, x_s, ln_e_after)) in rows.into_iter().enumerate() {
-            process.close_tick(x_c, x_s, Share::of(n_c, n_s));
+            process.close_tick(x_c, x_s, Fraction::of(n_c, n_s));
             let error = (process.ln_e() - ln_e_after).abs();
             assert!(error <= 1e-9, "{name}, tick {tick}: ln E = {}, should be {ln_e_after}", process.ln_e());
             worst = worst.max(error);
@@ -46,7 +46,7 @@ fn expected_factor(n_c: u32, n_s: u32, x: u32, rho: f64, odds_ratio: f64) -> f64
     for x_c in x.saturating_sub(n_s)..=x.min(n_c) {
         let weight = choose(n_c, x_c) * choose(n_s, x - x_c) * odds_ratio.powi(x_c.try_into().unwrap());
         let mut process = EProcess::new(&[rho], odds_ratio, Restarts { every: 0, count: 0 });
-        process.close_tick(x_c.into(), (x - x_c).into(), Share::of(n_c.into(), n_s.into()));
+        process.close_tick(x_c.into(), (x - x_c).into(), Fraction::of(n_c.into(), n_s.into()));
         weights += weight;
         weighted += weight * nats(process.ln_r[0]).exp() / FIRST_STAKE;
     }
@@ -76,7 +76,7 @@ fn the_whole_stake_is_bet_and_no_more() {
     let mut staked = 0.0;
     for _ in 0..200 {
         staked += process.stake();
-        process.close_tick(0, 0, Share::of(1, 4));
+        process.close_tick(0, 0, Fraction::of(1, 4));
         assert!((staked - process.staked()).abs() < 1e-12, "{staked} {}", process.staked());
     }
     assert!((staked - 1.0).abs() < 1e-12);
@@ -87,9 +87,9 @@ fn the_whole_stake_is_bet_and_no_more() {
 fn a_healthy_past_does_not_hide_a_failure_for_long() {
     let ticks_until_strong = |restarts| {
         let mut process = EProcess::new(&GRID, 1.0, restarts);
-        (0..120).for_each(|_| process.close_tick(0, 5, Share::of(25, 475)));
+        (0..120).for_each(|_| process.close_tick(0, 5, Fraction::of(25, 475)));
         (1..1_000).find(|_| {
-            process.close_tick(1, 5, Share::of(25, 475));
+            process.close_tick(1, 5, Fraction::of(25, 475));
             process.is_strong(0.005)
         })
     };
@@ -109,7 +109,7 @@ fn restarts_come_every_thirty_seconds_over_the_planned_time() {
 #[test]
 fn the_stored_form_is_frozen() {
     let mut process = EProcess::new(&[1.5, 60.0], 1.0, Restarts { every: 6, count: 120 });
-    process.close_tick(1, 1, Share::of(5, 20));
+    process.close_tick(1, 1, Fraction::of(5, 20));
     let json = concat!(
         r#"{"grid":[1.5,60.0],"theta0":1.0,"restarts":{"every":6,"count":120},"ticks":1,"#,
         r#""lnR":[-478302432060,-1697692960189]}"#
@@ -153,7 +153,7 @@ proptest! {
     ) {
         let mut process = EProcess::new(&GRID, theta0, Restarts { every, count });
         for (canary_bad, stable_bad, n_c, n_s) in ticks {
-            process.close_tick(canary_bad, stable_bad, Share::of(n_c, n_s));
+            process.close_tick(canary_bad, stable_bad, Fraction::of(n_c, n_s));
             prop_assert!(process.ln_e().is_finite() && process.ln_e().abs() <= 9_001.0);
         }
         let json = serde_json::to_string(&process).unwrap();

@@ -104,7 +104,7 @@ fn a_twenty_percent_tolerance_is_nine_buckets() {
 
 #[test]
 fn slow_requests_count_only_once_stable_is_known() {
-    let slow_canary = Arms::new(of(&[(900.0, 25)]), of(&[(50.0, 475)]));
+    let slow_canary = PerVariant::new(of(&[(900.0, 25)]), of(&[(50.0, 475)]));
     let judged = |quantile, known| {
         let mut test = LatencyTest::new(quantile, 0.0025, 0.2, Restarts::over(3_600_000, 5_000));
         (0..3).for_each(|_| test.close_tick(&of(&[(50.0, known)]), &slow_canary));
@@ -117,7 +117,7 @@ fn slow_requests_count_only_once_stable_is_known() {
 #[test]
 fn a_canary_within_the_tolerance_is_not_slow() {
     let mut test = LatencyTest::new(Quantile::P95, 0.0025, 0.2, Restarts::over(3_600_000, 5_000));
-    let tick = Arms::new(of(&[(50.0 * 1.18, 25)]), of(&[(50.0, 475)]));
+    let tick = PerVariant::new(of(&[(50.0 * 1.18, 25)]), of(&[(50.0, 475)]));
     (0..100).for_each(|_| test.close_tick(&of(&[(50.0, 5_000)]), &tick));
     assert!(!test.is_suspicious(10.0));
 }
@@ -134,7 +134,7 @@ proptest! {
         prop_assert!(a.total() >= b.total());
         prop_assert_eq!(a.quantile_ms(quantile).is_none(), a.total() == 0);
         let mut test = LatencyTest::new(Quantile::P95, 0.0025, 0.2, Restarts::over(60_000, 5_000));
-        test.close_tick(&b, &Arms::new(a, b.clone()));
+        test.close_tick(&b, &PerVariant::new(a, b.clone()));
         prop_assert!(test.evidence().ln_e.is_finite());
         let json = serde_json::to_string(&b).unwrap();
         prop_assert_eq!(serde_json::from_str::<Histogram>(&json).unwrap(), b);

@@ -14,7 +14,7 @@ fn a_document_of_the_older_tooling_works_as_it_is() {
     )
     .unwrap();
     assert!(state.enabled && state.fallback && state.rules.is_empty() && state.warnings.is_empty());
-    assert_eq!(state.share, Share::from_decimal("5").unwrap());
+    assert_eq!(state.percentage, Percentage::percent(5));
     assert_eq!((state.rollout_id.as_str(), state.stickiness), ("", Stickiness::default()));
     assert_eq!(state.notes.canary_worker.as_deref(), Some("my-api-canary"));
     assert_eq!(state.notes.deployed_at.as_deref(), Some("2025-11-05T19:00:00Z"));

@@ -3,7 +3,9 @@
 
 use core::cell::OnceCell;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
+
+use crate::percentage::Percentage;
 
 use super::{Field, InvalidDocument, Place, Step};
 
@@ -86,8 +88,13 @@ impl<'a> Reader<'a> {
         self.typed(Value::as_str, accepted)
     }
 
-    pub(crate) fn number(&self, accepted: &str) -> Option<&'a Number> {
-        self.typed(Value::as_number, accepted)
+    pub(crate) fn percentage(&self) -> Percentage {
+        const ACCEPTED: &str = "a number from 0 to 100 in steps of 0.001";
+        let percentage = self.field.value.and_then(Value::as_f64).and_then(|number| Percentage::try_from(number).ok());
+        if percentage.is_none() {
+            self.reject(ACCEPTED);
+        }
+        percentage.unwrap_or_default()
     }
 
     #[inline(never)]

@@ -81,7 +81,7 @@ fn the_first_rule_that_matches_decides_whatever_its_prefix() {
     );
     let served = |path| rules.first_match(&SampleRequest::get(path));
     assert_eq!(served("/a/b/c"), Some((RuleNumber(0), Serve::Variant(Variant::Stable))));
-    assert_eq!(served("/a"), Some((RuleNumber(1), Serve::Share(Share::from_decimal("50").unwrap()))));
+    assert_eq!(served("/a"), Some((RuleNumber(1), Serve::Percentage(Percentage::percent(50)))));
 }
 
 proptest! {

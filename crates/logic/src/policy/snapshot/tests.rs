@@ -54,7 +54,7 @@ fn garbage_leaves_the_last_good_policy_to_grow_old() {
     let (bad, notices) = good.read(KEY, state(BAD), at(10));
     assert_eq!(words(&notices), ["\"policy-rejected\""]);
     assert_eq!(bad.rejected().map(|error| error.field.as_str()), Some("percentage"));
-    assert_eq!(bad.last_good().map(|state| state.share.to_string()), Some("5".to_owned()));
+    assert_eq!(bad.last_good().map(|state| state.percentage.to_string()), Some("5".to_owned()));
     // The same garbage again is no news, and no sign of life.
     let (still_bad, notices) = bad.read(KEY, state(BAD), at(200));
     assert_eq!(notices, []);

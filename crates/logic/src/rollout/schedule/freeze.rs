@@ -1,69 +1,118 @@
-//! Windows in which a rollout takes no step: weekends, nights, dates, by the clock on the wall of a time zone. What the wall says at a
-//! moment is the shell's to know, which has the time zone database; here is what follows from it.
+//! Windows in which a rollout takes no step: weekends, nights and dates by the local time of a zone. The time zone database is the
+//! runtime's; its offsets from UTC come in as a function.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime};
+use std::collections::BTreeSet;
 
-use crate::quoted::Quoted;
-use crate::rollout::time::Timestamp;
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Weekday};
+use serde::de::{Error, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::document::InvalidDocument;
+use crate::timestamp::Timestamp;
 
 #[cfg(test)]
 mod tests;
-pub(super) mod wire;
 
 /// Minutes that a zone (a name of the IANA time zone database) is ahead of UTC at a moment; none: no such zone.
 pub type UtcOffset = fn(zone: &str, at: Timestamp) -> Option<i32>;
 
-/// When a plan's rollout takes no step. At least one window, and some time of the week outside of those that come every week.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// When a plan's rollout takes no step. It has at least one window, and its weekly windows leave some time of the week.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Freeze {
-    /// 1 to 64 characters; whether there is such a zone is not known here.
-    pub(super) zone: String,
-    /// From Monday on.
-    pub(super) days: [bool; 7],
-    pub(super) hours: Vec<Hours>,
-    pub(super) dates: Vec<Dates>,
+    /// 1 to 64 characters. Whether the zone exists is known only to [`UtcOffset`].
+    #[serde(deserialize_with = "zone_name")]
+    time_zone: String,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    days: BTreeSet<Day>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hours: Vec<Hours>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dates: Vec<Dates>,
 }
 
-/// Hours of every day, in minutes from midnight: from `start`, 0 to 1439, until before `end`, 1 to 1440; over midnight where `end` is
-/// the smaller one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Hours {
-    pub(super) start: u16,
-    pub(super) end: u16,
+/// The same as an operator writes it: unknown fields are refused.
+#[derive(Deserialize)]
+#[serde(
+    rename_all = "camelCase",
+    deny_unknown_fields,
+    expecting = r#"an object such as {"timeZone":"Europe/Berlin","days":["sat","sun"]}"#
+)]
+pub(super) struct FreezeDocument {
+    #[serde(deserialize_with = "zone_name")]
+    time_zone: String,
+    #[serde(default)]
+    days: BTreeSet<Day>,
+    #[serde(default)]
+    hours: Vec<Hours>,
+    #[serde(default)]
+    dates: Vec<Dates>,
 }
 
-/// Whole days, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Dates {
-    pub(super) first: NaiveDate,
-    pub(super) last: NaiveDate,
+/// A day of the week, from Monday on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Day {
+    Mon,
+    Tue,
+    Wed,
+    Thu,
+    Fri,
+    Sat,
+    Sun,
+}
+
+/// Hours of every day, in minutes from midnight: from `start`, 0 to 1439, until before `end`, 1 to 1440. Where `end` is not after `start`,
+/// the hours go over midnight. The text form is `22:00-06:00`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Hours {
+    start: u16,
+    end: u16,
+}
+
+/// Whole days, both included. The text form is `2026-12-24` or `2026-12-24..2027-01-02`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Dates {
+    first: NaiveDate,
+    last: NaiveDate,
 }
 
 /// The time zone database has no such zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("freeze.timeZone is {}, should be {ACCEPTED_ZONE}", Quoted(.0))]
+#[error("freeze.timeZone: {0:?} is not accepted, accepted: {ACCEPTED_ZONE}")]
 pub struct UnknownZone(pub String);
 
-/// What a zone must be, for messages.
-pub(super) const ACCEPTED_ZONE: &str = "a name of the IANA time zone database such as Europe/Berlin, or UTC";
+const ACCEPTED: &str =
+    r#"an object such as {"timeZone":"Europe/Berlin","days":["sat","sun"]} with days, hours or dates"#;
+const ACCEPTED_ZONE: &str = "a name of the IANA time zone database such as Europe/Berlin, or UTC";
+const ACCEPTED_HOURS: &str = "hours such as 22:00-06:00, from 00:00 to 24:00";
+const ACCEPTED_DATES: &str = "dates such as 2026-12-24 or 2026-12-24..2027-01-02, at most 366 days";
 
-/// Windows that follow on each other are put together up to so many: four months of nights and weekends. The rest is found out then.
+/// Longest name of a zone; the longest in the database has 32 characters.
+const MAX_ZONE: usize = 64;
+
+/// Most entries of a list, so that a plan stays within what the control API accepts.
+const MAX_ENTRIES: usize = 100;
+
+/// Longest stretch of dates.
+const MAX_DAYS: i64 = 366;
+
+/// Most adjacent windows that are joined into one: four months of nights and weekends. A later look finds the rest.
 const MAX_WINDOWS: usize = 400;
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MINUTES: i64 = 1_440;
 
-/// Longest way between two moments at which a clock on the wall shows what was asked for, in minutes: a zone may change sides of
-/// the date line.
+/// Longest time in minutes between two moments with the same local time: a zone may change sides of the date line.
 const MAX_SHIFT: i64 = 2 * DAY_MINUTES;
 
 // === impl UnknownZone ===
 
-impl UnknownZone {
-    /// What is wrong with the field, in the words of the control API.
-    #[must_use]
-    pub fn detail(&self) -> String {
-        format!("{} is not accepted, accepted: {ACCEPTED_ZONE}", Quoted(&self.0))
+impl From<UnknownZone> for InvalidDocument {
+    fn from(UnknownZone(zone): UnknownZone) -> Self {
+        Self::new("freeze.timeZone", &zone, ACCEPTED_ZONE)
     }
 }
 
@@ -71,40 +120,39 @@ impl UnknownZone {
 
 impl Freeze {
     /// The time zone's name.
-    #[must_use]
     pub fn zone(&self) -> &str {
-        &self.zone
+        &self.time_zone
     }
 
-    /// Whether there is such a time zone.
+    /// Checks that the time zone exists.
     ///
     /// # Errors
-    /// There is none.
+    /// The time zone database has no such zone.
     pub fn check_zone(&self, offset: UtcOffset, now: Timestamp) -> Result<(), UnknownZone> {
-        self.wall(signed(now), offset).map(|_| ())
+        self.wall(clamped(now), offset).map(|_| ())
     }
 
-    /// The moment from which on steps may be taken again, if `now` is in a window. Windows that follow on each other are one.
+    /// The end of the window that `now` is in, if it is in one. Adjacent windows count as one.
     ///
     /// # Errors
-    /// There is no such time zone.
+    /// The time zone database has no such zone.
     pub fn end(&self, offset: UtcOffset, now: Timestamp) -> Result<Option<Timestamp>, UnknownZone> {
-        let start = signed(now);
+        let start = clamped(now);
         let mut at = start;
         for _ in 0..MAX_WINDOWS {
             let Some(end) = self.window_end(self.wall(at, offset)?) else { break };
             at = self.first_moment(at, end, offset)?;
         }
-        Ok((at > start).then(|| Timestamp::from_ms(at.max(0).unsigned_abs())))
+        Ok((at > start).then(|| Timestamp::from_millis(at)))
     }
 
-    /// Where the hands of the clock stand, in ms since 1970 as if they were UTC's.
+    /// The local time in milliseconds, as if it were UTC.
     fn wall(&self, at: i64, offset: UtcOffset) -> Result<i64, UnknownZone> {
-        let ahead = offset(&self.zone, Timestamp::from_ms(at.max(0).unsigned_abs()));
-        ahead.map(|minutes| at + i64::from(minutes) * MINUTE_MS).ok_or_else(|| UnknownZone(self.zone.clone()))
+        let ahead = offset(&self.time_zone, Timestamp::from_millis(at));
+        ahead.map(|minutes| at + i64::from(minutes) * MINUTE_MS).ok_or_else(|| UnknownZone(self.time_zone.clone()))
     }
 
-    /// What the wall shows at the end of the window that `wall` is in.
+    /// The local time at the end of the window that `wall`, a local time, is in.
     fn window_end(&self, wall: i64) -> Option<i64> {
         let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc().timestamp_millis();
         let date = DateTime::from_timestamp_millis(wall)?.date_naive();
@@ -113,8 +161,7 @@ impl Freeze {
         if let Some(last) = dates.map(|dates| dates.last).max() {
             return after(last);
         }
-        let weekday = date.weekday().num_days_from_monday() as usize;
-        if self.days.get(weekday) == Some(&true) {
+        if self.days.contains(&date.weekday().into()) {
             return after(date);
         }
         let today = midnight(date);
@@ -123,9 +170,9 @@ impl Freeze {
         ends.max().map(|end| today + end * MINUTE_MS)
     }
 
-    /// The first moment after `at` at which the clock on the wall shows `wall`, or has been put forward beyond it.
+    /// The first moment after `at` at which the local time is `wall`, or has been put forward beyond it.
     fn first_moment(&self, at: i64, wall: i64, offset: UtcOffset) -> Result<i64, UnknownZone> {
-        // As if the clock were not put forward or back meanwhile; and as if it had been before.
+        // With the offset of `at`, and with the offset of the moment that this gives: they differ where the clock is changed in between.
         let unmoved = wall - (self.wall(at, offset)? - at);
         let moved = wall - (self.wall(unmoved, offset)? - unmoved);
         let mut first = unmoved.min(moved).max(at);
@@ -139,17 +186,75 @@ impl Freeze {
         Ok(first)
     }
 
+    /// Checks that there are windows and that they end.
+    pub(super) fn check(self) -> Result<Self, InvalidDocument> {
+        for (name, entries) in [("hours", self.hours.len()), ("dates", self.dates.len())] {
+            if entries > MAX_ENTRIES {
+                let message = format!("{entries} entries are not accepted, accepted: a list of up to {MAX_ENTRIES}");
+                return Err(InvalidDocument { field: format!("freeze.{name}"), message });
+            }
+        }
+        if self.days.is_empty() && self.hours.is_empty() && self.dates.is_empty() {
+            return Err(InvalidDocument::new("freeze", &self, ACCEPTED));
+        }
+        if self.is_endless() {
+            let accepted = "days and hours that leave some time of the week for steps";
+            return Err(InvalidDocument::new("freeze", &self, accepted));
+        }
+        Ok(self)
+    }
+
     /// Whether every minute of every week is in a window.
-    pub(super) fn is_endless(&self) -> bool {
+    fn is_endless(&self) -> bool {
         let mut day = 0..DAY_MINUTES;
         let hours_meet = day.all(|minute| self.hours.iter().any(|hours| hours.end_after(minute).is_some()));
-        self.days.iter().all(|frozen| *frozen) || hours_meet
+        self.days.len() == 7 || hours_meet
+    }
+}
+
+impl From<FreezeDocument> for Freeze {
+    fn from(FreezeDocument { time_zone, days, hours, dates }: FreezeDocument) -> Self {
+        Self { time_zone, days, hours, dates }
+    }
+}
+
+fn zone_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '+');
+    if (1..=MAX_ZONE).contains(&name.len()) && name.chars().all(allowed) {
+        Ok(name)
+    } else {
+        Err(D::Error::invalid_value(Unexpected::Str(&name), &ACCEPTED_ZONE))
+    }
+}
+
+// === impl Day ===
+
+impl From<Weekday> for Day {
+    fn from(weekday: Weekday) -> Self {
+        match weekday {
+            Weekday::Mon => Self::Mon,
+            Weekday::Tue => Self::Tue,
+            Weekday::Wed => Self::Wed,
+            Weekday::Thu => Self::Thu,
+            Weekday::Fri => Self::Fri,
+            Weekday::Sat => Self::Sat,
+            Weekday::Sun => Self::Sun,
+        }
     }
 }
 
 // === impl Hours ===
 
 impl Hours {
+    fn parse(text: &str) -> Option<Self> {
+        let (start, end) = text.split_once('-')?;
+        let (start, end) = (minute(start)?, minute(end)?);
+        // Until midnight is until the end of the day.
+        let end = if end == 0 { 1_440 } else { end };
+        (start != end && start < 1_440).then_some(Self { start, end })
+    }
+
     /// Where these hours end if `minute` of a day is one of theirs; beyond 1440 on the next day.
     fn end_after(self, minute: i64) -> Option<i64> {
         let (start, end) = (i64::from(self.start), i64::from(self.end));
@@ -162,7 +267,61 @@ impl Hours {
     }
 }
 
-/// Far from where the sums above would overflow, and from any calendar.
-fn signed(at: Timestamp) -> i64 {
-    i64::try_from(at.ms()).unwrap_or(i64::MAX).min(i64::MAX / 2)
+impl TryFrom<String> for Hours {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("{text:?} is not accepted, accepted: {ACCEPTED_HOURS}"))
+    }
+}
+
+impl From<Hours> for String {
+    fn from(Hours { start, end }: Hours) -> Self {
+        format!("{:02}:{:02}-{:02}:{:02}", start / 60, start % 60, end / 60, end % 60)
+    }
+}
+
+/// Minutes from midnight of `HH:MM`.
+fn minute(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.split_once(':')?;
+    let is_two_digits = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_two_digits(hours) || !is_two_digits(minutes) {
+        return None;
+    }
+    let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (minutes < 60 && hours * 60 + minutes <= 1_440).then_some(hours * 60 + minutes)
+}
+
+// === impl Dates ===
+
+impl Dates {
+    fn parse(text: &str) -> Option<Self> {
+        let (first, last) = text.split_once("..").unwrap_or((text, text));
+        let (first, last) = (date(first)?, date(last)?);
+        (0..MAX_DAYS).contains(&last.signed_duration_since(first).num_days()).then_some(Self { first, last })
+    }
+}
+
+impl TryFrom<String> for Dates {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("{text:?} is not accepted, accepted: {ACCEPTED_DATES}"))
+    }
+}
+
+impl From<Dates> for String {
+    fn from(Dates { first, last }: Dates) -> Self {
+        if first == last { first.to_string() } else { format!("{first}..{last}") }
+    }
+}
+
+/// `YYYY-MM-DD`. The library also accepts fewer digits, so the text is compared with the form in which the date is written.
+fn date(text: &str) -> Option<NaiveDate> {
+    text.parse().ok().filter(|date: &NaiveDate| text.len() == 10 && date.to_string() == text)
+}
+
+/// Milliseconds of a moment, limited so that no sum above overflows. The limit lies far beyond every calendar.
+fn clamped(at: Timestamp) -> i64 {
+    at.as_millis().clamp(i64::MIN / 2, i64::MAX / 2)
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::json;
+use crate::{document, json};
 
 /// What a rule may match on, as in the contract.
 const NAMES: [&str; 9] = ["path", "method", "host", "country", "continent", "colo", "asn", "header", "cookie"];
@@ -17,7 +17,7 @@ pub(super) const ACCEPTED: &str = "an object of at most 2048 bytes with one or m
 
 /// A rule's matcher, not yet understood.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "Value")]
 pub struct Matcher(Map<String, Value>);
 
 // === impl Matcher ===
@@ -34,5 +34,13 @@ impl Matcher {
     #[must_use]
     pub fn as_json(&self) -> &Map<String, Value> {
         &self.0
+    }
+}
+
+impl TryFrom<Value> for Matcher {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        Self::new(&value).ok_or_else(|| format!("{} is not accepted, accepted: {ACCEPTED}", document::quote(&value)))
     }
 }

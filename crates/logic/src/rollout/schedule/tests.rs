@@ -5,7 +5,7 @@ fn said(json: &str) -> String {
 }
 
 fn shape(json: &str) -> Vec<String> {
-    Plan::parse(json).unwrap().steps.iter().map(|step| format!("{} {}", step.percentage, step.hold)).collect()
+    Plan::parse(json).unwrap().steps.iter().map(|step| format!("{} % {}", step.percentage, step.hold)).collect()
 }
 
 #[test]
@@ -37,58 +37,68 @@ fn a_ring_comes_before_the_world_and_grows_by_itself() {
     assert_eq!(shape(rings).len(), 5);
     assert_eq!(
         said(r#"{"steps":[5,{"percentage":10,"where":{"country":["NZ"]}},100]}"#),
-        r#"steps[1].where is {"country":["NZ"]}, should be in a step before the world's"#
+        r#"steps[1].where: {"country":["NZ"]} is not accepted, accepted: left out, because the steps of rings come before those of the world"#
     );
     assert_eq!(
         said(r#"{"steps":[{"percentage":100,"where":{"country":["NZ"]}}]}"#),
-        r#"steps[0].where is {"country":["NZ"]}, should be left out: the last step is 100 % of everything"#
+        r#"steps[0].where: {"country":["NZ"]} is not accepted, accepted: left out, because the last step is 100 % of everything"#
     );
     assert_eq!(
         said(r#"{"steps":[{"percentage":5,"where":{"contry":["NZ"]}},100]}"#),
-        format!(r#"steps[0].where is {{"contry":["NZ"]}}, should be {}"#, matcher::ACCEPTED)
+        format!(r#"steps[0].where: {{"contry":["NZ"]}} is not accepted, accepted: {}"#, matcher::ACCEPTED)
     );
 }
 
 #[test]
 fn what_is_wrong_is_named_with_its_value_and_what_would_do() {
-    let choices = "standard, fast, safe, blue-green or custom";
+    let choices = "one of standard, fast, safe, blue-green, custom";
     for (json, expected) in [
-        ("{}", format!("schedule is missing, should be {choices}")),
-        (r#"{"schedule":"slow"}"#, format!(r#"schedule is "slow", should be {choices}"#)),
-        ("[]", r#"plan is [], should be an object such as {"schedule":"standard"}"#.into()),
-        (r#"{"steps":[]}"#, r#"steps is "0 steps", should be a list of 1 to 20 steps"#.into()),
-        (r#"{"steps":[5,25,25,100]}"#, "steps[2].percentage is 25, should be more than 25 %: steps ascend".into()),
-        (r#"{"steps":[0,100]}"#, "steps[0].percentage is 0, should be more than 0 %".into()),
-        (r#"{"steps":[5,50]}"#, "steps[1].percentage is 50, should be 100, as the last step".into()),
-        (r#"{"steps":[5,101]}"#, "steps[1].percentage is 101, should be a number 0..=100 in steps of 0.001".into()),
+        ("{}", "schedule: missing, needed: standard, fast, safe, blue-green or custom".into()),
+        (r#"{"schedule":"slow"}"#, format!(r#"schedule: "slow" is not accepted, accepted: {choices}"#)),
+        ("[]", r#"plan: [] is not accepted, accepted: a JSON object"#.into()),
+        (r#"{"steps":[]}"#, r#"steps: 0 steps are not accepted, accepted: a list of 1 to 20 steps"#.into()),
+        (
+            r#"{"steps":[5,25,25,100]}"#,
+            "steps[2].percentage: 25 is not accepted, accepted: more than 25, because steps ascend".into(),
+        ),
+        (r#"{"steps":[0,100]}"#, "steps[0].percentage: 0 is not accepted, accepted: more than 0".into()),
+        (r#"{"steps":[5,50]}"#, "steps[1].percentage: 50 is not accepted, accepted: 100, as the last step".into()),
+        (
+            r#"{"steps":[5,101]}"#,
+            "steps[1]: 101 is not accepted, accepted: a number from 0 to 100 in steps of 0.001".into(),
+        ),
         (
             r#"{"steps":[0.0001,100]}"#,
-            "steps[0].percentage is 0.0001, should be a number 0..=100 in steps of 0.001".into(),
+            "steps[0]: 0.0001 is not accepted, accepted: a number from 0 to 100 in steps of 0.001".into(),
         ),
-        (r#"{"schedule":"fast","steps":[100]}"#, "steps is [100], should be left out, or schedule custom".into()),
+        (r#"{"schedule":"fast","steps":[100]}"#, "steps: accepted only with schedule custom, not with fast".into()),
+        (r#"{"schedule":"custom"}"#, "steps: missing, needed: a list such as [5,25,50,100]".into()),
+        (r#"{"schedule":"fast","failureLimit":0}"#, "failureLimit: 0 is not accepted, accepted: 1..=100".into()),
         (
-            r#"{"schedule":"custom"}"#,
-            "steps is missing, should be given for a custom schedule: such as [5,25,50,100]".into(),
+            r#"{"schedule":"fast","maxInconclusive":1001}"#,
+            "maxInconclusive: 1001 is not accepted, accepted: 1..=1000".into(),
         ),
-        (r#"{"schedule":"fast","failureLimit":0}"#, "failureLimit is 0, should be 1..=100".into()),
-        (r#"{"schedule":"fast","maxInconclusive":1001}"#, "maxInconclusive is 1001, should be 1..=1000".into()),
-        (r#"{"schedule":"fast","onFail":"panic"}"#, r#"onFail is "panic", should be roll-back or hold"#.into()),
+        (
+            r#"{"schedule":"fast","onFail":"panic"}"#,
+            r#"onFail: "panic" is not accepted, accepted: roll-back or hold"#.into(),
+        ),
         (
             r#"{"schedule":"fast","lookEvery":"5ms"}"#,
-            r#"lookEvery is "5ms", should be 100ms..=1h, as text such as 15m or a number of seconds"#.into(),
+            r#"lookEvery: "5ms" is not accepted, accepted: 100ms..=1h, as text such as 15m or a number of seconds"#
+                .into(),
         ),
         (
             r#"{"steps":[{"percentage":100,"hold":-1}]}"#,
-            "steps[0].hold is -1, should be 0s..=30d, as text such as 15m or a number of seconds".into(),
+            "steps[0].hold: -1 is not accepted, accepted: 0s..=30d, as text such as 15m or a number of seconds".into(),
         ),
     ] {
         assert_eq!(said(json), expected);
     }
     assert!(
         said(r#"{"schedule":"fast","failurLimit":1}"#)
-            .starts_with("failurLimit is 1, should be left out: the fields are schedule,")
+            .starts_with("failurLimit: is not known, accepted: one of schedule,")
     );
-    assert!(said(r#"{"schedule":"#).starts_with("plan is no JSON ("));
+    assert!(said(r#"{"schedule":"#).starts_with("plan: not JSON: "));
     assert!(
         said(&format!(r#"{{"schedule":"{}"}}"#, "ß".repeat(5_000))).len() < 300,
         "a message does not repeat a novel"
@@ -105,9 +115,9 @@ fn twenty_steps_are_the_most() {
 #[test]
 fn the_stored_form_is_frozen() {
     let json = concat!(
-        r#"{"alarmGrace":"5m","analysis":{"p95CeilingMs":800},"bake":"15m","failureLimit":3,"lookEvery":"1m","maxInconclusive":10,"#,
-        r#""onFail":"hold","schedule":"custom","settle":"1m","steps":[{"hold":"10m","percentage":12.5,"where":{"country":["NZ"]}},"#,
-        r#"{"approval":true,"hold":"10m","percentage":5},{"hold":"15m","percentage":100}],"undoWindow":"1h"}"#
+        r#"{"schedule":"custom","steps":[{"percentage":12.5,"hold":"10m","where":{"country":["NZ"]}},"#,
+        r#"{"percentage":5,"hold":"10m","approval":true},{"percentage":100,"hold":"15m"}],"settle":"1m","lookEvery":"1m","bake":"15m","#,
+        r#""alarmGrace":"5m","undoWindow":"1h","failureLimit":3,"maxInconclusive":10,"onFail":"hold","analysis":{"p95CeilingMs":800}}"#
     );
     let plan: Plan = serde_json::from_str(json).unwrap();
     assert_eq!(

@@ -119,7 +119,7 @@ fn a_found_document_is_outnumbered_or_refused() {
         order(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(document(generation)) })))
     };
     let state = State::default();
-    let now = Timestamp::from_ms(1);
+    let now = Timestamp::from_millis(1);
     assert_eq!(carry_out(&state, &start(41), now).unwrap().step.next.overlay().generation, 42);
     let refused = carry_out(&state, &start(u64::MAX), now).unwrap_err();
     assert!(matches!(refused, Refused::InvalidGeneration { generation: u64::MAX }));

@@ -108,7 +108,7 @@ fn windows_hold_a_step_and_end() {
         .audit
         .values()
         .filter(|row| matches!(row.what, What::Stepped | What::Completed))
-        .map(|row| crate::Timestamp::from(row.when).to_string())
+        .map(|row| row.when.to_string())
         .collect();
     assert_eq!(stepped.first().map(String::as_str), Some("1970-01-01T06:00:00Z"), "{stepped:?}");
 }

@@ -51,14 +51,14 @@ fn fields_of_a_newer_version_are_let_be() {
 
 #[test]
 fn phases_are_frozen() {
-    let at = Timestamp::from_ms(7);
+    let at = Timestamp::from_millis(7);
     let (who, why) = (String::from("ada"), String::from("because"));
     for (phase, json) in [
         (Phase::Progressing { step: 0, since: at }, r#"{"phase":"progressing","step":0,"since":7}"#),
         (
             Phase::Paused {
                 step: 1,
-                held: Span::from_ms(5),
+                held: Span::from_millis(5),
                 at,
                 kind: PauseKind::HandEdited,
                 who: who.clone(),

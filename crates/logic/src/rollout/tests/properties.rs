@@ -128,7 +128,7 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
             assert_eq!(was.step + 1, is.step, "no step is skipped");
             let held = before.rollout().unwrap();
             let Phase::Progressing { since, step } = held.phase else { panic!("{was} stepped") };
-            assert!(now.since(since) >= held.plan.steps()[step].hold, "no promotion before the hold is over");
+            assert!(now.since(since) >= held.plan.steps()[step].hold.into(), "no promotion before the hold is over");
         }
     }
 
@@ -188,8 +188,8 @@ proptest! {
         let mut observations = Vec::new();
         for happens in happenings {
             match &happens {
-                Happens::Alarm { after_ms, .. } => world.now = world.now.after(Span::from_ms(*after_ms)),
-                Happens::Back(ms) => world.now = world.now.before(Span::from_ms(*ms)),
+                Happens::Alarm { after_ms, .. } => world.now = world.now.after(Span::from_millis(*after_ms)),
+                Happens::Back(ms) => world.now = world.now.before(Span::from_millis(*ms)),
                 _ => {}
             }
             let times = if let Happens::Alarm { times, .. } = happens { times } else { 1 };

@@ -352,13 +352,13 @@ fn a_ring_comes_first_and_keeps_what_it_got() {
         let target = world.state.overlay().target.unwrap();
         (target.percentage.to_string(), target.rings.iter().map(|ring| ring.percentage.to_string()).collect::<Vec<_>>())
     };
-    assert_eq!(rings(&world), ("0 %".into(), vec!["20 %".into()]));
+    assert_eq!(rings(&world), ("0".into(), vec!["20".into()]));
     assert_eq!(world.says(), "progressing, step 1 of 4 at 20 %");
     assert!(world.state.observation().is_some());
     world.run("10m");
-    assert_eq!(rings(&world), ("0 %".into(), vec!["100 %".into()]));
+    assert_eq!(rings(&world), ("0".into(), vec!["100".into()]));
     world.run("10m");
-    assert_eq!(rings(&world), ("25 %".into(), vec!["100 %".into()]));
+    assert_eq!(rings(&world), ("25".into(), vec!["100".into()]));
     world.run("10m");
-    assert_eq!(rings(&world), ("100 %".into(), vec![]));
+    assert_eq!(rings(&world), ("100".into(), vec![]));
 }

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::rollout::schedule::{InvalidPlan, Plan};
+use crate::document::InvalidDocument;
+use crate::rollout::schedule::Plan;
 
 /// Clocks that are put forward at two, at midnight, by half an hour, in autumn of the north; one that is never; one across the date line.
 const ZONES: [&str; 7] = [
@@ -18,11 +19,11 @@ const ZONES: [&str; 7] = [
 ];
 
 fn offset(zone: &str, at: Timestamp) -> Option<i32> {
-    let moment = jiff::Timestamp::from_millisecond(i64::try_from(at.ms()).unwrap()).unwrap();
+    let moment = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap();
     TimeZone::get(zone).ok().map(|zone| zone.to_offset(moment).seconds() / 60)
 }
 
-fn plan(freeze: &serde_json::Value) -> Result<Plan, InvalidPlan> {
+fn plan(freeze: &serde_json::Value) -> Result<Plan, InvalidDocument> {
     Plan::parse(&json!({"schedule": "fast", "freeze": freeze}).to_string())
 }
 
@@ -31,11 +32,11 @@ fn freeze(freeze: &serde_json::Value) -> Freeze {
 }
 
 fn at(text: &str) -> Timestamp {
-    crate::Timestamp::parse(text).unwrap().into()
+    Timestamp::parse(text).unwrap()
 }
 
 fn end(of: &Freeze, now: &str) -> Option<String> {
-    of.end(offset, at(now)).unwrap().map(|end| crate::Timestamp::from(end).to_string())
+    of.end(offset, at(now)).unwrap().map(|end| end.to_string())
 }
 
 #[test]
@@ -82,40 +83,53 @@ fn a_zone_that_is_none_is_known_to_be_none() {
     assert_eq!(of.end(offset, at("2026-12-24T00:00:00Z")), Err(expected.clone()));
     assert_eq!(
         expected.to_string(),
-        r#"freeze.timeZone is "Europe/Berlim", should be a name of the IANA time zone database such as Europe/Berlin, or UTC"#
+        r#"freeze.timeZone: "Europe/Berlim" is not accepted, accepted: a name of the IANA time zone database such as Europe/Berlin, or UTC"#
     );
 }
 
 #[test]
 fn what_is_wrong_is_named() {
-    let hours = "a list of up to 100 such as 22:00-06:00, from 00:00 to 24:00";
-    let dates = "a list of up to 100 such as 2026-12-24 or 2026-12-24..2027-01-02, at most 366 days each";
-    let days = "a list of mon, tue, wed, thu, fri, sat and sun";
+    let hours = "hours such as 22:00-06:00, from 00:00 to 24:00";
+    let dates = "dates such as 2026-12-24 or 2026-12-24..2027-01-02, at most 366 days";
+    let days = "one of mon, tue, wed, thu, fri, sat, sun";
     let some = r#"an object such as {"timeZone":"Europe/Berlin","days":["sat","sun"]} with days, hours or dates"#;
     let week = "days and hours that leave some time of the week for steps";
     for (wrong, expected) in [
-        (json!("weekends"), format!(r#"freeze is "weekends", should be {some}"#)),
-        (json!({"timeZone": "UTC"}), format!(r#"freeze is {{"timeZone":"UTC"}}, should be {some}"#)),
-        (json!({"days": ["sat"]}), format!("freeze.timeZone is missing, should be {ACCEPTED_ZONE}")),
+        (
+            json!("weekends"),
+            format!(
+                r#"freeze: "weekends" is not accepted, accepted: an object such as {{"timeZone":"Europe/Berlin","days":["sat","sun"]}}"#
+            ),
+        ),
+        (json!({"timeZone": "UTC"}), format!(r#"freeze: {{"timeZone":"UTC"}} is not accepted, accepted: {some}"#)),
+        (json!({"days": ["sat"]}), format!("freeze: missing field `timeZone`")),
         (
             json!({"timeZone": "a b", "days": ["sat"]}),
-            format!(r#"freeze.timeZone is "a b", should be {ACCEPTED_ZONE}"#),
+            format!(r#"freeze.timeZone: "a b" is not accepted, accepted: {ACCEPTED_ZONE}"#),
         ),
         (
             json!({"timezone": "UTC"}),
-            r#"freeze.timezone is "UTC", should be left out: the fields are timeZone, days, hours, dates"#.into(),
+            r#"freeze.timezone: is not known, accepted: one of timeZone, days, hours, dates"#.into(),
         ),
-        (json!({"timeZone": "UTC", "days": "sat"}), format!(r#"freeze.days is "sat", should be {days}"#)),
-        (json!({"timeZone": "UTC", "days": ["sat", "Sun"]}), format!(r#"freeze.days[1] is "Sun", should be {days}"#)),
+        (
+            json!({"timeZone": "UTC", "days": "sat"}),
+            format!(r#"freeze.days: "sat" is not accepted, accepted: a sequence"#),
+        ),
+        (
+            json!({"timeZone": "UTC", "days": ["sat", "Sun"]}),
+            format!(r#"freeze.days[1]: "Sun" is not accepted, accepted: {days}"#),
+        ),
         (
             json!({"timeZone": "UTC", "days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}),
             format!(
-                r#"freeze is {{"days":["mon","tue","wed","thu","fri","sat","sun"],"timeZone":"UTC"}}, should be {week}"#
+                r#"freeze: {{"days":["mon","tue","wed","thu","fri","sat","sun"],"timeZone":"UTC"}} is not accepted, accepted: {week}"#
             ),
         ),
         (
             json!({"timeZone": "UTC", "hours": ["08:00-20:00", "20:00-08:00"]}),
-            format!(r#"freeze is {{"hours":["08:00-20:00","20:00-08:00"],"timeZone":"UTC"}}, should be {week}"#),
+            format!(
+                r#"freeze: {{"hours":["08:00-20:00","20:00-08:00"],"timeZone":"UTC"}} is not accepted, accepted: {week}"#
+            ),
         ),
     ] {
         assert_eq!(plan(&wrong).unwrap_err().to_string(), expected);
@@ -124,13 +138,13 @@ fn what_is_wrong_is_named() {
         ["22-06", "22:00", "24:00-06:00", "6:00-08:00", "06:00-06:00", "22:60-23:00", "00:00-24:01", "+1:00-02:00"]
     {
         let said = plan(&json!({"timeZone": "UTC", "hours": [wrong]})).unwrap_err().to_string();
-        assert_eq!(said, format!(r#"freeze.hours[0] is "{wrong}", should be {hours}"#));
+        assert_eq!(said, format!(r#"freeze.hours[0]: "{wrong}" is not accepted, accepted: {hours}"#));
     }
     for wrong in
         ["2026-02-29", "2026-2-01", "26-02-01", "2026-12-24..2026-12-23", "2026-01-01..2027-01-02", "2026-01-01-", "x"]
     {
         let said = plan(&json!({"timeZone": "UTC", "dates": [wrong]})).unwrap_err().to_string();
-        assert_eq!(said, format!(r#"freeze.dates[0] is "{wrong}", should be {dates}"#));
+        assert_eq!(said, format!(r#"freeze.dates[0]: "{wrong}" is not accepted, accepted: {dates}"#));
     }
 }
 
@@ -149,7 +163,7 @@ fn a_plan_with_a_freeze_is_stored_and_read_back() {
 /// Whether the clock on the wall is in a window, by another way.
 fn is_frozen(of: &serde_json::Value, now: Timestamp) -> bool {
     let zone = TimeZone::get(of["timeZone"].as_str().unwrap()).unwrap();
-    let wall = zone.to_datetime(jiff::Timestamp::from_millisecond(i64::try_from(now.ms()).unwrap()).unwrap());
+    let wall = zone.to_datetime(jiff::Timestamp::from_millisecond(now.as_millis()).unwrap());
     let list = |name: &str| of[name].as_array().cloned().unwrap_or_default();
     let day = match wall.weekday() {
         Weekday::Monday => "mon",
@@ -204,14 +218,14 @@ proptest! {
     fn a_window_ends_at_the_first_minute_that_is_in_none(
         of in freezes(),
         // From the middle of September 2026 until the end of May 2027: both changes of the clock, on both sides of the equator.
-        now in 1_789_500_000_000_u64..1_811_700_000_000,
+        now in 1_789_500_000_000_i64..1_811_700_000_000,
     ) {
         let Ok(plan) = plan(&of) else { return Ok(()) };
-        let end = plan.freeze().unwrap().end(offset, Timestamp::from_ms(now)).unwrap();
+        let end = plan.freeze().unwrap().end(offset, Timestamp::from_millis(now)).unwrap();
         let mut minute = now;
-        while is_frozen(&of, Timestamp::from_ms(minute)) {
+        while is_frozen(&of, Timestamp::from_millis(minute)) {
             minute = (minute / 60_000 + 1) * 60_000;
         }
-        prop_assert_eq!(end.map_or(now, Timestamp::ms), minute, "{}", of);
+        prop_assert_eq!(end.map_or(now, Timestamp::as_millis), minute, "{}", of);
     }
 }

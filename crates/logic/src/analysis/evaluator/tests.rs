@@ -5,18 +5,18 @@ use crate::analysis::verdict::Verdict;
 
 const TICK: u64 = 5_000;
 
-/// An analysis by request at 20 %, fed with full minutes.
+/// An evaluator by request at 20 %, fed with full minutes.
 struct Story {
-    analysis: Analysis,
-    facts: Facts,
+    evaluator: Evaluator,
+    context: LookContext,
     now: u64,
 }
 
 fn story() -> Story {
     let config = AnalysisConfig { unit: Unit::Request, ..AnalysisConfig::default() };
     Story {
-        analysis: Analysis::new(config, 3_600_000).unwrap(),
-        facts: Facts { health: Health::Healthy, ..Facts::default() },
+        evaluator: Evaluator::new(config, 3_600_000).unwrap(),
+        context: LookContext { health: Health::Healthy, ..LookContext::default() },
         now: 1_700_000_000_000,
     }
 }
@@ -33,20 +33,20 @@ impl Story {
         for _ in 0..12 {
             self.now += TICK;
             let tick = Tick {
-                counts: Arms::new(Counts::new(canary.0, canary.1), Counts::new(stable.0, stable.1)),
-                latency: Arms::new(all_at(canary.2, canary.0), all_at(stable.2, stable.0)),
-                assigned: Arms::default(),
-                split: Arms::new(5_000, 20_000),
-                diverted: 0,
+                counts: PerVariant::new(Counts::new(canary.0, canary.1), Counts::new(stable.0, stable.1)),
+                latency: PerVariant::new(all_at(canary.2, canary.0), all_at(stable.2, stable.0)),
+                assigned: PerVariant::default(),
+                split: PerVariant::new(5_000, 20_000),
+                short_circuited: 0,
             };
-            self.analysis.close_tick(tick, self.now);
+            self.evaluator.close_tick(tick, self.now);
         }
-        self.facts.last_flush_at = Some(self.now);
+        self.context.last_flush_at = Some(self.now);
         self.look()
     }
 
     fn look(&mut self) -> Look {
-        self.analysis.look(&self.facts, self.now)
+        self.evaluator.look(&self.context, self.now)
     }
 }
 
@@ -156,7 +156,7 @@ fn ceilings_of_a_canary_with_little_traffic_wait_for_enough() {
 #[test]
 fn a_canary_that_says_it_is_down_is_rolled_back_without_any_traffic() {
     let mut story = story();
-    story.facts.health = Health::Unhealthy;
+    story.context.health = Health::Unhealthy;
     let looks = [(); 3].map(|()| story.look());
     assert_eq!(looks[1].verdict, Verdict::Inconclusive);
     let sentence = "The canary is above a ceiling: its own /health says it is down; look 3 in a row, limit 3.";
@@ -181,8 +181,8 @@ fn a_suspicious_canary_is_held_and_released() {
     let mut look = story.minute((10, 0, 80.0), (100, 0, 80.0));
     assert_eq!(look.verdict, Verdict::Pass);
     story.now += TICK;
-    let counts = Arms::new(Counts::new(25, 4), Counts::new(100, 0));
-    story.analysis.close_tick(Tick { counts, split: Arms::new(5_000, 20_000), ..Tick::default() }, story.now);
+    let counts = PerVariant::new(Counts::new(25, 4), Counts::new(100, 0));
+    story.evaluator.close_tick(Tick { counts, split: PerVariant::new(5_000, 20_000), ..Tick::default() }, story.now);
     look = story.look();
     assert!(matches!(look.reason, Reason::Suspicious { metric: Metric::Errors, .. }), "{}", look.reason);
     assert_eq!(look.verdict, Verdict::Inconclusive);
@@ -192,11 +192,11 @@ fn a_suspicious_canary_is_held_and_released() {
 #[test]
 fn a_breaker_that_opened_a_moment_ago_holds() {
     let mut story = story();
-    story.facts.breaker_opened_at = Some(story.now);
+    story.context.breaker_opened_at = Some(story.now);
     story.minute((25, 0, 80.0), STABLE);
-    story.facts.breaker_opened_at = Some(story.now - 59_999);
+    story.context.breaker_opened_at = Some(story.now - 59_999);
     assert_eq!(story.look().reason.to_string(), "A breaker opened 59999 ms ago. Holding.");
-    story.facts.breaker_opened_at = Some(story.now - 60_000);
+    story.context.breaker_opened_at = Some(story.now - 60_000);
     assert_eq!(story.look().verdict, Verdict::Pass);
 }
 
@@ -210,9 +210,9 @@ fn too_few_requests_wait_and_do_not_try_patience() {
 #[test]
 fn the_last_comparison_waits_until_it_could_have_seen_a_bad_canary() {
     let mut story = story();
-    story.facts.last_comparison = true;
+    story.context.last_comparison = true;
     let look = story.minute((25, 0, 80.0), STABLE);
-    let needed = needed_requests(Share::of(1, 4), 0.01, 0.005).unwrap();
+    let needed = needed_requests(Fraction::of(1, 4), 0.01, 0.005).unwrap();
     assert_eq!(look.reason, Reason::WaitingForTraffic { requests: 300, needed: Some(needed) });
     let minutes = (2..100).find(|_| story.minute((25, 0, 80.0), STABLE).verdict == Verdict::Pass);
     assert_eq!(minutes, Some(needed.div_ceil(300)));
@@ -222,7 +222,7 @@ fn the_last_comparison_waits_until_it_could_have_seen_a_bad_canary() {
 fn a_new_step_needs_requests_of_its_own() {
     let mut story = story();
     story.minute((25, 0, 80.0), STABLE);
-    story.analysis.begin_step();
+    story.evaluator.begin_step();
     assert!(matches!(story.look().reason, Reason::TooFewRequests { requests: 0, .. }));
 }
 
@@ -245,7 +245,7 @@ fn a_reason_is_written_in_a_stable_form() {
     assert_eq!(json, r#"{"kind":"too-few-requests","requests":12,"needed":20}"#, "audit rows are read by other tools");
     let look = story().minute((100, 10, 80.0), (0, 0, 80.0));
     let json = concat!(
-        r#"{"kind":"above-ceiling","ceiling":{"kind":"error-rate","failures":120,"requests":1200,"ceiling":0.05},"#,
+        r#"{"kind":"above-threshold","threshold":{"kind":"error-rate","failures":120,"requests":1200,"ceiling":0.05},"#,
         r#""looks":1,"limit":3}"#
     );
     assert_eq!(serde_json::to_string(&look.reason).unwrap(), json, "audit rows are read by other tools");
@@ -255,35 +255,34 @@ fn a_reason_is_written_in_a_stable_form() {
 fn the_stored_form_is_frozen() {
     let mut story = story();
     story.minute((2, 1, 80.0), (8, 0, 80.0));
-    let json = serde_json::to_string(&story.analysis).unwrap();
+    let json = serde_json::to_string(&story.evaluator).unwrap();
     let frozen = include_str!("stored.json").trim_end();
     assert_eq!(json, frozen, "a controller of another version must read a running rollout");
-    assert_eq!(serde_json::from_str::<Analysis>(frozen).unwrap(), story.analysis);
+    assert_eq!(serde_json::from_str::<Evaluator>(frozen).unwrap(), story.evaluator);
 }
 
 fn any_count() -> impl Strategy<Value = u64> {
     prop_oneof![4 => 0_u64..300, 1 => any::<u64>(), 1 => Just(u64::MAX)]
 }
 
-fn any_arms() -> impl Strategy<Value = Arms<u64>> {
-    (any_count(), any_count()).prop_map(|(canary, stable)| Arms::new(canary, stable))
+fn any_counts() -> impl Strategy<Value = PerVariant<u64>> {
+    (any_count(), any_count()).prop_map(|(canary, stable)| PerVariant::new(canary, stable))
 }
 
 fn any_tick() -> impl Strategy<Value = Tick> {
     let histogram =
         || prop::collection::btree_map(0_u16..480, any_count(), 0..5).prop_map(|map| Histogram::try_from(map).unwrap());
-    (any_arms(), any_arms(), any_arms(), histogram(), histogram(), any_arms(), any_arms(), any_count()).prop_map(
-        |(requests, failures, first, canary, stable, assigned, split, diverted)| Tick {
-            diverted,
-            counts: Arms::new(
+    (any_counts(), any_counts(), any_counts(), histogram(), histogram(), any_counts(), any_counts(), any_count())
+        .prop_map(|(requests, failures, first, canary, stable, assigned, split, short_circuited)| Tick {
+            short_circuited,
+            counts: PerVariant::new(
                 Counts::sticky(requests.canary, failures.canary, first.canary),
                 Counts::sticky(requests.stable, failures.stable, first.stable),
             ),
-            latency: Arms::new(canary, stable),
+            latency: PerVariant::new(canary, stable),
             assigned,
             split,
-        },
-    )
+        })
 }
 
 proptest! {
@@ -296,16 +295,16 @@ proptest! {
         flushed in any::<Option<u64>>(), opened in any::<Option<u64>>(), last_comparison in any::<bool>(),
     ) {
         let config = AnalysisConfig { unit, ..AnalysisConfig::default() };
-        let mut analysis = Analysis::new(config, 3_600_000).unwrap();
-        let facts = Facts { last_flush_at: flushed, breaker_opened_at: opened, health: Health::Unknown, last_comparison };
+        let mut evaluator = Evaluator::new(config, 3_600_000).unwrap();
+        let context = LookContext { last_flush_at: flushed, breaker_opened_at: opened, health: Health::Unknown, last_comparison };
         for (tick, now) in ticks {
-            analysis.close_tick(tick, now);
-            let look = analysis.look(&facts, now);
+            evaluator.close_tick(tick, now);
+            let look = evaluator.look(&context, now);
             prop_assert!(!look.reason.to_string().contains("NaN"));
             let json = serde_json::to_string(&look).unwrap();
             prop_assert_eq!(serde_json::from_str::<Look>(&json).unwrap(), look);
         }
-        let json = serde_json::to_string(&analysis).unwrap();
-        prop_assert_eq!(serde_json::from_str::<Analysis>(&json).unwrap(), analysis);
+        let json = serde_json::to_string(&evaluator).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Evaluator>(&json).unwrap(), evaluator);
     }
 }

@@ -1,92 +1,93 @@
-//! The analysis of one rollout: ticks go in, looks come out. It holds everything a controller must store to go on after a restart,
-//! and nothing a clock would have to tell it.
+//! The evaluation of one rollout: ticks go in, looks come out. The evaluator holds everything that the controller stores to go on after a
+//! restart; time is an argument.
 
 use serde::{Deserialize, Serialize};
 
-use super::ceiling::Ceiling;
 use super::config::{AnalysisConfig, InvalidAnalysisConfig};
-use super::counts::{Arms, Counts, Share, Unit, ratio};
+use super::counts::{Counts, Fraction, PerVariant, Unit, ratio};
 use super::e_process::{Restarts, whole};
 use super::error_test::{ErrorStanding, ErrorTest, Floors, SOFT_HOLD};
 use super::latency::{Histogram, LatencyTest, Quantile, StableWindow};
-use super::power::needed_requests;
 use super::sample_ratio::SampleRatio;
-use super::verdict::{Alarm, ArmFigures, Figures, Look, Metric, Reason};
+use super::sample_size::needed_requests;
+use super::threshold::Threshold;
+use super::verdict::{Alarm, Figures, Look, Metric, Reason, VariantFigures};
 
 /// Telemetry may miss this many flush intervals before it is stale.
 const STALE_FLUSHES: u64 = 3;
 
-/// So long after a breaker opened the canary is not promoted.
+/// Time after the opening of a breaker during which the canary is not promoted.
 const BREAKER_MS: u64 = 60_000;
 
-/// What was counted between two closings of the clock, all of it at one weight.
+/// Counts of one tick, all of them at one split.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tick {
     /// Requests and failures.
-    pub counts: Arms<Counts>,
-    /// How long they took, without the first 20 canary requests of an isolate.
-    pub latency: Arms<Histogram>,
-    /// Sticky keys seen for the first time; not looked at where every request draws for itself.
-    pub assigned: Arms<u64>,
+    pub counts: PerVariant<Counts>,
+    /// Latencies, without the first 20 canary requests of each isolate.
+    pub latency: PerVariant<Histogram>,
+    /// First-seen sticky keys; unused where every request is assigned for itself.
+    pub assigned: PerVariant<u64>,
     /// Configured widths of the canary and of the control slice, in buckets.
-    pub split: Arms<u64>,
-    /// Requests dealt to the canary that a breaker sent to stable: in neither arm, and no evidence, but no service either.
-    pub diverted: u64,
+    pub split: PerVariant<u64>,
+    /// Canary requests that a breaker sent to stable. Neither variant counts them: they are no evidence, but the canary did not serve them.
+    pub short_circuited: u64,
 }
 
-/// What a look must know besides the ticks. Times in ms since the epoch.
+/// Inputs of a look besides the ticks. Times are in ms since the epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// When an isolate last reported.
+pub struct LookContext {
+    /// Time of the last report of an isolate.
     pub last_flush_at: Option<u64>,
-    /// When a breaker last opened.
+    /// Time at which a breaker last opened.
     pub breaker_opened_at: Option<u64>,
-    /// What the canary's own /health answered.
+    /// Answer of the canary's own /health.
     pub health: Health,
-    /// This is the last step that compares: it must have had the traffic to notice a bad canary.
+    /// Whether this is the last step that compares: it needs enough traffic to notice a bad canary.
     pub last_comparison: bool,
 }
 
-/// The canary's own /health, asked through its binding.
+/// Answer of the canary's own /health, asked through its binding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Health {
-    /// Not asked, or the canary has none, or asking failed for reasons of the analyser.
+    /// Unknown: not asked, the canary has no /health, or the request failed for reasons of Serin's own.
     #[default]
     Unknown,
-    /// Served.
+    /// The canary says it serves.
     Healthy,
-    /// It says it is down, or fails to answer.
+    /// The canary says it is down, or does not answer.
     Unhealthy,
 }
 
-/// The analysis of one rollout.
+/// The tests of one rollout and their counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Analysis {
+pub struct Evaluator {
     config: AnalysisConfig,
     errors: ErrorTest,
     p95: LatencyTest,
     p99: LatencyTest,
     stable_window: StableWindow,
     sample_ratio: SampleRatio,
-    /// Of the current step.
-    step_latency: Arms<Histogram>,
-    step_assigned: Arms<u64>,
-    split: Arms<u64>,
-    /// Since the last look that had enough requests.
-    recent: Arms<Counts>,
-    #[serde(default, skip_serializing_if = "super::ceiling::is_zero")]
-    recent_diverted: u64,
-    recent_latency: Arms<Histogram>,
-    /// Looks in a row with a broken ceiling, and with a bad /health.
+    /// Latencies of the current step.
+    step_latency: PerVariant<Histogram>,
+    step_assigned: PerVariant<u64>,
+    split: PerVariant<u64>,
+    /// Counts since the last look that had enough requests.
+    recent: PerVariant<Counts>,
+    #[serde(default, skip_serializing_if = "super::threshold::is_zero")]
+    recent_short_circuited: u64,
+    recent_latency: PerVariant<Histogram>,
+    /// Looks in a row with a broken threshold.
     breaches: u32,
+    /// Looks in a row with a bad /health.
     unhealthy: u32,
 }
 
-// === impl Analysis ===
+// === impl Evaluator ===
 
-impl Analysis {
-    /// The analysis of a rollout that is planned to take `planned_ms`.
+impl Evaluator {
+    /// An evaluator for a rollout that is planned to take `planned_ms`.
     ///
     /// # Errors
     /// A configured value is outside its range.
@@ -101,33 +102,33 @@ impl Analysis {
             p99: latency(Quantile::P99),
             stable_window: StableWindow::default(),
             sample_ratio: SampleRatio::new(restarts),
-            step_latency: Arms::default(),
-            step_assigned: Arms::default(),
-            split: Arms::default(),
-            recent: Arms::default(),
-            recent_diverted: 0,
-            recent_latency: Arms::default(),
+            step_latency: PerVariant::default(),
+            step_assigned: PerVariant::default(),
+            split: PerVariant::default(),
+            recent: PerVariant::default(),
+            recent_short_circuited: 0,
+            recent_latency: PerVariant::default(),
             breaches: 0,
             unhealthy: 0,
             config,
         })
     }
 
-    /// Starts what is counted by step anew. Evidence and looks in a row go on.
+    /// Resets the counts of the step. Evidence and looks in a row go on.
     pub fn begin_step(&mut self) {
         self.errors.begin_step();
-        self.step_latency = Arms::default();
-        self.step_assigned = Arms::default();
-        self.recent = Arms::default();
-        self.recent_diverted = 0;
-        self.recent_latency = Arms::default();
+        self.step_latency = PerVariant::default();
+        self.step_assigned = PerVariant::default();
+        self.recent = PerVariant::default();
+        self.recent_short_circuited = 0;
+        self.recent_latency = PerVariant::default();
     }
 
-    /// Takes in the tick that closed at `now` (ms since the epoch). Close ticks by the clock alone, empty ones too, and never early
-    /// because something failed: that would bias them.
+    /// Adds the tick that closed at `now` (ms since the epoch). Ticks close by the clock alone, empty ones too, because closing one early after a
+    /// failure would bias the evidence.
     pub fn close_tick(&mut self, tick: Tick, now: u64) {
-        let Tick { counts, latency, assigned, split, diverted } = tick;
-        let share = Share::of(split.canary, split.stable);
+        let Tick { counts, latency, assigned, split, short_circuited } = tick;
+        let share = Fraction::of(split.canary, split.stable);
         self.stable_window.expire(self.config.tick_ms, now);
         let before = self.stable_window.merged();
 
@@ -136,7 +137,7 @@ impl Analysis {
         self.p99.close_tick(&before, &latency);
         let assigned = match self.config.unit {
             Unit::StickyKey => assigned,
-            Unit::Request => Arms::new(counts.canary.requests(), counts.stable.requests()),
+            Unit::Request => PerVariant::new(counts.canary.requests(), counts.stable.requests()),
         };
         self.sample_ratio.close_tick(assigned, share);
 
@@ -144,7 +145,7 @@ impl Analysis {
         self.step_assigned.canary = self.step_assigned.canary.saturating_add(assigned.canary);
         self.step_assigned.stable = self.step_assigned.stable.saturating_add(assigned.stable);
         self.recent += counts;
-        self.recent_diverted = self.recent_diverted.saturating_add(diverted);
+        self.recent_short_circuited = self.recent_short_circuited.saturating_add(short_circuited);
         for sum in [&mut self.step_latency, &mut self.recent_latency] {
             sum.canary += &latency.canary;
             sum.stable += &latency.stable;
@@ -153,9 +154,8 @@ impl Analysis {
     }
 
     /// Evidence that calls for a rollback at once, without waiting for a look.
-    #[must_use]
     pub fn strong_evidence(&self) -> Option<Reason> {
-        let Arms { canary, stable } = *self.errors.step();
+        let PerVariant { canary, stable } = *self.errors.step();
         let more_failures = (self.errors.standing() == ErrorStanding::Strong).then(|| Reason::MoreFailures {
             canary,
             stable,
@@ -172,70 +172,70 @@ impl Analysis {
         more_failures.or_else(|| slower(&self.p95, Quantile::P95)).or_else(|| slower(&self.p99, Quantile::P99))
     }
 
-    /// Looks at everything at `now` (ms since the epoch). Not idempotent: looks in a row are counted.
-    pub fn look(&mut self, facts: &Facts, now: u64) -> Look {
-        let reason = self.reason(facts, now);
+    /// Evaluates the canary at `now` (ms since the epoch). Not idempotent, because looks in a row are counted.
+    pub fn look(&mut self, context: &LookContext, now: u64) -> Look {
+        let reason = self.reason(context, now);
         Look { at: now, verdict: reason.verdict(), reason, alarms: self.alarms(), figures: self.figures() }
     }
 
-    /// The first that applies.
-    fn reason(&mut self, facts: &Facts, now: u64) -> Reason {
-        let stale = self.stale_telemetry(facts, now);
-        let (incident, broken) = if stale.is_none() { self.judge_recent() } else { (None, None) };
-        let above_ceiling = self.above_ceiling(facts.health, broken);
+    /// The first reason that applies, in order of precedence.
+    fn reason(&mut self, context: &LookContext, now: u64) -> Reason {
+        let stale = self.stale_telemetry(context, now);
+        let (incident, broken) = if stale.is_none() { self.check_thresholds() } else { (None, None) };
+        let above_threshold = self.above_threshold(context.health, broken);
 
         self.strong_evidence()
-            .or_else(|| incident.map(|ceiling| Reason::StableIncident { ceiling }))
-            .or(above_ceiling)
+            .or_else(|| incident.map(|threshold| Reason::StableIncident { threshold }))
+            .or(above_threshold)
             .or(stale)
             .or_else(|| self.suspicion())
-            .or_else(|| breaker(facts, now))
-            .or_else(|| self.too_few_requests(facts.last_comparison))
+            .or_else(|| breaker(context, now))
+            .or_else(|| self.too_few_requests(context.last_comparison))
             .unwrap_or_else(|| {
-                let Arms { canary, stable } = *self.errors.step();
+                let PerVariant { canary, stable } = *self.errors.step();
                 Reason::Healthy { canary, stable }
             })
     }
 
-    fn stale_telemetry(&self, facts: &Facts, now: u64) -> Option<Reason> {
+    fn stale_telemetry(&self, context: &LookContext, now: u64) -> Option<Reason> {
         let limit_ms = self.config.flush_interval_ms.saturating_mul(STALE_FLUSHES);
-        let age_ms = facts.last_flush_at.map(|at| now.saturating_sub(at));
+        let age_ms = context.last_flush_at.map(|at| now.saturating_sub(at));
         age_ms.is_none_or(|age_ms| age_ms > limit_ms).then_some(Reason::StaleTelemetry { age_ms, limit_ms })
     }
 
-    /// Holds what came since the last look against the ceilings: stable's excess, and else the canary's. Uses it up, unless the
-    /// canary's requests are too few: those wait for more.
-    fn judge_recent(&mut self) -> (Option<Ceiling>, Option<Ceiling>) {
+    /// Holds the counts since the last look against the thresholds; gives the one that stable exceeds, or else the one that the canary breaks.
+    /// Resets the counts, unless the canary's requests are too few: those wait for more.
+    fn check_thresholds(&mut self) -> (Option<Threshold>, Option<Threshold>) {
         let limit = self.config.failure_limit;
-        let (counts, latency, diverted) = (&self.recent, &self.recent_latency, self.recent_diverted);
-        let enough = counts.canary.requests().saturating_add(diverted) >= self.config.min_requests;
-        let canary = self.ceilings(counts.canary, diverted, &latency.canary);
+        let (counts, latency, short_circuited) = (&self.recent, &self.recent_latency, self.recent_short_circuited);
+        let enough = counts.canary.requests().saturating_add(short_circuited) >= self.config.min_requests;
+        let canary = self.thresholds(counts.canary, short_circuited, &latency.canary);
         let broken = canary.into_iter().find(|it| enough && it.is_broken(limit));
-        // To blame the canary, stable must be below the ceiling; to hold for stable's sake, it must be above beyond chance.
+        // To blame the canary, stable must not exceed the threshold; to hold because of stable, stable must break it.
         let incident = self
-            .ceilings(counts.stable, 0, &latency.stable)
+            .thresholds(counts.stable, 0, &latency.stable)
             .into_iter()
             .find(|it| it.is_broken(limit) || (broken.is_some() && it.is_exceeded()));
         if enough {
             self.breaches = if incident.is_none() && broken.is_some() { self.breaches.saturating_add(1) } else { 0 };
-            self.recent = Arms::default();
-            self.recent_diverted = 0;
-            self.recent_latency = Arms::default();
+            self.recent = PerVariant::default();
+            self.recent_short_circuited = 0;
+            self.recent_latency = PerVariant::default();
         }
         if incident.is_some() { (incident, None) } else { (None, broken) }
     }
 
-    /// What a breaker diverted the canary did not serve: for the ceiling it failed.
-    fn ceilings(&self, counts: Counts, diverted: u64, latency: &Histogram) -> [Ceiling; 2] {
+    /// The thresholds that these counts are held against. Short-circuited requests count as failed, because the canary did not serve them.
+    fn thresholds(&self, counts: Counts, short_circuited: u64, latency: &Histogram) -> [Threshold; 2] {
         let ceiling_ms = self.config.p95_ceiling_ms;
         [
-            Ceiling::ErrorRate {
-                failures: counts.failures().saturating_add(diverted),
-                diverted,
-                requests: counts.requests().saturating_add(diverted),
+            Threshold::ErrorRate {
+                failures: counts.failures().saturating_add(short_circuited),
+                short_circuited,
+                requests: counts.requests().saturating_add(short_circuited),
                 ceiling: self.config.error_rate_ceiling,
             },
-            Ceiling::P95 {
+            Threshold::P95 {
                 p95_ms: quantile_ms(latency, Quantile::P95).unwrap_or(0),
                 slow: latency.slower_than(ceiling_ms as f64),
                 requests: latency.total(),
@@ -244,16 +244,16 @@ impl Analysis {
         ]
     }
 
-    fn above_ceiling(&mut self, health: Health, broken: Option<Ceiling>) -> Option<Reason> {
+    fn above_threshold(&mut self, health: Health, broken: Option<Threshold>) -> Option<Reason> {
         self.unhealthy = match health {
             Health::Unhealthy => self.unhealthy.saturating_add(1),
             Health::Healthy => 0,
             Health::Unknown => self.unhealthy,
         };
         let limit = self.config.failure_limit;
-        let by_count = broken.map(|ceiling| Reason::AboveCeiling { ceiling, looks: self.breaches, limit });
-        let by_health = (health == Health::Unhealthy).then_some(Reason::AboveCeiling {
-            ceiling: Ceiling::Health,
+        let by_count = broken.map(|threshold| Reason::AboveThreshold { threshold, looks: self.breaches, limit });
+        let by_health = (health == Health::Unhealthy).then_some(Reason::AboveThreshold {
+            threshold: Threshold::Health,
             looks: self.unhealthy,
             limit,
         });
@@ -261,7 +261,7 @@ impl Analysis {
     }
 
     fn suspicion(&self) -> Option<Reason> {
-        let Arms { canary, stable } = *self.errors.step();
+        let PerVariant { canary, stable } = *self.errors.step();
         let suspicious = |metric, evidence| Some(Reason::Suspicious { metric, evidence });
         let evidence = self.errors.evidence();
         match self.errors.standing() {
@@ -278,40 +278,38 @@ impl Analysis {
     }
 
     fn too_few_requests(&self, last_comparison: bool) -> Option<Reason> {
-        let Arms { canary, stable } = *self.errors.step();
+        let PerVariant { canary, stable } = *self.errors.step();
         let (requests, least) = (canary.requests(), self.config.min_requests);
         if requests < least {
             return Some(Reason::TooFewRequests { requests, needed: least });
         }
         let stable_rate = ratio(stable.evidence(self.config.unit), stable.requests());
-        let share = Share::of(self.split.canary, self.split.stable);
+        let share = Fraction::of(self.split.canary, self.split.stable);
         let needed = needed_requests(share, stable_rate, self.config.alpha_errors());
         let waiting = last_comparison && needed.is_none_or(|needed| requests < needed);
         waiting.then_some(Reason::WaitingForTraffic { requests, needed })
     }
 
-    /// What is wrong besides the canary.
-    #[must_use]
+    /// Anomalies besides the canary.
     pub fn alarms(&self) -> Vec<Alarm> {
-        let Arms { canary, stable } = self.step_assigned;
-        let configured = whole((Share::of(self.split.canary, self.split.stable).get() * 1e5).round());
+        let PerVariant { canary, stable } = self.step_assigned;
+        let configured = whole((Fraction::of(self.split.canary, self.split.stable).get() * 1e5).round());
         let evidence = self.sample_ratio.evidence();
         let alarm = Alarm::SampleRatio { canary, stable, configured, evidence };
         self.sample_ratio.is_alarmed().then_some(alarm).into_iter().collect()
     }
 
-    /// What an operator watches, between looks too.
-    #[must_use]
+    /// Numbers of the current step, for operators.
     pub fn figures(&self) -> Figures {
-        let arm = |counts, latency: &Histogram| ArmFigures {
+        let variant = |counts, latency: &Histogram| VariantFigures {
             counts,
             p95_ms: quantile_ms(latency, Quantile::P95),
             p99_ms: quantile_ms(latency, Quantile::P99),
         };
         let step = self.errors.step();
         Figures {
-            canary: arm(step.canary, &self.step_latency.canary),
-            stable: arm(step.stable, &self.step_latency.stable),
+            canary: variant(step.canary, &self.step_latency.canary),
+            stable: variant(step.stable, &self.step_latency.stable),
             errors: self.errors.evidence(),
             p95: self.p95.evidence(),
             p99: self.p99.evidence(),
@@ -319,8 +317,8 @@ impl Analysis {
     }
 }
 
-fn breaker(facts: &Facts, now: u64) -> Option<Reason> {
-    let ago_ms = facts.breaker_opened_at.map(|at| now.saturating_sub(at));
+fn breaker(context: &LookContext, now: u64) -> Option<Reason> {
+    let ago_ms = context.breaker_opened_at.map(|at| now.saturating_sub(at));
     ago_ms.filter(|ago_ms| *ago_ms < BREAKER_MS).map(|ago_ms| Reason::BreakerOpen { ago_ms })
 }
 

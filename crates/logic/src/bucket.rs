@@ -23,13 +23,11 @@ impl Bucket {
     pub const LAST: Self = Self(BUCKETS - 1);
 
     /// The bucket of a sticky key: `murmur3_x86_32(salt + ":" + key, seed 0) × BUCKETS >> 32`.
-    #[must_use]
     pub fn of(salt: &str, key: &str) -> Self {
         Self::from_hash(Self::hash(salt, key.as_bytes()))
     }
 
     /// The hash that the bucket is a part of: it stands for the key where the key itself must not be shown.
-    #[must_use]
     pub fn hash(salt: &str, key: &[u8]) -> u32 {
         let mut hasher = mur3::Hasher32::with_seed(0);
         hasher.write(salt.as_bytes());
@@ -39,7 +37,6 @@ impl Bucket {
     }
 
     /// 0 to 99,999.
-    #[must_use]
     pub const fn index(self) -> u32 {
         self.0
     }

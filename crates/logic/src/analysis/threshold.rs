@@ -1,8 +1,8 @@
-//! Absolute limits on the canary, beyond chance. A limit is always "at most this share of the requests is bad": failed, or, for a p95,
-//! slower than the limit in more than 5 %.
+//! Absolute thresholds for the canary. Each says "at most this share of the requests is bad", where a bad request failed or, for a p95, was
+//! slower than the ceiling; at most 5 % may be slower.
 //!
 //! A rate a little below its ceiling is above it in nearly every second sample; a look after every minute would find three in a row
-//! within the hour, and roll a healthy canary back. So a look breaks a ceiling only if the canary is above it beyond chance:
+//! within the hour, and roll a healthy canary back. So a threshold is broken only if chance does not explain the excess:
 //! n·KL(bad/n ‖ ceiling) ≥ ln(1/δ), the bound of Chernoff (1952) and Hoeffding (1963).
 
 use serde::{Deserialize, Serialize};
@@ -12,47 +12,47 @@ use super::counts::ratio;
 /// Chance that a canary exactly at a ceiling breaks it in one given run of looks: 500 looks make it less than 1 in 1,000.
 const RUN_CHANCE: f64 = 1e-6;
 
-/// A limit, and what was measured against it.
+/// A threshold and the measurement that is held against it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
-pub enum Ceiling {
-    /// Failures among requests; `ceiling` 0..=1.
+pub enum Threshold {
+    /// Share of failed requests.
     ErrorRate {
-        /// Failed requests, diverted ones included.
+        /// Failed requests, short-circuited ones included.
         failures: u64,
-        /// Of these, the ones that a breaker sent to stable.
+        /// Short-circuited requests: a breaker sent them to stable.
         #[serde(default, skip_serializing_if = "is_zero")]
-        diverted: u64,
+        short_circuited: u64,
         /// All requests.
         requests: u64,
-        /// The highest share allowed.
+        /// Highest allowed share, 0..=1.
         ceiling: f64,
     },
-    /// 95 % of the requests must be as fast as the ceiling.
+    /// 95th percentile of the latency.
     P95 {
-        /// p95 in ms.
+        /// Measured p95 in ms.
         p95_ms: u64,
         /// Requests slower than the ceiling.
         slow: u64,
         /// All requests.
         requests: u64,
-        /// The highest p95 allowed, in ms.
+        /// Highest allowed p95, in ms.
         ceiling_ms: u64,
     },
     /// The canary's own /health.
     Health,
 }
 
-impl Ceiling {
-    /// Whether the measured value is above the limit, by chance or not.
-    #[must_use]
+// === impl Threshold ===
+
+impl Threshold {
+    /// Whether the measurement is above the ceiling, by chance or not.
     pub fn is_exceeded(&self) -> bool {
         let (bad, requests, allowed) = self.shares();
         ratio(bad, requests) > allowed
     }
 
-    /// Whether it is above the limit so far that chance does not explain `looks` such looks in a row.
-    #[must_use]
+    /// Whether the measurement is so far above the ceiling that chance does not explain `looks` such looks in a row.
     pub fn is_broken(&self, looks: u32) -> bool {
         let (bad, requests, allowed) = self.shares();
         let rate = ratio(bad, requests);
@@ -69,7 +69,7 @@ impl Ceiling {
     }
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(super) fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -84,8 +84,8 @@ fn divergence(p: f64, q: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn error_rate(failures: u64, requests: u64) -> Ceiling {
-        Ceiling::ErrorRate { failures, diverted: 0, requests, ceiling: 0.05 }
+    fn error_rate(failures: u64, requests: u64) -> Threshold {
+        Threshold::ErrorRate { failures, short_circuited: 0, requests, ceiling: 0.05 }
     }
 
     #[test]
@@ -109,14 +109,14 @@ mod tests {
 
     #[test]
     fn a_p95_is_exceeded_when_more_than_one_request_in_twenty_is_slow() {
-        let p95 = |slow| Ceiling::P95 { p95_ms: 505, slow, requests: 1_000, ceiling_ms: 500 };
+        let p95 = |slow| Threshold::P95 { p95_ms: 505, slow, requests: 1_000, ceiling_ms: 500 };
         assert!(!p95(50).is_exceeded() && p95(51).is_exceeded());
         assert!(!p95(60).is_broken(3) && p95(100).is_broken(3));
     }
 
     #[test]
     fn a_ceiling_of_zero_and_a_bad_health_answer_are_broken_at_once() {
-        assert!(Ceiling::ErrorRate { failures: 1, diverted: 0, requests: 1_000, ceiling: 0.0 }.is_broken(3));
-        assert!(Ceiling::Health.is_broken(3));
+        assert!(Threshold::ErrorRate { failures: 1, short_circuited: 0, requests: 1_000, ceiling: 0.0 }.is_broken(3));
+        assert!(Threshold::Health.is_broken(3));
     }
 }

@@ -1,24 +1,17 @@
-//! Points in time and spans of it, as values: nothing here knows what time it is.
+//! Lengths of time as operators write them in plans, scenarios and on the command line.
 
-use std::fmt;
+use core::fmt;
+use core::time::Duration;
 
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-use crate::decimal::Decimal;
-use crate::quoted::Quoted;
-
-/// Milliseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Timestamp(u64);
-
-/// A length of time in whole milliseconds. Written as `15m`, `1h30m`, `500ms`; read from that, or from a number of seconds.
+/// A length of time in whole milliseconds. Its text form is `15m`, `1h30m` or `500ms`; a document may also give a number of seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(u64);
 
-/// Text or a number that is no span.
+/// A text or a number that is not a length of time.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0} is no span of time, should be seconds or text such as 90s, 15m, 1h30m, 500ms")]
 pub struct InvalidSpan(pub String);
@@ -26,83 +19,46 @@ pub struct InvalidSpan(pub String);
 /// Units of a span, longest first.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-/// Longest span in seconds that is read from a number: 1,000 years; keeps the cast below exact.
+/// Largest accepted number of seconds, 1,000 years. Numbers up to it convert to milliseconds without overflow.
 const MAX_SECONDS: f64 = 3.2e10;
-
-// === impl Timestamp ===
-
-impl Timestamp {
-    /// From milliseconds since the Unix epoch.
-    #[must_use]
-    pub const fn from_ms(ms: u64) -> Self {
-        Self(ms)
-    }
-
-    /// Milliseconds since the Unix epoch.
-    #[must_use]
-    pub const fn ms(self) -> u64 {
-        self.0
-    }
-
-    /// This much later.
-    #[must_use]
-    pub const fn after(self, span: Span) -> Self {
-        Self(self.0.saturating_add(span.0))
-    }
-
-    /// This much earlier; not before 1970.
-    #[must_use]
-    pub const fn before(self, span: Span) -> Self {
-        Self(self.0.saturating_sub(span.0))
-    }
-
-    /// Time since `earlier`; zero where the clock was set back.
-    #[must_use]
-    pub const fn since(self, earlier: Self) -> Span {
-        Span(self.0.saturating_sub(earlier.0))
-    }
-}
 
 // === impl Span ===
 
 impl Span {
     /// From milliseconds.
-    #[must_use]
-    pub const fn from_ms(ms: u64) -> Self {
-        Self(ms)
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
     }
 
     /// From seconds.
-    #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000))
     }
 
-    /// In milliseconds.
-    #[must_use]
-    pub const fn ms(self) -> u64 {
+    /// The whole span in milliseconds.
+    pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// Seconds, to the millisecond.
+    /// From a fraction of seconds, rounded to the millisecond.
     ///
     /// # Errors
-    /// Negative, not a number, or longer than 1,000 years.
+    /// The number is negative, not finite, or more than 1,000 years.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // the range is checked
     pub fn from_seconds(secs: f64) -> Result<Self, InvalidSpan> {
         if (0.0..=MAX_SECONDS).contains(&secs) {
             Ok(Self((secs * 1e3).round() as u64))
         } else {
-            Err(InvalidSpan(Decimal(secs).to_string()))
+            Err(InvalidSpan(secs.to_string()))
         }
     }
 
-    /// Text such as `90s`, `15m`, `1h30m`, `500ms`.
+    /// Parses text such as `90s`, `15m`, `1h30m` or `500ms`.
     ///
     /// # Errors
-    /// Anything else.
+    /// The text has another form, or the sum of its parts overflows.
     pub fn parse(text: &str) -> Result<Self, InvalidSpan> {
-        let invalid = || InvalidSpan(Quoted(text).to_string());
+        let invalid = || InvalidSpan(format!("{text:?}"));
         let mut rest = text.trim();
         let mut sum = 0_u64;
         if rest.is_empty() {
@@ -119,6 +75,19 @@ impl Span {
             rest = after;
         }
         Ok(Self(sum))
+    }
+}
+
+impl From<Span> for Duration {
+    fn from(span: Span) -> Self {
+        Self::from_millis(span.0)
+    }
+}
+
+/// Cuts off what is finer than a millisecond; saturates.
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -150,7 +119,7 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-/// By hand, as serde would keep aside whatever it is before it tries one form and then the other.
+/// Accepts both forms. An untagged enum would accept them too, but its error message does not say what is wrong.
 struct SpanVisitor;
 
 impl Visitor<'_> for SpanVisitor {
@@ -182,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_is_read_as_people_write_it_and_written_as_they_read_it() {
+    fn a_span_is_shown_in_the_form_in_which_it_is_written() {
         for (text, ms, written) in [
             ("0s", 0, "0s"),
             ("90s", 90_000, "1m30s"),
@@ -193,15 +162,15 @@ mod tests {
             ("1s250ms", 1_250, "1s250ms"),
         ] {
             let span = Span::parse(text).unwrap();
-            assert_eq!((span.ms(), span.to_string().as_str()), (ms, written));
+            assert_eq!((span.as_millis(), span.to_string().as_str()), (ms, written));
             assert_eq!(Span::parse(&span.to_string()), Ok(span));
         }
-        assert_eq!(serde_json::from_str::<Span>("0.25").unwrap(), Span::from_ms(250));
+        assert_eq!(serde_json::from_str::<Span>("0.25").unwrap(), Span::from_millis(250));
         assert_eq!(serde_json::from_str::<Span>("600").unwrap(), Span::from_secs(600));
     }
 
     #[test]
-    fn what_is_no_span_is_refused() {
+    fn text_and_numbers_of_another_form_are_refused() {
         for text in
             ["", "15", "m", "-5s", "1.5h", "1 h", "99999999999999999999s", "18446744073709551615d", "5y", "5ms5"]
         {
@@ -210,11 +179,5 @@ mod tests {
         for secs in [-1.0, f64::NAN, f64::INFINITY, 1e11] {
             assert!(Span::from_seconds(secs).is_err(), "{secs}");
         }
-    }
-
-    #[test]
-    fn a_clock_that_was_set_back_makes_no_negative_time() {
-        assert_eq!(Timestamp::from_ms(5).since(Timestamp::from_ms(9)), Span::default());
-        assert_eq!(Timestamp::from_ms(u64::MAX).after(Span::from_ms(1)), Timestamp::from_ms(u64::MAX));
     }
 }

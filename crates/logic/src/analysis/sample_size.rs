@@ -3,7 +3,7 @@
 //! With a bet on ρ, a canary request is worth g nats on average, and the test needs ln(J/α) of them, ln(2J/α)
 //! as half of the stake is bet at the start.
 
-use super::counts::Share;
+use super::counts::Fraction;
 use super::e_process::whole;
 use super::error_test::GRID;
 
@@ -19,8 +19,7 @@ const REGRESSION: (f64, f64) = (2.0, 0.005);
 /// Canary requests without which a step must not be promoted; none when nothing can be compared at that share.
 ///
 /// `stable_rate` (0..=1) is failures per request as evidence counts them, `share` the canary's share of what is compared.
-#[must_use]
-pub fn needed_requests(share: Share, stable_rate: f64, alpha: f64) -> Option<u64> {
+pub fn needed_requests(share: Fraction, stable_rate: f64, alpha: f64) -> Option<u64> {
     let stable_rate = if stable_rate.is_nan() { LEAST_RATE } else { stable_rate.clamp(LEAST_RATE, 1.0) };
     let ratio = f64::max(REGRESSION.0, 1.0 + REGRESSION.1 / stable_rate);
     let canary_rate = (ratio * stable_rate).min(1.0);
@@ -29,14 +28,13 @@ pub fn needed_requests(share: Share, stable_rate: f64, alpha: f64) -> Option<u64
 
 /// Canary requests after which a canary that fails at `canary_rate` is expected to be rolled back, up to 25 % too many; none when it
 /// is no worse, or never.
-#[must_use]
-pub fn expected_requests(share: Share, canary_rate: f64, stable_rate: f64, alpha: f64) -> Option<u64> {
+pub fn expected_requests(share: Fraction, canary_rate: f64, stable_rate: f64, alpha: f64) -> Option<u64> {
     let best = GRID.iter().map(|rho| information(share, canary_rate, stable_rate, *rho)).fold(0.0, f64::max);
     requests(1.0, best, alpha)
 }
 
 /// g: nats that a bet on `rho` wins per canary request.
-fn information(share: Share, canary_rate: f64, stable_rate: f64, rho: f64) -> f64 {
+fn information(share: Fraction, canary_rate: f64, stable_rate: f64, rho: f64) -> f64 {
     let w = share.get();
     let failures = canary_rate + (1.0 - w) / w * stable_rate;
     canary_rate * rho.ln() - failures * (w * (rho - 1.0)).ln_1p()
@@ -57,23 +55,23 @@ mod tests {
     fn half_and_half_needs_what_the_analysis_says() {
         for (stable_rate, needed) in [(0.001, 6_009_u64), (0.005, 14_015), (0.01, 7_007), (0.02, 3_503), (0.05, 1_401)]
         {
-            let computed = needed_requests(Share::of(1, 1), stable_rate, ALPHA).unwrap();
+            let computed = needed_requests(Fraction::of(1, 1), stable_rate, ALPHA).unwrap();
             assert!(computed.abs_diff(needed) <= 1, "{stable_rate}: {computed}, should be {needed}");
         }
     }
 
     #[test]
     fn a_service_that_hardly_fails_is_taken_as_failing_once_in_a_thousand() {
-        let least = needed_requests(Share::of(1, 1), LEAST_RATE, ALPHA);
-        assert_eq!(needed_requests(Share::of(1, 1), 0.0, ALPHA), least);
-        assert_eq!(needed_requests(Share::of(1, 1), f64::NAN, ALPHA), least);
+        let least = needed_requests(Fraction::of(1, 1), LEAST_RATE, ALPHA);
+        assert_eq!(needed_requests(Fraction::of(1, 1), 0.0, ALPHA), least);
+        assert_eq!(needed_requests(Fraction::of(1, 1), f64::NAN, ALPHA), least);
     }
 
     #[test]
     fn nothing_can_be_compared_with_one_side_alone() {
-        assert_eq!(needed_requests(Share::of(1, 0), 0.01, ALPHA), None);
-        assert_eq!(needed_requests(Share::of(0, 1), 0.01, ALPHA), None);
-        assert_eq!(needed_requests(Share::of(1, 1), 1.0, ALPHA), None);
+        assert_eq!(needed_requests(Fraction::of(1, 0), 0.01, ALPHA), None);
+        assert_eq!(needed_requests(Fraction::of(0, 1), 0.01, ALPHA), None);
+        assert_eq!(needed_requests(Fraction::of(1, 1), 1.0, ALPHA), None);
     }
 
     #[test]
@@ -81,12 +79,12 @@ mod tests {
         for (stable_rate, canary_rate, expected) in
             [(0.01, 0.05, 197_u64), (0.005, 0.01, 4_005), (0.001, 0.1, 29), (0.01, 0.02, 2_002), (0.05, 0.1, 400)]
         {
-            let computed = expected_requests(Share::of(5, 95), canary_rate, stable_rate, 0.01).unwrap();
+            let computed = expected_requests(Fraction::of(5, 95), canary_rate, stable_rate, 0.01).unwrap();
             assert!(
                 computed.abs_diff(expected) <= 1,
                 "{stable_rate} → {canary_rate}: {computed}, should be {expected}"
             );
         }
-        assert_eq!(expected_requests(Share::of(5, 95), 0.01, 0.01, 0.01), None);
+        assert_eq!(expected_requests(Fraction::of(5, 95), 0.01, 0.01, 0.01), None);
     }
 }

@@ -1,0 +1,155 @@
+//! Runs the analysis of the current rollout: closes its ticks, takes its looks, and keeps the last one.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::metrics_buffer::MetricsBuffer;
+use crate::analysis::{Alarm, AnalysisConfig, Evaluator, Figures, Health, LookContext, PerVariant};
+use crate::rollout::{Finding, FindingKind, Plan, State};
+use crate::timestamp::Timestamp;
+
+/// The evaluator of the current rollout, its clock and its last look.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AnalysisRunner {
+    /// The judged rollout, and which attempt of it.
+    judged: Option<(String, u32)>,
+    step: Option<usize>,
+    evaluator: Option<Evaluator>,
+    /// Error that keeps the plan from having an evaluator.
+    error: Option<String>,
+    tick_ms: u64,
+    /// When the last tick closed.
+    ticked_at: Timestamp,
+    last_look: Option<LastLook>,
+}
+
+/// The last look at the canary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastLook {
+    /// Time of the look.
+    pub at: Timestamp,
+    /// Pass, fail, inconclusive or error.
+    pub verdict: FindingKind,
+    /// Reason of the verdict, with its numbers.
+    pub sentence: String,
+}
+
+// === impl AnalysisRunner ===
+
+impl AnalysisRunner {
+    /// Follows the rollout: a new rollout, or a new attempt of it, gets a new evaluator; a new step resets the counts of the step. While
+    /// nothing is observed, the last look stays for display.
+    pub(super) fn follow(&mut self, state: &State, now: Timestamp) {
+        let observation = state.observation();
+        let step = observation.as_ref().map(|observation| observation.step);
+        if let (Some(observation), Some(rollout)) = (observation, state.rollout()) {
+            let judged = (observation.rollout_id, observation.attempt);
+            if self.judged.as_ref() != Some(&judged) {
+                *self = Self { judged: Some(judged), ticked_at: now, ..Self::of(&rollout.plan) };
+            } else if self.step != step {
+                self.ticked_at = now;
+                self.evaluator.iter_mut().for_each(Evaluator::begin_step);
+            }
+        }
+        self.step = step;
+    }
+
+    fn of(plan: &Plan) -> Self {
+        let config = analysis_config(plan);
+        let tick_ms = config.as_ref().map_or(AnalysisConfig::default().tick_ms, |config| config.tick_ms);
+        let evaluator = config
+            .and_then(|config| Evaluator::new(config, plan.planned().as_millis()).map_err(|error| error.to_string()));
+        match evaluator {
+            Ok(evaluator) => Self { evaluator: Some(evaluator), tick_ms, ..Self::default() },
+            Err(error) => Self { error: Some(error), tick_ms, ..Self::default() },
+        }
+    }
+
+    /// When the next tick closes; none while nothing is observed.
+    pub fn next_tick(&self, state: &State) -> Option<Timestamp> {
+        let tick = Duration::from_millis(self.tick_ms.max(1));
+        state.observation().map(|_| self.ticked_at.after(tick))
+    }
+
+    /// Closes a tick if it is due. Gives the finding of strong evidence, if there is any.
+    pub(super) fn tick(&mut self, metrics: &mut MetricsBuffer, state: &State, now: Timestamp) -> Option<Finding> {
+        let is_due = self.next_tick(state).is_some_and(|at| now >= at || now < self.ticked_at);
+        if !is_due {
+            return None;
+        }
+        self.ticked_at = now;
+        let evaluator = self.evaluator.as_mut()?;
+        evaluator.close_tick(metrics.close_tick(split(state)), ms(now));
+        let reason = evaluator.strong_evidence()?;
+        let sentence = reason.to_string();
+        self.last_look = Some(LastLook { at: now, verdict: FindingKind::Fail, sentence: sentence.clone() });
+        Some(Finding::Fail { strong: true, sentence })
+    }
+
+    /// Takes a look at the canary.
+    pub(super) fn look(&mut self, metrics: &MetricsBuffer, state: &State, health: Health, now: Timestamp) -> Finding {
+        let finding = match (&mut self.evaluator, &self.error) {
+            (Some(evaluator), _) => {
+                let step = state.observation().map(|observation| observation.step).unwrap_or_default();
+                let plan = state.rollout().map(|rollout| &rollout.plan);
+                let context = LookContext {
+                    last_flush_at: metrics.last_report_at().map(ms),
+                    breaker_opened_at: metrics.breaker_opened_at().map(ms),
+                    health,
+                    last_comparison: plan.is_some_and(|plan| plan.is_last_comparison(step)),
+                };
+                Finding::from(&evaluator.look(&context, ms(now)))
+            }
+            (None, error) => {
+                let why = error.as_deref().unwrap_or("nothing was counted yet");
+                Finding::Error { sentence: format!("The canary could not be judged: {why}.") }
+            }
+        };
+        let (verdict, sentence) = (finding.kind(), finding.sentence().to_owned());
+        self.last_look = Some(LastLook { at: now, verdict, sentence });
+        finding
+    }
+
+    /// The last look at the canary.
+    pub fn last_look(&self) -> Option<&LastLook> {
+        self.last_look.as_ref()
+    }
+
+    /// Numbers of the current step.
+    pub fn figures(&self) -> Option<Figures> {
+        self.evaluator.as_ref().map(Evaluator::figures)
+    }
+
+    /// Anomalies besides the canary.
+    pub fn alarms(&self) -> Vec<Alarm> {
+        self.evaluator.as_ref().map(Evaluator::alarms).unwrap_or_default()
+    }
+}
+
+/// The analysis settings of a plan.
+///
+/// # Errors
+/// A sentence that names the field, its value and what is accepted.
+pub(crate) fn analysis_config(plan: &Plan) -> Result<AnalysisConfig, String> {
+    let settings = Value::from(plan.analysis().clone());
+    let mut config: AnalysisConfig = serde_path_to_error::deserialize(settings)
+        .map_err(|error| format!("analysis.{}: {}", error.path(), error.inner()))?;
+    config.failure_limit = plan.limits().failure_limit;
+    config.check().map_err(|error| format!("analysis.{error}"))?;
+    Ok(config)
+}
+
+/// Widths of the canary and of its control slice, in buckets.
+fn split(state: &State) -> PerVariant<u64> {
+    let canary = u64::from(state.share().thousandths());
+    PerVariant::new(canary, (canary * 4).min(100_000 - canary))
+}
+
+/// Milliseconds since the epoch, as the analysis counts time.
+fn ms(at: Timestamp) -> u64 {
+    at.as_millis().max(0).unsigned_abs()
+}

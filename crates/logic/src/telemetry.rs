@@ -1,0 +1,19 @@
+//! Outcomes of requests, on their way from isolates to the controller: isolate → shard of its location → controller. Every message has a
+//! number, so that a message that is sent again counts once, and names the configuration it was counted under, so that counts of an
+//! earlier step are dropped.
+//!
+//! Both variants travel in the same message: losing one makes a tick smaller, never one-sided.
+
+/// The message that carries counts.
+mod batch;
+/// One isolate's outcomes, collected into batches.
+mod batcher;
+/// Which messages have been counted.
+mod deduplicator;
+/// One location's shard: batches of many isolates in, one report out.
+mod shard;
+
+pub use batch::{Batch, Sample, VariantSample};
+pub use batcher::{Observed, OutcomeBatcher};
+pub use deduplicator::Deduplicator;
+pub use shard::Shard;
