@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use js_sys::Reflect;
-use serin_logic::controller::Format;
+use serin_logic::controller::WebhookFormat;
 use serin_logic::fallback::CANARY_DEADLINE_SECONDS;
 use serin_logic::notice::Notice;
 use serin_logic::routing::decision::Setup;
@@ -45,7 +45,7 @@ pub(crate) struct Config {
     /// `WEBHOOK_URL`: receives a POST on every change of a rollout.
     pub(crate) webhook_url: Option<String>,
     /// `WEBHOOK_FORMAT`: the shape of that POST, by default `json`.
-    pub(crate) webhook_format: Format,
+    pub(crate) webhook_format: WebhookFormat,
 }
 
 // === impl Config ===
@@ -73,11 +73,11 @@ impl Config {
             }
         };
         let webhook_format = match variable(env, "WEBHOOK_FORMAT") {
-            None => Format::default(),
-            Some(name) => Format::named(&name).unwrap_or_else(|| {
+            None => WebhookFormat::default(),
+            Some(name) => WebhookFormat::named(&name).unwrap_or_else(|| {
                 let message = format!("{name} is not accepted, accepted: json, text or content; json is used");
                 misconfigured.push(Notice::Misconfigured { name: "WEBHOOK_FORMAT", message });
-                Format::default()
+                WebhookFormat::default()
             }),
         };
         let canary = service(env, "CANARY");

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use futures_util::future::join;
 use serin_logic::analysis::Health;
-use serin_logic::controller::{Seen, Wants};
-use serin_logic::observation::Batch;
+use serin_logic::controller::{AlarmInputs, WantedInputs};
+use serin_logic::telemetry::Batch;
 use serin_logic::policy::{CanaryState, Overlay};
 use serin_logic::problem::Problem;
 use serin_logic::rollout::Document;
@@ -85,7 +85,7 @@ impl RolloutController {
     }
 
     /// Finds out what the analysis wants to know, side by side. What does not answer is not known.
-    async fn look_around(&self, wants: Wants) -> Seen {
+    async fn look_around(&self, wants: WantedInputs) -> AlarmInputs {
         let ControllerContext { config, policy, .. } = &*self.context;
         let document = async {
             if !wants.document {
@@ -105,7 +105,7 @@ impl RolloutController {
             }
         };
         let (document, health) = join(document, health).await;
-        Seen { document, health, utc_offset: time_zone::utc_offset }
+        AlarmInputs { document, health, utc_offset: time_zone::utc_offset }
     }
 
     /// Takes a shard's report. Returns the overlay.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use serin_logic::fallback::{Answer, has_deadline, may_replay};
-use serin_logic::observation::Observed;
+use serin_logic::telemetry::Observed;
 use serin_logic::problem::Problem;
 use serin_logic::rollout::Observation;
 use serin_logic::{Timestamp, Variant};

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use js_sys::Date;
-use serin_logic::observation::{Batch, Shard};
+use serin_logic::telemetry::{Batch, Shard};
 use serin_logic::problem::Problem;
 use serin_logic::{Timestamp, policy::Overlay};
 use web_sys::Url;
@@ -72,7 +72,7 @@ impl MetricsShard {
         let loaded = store.load::<Shard>(SHARD)?;
         let mut shard = loaded.document;
         if let Some(batch) = batch {
-            shard.absorb(batch, now);
+            shard.ingest(batch, now);
         }
         let is_due = shard.is_due(self.config.refresh, now);
         let report = if is_due { Some(shard.report(&store.load::<String>(NAME)?.document, now)) } else { None };
@@ -83,7 +83,7 @@ impl MetricsShard {
                     // Other batches may have come in meanwhile.
                     let loaded = store.load::<Shard>(SHARD)?;
                     shard = loaded.document;
-                    shard.answered(report.seq, overlay);
+                    shard.acknowledge(report.seq, overlay);
                     store.save(SHARD, &shard, loaded.text.as_deref())?;
                 }
                 // The report stays in flight and is sent again.

@@ -4,7 +4,7 @@
 use core::time::Duration;
 use std::cell::{Cell, OnceCell, RefCell};
 
-use serin_logic::observation::{Observed, Tally};
+use serin_logic::telemetry::{Observed, OutcomeBatcher};
 use serin_logic::policy::Overlay;
 use serin_logic::rollout::Observation;
 use serin_logic::{Timestamp, Variant};
@@ -22,7 +22,7 @@ pub(crate) struct Telemetry {
     analytics: Option<AnalyticsEngineDataset>,
     refresh: Duration,
     /// Made by the first request that counts, because randomness is not to be had before there is a request.
-    batcher: OnceCell<RefCell<Tally>>,
+    batcher: OnceCell<RefCell<OutcomeBatcher>>,
     location: RefCell<String>,
     /// When the next flush is under way at the latest.
     flush_at: Cell<Timestamp>,
@@ -86,7 +86,7 @@ impl Telemetry {
 
     /// Counts a request that the breaker kept from the canary: it is evidence for neither side.
     pub(crate) fn record_short_circuit(&self, window: &Observation) {
-        self.batcher().borrow_mut().divert(window);
+        self.batcher().borrow_mut().short_circuit(window);
     }
 
     /// Notes that the breaker opened.
@@ -114,7 +114,7 @@ impl Telemetry {
         match sent {
             Ok(overlay) => {
                 self.is_unreachable.set(false);
-                self.batcher().borrow_mut().delivered(batch.seq);
+                self.batcher().borrow_mut().acknowledge(batch.seq);
                 Ok(overlay)
             }
             Err(error) => {
@@ -127,9 +127,9 @@ impl Telemetry {
         }
     }
 
-    fn batcher(&self) -> &RefCell<Tally> {
+    fn batcher(&self) -> &RefCell<OutcomeBatcher> {
         // Without randomness two isolates share an id, and the counts of one are dropped as duplicates.
-        self.batcher.get_or_init(|| RefCell::new(Tally::of_random(random::bits().unwrap_or_default())))
+        self.batcher.get_or_init(|| RefCell::new(OutcomeBatcher::of_random(random::bits().unwrap_or_default())))
     }
 
     /// One data point: index rollout; blobs variant, step from 1; doubles failed, latency in ms.

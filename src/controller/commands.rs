@@ -7,6 +7,7 @@ use serde_json::json;
 use serin_logic::Timestamp;
 use serin_logic::api::{By, Call, change_row, rollout_view};
 use serin_logic::controller::Controller;
+use serin_logic::document::InvalidDocument;
 use serin_logic::policy::{CanaryState, Switch};
 use serin_logic::problem::Problem;
 use serin_logic::rollout::{Command, Document, Order, Plan, Start};
@@ -63,8 +64,9 @@ async fn start(
         Err(error) => return Ok(response::problem(&Problem::conflict(format!("{error}; mend it in KV first")))),
     };
     let now = clock::now();
-    if let Some(Err(error)) = plan.freeze().map(|freeze| freeze.check_zone(time_zone::utc_offset, now.into())) {
-        return Ok(response::problem(&Problem::invalid("freeze.timeZone", &error.detail())));
+    if let Some(Err(error)) = plan.freeze().map(|freeze| freeze.check_zone(time_zone::utc_offset, now)) {
+        let error = InvalidDocument::from(error);
+        return Ok(response::problem(&Problem::invalid(&error.field, &error.message)));
     }
     let id = id.unwrap_or_else(|| new_id(now));
     execute(context, Command::Start(Box::new(Start { id, plan, found })), by)
@@ -74,7 +76,7 @@ fn execute(context: &Rc<ControllerContext>, command: Command, by: By) -> Result<
     let By { who, why, epoch } = by;
     let order = Order { command, who, why, epoch };
     let (outcome, claimed) = transaction::run(context, |controller, _, now| {
-        Ok(controller.order(&order, now).map(|(already, _)| {
+        Ok(controller.execute(&order, now).map(|(already, _)| {
             let epoch = controller.state.epoch();
             json!({"already": already, "epoch": epoch, "rollout": rollout_view(controller, now)})
         }))

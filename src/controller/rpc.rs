@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serin_logic::observation::Batch;
+use serin_logic::telemetry::Batch;
 use serin_logic::policy::Overlay;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Request;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serin_logic::Timestamp;
 use serin_logic::api::rollout_row;
-use serin_logic::controller::Controller;
+use serin_logic::controller::{Controller, documents};
 use serin_logic::rollout::{Effect, Notice, Receipt, WriteState, pending};
 use worker::js_sys::Date;
 use worker::{ScheduledTime, State, Storage};
@@ -14,13 +14,6 @@ use super::store::{StorageError, Store};
 use crate::config::Config;
 use crate::platform::clock;
 use crate::policy_store::PolicyStore;
-
-/// The names of the five stored documents.
-const STATE: &str = "state";
-const DESK: &str = "desk";
-const INBOX: &str = "inbox";
-const SWITCHES: &str = "switches";
-const DELIVERIES: &str = "deliveries";
 
 /// What the controller's object keeps in memory: nothing that is not in the platform's hands.
 pub(crate) struct ControllerContext {
@@ -66,18 +59,18 @@ pub(crate) fn run<T>(
 impl Transaction {
     fn begin(context: &ControllerContext) -> Result<Self, StorageError> {
         let store = Store::open(&context.state)?;
-        let state = store.load(STATE)?;
-        let desk = store.load(DESK)?;
-        let inbox = store.load(INBOX)?;
-        let switches = store.load(SWITCHES)?;
-        let deliveries = store.load(DELIVERIES)?;
-        let texts = [state.text, desk.text, inbox.text, switches.text, deliveries.text];
+        let state = store.load(documents::STATE)?;
+        let analysis = store.load(documents::ANALYSIS)?;
+        let metrics = store.load(documents::METRICS)?;
+        let switches = store.load(documents::SWITCHES)?;
+        let outbox = store.load(documents::OUTBOX)?;
+        let texts = [state.text, analysis.text, metrics.text, switches.text, outbox.text];
         let controller = Controller {
             state: state.document,
-            desk: desk.document,
-            inbox: inbox.document,
+            analysis: analysis.document,
+            metrics: metrics.document,
             switches: switches.document,
-            deliveries: deliveries.document,
+            outbox: outbox.document,
         };
         let now = clock::now();
         Ok(Self { store, texts, alarm: controller.next_alarm(now), controller, now })
@@ -86,15 +79,15 @@ impl Transaction {
     fn end(mut self, context: &ControllerContext) -> Result<Claimed, StorageError> {
         self.settle(&context.config)?;
         let Self { store, texts, mut controller, alarm: set, now } = self;
-        let claimed = Claimed { write: controller.claim_write(now), notice: controller.claim_notice(now) };
+        let claimed = Claimed { write: controller.claim_write(now), notice: controller.claim_notification(now) };
 
-        let Controller { state, desk, inbox, switches, deliveries } = &controller;
-        let [state_text, desk_text, inbox_text, switches_text, deliveries_text] = &texts;
-        store.save(STATE, state, state_text.as_deref())?;
-        store.save(DESK, desk, desk_text.as_deref())?;
-        store.save(INBOX, inbox, inbox_text.as_deref())?;
-        store.save(SWITCHES, switches, switches_text.as_deref())?;
-        store.save(DELIVERIES, deliveries, deliveries_text.as_deref())?;
+        let Controller { state, analysis, metrics, switches, outbox } = &controller;
+        let [state_text, analysis_text, metrics_text, switches_text, outbox_text] = &texts;
+        store.save(documents::STATE, state, state_text.as_deref())?;
+        store.save(documents::ANALYSIS, analysis, analysis_text.as_deref())?;
+        store.save(documents::METRICS, metrics, metrics_text.as_deref())?;
+        store.save(documents::SWITCHES, switches, switches_text.as_deref())?;
+        store.save(documents::OUTBOX, outbox, outbox_text.as_deref())?;
 
         let alarm = controller.next_alarm(now);
         // A report changes no date: the alarm that is set stays, unless it is overdue.
@@ -106,7 +99,7 @@ impl Transaction {
 
     /// Performs the effects that need nothing from outside.
     fn settle(&mut self, config: &Config) -> Result<(), StorageError> {
-        for effect in pending(&self.controller.state, self.now.into()) {
+        for effect in pending(&self.controller.state, self.now) {
             let receipt = match effect {
                 Effect::Audit(row) => {
                     self.store.append(Some(row.seq), &rollout_row(&row))?;

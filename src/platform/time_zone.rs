@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use js_sys::{Array, Date, Object, Reflect};
-use serin_logic::rollout::Timestamp;
+use serin_logic::Timestamp;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
@@ -44,7 +44,7 @@ fn format(zone: &str) -> Result<DateTimeFormat, JsValue> {
 
 /// The name of the zone's offset, such as `GMT+05:30`.
 fn offset_name(format: &DateTimeFormat, at: Timestamp) -> Option<String> {
-    let parts = format.format_to_parts(&Date::new(&(at.ms() as f64).into())).ok()?;
+    let parts = format.format_to_parts(&Date::new(&(at.as_millis() as f64).into())).ok()?;
     let field = |part: &JsValue, name: &str| Reflect::get(part, &name.into()).ok()?.as_string();
     let part = parts.iter().find(|part| field(part, "type").as_deref() == Some("timeZoneName"))?;
     field(&part, "value")
