@@ -34,6 +34,8 @@ for (const variant of ["stable", "canary"]) {
       assert.match(message.headers["content-type"], /^text\/event-stream/);
       assert.equal(message.headers["set-cookie"]?.length, id === "first" ? 1 : undefined);
       const [chunk] = await once(message, "data");
+      // Else what arrives before the loop below begins would be nobody's.
+      message.pause();
       assert.equal(String(chunk), `data: ${variant} first\n\n`);
       await serin.request(`/release/${id}`);
       let rest = "";
