@@ -7,9 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serin_logic::Timestamp;
-use serin_logic::api::{Call, Incoming, Question};
+use serin_logic::api::{ApiRequest, ExplainQuery, IncomingRequest};
 use serin_logic::controller::Controller;
-use serin_logic::json;
 use serin_logic::notice::Notice;
 use serin_logic::policy::snapshot::{Documents, Snapshot};
 use serin_logic::policy::{InvalidDocument, Switch};
@@ -48,16 +47,16 @@ fn line(text: &str) -> (&str, &str) {
 }
 
 /// A request whose facts stand in a query string, as `explain` takes them.
-fn request(query: &str) -> Option<Question> {
-    let incoming = Incoming { method: "GET", path: "/__serin/explain", query, content_type: None, body: "" };
-    match Call::parse(&incoming) {
-        Ok(Call::Explain(question)) => Some(*question),
+fn request(query: &str) -> Option<ExplainQuery> {
+    let incoming = IncomingRequest { method: "GET", path: "/__serin/explain", query, content_type: None, body: "" };
+    match ApiRequest::parse(&incoming) {
+        Ok(ApiRequest::Explain(query)) => Some(*query),
         _ => None,
     }
 }
 
 /// Requests of visitors in different buckets, on the paths of [`GOOD`]'s rules and others, reading and writing.
-fn visitors() -> impl Iterator<Item = Question> {
+fn visitors() -> impl Iterator<Item = ExplainQuery> {
     let keys = ["path=/", "key=ada&path=/a", "key=grace&method=POST", "header.cf-connecting-ip=192.0.2.1&path=/b"];
     keys.into_iter().filter_map(request)
 }
@@ -88,14 +87,12 @@ fn restarted(controller: &Controller) -> Controller {
 
 /// As the control plane reads what is stored and what is sent to it.
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    json::read(&value).map_err(|error| error.to_string())
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 /// What reads back of what is written, which is the same.
 fn reloaded<T: Serialize + DeserializeOwned>(stored: &T) -> T {
-    let written = json::text(stored);
-    assert_eq!(written, serde_json::to_string(stored).unwrap(), "there is one JSON");
+    let written = serde_json::to_string(stored).unwrap();
     let row: T = read(&written).unwrap_or_else(|error| unreadable(&written, &error));
     let again = serde_json::to_value(&row).unwrap();
     assert!(are_alike(&again, &serde_json::from_str(&written).unwrap()), "{written} reads back as {again}");

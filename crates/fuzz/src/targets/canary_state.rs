@@ -39,7 +39,7 @@ pub fn check(input: &[u8]) {
     rewritten(&text, parsed.is_ok());
 }
 
-fn obeys(state: &CanaryState, snapshot: &Snapshot, visitor: &serin_logic::api::Question) {
+fn obeys(state: &CanaryState, snapshot: &Snapshot, visitor: &serin_logic::api::ExplainQuery) {
     let later = NOW.after(Duration::from_secs(5));
     let decision = decide(snapshot, &SETUP, visitor, later);
     assert_eq!(decision, decide(snapshot, &SETUP, visitor, later), "a decision is a function");

@@ -84,6 +84,6 @@ fn goes_on(controller: &mut Controller, now: Timestamp) {
     let _ = (controller.claim_write(now), controller.claim_notification(now));
     controller.written(1, false, now);
     controller.notified(1, false, now);
-    let _ = serin_logic::api::rollout_view(controller, now);
+    let _ = serin_logic::api::RolloutView::new(controller, now);
     let _ = super::restarted(controller);
 }

@@ -58,6 +58,7 @@ pub(crate) fn parse_object(name: &str, text: &str) -> Result<Map<String, Value>,
 
 // === impl Field ===
 
+#[allow(dead_code, reason = "readers by hand give way to serde")]
 impl<'a> Field<'a> {
     /// The document's own field `name`. `null` counts as absent: scripts write it for "not set".
     pub(crate) fn of(object: &'a Map<String, Value>, name: &'a str) -> Self {
