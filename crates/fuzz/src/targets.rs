@@ -12,7 +12,7 @@ use serin_logic::controller::Controller;
 use serin_logic::notice::Notice;
 use serin_logic::policy::snapshot::{Documents, Snapshot};
 use serin_logic::policy::{InvalidDocument, Switch};
-use serin_logic::rollout::{Command, Order, Plan, Start};
+use serin_logic::rollout::{Command, CommandRequest, Plan, Start};
 use serin_logic::routing::decision::Setup;
 
 pub mod batch;
@@ -67,7 +67,7 @@ fn controller() -> Controller {
         r#"{"steps":[{"percentage":50,"where":{"country":["NZ"]}},10,100],"hold":"10m","settle":0,"lookEvery":5}"#;
     let start = Start { id: "r1".into(), plan: Plan::parse(plan).unwrap(), found: None };
     let command = Command::Start(Box::new(start));
-    let order = Order { command, who: "ada".into(), why: "release".into(), epoch: None };
+    let order = CommandRequest { command, actor: "ada".into(), reason: "release".into(), epoch: None };
     let mut controller = Controller::default();
     controller.execute(&order, NOW).unwrap();
     controller

@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::{Map, Value};
 use serin_logic::policy::{Amendment, CanaryState};
-use serin_logic::rollout::{Document, WriteState};
+use serin_logic::rollout::{PublishedState, WriteState};
 
 /// What errors call the document.
 pub(crate) const KEY: &str = "canary-state";
@@ -40,8 +40,8 @@ impl Kv {
     }
 
     /// The same, as far as a rollout writes it; none where it is not valid.
-    pub(crate) fn document(&self, reader: u32, now: u64) -> Option<Document> {
-        CanaryState::parse(KEY, &self.read(reader, now)).ok().map(|state| Document::from(&state))
+    pub(crate) fn document(&self, reader: u32, now: u64) -> Option<PublishedState> {
+        CanaryState::parse(KEY, &self.read(reader, now)).ok().map(|state| PublishedState::from(&state))
     }
 
     /// Writes what the rollout asks for over what was written last.

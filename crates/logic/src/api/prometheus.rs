@@ -67,7 +67,7 @@ pub fn metrics(context: &ApiContext<'_>, now: Timestamp) -> String {
 fn rollout(page: &mut Page, context: &ApiContext<'_>, now: Timestamp) {
     let Some(controller) = context.controller else { return };
     let (state, analysis, metrics) = (&controller.state, &controller.analysis, &controller.metrics);
-    let standing = state.standing();
+    let standing = state.summary();
     page.gauge("rollout_epoch", "Grows with every transition.", standing.epoch);
     page.gauge("canary_halted", "Whether the canary is halted.", u8::from(standing.halted));
     page.head("rollout_phase", "gauge", "1 for the phase the rollout is in.");

@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 use super::document::{InvalidDocument, parse_object};
 use crate::rollout::{Overlay, Target, WriteState};
-use crate::timestamp::Timestamp;
 use crate::{json, object};
 
 /// Marks a rule that a rollout put there.
@@ -62,7 +61,7 @@ impl WriteState {
     pub fn document(&self, key: &str, found: Option<&str>) -> Result<String, InvalidDocument> {
         let mut document = found.map(|text| parse_object(key, text)).transpose()?.unwrap_or_default();
         Amendment::from(self).apply(&mut document);
-        document.insert("updatedAt".into(), Timestamp::from(self.updated_at).to_rfc3339().into());
+        document.insert("updatedAt".into(), self.updated_at.to_rfc3339().into());
         document.insert("updatedBy".into(), self.updated_by.as_str().into());
         Ok(json::text(&document))
     }

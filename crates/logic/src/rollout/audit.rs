@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::phase::Standing;
+use super::phase::RolloutSummary;
 use crate::timestamp::Timestamp;
 
 /// Who acts when no person does.
@@ -14,7 +14,7 @@ pub const CONTROLLER: &str = "controller";
 /// What was done. Stable names: dashboards and webhooks filter by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum What {
+pub enum Action {
     /// A rollout began.
     Started,
     /// The next step began, by itself.
@@ -50,35 +50,35 @@ pub enum What {
 /// A row of the audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Row {
+pub struct AuditEntry {
     /// Its number, growing over all rollouts; a row is stored once under it.
     pub seq: u64,
     /// When.
     pub when: Timestamp,
     /// A person, or [`CONTROLLER`].
-    pub who: String,
+    pub actor: String,
     /// What.
-    pub what: What,
+    pub action: Action,
     /// Whose rollout; none: there was none.
     pub rollout_id: Option<String>,
     /// Before.
-    pub before: Standing,
+    pub before: RolloutSummary,
     /// After.
-    pub after: Standing,
+    pub after: RolloutSummary,
     /// Why, with its numbers.
-    pub why: String,
+    pub reason: String,
 }
 
 /// What people are told, once for each transition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Notice {
+pub struct Notification {
     /// That of the audit row it is about: a receiver that has it need not take it again.
     pub seq: u64,
     /// When.
     pub when: Timestamp,
     /// What.
-    pub what: What,
+    pub action: Action,
     /// Whose rollout.
     pub rollout_id: Option<String>,
     /// The row's sentence.
@@ -87,14 +87,14 @@ pub struct Notice {
 
 // === impl What ===
 
-impl What {
+impl Action {
     /// People want to know at once. Looks are in the audit, and failed ones are told once in a row.
-    pub(super) fn is_news(self) -> bool {
+    pub(super) fn is_notified(self) -> bool {
         !matches!(self, Self::Looked | Self::LookFailed)
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Started => "started",
@@ -118,14 +118,14 @@ impl fmt::Display for What {
 
 // === impl Row ===
 
-impl fmt::Display for Row {
+impl fmt::Display for AuditEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seq: _, when: _, who, what, rollout_id, before, after, why } = self;
+        let Self { seq: _, when: _, actor, action, rollout_id, before, after, reason } = self;
         match rollout_id {
-            Some(id) => write!(f, "Rollout {id} {what}")?,
-            None => write!(f, "Canary {what}")?,
+            Some(id) => write!(f, "Rollout {id} {action}")?,
+            None => write!(f, "Canary {action}")?,
         }
-        write!(f, " by {who}: ")?;
+        write!(f, " by {actor}: ")?;
         if (before.phase, before.step, before.percentage, before.halted)
             == (after.phase, after.step, after.percentage, after.halted)
         {
@@ -133,18 +133,18 @@ impl fmt::Display for Row {
         } else {
             write!(f, "{before} → {after}")?;
         }
-        write!(f, ". {why}")
+        write!(f, ". {reason}")
     }
 }
 
-impl From<&Row> for Notice {
-    fn from(row: &Row) -> Self {
+impl From<&AuditEntry> for Notification {
+    fn from(entry: &AuditEntry) -> Self {
         Self {
-            seq: row.seq,
-            when: row.when,
-            what: row.what,
-            rollout_id: row.rollout_id.clone(),
-            sentence: row.to_string(),
+            seq: entry.seq,
+            when: entry.when,
+            action: entry.action,
+            rollout_id: entry.rollout_id.clone(),
+            sentence: entry.to_string(),
         }
     }
 }

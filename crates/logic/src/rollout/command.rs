@@ -1,38 +1,24 @@
-//! What people order. Each order is idempotent: carried out once, it is answered as done when it comes again. It may name the epoch
-//! it expects, so that nobody acts on a rollout that has moved on since they looked.
-
-use core::time::Duration;
+//! Commands of operators and pipelines.
 
 use thiserror::Error;
 
-use super::audit::What;
-use super::effect::Step;
-use super::event::Document;
-use super::machine::nothing;
-use super::phase::{PauseKind, Phase, PhaseKind};
+use super::phase::PhaseKind;
+use super::published_state::PublishedState;
 use super::schedule::Plan;
-use super::state::{Counters, Halted, LastOrder, Rollout, State};
-use super::table::{Move, Signal, look_up};
-use super::turn::{Cause, Turn};
-use crate::quoted::Quoted;
 use crate::span::Span;
-use crate::timestamp::Timestamp;
-
-/// The same order from the same person within this time is a second click or a client's retry, where it would do more the second time.
-const REPEAT: Duration = Duration::from_secs(10);
 
 /// Highest generation a found document may have: the largest integer that JSON readers agree on.
-const MAX_GENERATION: u64 = (1 << 53) - 1;
+pub(super) const MAX_GENERATION: u64 = (1 << 53) - 1;
 
 /// An order, and on whose account.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Order {
+pub struct CommandRequest {
     /// What to do.
     pub command: Command,
     /// A person or a pipeline.
-    pub who: String,
+    pub actor: String,
     /// Their reason, for the audit.
-    pub why: String,
+    pub reason: String,
     /// The epoch they looked at. Not looked at for `abort` and `halt`: what stops a canary must not fail for having been slow.
     pub epoch: Option<u64>,
 }
@@ -71,21 +57,12 @@ pub struct Start {
     /// What to do.
     pub plan: Plan,
     /// `canary-state` as it was just read; none: the key is absent. A read that failed is no reason to start.
-    pub found: Option<Document>,
-}
-
-/// What came of an order.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
-    /// As from [`step`](super::step).
-    pub step: Step,
-    /// It was carried out before; nothing is to be done.
-    pub already: bool,
+    pub found: Option<PublishedState>,
 }
 
 /// Why an order is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Refused {
+pub enum CommandError {
     /// Somebody or something was faster.
     #[error("the epoch is {actual}, should be {expected}: the rollout has moved on")]
     Conflict {
@@ -111,7 +88,7 @@ pub enum Refused {
         id: String,
     },
     /// Not an id.
-    #[error("rollout id is {}, should be 1 to 64 of A-Z a-z 0-9 . _ -", Quoted(id))]
+    #[error("rollout id is {id:?}, should be 1 to 64 of A-Z a-z 0-9 . _ -")]
     InvalidId {
         /// What was given, shortened.
         id: String,
@@ -147,14 +124,14 @@ pub enum Refused {
         phase: PhaseKind,
     },
     /// First lift the halt.
-    #[error("cannot {command}: {who} halted the canary ({why}); resume-canary first")]
+    #[error("cannot {command}: {actor} halted the canary ({reason}); resume-canary first")]
     Halted {
         /// The order.
         command: &'static str,
         /// By whom.
-        who: String,
+        actor: String,
         /// Why.
-        why: String,
+        reason: String,
     },
     /// An undone rollback goes on at its own step.
     #[error("cannot {command}: the rollback of rollout {id} was undone and nothing is on the canary; resume first")]
@@ -176,181 +153,10 @@ pub enum Refused {
     },
 }
 
-/// Carries out `order` at `now`.
-///
-/// # Errors
-/// Why not; then nothing has changed.
-pub fn carry_out(state: &State, order: &Order, now: Timestamp) -> Result<Outcome, Refused> {
-    if is_done(state, order, now) {
-        return Ok(Outcome { step: nothing(state), already: true });
-    }
-    let must_win = matches!(order.command, Command::Abort { .. } | Command::Halt);
-    match order.epoch {
-        Some(expected) if expected != state.epoch && !must_win => {
-            return Err(Refused::Conflict { expected, actual: state.epoch });
-        }
-        _ => {}
-    }
-    let mut turn = Turn::new(state, now);
-    match &order.command {
-        Command::Start(start) => begin(state, start, order, &mut turn, now)?,
-        Command::Halt => {
-            turn.halt(Some(Halted { by_rollout: false, at: now, who: order.who.clone(), why: order.why.clone() }));
-            let cause = order.cause(What::Halted);
-            turn.carry_out(on_phase(state, Signal::Halt), cause);
-            turn.record(cause);
-        }
-        Command::ResumeCanary => {
-            turn.halt(None);
-            turn.record(order.cause(What::CanaryResumed));
-        }
-        _ => {
-            if !steer(state, order, &mut turn, now)? {
-                return Ok(Outcome { step: nothing(state), already: true });
-            }
-        }
-    }
-    let mut step = turn.finish();
-    let (name, who) = (order.command.name().to_owned(), order.who.clone());
-    step.next.last_order = Some(LastOrder { name, who, at: now, before: state.epoch, after: step.next.epoch });
-    Ok(Outcome { step, already: false })
-}
-
-/// The order has been carried out, by itself or by one like it.
-fn is_done(state: &State, order: &Order, now: Timestamp) -> bool {
-    match (&order.command, &state.rollout) {
-        (Command::Start(start), Some(rollout)) => {
-            // Only while it runs: a start that comes after its end must not be taken for a success.
-            return start.id == rollout.id && start.plan == rollout.plan && !rollout.phase.kind().is_over();
-        }
-        (Command::Halt, _) => return state.halted.as_ref().is_some_and(|halted| !halted.by_rollout),
-        (Command::ResumeCanary, _) if state.halted.is_none() => return true,
-        (Command::Pause, Some(rollout)) if rollout.phase.kind() == PhaseKind::Paused => return true,
-        (Command::Resume, Some(rollout)) => {
-            return matches!(rollout.phase.kind(), PhaseKind::Progressing | PhaseKind::Baking);
-        }
-        _ => {}
-    }
-    // What would do more the second time is known by who said it, and to which epoch or how long ago.
-    state.last_order.as_ref().is_some_and(|last| {
-        let same = last.name == order.command.name() && last.who == order.who && last.after == state.epoch;
-        let again = order.epoch.map_or(now.since(last.at) <= REPEAT, |expected| expected == last.before);
-        same && again
-    })
-}
-
-fn begin(state: &State, start: &Start, order: &Order, turn: &mut Turn, now: Timestamp) -> Result<(), Refused> {
-    let Start { id, plan, found } = start;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if id.is_empty() || id.len() > 64 || !id.chars().all(allowed) {
-        return Err(Refused::InvalidId { id: id.chars().take(64).collect() });
-    }
-    match &state.rollout {
-        Some(rollout) if look_up(Signal::Start, rollout.phase.kind()) != Move::Begin => {
-            let (id, phase, wanted) = (rollout.id.clone(), rollout.phase.kind(), id.clone());
-            return Err(Refused::Running { id, phase, wanted });
-        }
-        _ if state.knows(id) => return Err(Refused::IdUsed { id: id.clone() }),
-        _ => {}
-    }
-    refuse_if_halted(state, order)?;
-    let generation = found.as_ref().and_then(|document| document.generation).unwrap_or_default();
-    if generation > MAX_GENERATION {
-        return Err(Refused::InvalidGeneration { generation });
-    }
-    let rollout = Rollout {
-        id: id.clone(),
-        plan: plan.clone(),
-        started_at: now,
-        started_by: order.who.clone(),
-        why: order.why.clone(),
-        phase: Phase::Progressing { step: 0, since: now },
-        attempt: 0,
-        next_look: None,
-        counters: Counters::default(),
-        frozen_until: None,
-        edited: None,
-        issued: None,
-    };
-    turn.begin(rollout, found.clone());
-    turn.record(order.cause(What::Started));
-    Ok(())
-}
-
-/// Orders to the rollout there is. False: it is where the order would have it.
-fn steer(state: &State, order: &Order, turn: &mut Turn, now: Timestamp) -> Result<bool, Refused> {
-    let command = order.command.name();
-    let Some(rollout) = &state.rollout else { return Err(Refused::NoRollout { command }) };
-    let id = || rollout.id.clone();
-    let signal = match &order.command {
-        Command::Pause => Signal::Pause,
-        Command::Resume => Signal::Resume,
-        Command::Promote => Signal::PromoteNext,
-        Command::PromoteFull => Signal::PromoteFull,
-        Command::Undo => Signal::Undo,
-        Command::Abort { .. } => Signal::Abort,
-        Command::Start(_) | Command::Halt | Command::ResumeCanary => return Ok(false),
-    };
-    if let Command::Abort { rollout: Some(expected) } = &order.command
-        && *expected != rollout.id
-    {
-        return Err(Refused::OtherRollout { expected: expected.clone(), actual: id() });
-    }
-    let phase = rollout.phase.kind();
-    let to_do = match look_up(signal, phase) {
-        // Somebody lifted the halt or edited the document since: abort means none of that.
-        Move::Already if signal == Signal::Abort && (state.halted.is_none() || rollout.edited.is_some()) => Move::Abort,
-        to_do => to_do,
-    };
-    match to_do {
-        Move::Refuse => return Err(Refused::NotNow { command, id: id(), phase }),
-        Move::Already => return Ok(false),
-        Move::Continue | Move::Advance | Move::Jump => refuse_if_halted(state, order)?,
-        _ => {}
-    }
-    if rollout.phase.pause() == Some(PauseKind::RollbackUndone) && matches!(to_do, Move::Advance | Move::Jump) {
-        return Err(Refused::ResumeFirst { command, id: id() });
-    }
-    if let (Command::Undo, Phase::Completed { at } | Phase::RolledBack { at, .. }) = (&order.command, &rollout.phase) {
-        let (ago, window) = (Span::from(now.since(*at)), rollout.plan.timing.undo_window);
-        if ago > window {
-            return Err(Refused::WindowOver { id: id(), ago, window });
-        }
-    }
-    let last = rollout.plan.last();
-    let cause = order.cause(to_do.what(true, rollout.phase.step(last) >= last));
-    turn.carry_out(to_do, cause);
-    turn.record(cause);
-    Ok(true)
-}
-
-/// Traffic does not go back to a canary that somebody halted, but through `resume-canary`.
-fn refuse_if_halted(state: &State, order: &Order) -> Result<(), Refused> {
-    match &state.halted {
-        Some(Halted { by_rollout: false, who, why, .. }) => {
-            Err(Refused::Halted { command: order.command.name(), who: who.clone(), why: why.clone() })
-        }
-        _ => Ok(()),
-    }
-}
-
-fn on_phase(state: &State, signal: Signal) -> Move {
-    state.rollout.as_ref().map_or(Move::Stay, |rollout| look_up(signal, rollout.phase.kind()))
-}
-
-// === impl Order ===
-
-impl Order {
-    fn cause(&self, what: What) -> Cause<'_> {
-        Cause { who: &self.who, what, why: &self.why }
-    }
-}
-
 // === impl Command ===
 
 impl Command {
     /// As in the control API.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Start(_) => "start",

@@ -3,28 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::audit::{Notice, Row};
-use super::event::{Observation, Receipt};
+use super::audit::{AuditEntry, Notification};
+use super::event::Observation;
 use super::schedule::Matcher;
-use super::state::State;
 use crate::percentage::Percentage;
 use crate::timestamp::Timestamp;
-
-/// Notices kept for a receiver that does not answer; then the oldest are dropped. The audit has them all.
-const MAX_NOTICES: usize = 100;
-
-/// Rows kept for an audit that cannot be written; then mere looks are dropped, transitions never.
-const MAX_ROWS: usize = 200;
-
-/// What came of an event: store `next`, then perform `effects` in order.
-#[derive(Clone, Debug, PartialEq)]
-#[must_use]
-pub struct Step {
-    /// The state from now on.
-    pub next: State,
-    /// To be done, in this order.
-    pub effects: Vec<Effect>,
-}
 
 /// Something to be done outside.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,9 +19,9 @@ pub enum Effect {
     /// Write `canary-state` to KV. Report with [`Receipt::Written`].
     WriteState(WriteState),
     /// Append to the audit, unless a row of this `seq` is there. Report with [`Receipt::Audited`].
-    Audit(Row),
+    Audit(AuditEntry),
     /// Tell people. Report with [`Receipt::Notified`].
-    Notify(Notice),
+    Notify(Notification),
     /// Judge the canary and report with [`Event::Look`](super::Event::Look): in any case, as an error if it cannot be done.
     TakeLook(Observation),
 }
@@ -52,9 +35,9 @@ pub struct SetHalt {
     /// The epoch it belongs to; an older one is void.
     pub epoch: u64,
     /// By whom.
-    pub who: String,
+    pub actor: String,
     /// Why.
-    pub why: String,
+    pub reason: String,
 }
 
 /// What `canary-state` is to say; its other fields stay as they are, but `enabled` is true.
@@ -96,80 +79,11 @@ pub struct Ring {
     pub percentage: Percentage,
 }
 
-/// What is still to be done. A newer write or halt replaces an older one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Outbox {
-    pub(super) halt: Option<SetHalt>,
-    pub(super) write: Option<WriteState>,
-    pub(super) audit: Vec<Row>,
-    pub(super) notices: Vec<Notice>,
-}
-
 // === impl Target ===
 
 impl Target {
     /// Nobody at all.
-    #[must_use]
     pub fn is_zero(&self) -> bool {
         self.percentage == Percentage::ZERO && self.rings.is_empty()
-    }
-}
-
-// === impl Outbox ===
-
-impl Outbox {
-    pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        let Self { halt, write, audit, notices } = self;
-        usize::from(halt.is_some()) + usize::from(write.is_some()) + audit.len() + notices.len()
-    }
-
-    /// Those that are not in `before`, in the order in which they are to be done: what protects users first.
-    pub(super) fn effects(&self, before: &Self) -> Vec<Effect> {
-        let Self { halt, write, audit, notices } = self;
-        // In loops: a chain of iterators is code for each way to go through it.
-        let mut effects = Vec::new();
-        if let Some(halt) = halt.as_ref().filter(|halt| before.halt.as_ref() != Some(halt)) {
-            effects.push(Effect::SetHalt(halt.clone()));
-        }
-        if let Some(write) = write.as_ref().filter(|write| before.write.as_ref() != Some(write)) {
-            effects.push(Effect::WriteState(write.clone()));
-        }
-        for row in audit.iter().filter(|row| !before.audit.contains(row)) {
-            effects.push(Effect::Audit(row.clone()));
-        }
-        for notice in notices.iter().filter(|notice| !before.notices.contains(notice)) {
-            effects.push(Effect::Notify(notice.clone()));
-        }
-        effects
-    }
-
-    pub(super) fn audit(&mut self, row: Row) {
-        if row.what.is_news() || self.audit.len() < MAX_ROWS {
-            self.audit.push(row);
-        }
-    }
-
-    pub(super) fn notify(&mut self, notice: Notice) {
-        let surplus = (self.notices.len() + 1).saturating_sub(MAX_NOTICES);
-        self.notices.drain(..surplus.min(self.notices.len()));
-        self.notices.push(notice);
-    }
-
-    /// Strikes off what was done. A receipt for something that was replaced or struck off already does nothing.
-    pub(super) fn settle(&mut self, receipt: Receipt) {
-        match receipt {
-            Receipt::Written { generation } => {
-                self.write = self.write.take().filter(|write| write.generation != generation);
-            }
-            Receipt::Halted { epoch } => self.halt = self.halt.take().filter(|halt| halt.epoch != epoch),
-            Receipt::Audited { seq } => self.audit.retain(|row| row.seq != seq),
-            Receipt::Notified { seq } => self.notices.retain(|notice| notice.seq != seq),
-        }
     }
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::command::Order;
-use crate::percentage::Percentage;
+use super::command::CommandRequest;
+use super::published_state::PublishedState;
 use crate::timestamp::Timestamp;
 
 /// Something happened.
@@ -14,11 +14,11 @@ pub enum Event {
     /// The canary was judged, or judging went wrong.
     Look(Look),
     /// `canary-state` was read from KV; none: the key is absent. A read that failed is no event.
-    Seen(Option<Document>),
+    Seen(Option<PublishedState>),
     /// An effect was performed. One that failed, or may have, is no event: it stays pending.
     Done(Receipt),
     /// Somebody wants something. To learn whether it was taken, use [`carry_out`](super::carry_out).
-    Order(Order),
+    Command(CommandRequest),
 }
 
 /// One look at the canary.
@@ -88,20 +88,6 @@ pub enum FindingKind {
     Error,
 }
 
-/// What `canary-state` says, as far as a rollout writes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Document {
-    /// As in the document.
-    pub enabled: bool,
-    /// As in the document.
-    pub percentage: Percentage,
-    /// As in the document; `""` where absent.
-    pub rollout_id: String,
-    /// As in the document.
-    pub generation: Option<u64>,
-}
-
 /// Which effect was performed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipt {
@@ -131,7 +117,6 @@ pub enum Receipt {
 
 impl Finding {
     /// Its name.
-    #[must_use]
     pub fn kind(&self) -> FindingKind {
         match self {
             Self::Pass { .. } => FindingKind::Pass,
@@ -142,7 +127,6 @@ impl Finding {
     }
 
     /// With its numbers.
-    #[must_use]
     pub fn sentence(&self) -> &str {
         match self {
             Self::Pass { sentence }

@@ -31,9 +31,9 @@ pub enum Phase {
         /// Why, in a word.
         kind: PauseKind,
         /// On whose account.
-        who: String,
+        actor: String,
         /// Why, in a sentence.
-        why: String,
+        reason: String,
     },
     /// At the last step, 100 % of everything.
     Baking {
@@ -54,9 +54,9 @@ pub enum Phase {
         /// Why, in a word.
         kind: RollbackKind,
         /// On whose account.
-        who: String,
+        actor: String,
         /// Why, in a sentence.
-        why: String,
+        reason: String,
     },
     /// Taken out by a person, for good: only a new rollout with a new id puts traffic on the canary again.
     Aborted {
@@ -65,9 +65,9 @@ pub enum Phase {
         /// When.
         at: Timestamp,
         /// By whom.
-        who: String,
+        actor: String,
         /// Why.
-        why: String,
+        reason: String,
     },
 }
 
@@ -124,7 +124,7 @@ pub enum RollbackKind {
 /// A rollout in a line, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Standing {
+pub struct RolloutSummary {
     /// None: no rollout yet.
     pub phase: Option<PhaseKind>,
     /// Counted from 1; 0 without a rollout.
@@ -143,7 +143,6 @@ pub struct Standing {
 
 impl Phase {
     /// Its name.
-    #[must_use]
     pub fn kind(&self) -> PhaseKind {
         match self {
             Self::Progressing { .. } => PhaseKind::Progressing,
@@ -177,7 +176,6 @@ impl Phase {
 
 impl PhaseKind {
     /// In a word, as in JSON.
-    #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Progressing => "progressing",
@@ -190,7 +188,6 @@ impl PhaseKind {
     }
 
     /// Nothing more will happen by itself.
-    #[must_use]
     pub fn is_over(self) -> bool {
         match self {
             Self::Progressing | Self::Paused | Self::Baking => false,
@@ -222,7 +219,7 @@ impl PauseKind {
     }
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for RolloutSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.phase {
             Some(phase) => write!(f, "{phase}, step {} of {} at {} %", self.step, self.of, self.percentage)?,

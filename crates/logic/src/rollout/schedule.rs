@@ -10,8 +10,6 @@ use crate::document::InvalidDocument;
 use crate::percentage::Percentage;
 use crate::span::Span;
 
-use document::PlanDocument;
-
 mod document;
 mod freeze;
 mod matcher;
@@ -119,22 +117,6 @@ pub enum OnFail {
 // === impl Plan ===
 
 impl Plan {
-    /// Parses the document that an operator sends.
-    ///
-    /// # Errors
-    /// The first field that is unknown, of the wrong type or outside its range.
-    pub fn parse(json: &str) -> Result<Self, InvalidDocument> {
-        crate::document::parse::<PlanDocument>("plan", json)?.try_into()
-    }
-
-    /// The same for a document that is part of another one.
-    ///
-    /// # Errors
-    /// The first field that is unknown, of the wrong type or outside its range.
-    pub fn read(json: Value) -> Result<Self, InvalidDocument> {
-        crate::document::read::<PlanDocument>("plan", json)?.try_into()
-    }
-
     /// A schedule with every default. `custom` has no steps of its own; it gets those of `standard`.
     pub fn preset(schedule: Schedule) -> Self {
         let hold = schedule.hold();

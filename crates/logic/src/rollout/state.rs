@@ -5,9 +5,11 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::audit::CONTROLLER;
-use super::effect::{Outbox, Ring, Target};
-use super::event::{Document, FindingKind, Observation};
-use super::phase::{PauseKind, Phase, PhaseKind, Standing};
+use super::effect::{Ring, Target};
+use super::event::{FindingKind, Observation};
+use super::outbox::Outbox;
+use super::phase::{PauseKind, Phase, PhaseKind, RolloutSummary};
+use super::published_state::PublishedState;
 use super::schedule::{Plan, PlanStep};
 use crate::percentage::Percentage;
 use crate::span::Span;
@@ -38,7 +40,7 @@ pub struct State {
     pub(super) past: Vec<String>,
     /// What a read of `canary-state` may show without anybody having edited it.
     pub(super) recent: Vec<Recent>,
-    pub(super) last_order: Option<LastOrder>,
+    pub(super) last_command: Option<LastCommand>,
     pub(super) outbox: Outbox,
 }
 
@@ -51,9 +53,9 @@ pub struct Halted {
     /// When.
     pub at: Timestamp,
     /// By whom.
-    pub who: String,
+    pub actor: String,
     /// Why.
-    pub why: String,
+    pub reason: String,
 }
 
 /// One rollout, under way or over.
@@ -69,7 +71,7 @@ pub struct Rollout {
     /// By whom.
     pub started_by: String,
     /// Why.
-    pub why: String,
+    pub reason: String,
     /// Where it stands.
     pub phase: Phase,
     /// See [`Observation`].
@@ -105,7 +107,7 @@ pub struct Counters {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Recent {
-    pub(super) document: Option<Document>,
+    pub(super) document: Option<PublishedState>,
     /// When its successor was written.
     pub(super) replaced_at: Option<Timestamp>,
 }
@@ -113,9 +115,9 @@ pub(super) struct Recent {
 /// The last order that was carried out, to know it when it comes again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct LastOrder {
+pub(super) struct LastCommand {
     pub(super) name: String,
-    pub(super) who: String,
+    pub(super) actor: String,
     pub(super) at: Timestamp,
     /// Epochs before and after.
     pub(super) before: u64,
@@ -151,35 +153,30 @@ pub struct Overlay {
 
 impl State {
     /// Grows by one with every transition.
-    #[must_use]
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
     /// The rollout that is under way, or the last one.
-    #[must_use]
     pub fn rollout(&self) -> Option<&Rollout> {
         self.rollout.as_ref()
     }
 
     /// Whether and why the canary is halted.
-    #[must_use]
     pub fn halted(&self) -> Option<&Halted> {
         self.halted.as_ref()
     }
 
     /// In a line, for people.
-    #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn summary(&self) -> RolloutSummary {
         let (phase, step, of) = match &self.rollout {
             Some(Rollout { phase, plan, .. }) => (Some(phase.kind()), phase.step(plan.last()) + 1, plan.steps.len()),
             None => (None, 0, 0),
         };
-        Standing { phase, step, of, percentage: self.share(), halted: self.halted.is_some(), epoch: self.epoch }
+        RolloutSummary { phase, step, of, percentage: self.share(), halted: self.halted.is_some(), epoch: self.epoch }
     }
 
     /// What isolates are to know.
-    #[must_use]
     pub fn overlay(&self) -> Overlay {
         Overlay {
             epoch: self.epoch,
@@ -194,7 +191,6 @@ impl State {
     }
 
     /// The canary's share at this step: of the ring the step is about, or else of the world.
-    #[must_use]
     pub fn share(&self) -> Percentage {
         let edited = || self.rollout.as_ref().and_then(|rollout| rollout.edited);
         match (self.target(), self.ring()) {
@@ -213,14 +209,12 @@ impl State {
     }
 
     /// Whether `canary-state` may not be what was last asked for everywhere: it is not written yet, or was of late.
-    #[must_use]
     pub fn is_spreading(&self, now: Timestamp) -> bool {
         let is_fresh = |recent: &Recent| recent.replaced_at.is_some_and(|at| now <= at.after(STALE_READS));
         self.outbox.write.is_some() || self.recent.iter().any(is_fresh)
     }
 
     /// What is to be counted and judged; none: nothing.
-    #[must_use]
     pub fn observation(&self) -> Option<Observation> {
         let rollout = self.rollout.as_ref()?;
         let served = rollout.edited.is_some() || self.target().is_some_and(|target| !target.is_zero());
@@ -233,7 +227,6 @@ impl State {
     }
 
     /// How long a look is overdue, if by more than the plan's grace: the dead man, for /health.
-    #[must_use]
     pub fn overdue(&self, now: Timestamp) -> Option<Span> {
         let rollout = self.rollout.as_ref()?;
         let late = Span::from(now.since(rollout.next_look?));
@@ -253,7 +246,7 @@ impl State {
     }
 
     /// Nobody edited this: it is what we wrote, or so old that we had not yet.
-    pub(super) fn wrote(&self, document: Option<&Document>, now: Timestamp) -> bool {
+    pub(super) fn wrote(&self, document: Option<&PublishedState>, now: Timestamp) -> bool {
         let readable = |recent: &&Recent| recent.replaced_at.is_none_or(|at| now <= at.after(STALE_READS));
         self.recent.iter().filter(readable).any(|recent| recent.document.as_ref() == document)
     }
@@ -264,7 +257,7 @@ impl State {
     }
 
     /// From now on a read may show `document`.
-    pub(super) fn expect(&mut self, document: Option<Document>, now: Timestamp) {
+    pub(super) fn expect(&mut self, document: Option<PublishedState>, now: Timestamp) {
         self.recent.retain(|recent| recent.replaced_at.is_none_or(|at| now <= at.after(STALE_READS)));
         let surplus = (self.recent.len() + 1).saturating_sub(MAX_RECENT);
         self.recent.drain(..surplus.min(self.recent.len()));
@@ -301,7 +294,6 @@ impl Plan {
 
 impl Rollout {
     /// When the hold of the step, or the bake, is over; none while nothing advances.
-    #[must_use]
     pub fn hold_ends(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Progressing { step, since } => self.plan.steps.get(step).map(|step| since.after(step.hold)),
@@ -315,7 +307,7 @@ impl Rollout {
 
 impl Halted {
     /// By a rollout that is taken out.
-    pub(super) fn by_rollout(why: &str, now: Timestamp) -> Self {
-        Self { by_rollout: true, at: now, who: CONTROLLER.into(), why: why.into() }
+    pub(super) fn by_rollout(reason: &str, now: Timestamp) -> Self {
+        Self { by_rollout: true, at: now, actor: CONTROLLER.into(), reason: reason.into() }
     }
 }

@@ -4,29 +4,29 @@ use super::phase::{PauseKind, PhaseKind, RollbackKind};
 
 /// What an event comes down to: the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signal {
+pub(super) enum Trigger {
     /// A look passed; the hold is not over, or the state not yet written.
-    Good,
+    Pass,
     /// A look passed and the hold is over.
-    GoodAndDue,
+    PassAndDue,
     /// The same, and the step waits for `promote`.
-    GoodButGated,
+    PassNeedsApproval,
     /// The same, but in a window in which no step is taken.
-    GoodButFrozen,
+    PassInFreeze,
     /// A look failed without strong evidence, fewer times in a row than the limit.
-    Poor,
+    FailWeak,
     /// As many times as the limit.
-    PoorTooOften,
+    FailWeakAtLimit,
     /// A look failed with strong evidence.
-    Bad,
+    FailStrong,
     /// One of the last two, and the plan says to hold.
-    BadButHeld,
+    FailOnHold,
     /// A look told nothing.
-    Unsure,
+    Inconclusive,
     /// Too many in a row.
-    UnsureTooOften,
+    InconclusiveAtLimit,
     /// No look could be taken.
-    Trouble,
+    AnalysisError,
     /// `canary-state` was edited by hand.
     Edited,
     /// Orders.
@@ -42,7 +42,7 @@ pub(super) enum Signal {
 
 /// What to do: the cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Move {
+pub(super) enum Transition {
     /// Leave the phase as it is.
     Stay,
     /// An order that is carried out already.
@@ -69,33 +69,33 @@ pub(super) enum Move {
 /// What `signal` does in `phase`.
 #[rustfmt::skip]
 #[allow(clippy::match_same_arms)] // a row for each signal
-pub(super) fn look_up(signal: Signal, phase: PhaseKind) -> Move {
-    use Move::{Abort, Advance, Already, Begin, Continue, Jump, Pause, Refuse, Restore, RollBack, Stay, Yield};
+pub(super) fn look_up(trigger: Trigger, phase: PhaseKind) -> Transition {
+    use Transition::{Abort, Advance, Already, Begin, Continue, Jump, Pause, Refuse, Restore, RollBack, Stay, Yield};
     use PauseKind::{Approval, Failed, Halted, HandEdited, Inconclusive, Operator};
     use RollbackKind::{Ceiling, Evidence, Undone};
 
-    let [progressing, paused, baking, completed, rolled_back, aborted] = match signal {
+    let [progressing, paused, baking, completed, rolled_back, aborted] = match trigger {
         //                        progressing          paused              baking               completed         rolled back  aborted
-        Signal::Good           => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
-        Signal::GoodAndDue     => [Advance,             Stay,               Advance,             Stay,             Stay,        Stay],
-        Signal::GoodButGated   => [Pause(Approval),     Stay,               Pause(Approval),     Stay,             Stay,        Stay],
-        Signal::GoodButFrozen  => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
-        Signal::Poor           => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
-        Signal::PoorTooOften   => [RollBack(Ceiling),   RollBack(Ceiling),  RollBack(Ceiling),   Stay,             Stay,        Stay],
-        Signal::Bad            => [RollBack(Evidence),  RollBack(Evidence), RollBack(Evidence),  Stay,             Stay,        Stay],
-        Signal::BadButHeld     => [Pause(Failed),       Stay,               Pause(Failed),       Stay,             Stay,        Stay],
-        Signal::Unsure         => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
-        Signal::UnsureTooOften => [Pause(Inconclusive), Stay,               Pause(Inconclusive), Stay,             Stay,        Stay],
-        Signal::Trouble        => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
-        Signal::Edited         => [Pause(HandEdited),   Pause(HandEdited),  Pause(HandEdited),   Yield,            Yield,       Yield],
-        Signal::Start          => [Refuse,              Refuse,             Refuse,              Begin,            Begin,       Begin],
-        Signal::Pause          => [Pause(Operator),     Already,            Pause(Operator),     Refuse,           Refuse,      Refuse],
-        Signal::Resume         => [Already,             Continue,           Already,             Refuse,           Refuse,      Refuse],
-        Signal::PromoteNext    => [Advance,             Advance,            Advance,             Already,          Refuse,      Refuse],
-        Signal::PromoteFull    => [Jump,                Jump,               Already,             Already,          Refuse,      Refuse],
-        Signal::Halt           => [Pause(Halted),       Stay,               Pause(Halted),       Stay,             Stay,        Stay],
-        Signal::Undo           => [Refuse,              Refuse,             Refuse,              RollBack(Undone), Restore,     Refuse],
-        Signal::Abort          => [Abort,               Abort,              Abort,               Abort,            Abort,       Already],
+        Trigger::Pass           => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
+        Trigger::PassAndDue     => [Advance,             Stay,               Advance,             Stay,             Stay,        Stay],
+        Trigger::PassNeedsApproval   => [Pause(Approval),     Stay,               Pause(Approval),     Stay,             Stay,        Stay],
+        Trigger::PassInFreeze  => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
+        Trigger::FailWeak           => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
+        Trigger::FailWeakAtLimit   => [RollBack(Ceiling),   RollBack(Ceiling),  RollBack(Ceiling),   Stay,             Stay,        Stay],
+        Trigger::FailStrong            => [RollBack(Evidence),  RollBack(Evidence), RollBack(Evidence),  Stay,             Stay,        Stay],
+        Trigger::FailOnHold     => [Pause(Failed),       Stay,               Pause(Failed),       Stay,             Stay,        Stay],
+        Trigger::Inconclusive         => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
+        Trigger::InconclusiveAtLimit => [Pause(Inconclusive), Stay,               Pause(Inconclusive), Stay,             Stay,        Stay],
+        Trigger::AnalysisError        => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
+        Trigger::Edited         => [Pause(HandEdited),   Pause(HandEdited),  Pause(HandEdited),   Yield,            Yield,       Yield],
+        Trigger::Start          => [Refuse,              Refuse,             Refuse,              Begin,            Begin,       Begin],
+        Trigger::Pause          => [Pause(Operator),     Already,            Pause(Operator),     Refuse,           Refuse,      Refuse],
+        Trigger::Resume         => [Already,             Continue,           Already,             Refuse,           Refuse,      Refuse],
+        Trigger::PromoteNext    => [Advance,             Advance,            Advance,             Already,          Refuse,      Refuse],
+        Trigger::PromoteFull    => [Jump,                Jump,               Already,             Already,          Refuse,      Refuse],
+        Trigger::Halt           => [Pause(Halted),       Stay,               Pause(Halted),       Stay,             Stay,        Stay],
+        Trigger::Undo           => [Refuse,              Refuse,             Refuse,              RollBack(Undone), Restore,     Refuse],
+        Trigger::Abort          => [Abort,               Abort,              Abort,               Abort,            Abort,       Already],
     };
     match phase {
         PhaseKind::Progressing => progressing,

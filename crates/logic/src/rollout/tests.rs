@@ -21,10 +21,10 @@ struct World {
     state: State,
     now: Timestamp,
     alarm: Option<Timestamp>,
-    kv: Option<Document>,
+    kv: Option<PublishedState>,
     halted: bool,
-    audit: BTreeMap<u64, Row>,
-    notices: BTreeMap<u64, Notice>,
+    audit: BTreeMap<u64, AuditEntry>,
+    notifications: BTreeMap<u64, Notification>,
     /// Of the time zone that plans name.
     offset: UtcOffset,
     /// What a look finds.
@@ -63,8 +63,8 @@ fn error() -> Finding {
     Finding::Error { sentence: "Shard did not answer.".into() }
 }
 
-fn order(command: Command) -> Order {
-    Order { command, who: "ada".into(), why: "because".into(), epoch: None }
+fn request(command: Command) -> CommandRequest {
+    CommandRequest { command, actor: "ada".into(), reason: "because".into(), epoch: None }
 }
 
 fn start_of(id: &str, plan: &str) -> Command {
@@ -80,7 +80,7 @@ impl World {
             kv: None,
             halted: false,
             audit: BTreeMap::new(),
-            notices: BTreeMap::new(),
+            notifications: BTreeMap::new(),
             offset: |_, _| Some(0),
             finding: pass(),
             begun: 0,
@@ -92,12 +92,12 @@ impl World {
     /// A world in which rollout `r1` of this plan has just started.
     fn started(plan: &str) -> Self {
         let mut world = Self::new();
-        world.order(start_of("r1", plan)).unwrap();
+        world.execute(start_of("r1", plan)).unwrap();
         world
     }
 
-    fn order(&mut self, command: Command) -> Result<bool, Refused> {
-        let outcome = carry_out(&self.state, &order(command), self.now)?;
+    fn execute(&mut self, command: Command) -> Result<bool, CommandError> {
+        let outcome = execute(&self.state, &request(command), self.now)?;
         self.take(outcome.step);
         self.wake();
         Ok(outcome.already)
@@ -148,7 +148,7 @@ impl World {
                 return Some(Receipt::Halted { epoch: halt.epoch });
             }
             Effect::WriteState(write) => {
-                self.kv = Some(Document {
+                self.kv = Some(PublishedState {
                     enabled: true,
                     percentage: write.target.percentage,
                     rollout_id: write.rollout_id,
@@ -156,15 +156,15 @@ impl World {
                 });
                 return Some(Receipt::Written { generation: write.generation });
             }
-            Effect::Audit(row) => {
-                let seq = row.seq;
-                let twin = self.audit.insert(seq, row.clone());
-                assert!(twin.is_none_or(|twin| twin == row), "a number stands for one row");
+            Effect::Audit(entry) => {
+                let seq = entry.seq;
+                let twin = self.audit.insert(seq, entry.clone());
+                assert!(twin.is_none_or(|twin| twin == entry), "a number stands for one row");
                 return Some(Receipt::Audited { seq });
             }
-            Effect::Notify(notice) => {
-                let seq = notice.seq;
-                self.notices.insert(seq, notice);
+            Effect::Notify(notification) => {
+                let seq = notification.seq;
+                self.notifications.insert(seq, notification);
                 return Some(Receipt::Notified { seq });
             }
             Effect::TakeLook(observation) => {
@@ -205,7 +205,7 @@ impl World {
     }
 
     fn says(&self) -> String {
-        self.state.standing().to_string()
+        self.state.summary().to_string()
     }
 
     /// What KV gives the canary, in whole percents.
@@ -213,8 +213,8 @@ impl World {
         self.kv.as_ref().unwrap().percentage.thousandths() / 1_000
     }
 
-    fn told(&self) -> Vec<What> {
-        self.notices.values().map(|notice| notice.what).collect()
+    fn told(&self) -> Vec<Action> {
+        self.notifications.values().map(|notification| notification.action).collect()
     }
 
     fn last_row(&self) -> String {

@@ -61,6 +61,26 @@ struct SpanWithin<const LOW: u64, const HIGH: u64>(Span);
 /// A whole number from 1 to `HIGH`.
 struct CountUpTo<const HIGH: u32>(u32);
 
+// === impl Plan ===
+
+impl Plan {
+    /// Parses the document that an operator sends.
+    ///
+    /// # Errors
+    /// The first field that is unknown, of the wrong type or outside its range.
+    pub fn parse(json: &str) -> Result<Self, InvalidDocument> {
+        crate::document::parse::<PlanDocument>("plan", json)?.try_into()
+    }
+
+    /// The same for a document that is part of another one.
+    ///
+    /// # Errors
+    /// The first field that is unknown, of the wrong type or outside its range.
+    pub fn read(json: Value) -> Result<Self, InvalidDocument> {
+        crate::document::read::<PlanDocument>("plan", json)?.try_into()
+    }
+}
+
 // === impl PlanDocument ===
 
 impl Default for PlanDocument {

@@ -8,11 +8,11 @@ const QUICK: &str = r#"{"schedule":"fast","lookEvery":"5m"}"#;
 /// What must come out the same. Times may differ by a retry.
 #[derive(Debug, PartialEq)]
 struct End {
-    standing: Standing,
-    kv: Option<Document>,
+    summary: RolloutSummary,
+    kv: Option<PublishedState>,
     halted: bool,
-    story: Vec<(What, Standing, Standing)>,
-    told: Vec<What>,
+    story: Vec<(Action, RolloutSummary, RolloutSummary)>,
+    told: Vec<Action>,
 }
 
 fn until_over(world: &mut World) {
@@ -23,13 +23,13 @@ fn until_over(world: &mut World) {
 }
 
 fn healthy(world: &mut World) {
-    world.order(start_of("r1", QUICK)).unwrap();
+    world.execute(start_of("r1", QUICK)).unwrap();
     until_over(world);
 }
 
 fn turns_bad(world: &mut World) {
-    world.order(start_of("r1", QUICK)).unwrap();
-    while world.state.standing().step < 2 {
+    world.execute(start_of("r1", QUICK)).unwrap();
+    while world.state.summary().step < 2 {
         world.ring();
     }
     world.finding = fail(true);
@@ -37,7 +37,7 @@ fn turns_bad(world: &mut World) {
 }
 
 fn steered(world: &mut World) {
-    world.order(start_of("r1", r#"{"schedule":"standard","lookEvery":"15m"}"#)).unwrap();
+    world.execute(start_of("r1", r#"{"schedule":"standard","lookEvery":"15m"}"#)).unwrap();
     let orders = [
         Command::Pause,
         Command::Resume,
@@ -54,11 +54,11 @@ fn steered(world: &mut World) {
     ];
     for command in orders {
         world.run("20s");
-        world.order(command.clone()).unwrap();
+        world.execute(command.clone()).unwrap();
         // A client that lost its answer asks again.
-        assert_eq!(world.order(command), Ok(true));
+        assert_eq!(world.execute(command), Ok(true));
     }
-    world.order(start_of("r2", QUICK)).unwrap();
+    world.execute(start_of("r2", QUICK)).unwrap();
     until_over(world);
 }
 
@@ -69,10 +69,10 @@ fn end(scenario: fn(&mut World), fault: Option<(usize, Fault)>) -> (End, usize) 
     let story = world
         .audit
         .values()
-        .filter(|row| row.what.is_news())
-        .map(|row| (row.what, row.before.clone(), row.after.clone()));
+        .filter(|entry| entry.action.is_notified())
+        .map(|entry| (entry.action, entry.before.clone(), entry.after.clone()));
     let end = End {
-        standing: world.state.standing(),
+        summary: world.state.summary(),
         kv: world.kv.clone(),
         halted: world.halted,
         story: story.collect(),

@@ -26,7 +26,7 @@ enum Happens {
     OldLook(usize, Finding),
     Edit(u32),
     StaleRead,
-    Order(Command, Option<u64>),
+    CommandRequest(Command, Option<u64>),
     Start(usize, usize),
     /// The clock is set back.
     Back(u64),
@@ -56,7 +56,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happens>> {
         2 => (0..6_usize, findings()).prop_map(|(ago, finding)| Happens::OldLook(ago, finding)),
         1 => (0..100_u32).prop_map(Happens::Edit),
         1 => Just(Happens::StaleRead),
-        4 => (commands(), proptest::option::of(0..20_u64)).prop_map(|(command, epoch)| Happens::Order(command, epoch)),
+        4 => (commands(), proptest::option::of(0..20_u64)).prop_map(|(command, epoch)| Happens::CommandRequest(command, epoch)),
         2 => (0..6_usize, 0..PLANS.len()).prop_map(|(id, plan)| Happens::Start(id, plan)),
         1 => (0..300_000_u64).prop_map(Happens::Back),
     ];
@@ -75,15 +75,17 @@ fn event(happens: &Happens, world: &World, observations: &[Observation]) -> Opti
         Happens::OldLook(ago, finding) => {
             observations.iter().rev().nth(*ago).map(|observation| look(observation, finding))
         }
-        Happens::Edit(percent) => Some(Event::Seen(Some(Document {
+        Happens::Edit(percent) => Some(Event::Seen(Some(PublishedState {
             enabled: true,
             percentage: Percentage::percent(*percent),
             rollout_id: "by hand".into(),
             generation: None,
         }))),
         Happens::StaleRead => Some(Event::Seen(world.kv.clone())),
-        Happens::Order(command, epoch) => Some(Event::Order(Order { epoch: *epoch, ..order(command.clone()) })),
-        Happens::Start(id, plan) => Some(Event::Order(order(start_of(&format!("r{id}"), PLANS[*plan])))),
+        Happens::CommandRequest(command, epoch) => {
+            Some(Event::Command(CommandRequest { epoch: *epoch, ..request(command.clone()) }))
+        }
+        Happens::Start(id, plan) => Some(Event::Command(request(start_of(&format!("r{id}"), PLANS[*plan])))),
         Happens::Back(_) => None,
     }
 }
@@ -91,7 +93,7 @@ fn event(happens: &Happens, world: &World, observations: &[Observation]) -> Opti
 /// Everything that must hold of one step.
 fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
     let Step { next, effects } = after;
-    let (was, is) = (before.standing(), next.standing());
+    let (was, is) = (before.summary(), next.summary());
     assert!(next.epoch() >= before.epoch(), "epochs only grow");
     assert!(next.overlay().generation >= before.overlay().generation, "generations only grow");
 
@@ -121,7 +123,7 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
     let edited = before.rollout().is_some_and(|rollout| rollout.edited.is_some());
     if same && !edited && share(next) > share(before) {
         let passed = matches!(event, Event::Look(Look { finding: Finding::Pass { .. }, .. }));
-        assert!(passed || matches!(event, Event::Order(_)), "{event:?} raised {was} to {is}");
+        assert!(passed || matches!(event, Event::Command(_)), "{event:?} raised {was} to {is}");
         let frozen = matches!(event, Event::Look(Look { frozen_until: Some(_), .. }));
         assert!(!frozen, "{event:?} raised {was} to {is} in a window");
         if passed {
@@ -136,7 +138,7 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
     if was.phase.is_some_and(|phase| matches!(phase, PhaseKind::RolledBack | PhaseKind::Aborted))
         && is.phase != was.phase
     {
-        let Event::Order(Order { command, .. }) = event else { panic!("{event:?} made {was} {is}") };
+        let Event::Command(CommandRequest { command, .. }) = event else { panic!("{event:?} made {was} {is}") };
         match command {
             Command::Start(_) => assert!(!same, "with a new id"),
             Command::Abort { .. } => {}
@@ -148,7 +150,7 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
     if let Some(target) = next.overlay().target.filter(|_| taken_out || is.halted) {
         assert!(target.is_zero(), "{is} serves {target:?}");
     }
-    if let Event::Order(Order { command: Command::Abort { .. }, .. }) = event
+    if let Event::Command(CommandRequest { command: Command::Abort { .. }, .. }) = event
         && before.rollout().is_some()
     {
         assert_eq!(
@@ -159,13 +161,15 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
     }
 
     // Every transition is one epoch and one row that says where it came from and where it went.
-    let rows: Vec<_> =
-        effects.iter().filter_map(|effect| if let Effect::Audit(row) = effect { Some(row) } else { None }).collect();
+    let entries: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| if let Effect::Audit(entry) = effect { Some(entry) } else { None })
+        .collect();
     if was != is {
         assert_eq!(is.epoch, was.epoch + 1);
         assert!(
-            rows.iter().any(|row| row.before == was && row.after == is && !row.why.is_empty()),
-            "{was} → {is}: {rows:?}"
+            entries.iter().any(|entry| entry.before == was && entry.after == is && !entry.reason.is_empty()),
+            "{was} → {is}: {entries:?}"
         );
     }
     if !matches!(event, Event::Alarm) {
@@ -173,7 +177,7 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
     }
 
     // The same again is nothing, and says so.
-    if !matches!(event, Event::Order(_)) {
+    if !matches!(event, Event::Command(_)) {
         assert_eq!(step(next, event.clone(), now).next, *next, "{event:?} a second time");
     }
     let alarm = step(next, Event::Alarm, now);
@@ -217,9 +221,9 @@ proptest! {
                 world.event(event);
             }
         }
-        if world.order(command.clone()).is_ok() {
+        if world.execute(command.clone()).is_ok() {
             let once = world.state.clone();
-            prop_assert_eq!(world.order(command), Ok(true));
+            prop_assert_eq!(world.execute(command), Ok(true));
             prop_assert_eq!(world.state, once);
         }
     }

@@ -16,8 +16,8 @@ fn a_healthy_canary_is_everywhere_after_an_hour() {
     assert_eq!(world.says(), "baking, step 4 of 4 at 100 %");
     world.run("15m");
     assert_eq!((world.says().as_str(), world.kv()), ("completed, step 4 of 4 at 100 %", 100));
-    assert_eq!(world.told(), [What::Started, What::Stepped, What::Stepped, What::Stepped, What::Completed]);
-    let looks = world.audit.values().filter(|row| row.what == What::Looked).count();
+    assert_eq!(world.told(), [Action::Started, Action::Stepped, Action::Stepped, Action::Stepped, Action::Completed]);
+    let looks = world.audit.values().filter(|entry| entry.action == Action::Looked).count();
     assert_eq!(looks, 4 * 14, "a look a minute, of which every fifteenth is a step");
     world.run("1d");
     assert_eq!(world.alarm, None, "nothing is left to do");
@@ -85,9 +85,9 @@ fn lifting_the_halt_of_a_rollback_brings_nothing_back() {
         if bad {
             world.look(fail(true));
         } else {
-            world.order(Command::Abort { rollout: None }).unwrap();
+            world.execute(Command::Abort { rollout: None }).unwrap();
         }
-        world.order(Command::ResumeCanary).unwrap();
+        world.execute(Command::ResumeCanary).unwrap();
         world.run("1d");
         assert_eq!((world.kv(), world.halted), (0, false));
     }
@@ -96,9 +96,9 @@ fn lifting_the_halt_of_a_rollback_brings_nothing_back() {
 #[test]
 fn a_write_that_waits_does_not_overwrite_an_edit() {
     let mut world = World::new();
-    world.state = carry_out(&world.state, &order(start_of("r1", STANDARD)), world.now).unwrap().step.next;
+    world.state = execute(&world.state, &request(start_of("r1", STANDARD)), world.now).unwrap().step.next;
     let edited =
-        Document { enabled: true, percentage: Percentage::percent(1), rollout_id: "x".into(), generation: None };
+        PublishedState { enabled: true, percentage: Percentage::percent(1), rollout_id: "x".into(), generation: None };
     world.event(Event::Seen(None));
     assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %", "the key is absent as it was");
     world.event(Event::Seen(Some(edited)));
@@ -109,11 +109,11 @@ fn a_write_that_waits_does_not_overwrite_an_edit() {
 #[test]
 fn a_pause_does_not_count_time_before_the_state_was_written() {
     let mut world = World::new();
-    world.state = carry_out(&world.state, &order(start_of("r1", STANDARD)), world.now).unwrap().step.next;
+    world.state = execute(&world.state, &request(start_of("r1", STANDARD)), world.now).unwrap().step.next;
     world.now = world.now.after(Span::from_secs(3_600));
-    world.order(Command::Pause).unwrap();
+    world.execute(Command::Pause).unwrap();
     world.event(Event::Alarm);
-    world.order(Command::Resume).unwrap();
+    world.execute(Command::Resume).unwrap();
     world.run("14m");
     assert_eq!(world.kv(), 5);
     world.run("1m");
@@ -129,11 +129,11 @@ fn not_knowing_holds_and_after_a_while_calls_somebody() {
     world.run("1m");
     assert_eq!((world.says().as_str(), world.kv()), ("paused, step 1 of 4 at 5 %", 5));
     assert!(world.last_row().ends_with("Inconclusive looks in a row: 10, limit 10."), "{}", world.last_row());
-    let rows = world.audit.len();
+    let entries = world.audit.len();
     world.run("1d");
-    assert_eq!(world.audit.len(), rows, "a day's pause does not fill the audit");
+    assert_eq!(world.audit.len(), entries, "a day's pause does not fill the audit");
     world.finding = pass();
-    world.order(Command::Resume).unwrap();
+    world.execute(Command::Resume).unwrap();
     world.run("5m");
     assert_eq!(world.kv(), 25, "ten minutes of the hold were done");
 }
@@ -155,7 +155,7 @@ fn an_analyser_in_trouble_is_told_once_and_never_blames_the_canary() {
     world.finding = error();
     world.run("6h");
     assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %");
-    assert_eq!(world.told(), [What::Started, What::LookFailed]);
+    assert_eq!(world.told(), [Action::Started, Action::LookFailed]);
     assert_eq!(world.state.overdue(world.now), None, "somebody does look");
     world.finding = pass();
     world.run("1m");
@@ -166,7 +166,7 @@ fn an_analyser_in_trouble_is_told_once_and_never_blames_the_canary() {
 fn a_canary_is_judged_while_paused() {
     let mut world = World::started(STANDARD);
     world.run("20m");
-    world.order(Command::Pause).unwrap();
+    world.execute(Command::Pause).unwrap();
     world.run("3h");
     assert_eq!(world.says(), "paused, step 2 of 4 at 25 %");
     world.finding = fail(true);
@@ -178,7 +178,7 @@ fn a_canary_is_judged_while_paused() {
 fn a_hand_edited_state_is_respected() {
     let mut world = World::started(STANDARD);
     world.run("20m");
-    world.kv = Some(Document {
+    world.kv = Some(PublishedState {
         enabled: true,
         percentage: Percentage::percent(60),
         rollout_id: "r1".into(),
@@ -198,17 +198,18 @@ fn a_hand_edited_state_is_respected() {
     assert_eq!(again.next, world.state, "the same edit is told once");
     world.run("3h");
     assert_eq!(world.kv(), 60);
-    world.order(Command::Resume).unwrap();
+    world.execute(Command::Resume).unwrap();
     assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 2 of 4 at 25 %", 25));
 }
 
 #[test]
 fn a_stale_read_is_no_edit_but_putting_the_old_file_back_is_one() {
-    let old = Document { enabled: false, percentage: Percentage::ZERO, rollout_id: String::new(), generation: None };
+    let old =
+        PublishedState { enabled: false, percentage: Percentage::ZERO, rollout_id: String::new(), generation: None };
     let mut world = World::new();
     world.kv = Some(old.clone());
     let plan = Plan::preset(Schedule::Standard);
-    world.order(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(old.clone()) }))).unwrap();
+    world.execute(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(old.clone()) }))).unwrap();
     let five = world.kv.clone();
     world.run("1m");
     world.event(Event::Seen(Some(old.clone())));
@@ -230,7 +231,7 @@ fn time_that_nobody_watched_does_not_count() {
     assert_eq!(world.state.overdue(world.now).unwrap().to_string(), "4h", "/health shows it");
     world.ring();
     assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 1 of 4 at 5 %", 5));
-    assert!(world.told().contains(&What::Late));
+    assert!(world.told().contains(&Action::Late));
     world.run("8m");
     assert_eq!(world.kv(), 5);
     world.run("1m");
@@ -241,14 +242,14 @@ fn time_that_nobody_watched_does_not_count() {
 fn a_halt_stops_at_once_and_its_end_starts_nothing_by_itself() {
     let mut world = World::started(STANDARD);
     world.run("20m");
-    world.order(Command::Halt).unwrap();
+    world.execute(Command::Halt).unwrap();
     assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 4 at 0 %, halted", 0, true));
-    assert!(matches!(world.order(Command::Resume), Err(Refused::Halted { .. })));
-    world.order(Command::ResumeCanary).unwrap();
+    assert!(matches!(world.execute(Command::Resume), Err(CommandError::Halted { .. })));
+    world.execute(Command::ResumeCanary).unwrap();
     assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 4 at 25 %", 25, false));
     world.run("2h");
     assert_eq!(world.says(), "paused, step 2 of 4 at 25 %");
-    world.order(Command::Resume).unwrap();
+    world.execute(Command::Resume).unwrap();
     world.run("14m");
     assert_eq!(world.kv(), 25, "the step begins anew");
     world.run("1m");
@@ -258,12 +259,12 @@ fn a_halt_stops_at_once_and_its_end_starts_nothing_by_itself() {
 #[test]
 fn a_halt_needs_no_rollout() {
     let mut world = World::new();
-    world.order(Command::Halt).unwrap();
+    world.execute(Command::Halt).unwrap();
     assert!(world.halted && world.kv.is_none());
     assert_eq!(world.last_row(), "Canary halted by ada: no rollout → no rollout, halted. because");
-    assert!(matches!(world.order(start_of("r1", STANDARD)), Err(Refused::Halted { .. })));
-    world.order(Command::ResumeCanary).unwrap();
-    world.order(start_of("r1", STANDARD)).unwrap();
+    assert!(matches!(world.execute(start_of("r1", STANDARD)), Err(CommandError::Halted { .. })));
+    world.execute(Command::ResumeCanary).unwrap();
+    world.execute(start_of("r1", STANDARD)).unwrap();
 }
 
 #[test]
@@ -273,9 +274,9 @@ fn a_completed_rollout_can_be_taken_back_within_its_window() {
     world.run("16m");
     assert_eq!(world.says(), "completed, step 1 of 1 at 100 %");
     let later = World { state: world.state.clone(), now: world.now.after(Span::parse("1h").unwrap()), ..World::new() };
-    let refused = carry_out(&later.state, &order(Command::Undo), later.now).unwrap_err();
+    let refused = execute(&later.state, &request(Command::Undo), later.now).unwrap_err();
     assert_eq!(refused.to_string(), "cannot undo: rollout r1 ended 1h1m ago, should be at most 1h");
-    world.order(Command::Undo).unwrap();
+    world.execute(Command::Undo).unwrap();
     assert_eq!((world.says().as_str(), world.kv()), ("rolled back, step 1 of 1 at 0 %, halted", 0));
 }
 
@@ -284,11 +285,11 @@ fn a_false_alarm_can_be_undone_in_two_steps() {
     let mut world = World::started(STANDARD);
     world.run("20m");
     world.look(fail(true));
-    world.order(Command::Undo).unwrap();
+    world.execute(Command::Undo).unwrap();
     assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 4 at 0 %", 0, false));
     assert_eq!(world.state.observation(), None, "nothing is served, nothing is judged");
-    assert!(matches!(world.order(Command::Promote), Err(Refused::ResumeFirst { .. })));
-    world.order(Command::Resume).unwrap();
+    assert!(matches!(world.execute(Command::Promote), Err(CommandError::ResumeFirst { .. })));
+    world.execute(Command::Resume).unwrap();
     assert_eq!(world.kv(), 25);
     let late = Observation { attempt: 0, ..world.state.observation().unwrap() };
     world.event(Event::Look(Look { observation: late, finding: fail(true), frozen_until: None }));
@@ -305,7 +306,7 @@ fn a_step_can_wait_for_approval_and_an_ab_test_stays_where_it_is() {
     assert!(world.last_row().ends_with("The step waits for promote."), "{}", world.last_row());
     world.run("7d");
     assert_eq!(world.kv(), 50);
-    world.order(Command::Promote).unwrap();
+    world.execute(Command::Promote).unwrap();
     assert_eq!(world.says(), "baking, step 2 of 2 at 100 %");
 }
 
@@ -318,15 +319,15 @@ fn a_plan_can_hold_a_bad_canary_and_leave_the_decision_to_people() {
     for _ in 0..100 {
         world.look(fail(true));
     }
-    assert_eq!(world.told(), [What::Started, What::Paused], "and calls them once");
-    world.order(Command::Abort { rollout: Some("r1".into()) }).unwrap();
+    assert_eq!(world.told(), [Action::Started, Action::Paused], "and calls them once");
+    world.execute(Command::Abort { rollout: Some("r1".into()) }).unwrap();
     assert_eq!(world.kv(), 0);
 }
 
 #[test]
 fn a_step_begins_when_its_state_is_written() {
     let mut world = World::new();
-    let step = carry_out(&world.state, &order(start_of("r1", STANDARD)), world.now).unwrap().step;
+    let step = execute(&world.state, &request(start_of("r1", STANDARD)), world.now).unwrap().step;
     world.state = step.next;
     // KV does not answer for an hour: the alarm asks again every few seconds, and looks, but nothing advances.
     for _ in 0..720 {

@@ -11,7 +11,7 @@ const OFFICE: &str = r#"{"steps":[5,50,100],"hold":"1h","freeze":{"timeZone":"Eu
 fn started_at(moment: &str, plan: &str) -> World {
     let mut world = World { offset: |_, _| Some(60), ..World::new() };
     world.now = at(moment);
-    world.order(start_of("r1", plan)).unwrap();
+    world.execute(start_of("r1", plan)).unwrap();
     world
 }
 
@@ -19,9 +19,9 @@ fn at(moment: &str) -> Timestamp {
     Timestamp::parse(moment).unwrap()
 }
 
-fn rows(world: &World, what: What) -> Vec<String> {
-    let rows = world.audit.values().filter(|row| row.what == what);
-    rows.map(|row| row.when.to_string()).collect()
+fn entries(world: &World, action: Action) -> Vec<String> {
+    let entries = world.audit.values().filter(|entry| entry.action == action);
+    entries.map(|entry| entry.when.to_string()).collect()
 }
 
 #[test]
@@ -44,13 +44,13 @@ fn a_step_whose_hold_ends_on_friday_night_is_taken_on_monday_morning() {
 fn the_audit_and_people_are_told_once_what_it_waits_for() {
     let mut world = started_at("2026-11-20T15:30:00Z", OFFICE);
     world.run("2d");
-    let told: Vec<_> = world.audit.values().filter(|row| row.why.contains("window")).collect();
-    let [row] = told.as_slice() else { panic!("{told:?}") };
+    let told: Vec<_> = world.audit.values().filter(|entry| entry.reason.contains("window")).collect();
+    let [entry] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(
-        row.why,
+        entry.reason,
         "0 of 400 requests failed. No step in a window of the plan's freeze (Europe/Berlin): waits until 2026-11-23T07:00:00Z."
     );
-    assert_eq!(world.told(), [What::Started, What::Looked]);
+    assert_eq!(world.told(), [Action::Started, Action::Looked]);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn completion_waits_too() {
     world.run("7h29m");
     assert_eq!(world.says(), "baking, step 1 of 1 at 100 %");
     world.run("1m");
-    assert_eq!(rows(&world, What::Completed), ["2026-11-20T23:00:00Z"]);
+    assert_eq!(entries(&world, Action::Completed), ["2026-11-20T23:00:00Z"]);
 }
 
 #[test]
@@ -81,14 +81,14 @@ fn a_bad_canary_is_taken_out_in_a_window_as_ever() {
 fn people_may_promote_pause_and_resume_in_a_window() {
     let mut world = started_at("2026-11-20T15:30:00Z", OFFICE);
     world.run("2h");
-    world.order(Command::Promote).unwrap();
+    world.execute(Command::Promote).unwrap();
     assert_eq!(world.says(), "progressing, step 2 of 3 at 50 %");
     assert_eq!(world.state.rollout().unwrap().frozen_until, None, "the new step has its hold first");
     world.run("2h");
     assert!(world.state.rollout().unwrap().frozen_until.is_some());
-    world.order(Command::Pause).unwrap();
+    world.execute(Command::Pause).unwrap();
     assert_eq!(world.state.rollout().unwrap().frozen_until, None, "now it waits for somebody");
-    world.order(Command::Resume).unwrap();
+    world.execute(Command::Resume).unwrap();
     world.run("1h");
     assert_eq!(world.says(), "progressing, step 2 of 3 at 50 %");
 }
@@ -105,13 +105,13 @@ proptest! {
         let offset = OFFSETS[zone];
         let mut world = World { offset, ..World::new() };
         world.now = at("2026-11-16T00:00:00Z").after(Span::from_secs(start * 60));
-        world.order(start_of("r1", SHORT_DAYS)).unwrap();
+        world.execute(start_of("r1", SHORT_DAYS)).unwrap();
         let freeze = world.state.rollout().unwrap().plan.freeze().unwrap().clone();
         let mut entered = world.now;
-        while world.state.standing().phase != Some(PhaseKind::Completed) {
+        while world.state.summary().phase != Some(PhaseKind::Completed) {
             let due = entered.after(Span::from_secs(1_800));
-            let step = world.state.standing().step;
-            while world.state.standing().step == step && world.state.standing().phase != Some(PhaseKind::Completed) {
+            let step = world.state.summary().step;
+            while world.state.summary().step == step && world.state.summary().phase != Some(PhaseKind::Completed) {
                 world.ring();
                 prop_assert!(world.now.since(entered) < Span::from_secs(3 * 86_400).into(), "it must go on");
             }

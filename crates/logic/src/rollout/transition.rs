@@ -3,12 +3,14 @@
 
 use core::time::Duration;
 
-use super::audit::{Notice, Row, What};
-use super::effect::{Effect, Outbox, SetHalt, Step, WriteState};
-use super::event::{Document, Observation};
-use super::phase::{PauseKind, Phase, RollbackKind, Standing};
+use super::audit::{Action, AuditEntry, Notification};
+use super::effect::{Effect, SetHalt, WriteState};
+use super::event::Observation;
+use super::outbox::Outbox;
+use super::phase::{PauseKind, Phase, RollbackKind, RolloutSummary};
+use super::published_state::PublishedState;
 use super::state::{Counters, Halted, Rollout, State};
-use super::table::Move;
+use super::table::Transition;
 use crate::percentage::Percentage;
 use crate::span::Span;
 use crate::timestamp::Timestamp;
@@ -16,32 +18,50 @@ use crate::timestamp::Timestamp;
 /// What was not done is tried again after so long. KV takes one write a second for a key.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// What came of an event: store `next`, then perform `effects` in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The state from now on.
+    pub next: State,
+    /// To be done, in this order.
+    pub effects: Vec<Effect>,
+}
+
 /// Who caused a transition and why.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cause<'a> {
-    pub(super) who: &'a str,
-    pub(super) what: What,
-    pub(super) why: &'a str,
+pub(super) struct TransitionContext<'a> {
+    pub(super) actor: &'a str,
+    pub(super) action: Action,
+    pub(super) reason: &'a str,
 }
 
 /// A state being changed.
-pub(super) struct Turn {
+pub(super) struct TransitionBuilder {
     next: State,
-    was: Standing,
+    was: RolloutSummary,
     /// Something that people must see in the epoch has changed.
     moved: bool,
-    rows: Vec<Row>,
+    entries: Vec<AuditEntry>,
     /// What others are doing already.
-    under_way: Outbox,
+    in_flight: Outbox,
     now: Timestamp,
 }
 
-// === impl Turn ===
+// === impl Step ===
 
-impl Turn {
+impl Step {
+    /// Nothing changes and nothing is to be done.
+    pub(super) fn unchanged(state: &State) -> Self {
+        Self { next: state.clone(), effects: Vec::new() }
+    }
+}
+
+// === impl TransitionBuilder ===
+
+impl TransitionBuilder {
     pub(super) fn new(state: &State, now: Timestamp) -> Self {
-        let (next, was, under_way) = (state.clone(), state.standing(), state.outbox.clone());
-        Self { next, was, moved: false, rows: Vec::new(), under_way, now }
+        let (next, was, in_flight) = (state.clone(), state.summary(), state.outbox.clone());
+        Self { next, was, moved: false, entries: Vec::new(), in_flight, now }
     }
 
     /// The rollout under way, for what is no transition: counters, times.
@@ -50,7 +70,7 @@ impl Turn {
     }
 
     /// A new rollout takes the place of the last.
-    pub(super) fn begin(&mut self, rollout: Rollout, found: Option<Document>) {
+    pub(super) fn begin(&mut self, rollout: Rollout, found: Option<PublishedState>) {
         if let Some(before) = self.next.rollout.replace(rollout) {
             self.next.remember(before.id);
         }
@@ -68,7 +88,7 @@ impl Turn {
     }
 
     /// The document was edited to this share.
-    pub(super) fn yield_to(&mut self, percentage: Percentage) {
+    pub(super) fn accept_edit(&mut self, percentage: Percentage) {
         if let Some(rollout) = &mut self.next.rollout {
             rollout.edited = Some(percentage);
             rollout.issued = None;
@@ -77,31 +97,33 @@ impl Turn {
     }
 
     /// Carries out a cell of the table. `Stay`, `Already`, `Refuse` and `Begin` change no phase.
-    pub(super) fn carry_out(&mut self, to_do: Move, cause: Cause<'_>) {
+    pub(super) fn execute(&mut self, transition: Transition, context: TransitionContext<'_>) {
         let (now, unwritten) = (self.now, self.next.outbox.write.is_some());
         let Some(rollout) = &mut self.next.rollout else { return };
         let last = rollout.plan.last();
         let step = rollout.phase.step(last);
-        if !matches!(to_do, Move::Stay | Move::Already | Move::Refuse) {
+        if !matches!(transition, Transition::Stay | Transition::Already | Transition::Refuse) {
             rollout.frozen_until = None;
         }
-        let (who, why) = (cause.who.to_owned(), cause.why.to_owned());
-        match to_do {
-            Move::Stay | Move::Already | Move::Refuse | Move::Begin | Move::Yield => return,
-            Move::Advance if step >= last => {
+        let (actor, reason) = (context.actor.to_owned(), context.reason.to_owned());
+        match transition {
+            Transition::Stay | Transition::Already | Transition::Refuse | Transition::Begin | Transition::Yield => {
+                return;
+            }
+            Transition::Advance if step >= last => {
                 rollout.phase = Phase::Completed { at: now };
                 rollout.edited = None;
             }
-            Move::Advance => self.enter(step + 1, Span::default()),
-            Move::Jump => self.enter(last, Span::default()),
-            Move::Continue => match rollout.phase {
+            Transition::Advance => self.enter(step + 1, Span::default()),
+            Transition::Jump => self.enter(last, Span::default()),
+            Transition::Continue => match rollout.phase {
                 Phase::Paused { held, kind, .. } => {
                     rollout.counters = Counters::default();
                     self.enter(step, if kind.keeps_hold() { held } else { Span::default() });
                 }
                 _ => return,
             },
-            Move::Pause(kind) => {
+            Transition::Pause(kind) => {
                 let held = match rollout.phase {
                     // A hold begins when its state is written.
                     Phase::Progressing { .. } | Phase::Baking { .. } if unwritten => Span::default(),
@@ -109,13 +131,21 @@ impl Turn {
                     Phase::Paused { held, .. } => held,
                     Phase::Completed { .. } | Phase::RolledBack { .. } | Phase::Aborted { .. } => Span::default(),
                 };
-                rollout.phase = Phase::Paused { step, held, at: now, kind, who, why };
+                rollout.phase = Phase::Paused { step, held, at: now, kind, actor, reason };
             }
-            Move::RollBack(kind) => self.take_out(Phase::RolledBack { step, at: now, kind, who, why }, cause.why),
-            Move::Abort => self.take_out(Phase::Aborted { step, at: now, who, why }, cause.why),
-            Move::Restore => {
-                rollout.phase =
-                    Phase::Paused { step, held: Span::default(), at: now, kind: PauseKind::RollbackUndone, who, why };
+            Transition::RollBack(kind) => {
+                self.take_out(Phase::RolledBack { step, at: now, kind, actor, reason }, context.reason)
+            }
+            Transition::Abort => self.take_out(Phase::Aborted { step, at: now, actor, reason }, context.reason),
+            Transition::Restore => {
+                rollout.phase = Phase::Paused {
+                    step,
+                    held: Span::default(),
+                    at: now,
+                    kind: PauseKind::RollbackUndone,
+                    actor,
+                    reason,
+                };
                 rollout.edited = None;
                 rollout.attempt = rollout.attempt.saturating_add(1);
                 rollout.counters = Counters::default();
@@ -126,37 +156,37 @@ impl Turn {
     }
 
     /// Writes down what happened since the turn began, or since the last row.
-    pub(super) fn record(&mut self, cause: Cause<'_>) {
+    pub(super) fn record(&mut self, context: TransitionContext<'_>) {
         if self.moved {
             self.next.epoch = self.next.epoch.saturating_add(1);
-            self.issue(cause.who);
-            self.put_halt(cause);
+            self.issue(context.actor);
+            self.put_halt(context);
             self.moved = false;
         }
         self.next.seq = self.next.seq.saturating_add(1);
-        let after = self.next.standing();
-        let row = Row {
+        let after = self.next.summary();
+        let entry = AuditEntry {
             seq: self.next.seq,
             when: self.now,
-            who: cause.who.to_owned(),
-            what: cause.what,
+            actor: context.actor.to_owned(),
+            action: context.action,
             rollout_id: self.next.rollout.as_ref().map(|rollout| rollout.id.clone()),
             before: std::mem::replace(&mut self.was, after.clone()),
             after,
-            why: cause.why.to_owned(),
+            reason: context.reason.to_owned(),
         };
-        self.rows.push(row);
+        self.entries.push(entry);
     }
 
     /// Tells people of the last row, though it is no news by its kind.
-    pub(super) fn notify_anyway(&mut self) {
-        self.next.outbox.notices.extend(self.rows.last().map(Notice::from));
+    pub(super) fn notify_of_last(&mut self) {
+        self.next.outbox.notifications.extend(self.entries.last().map(Notification::from));
     }
 
     /// The new state and what is new to be done.
     pub(super) fn finish(self) -> Step {
-        let under_way = self.under_way.clone();
-        self.close(&under_way, None)
+        let in_flight = self.in_flight.clone();
+        self.close(&in_flight, None)
     }
 
     /// Everything that is to be done, and the look that is due.
@@ -164,17 +194,17 @@ impl Turn {
         self.close(&Outbox::default(), look)
     }
 
-    fn close(mut self, under_way: &Outbox, look: Option<Observation>) -> Step {
+    fn close(mut self, in_flight: &Outbox, look: Option<Observation>) -> Step {
         let judged = self.next.observation().is_some();
         if let Some(rollout) = &mut self.next.rollout {
             let next_look = rollout.next_look.unwrap_or_else(|| self.now.after(rollout.plan.timing.settle));
             rollout.next_look = judged.then_some(next_look);
         }
-        for row in self.rows {
-            if row.what.is_news() {
-                self.next.outbox.notify(Notice::from(&row));
+        for entry in self.entries {
+            if entry.action.is_notified() {
+                self.next.outbox.notify(Notification::from(&entry));
             }
-            self.next.outbox.audit(row);
+            self.next.outbox.audit(entry);
         }
         let rollout = self.next.rollout.as_ref();
         let next_look = match look {
@@ -184,7 +214,7 @@ impl Turn {
         };
         let retry = (!self.next.outbox.is_empty()).then(|| self.now.after(RETRY));
         let alarm = [next_look, retry].into_iter().flatten().min().map(Effect::SetAlarm);
-        let outbox = self.next.outbox.effects(under_way);
+        let outbox = self.next.outbox.effects(in_flight);
         let mut effects = Vec::from_iter(alarm);
         effects.extend(outbox);
         effects.extend(look.map(Effect::TakeLook));
@@ -203,13 +233,13 @@ impl Turn {
     }
 
     /// Percentage 0 and halted, in one turn.
-    fn take_out(&mut self, phase: Phase, why: &str) {
+    fn take_out(&mut self, phase: Phase, reason: &str) {
         if let Some(rollout) = &mut self.next.rollout {
             rollout.phase = phase;
             rollout.edited = None;
         }
         if self.next.halted.is_none() {
-            self.next.halted = Some(Halted::by_rollout(why, self.now));
+            self.next.halted = Some(Halted::by_rollout(reason, self.now));
         }
     }
 
@@ -218,7 +248,7 @@ impl Turn {
     }
 
     /// Asks for a write if what the canary is to have is not what was asked for last.
-    fn issue(&mut self, who: &str) {
+    fn issue(&mut self, actor: &str) {
         let target = self.next.target();
         let Some(rollout) = &mut self.next.rollout else { return };
         if rollout.edited.is_some() {
@@ -233,44 +263,46 @@ impl Turn {
         let Some(target) = target else { return };
         self.next.generation = self.next.generation.saturating_add(1);
         let generation = self.next.generation;
-        let (rollout_id, updated_by) = (rollout.id.clone(), who.to_owned());
+        let (rollout_id, updated_by) = (rollout.id.clone(), actor.to_owned());
         let (percentage, salt) = (target.percentage, rollout_id.clone());
-        let document = Document { enabled: true, percentage, rollout_id: salt, generation: Some(generation) };
+        let document = PublishedState { enabled: true, percentage, rollout_id: salt, generation: Some(generation) };
         self.next.expect(Some(document), self.now);
         self.next.outbox.write = Some(WriteState { generation, rollout_id, target, updated_at: self.now, updated_by });
     }
 
     /// Asks for the halt to be put in place or lifted, if that has changed.
-    fn put_halt(&mut self, cause: Cause<'_>) {
+    fn put_halt(&mut self, context: TransitionContext<'_>) {
         let on = self.next.halted.is_some();
         if on != self.was.halted {
-            let (who, why) = (cause.who.to_owned(), cause.why.to_owned());
-            self.next.outbox.halt = Some(SetHalt { on, epoch: self.next.epoch, who, why });
+            let (actor, reason) = (context.actor.to_owned(), context.reason.to_owned());
+            self.next.outbox.halt = Some(SetHalt { on, epoch: self.next.epoch, actor, reason });
         }
     }
 }
 
-impl Move {
+// === impl Transition ===
+
+impl Transition {
     /// The word for it in the audit.
-    pub(super) fn what(self, by_order: bool, completes: bool) -> What {
+    pub(super) fn action(self, by_order: bool, completes: bool) -> Action {
         match self {
-            Self::Advance if completes => What::Completed,
+            Self::Advance if completes => Action::Completed,
             Self::Advance | Self::Jump => {
                 if by_order {
-                    What::Promoted
+                    Action::Promoted
                 } else {
-                    What::Stepped
+                    Action::Stepped
                 }
             }
-            Self::Continue => What::Resumed,
-            Self::Pause(PauseKind::HandEdited) | Self::Yield => What::HandEdited,
-            Self::Pause(PauseKind::Halted) => What::Halted,
-            Self::Pause(_) => What::Paused,
-            Self::RollBack(RollbackKind::Undone) | Self::Restore => What::Undone,
-            Self::RollBack(_) => What::RolledBack,
-            Self::Abort => What::Aborted,
-            Self::Begin => What::Started,
-            Self::Stay | Self::Already | Self::Refuse => What::Looked,
+            Self::Continue => Action::Resumed,
+            Self::Pause(PauseKind::HandEdited) | Self::Yield => Action::HandEdited,
+            Self::Pause(PauseKind::Halted) => Action::Halted,
+            Self::Pause(_) => Action::Paused,
+            Self::RollBack(RollbackKind::Undone) | Self::Restore => Action::Undone,
+            Self::RollBack(_) => Action::RolledBack,
+            Self::Abort => Action::Aborted,
+            Self::Begin => Action::Started,
+            Self::Stay | Self::Already | Self::Refuse => Action::Looked,
         }
     }
 }
