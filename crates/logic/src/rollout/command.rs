@@ -7,148 +7,148 @@ use super::published_state::PublishedState;
 use super::schedule::Plan;
 use crate::span::Span;
 
-/// Highest generation a found document may have: the largest integer that JSON readers agree on.
+/// Highest generation that a published state may have: the largest integer that all JSON readers represent exactly.
 pub(super) const MAX_GENERATION: u64 = (1 << 53) - 1;
 
-/// An order, and on whose account.
+/// A command with its actor and reason.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CommandRequest {
-    /// What to do.
+    /// Command to execute.
     pub command: Command,
-    /// A person or a pipeline.
+    /// Name of the operator or pipeline, for the audit log.
     pub actor: String,
-    /// Their reason, for the audit.
+    /// Reason given by the actor, for the audit log.
     pub reason: String,
-    /// The epoch they looked at. Not looked at for `abort` and `halt`: what stops a canary must not fail for having been slow.
+    /// The epoch that the actor expects. Ignored for `abort` and `halt`, because a command that stops a canary must not fail for being late.
     pub epoch: Option<u64>,
 }
 
-/// What can be ordered.
+/// A command to a rollout.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// A rollout begins.
+    /// Start a rollout.
     Start(Box<Start>),
-    /// Hold.
+    /// Pause at the current step.
     Pause,
-    /// Go on.
+    /// Continue from where the rollout was paused.
     Resume,
     /// Go to the next step now; after the last, complete.
     Promote,
     /// Go straight to 100 %.
     PromoteFull,
-    /// Take the canary out for good.
+    /// Take the canary out of traffic for good.
     Abort {
-        /// The rollout that is meant; none: whichever there is.
+        /// Id of the rollout; without it the current rollout is meant.
         rollout: Option<String>,
     },
-    /// All to stable at once; a rollout pauses.
+    /// Send all traffic to stable at once; a rollout pauses.
     Halt,
     /// Lift the halt; a rollout stays paused.
     ResumeCanary,
-    /// Take a completed rollout back; or put one that was rolled back on hold at its step, at 0 % until it is resumed.
+    /// Roll a completed rollout back, or pause a rollout that was rolled back at its step, at 0 % until it is resumed.
     Undo,
 }
 
-/// What a rollout begins with.
+/// Arguments of [`Command::Start`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
     /// New: 1 to 64 of `A-Z a-z 0-9 . _ -`. It is the salt of the split.
     pub id: String,
-    /// What to do.
+    /// The plan to carry out.
     pub plan: Plan,
-    /// `canary-state` as it was just read; none: the key is absent. A read that failed is no reason to start.
+    /// `canary-state` as it was just read, or none if the key is absent. After a failed read no rollout may start.
     pub found: Option<PublishedState>,
 }
 
-/// Why an order is not carried out.
+/// The reason why a command is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CommandError {
-    /// Somebody or something was faster.
+    /// The rollout has changed since the actor looked at it.
     #[error("the epoch is {actual}, should be {expected}: the rollout has moved on")]
     Conflict {
-        /// What the order expects.
+        /// Epoch that the request expects.
         expected: u64,
-        /// What it is.
+        /// Current epoch.
         actual: u64,
     },
-    /// One rollout at a time.
+    /// Another rollout is under way.
     #[error("rollout {id} is {phase}, should be over before {wanted} starts")]
     Running {
-        /// The one under way.
+        /// Id of the rollout under way.
         id: String,
-        /// Where it stands.
+        /// Phase of the rollout.
         phase: PhaseKind,
-        /// The one to be started.
+        /// Id of the rollout to start.
         wanted: String,
     },
-    /// An id stands for one rollout, however it ended.
+    /// An id names one rollout only, however it ended.
     #[error("rollout id {id} is used up, should be new")]
     IdUsed {
-        /// The id.
+        /// The used id.
         id: String,
     },
-    /// Not an id.
+    /// The id has another form.
     #[error("rollout id is {id:?}, should be 1 to 64 of A-Z a-z 0-9 . _ -")]
     InvalidId {
-        /// What was given, shortened.
+        /// The given text, shortened.
         id: String,
     },
-    /// The found document cannot be outnumbered.
+    /// The generation of the published state cannot be increased.
     #[error("generation of canary-state is {generation}, should be at most {MAX_GENERATION}: remove or lower it")]
     InvalidGeneration {
-        /// The document's.
+        /// Generation of the published state.
         generation: u64,
     },
-    /// Nothing to act on.
+    /// There has been no rollout.
     #[error("there is no rollout to {command}")]
     NoRollout {
-        /// The order.
+        /// Name of the command.
         command: &'static str,
     },
-    /// Not this rollout.
+    /// The request names another rollout.
     #[error("the rollout is {actual}, should be {expected}")]
     OtherRollout {
-        /// The one that was named.
+        /// Id in the request.
         expected: String,
-        /// The one there is.
+        /// Id of the current rollout.
         actual: String,
     },
-    /// Makes no sense where the rollout stands.
+    /// The command does not apply in the current phase.
     #[error("cannot {command}: rollout {id} is {phase}")]
     NotNow {
-        /// The order.
+        /// Name of the command.
         command: &'static str,
-        /// The rollout.
+        /// Id of the rollout.
         id: String,
-        /// Where it stands.
+        /// Phase of the rollout.
         phase: PhaseKind,
     },
-    /// First lift the halt.
+    /// The canary is halted.
     #[error("cannot {command}: {actor} halted the canary ({reason}); resume-canary first")]
     Halted {
-        /// The order.
+        /// Name of the command.
         command: &'static str,
-        /// By whom.
+        /// Actor of the halt.
         actor: String,
-        /// Why.
+        /// Reason of the halt.
         reason: String,
     },
-    /// An undone rollback goes on at its own step.
+    /// After an undone rollback the rollout first resumes at its own step.
     #[error("cannot {command}: the rollback of rollout {id} was undone and nothing is on the canary; resume first")]
     ResumeFirst {
-        /// The order.
+        /// Name of the command.
         command: &'static str,
-        /// The rollout.
+        /// Id of the rollout.
         id: String,
     },
-    /// Too late.
+    /// The plan's undo window is over.
     #[error("cannot undo: rollout {id} ended {ago} ago, should be at most {window}")]
     WindowOver {
-        /// The rollout.
+        /// Id of the rollout.
         id: String,
-        /// Since its end.
+        /// Time since the end of the rollout.
         ago: Span,
-        /// The plan's.
+        /// The plan's undo window.
         window: Span,
     },
 }
@@ -156,7 +156,7 @@ pub enum CommandError {
 // === impl Command ===
 
 impl Command {
-    /// As in the control API.
+    /// The name in the control API.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Start(_) => "start",

@@ -1,5 +1,4 @@
-//! What the machine wants done. Effects are data, each with a number of its own, so that doing one twice does no harm; those that must
-//! not be lost wait in the outbox, which is part of the state, until a receipt comes.
+//! Effects that the state machine asks for. Each has a number of its own, so that performing it twice does no harm.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,80 +8,80 @@ use super::schedule::Matcher;
 use crate::percentage::Percentage;
 use crate::timestamp::Timestamp;
 
-/// Something to be done outside.
+/// An effect outside of the state machine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Replace the alarm. First, so that the rest is tried again whatever happens.
+    /// Replace the alarm. It comes first, so that the other effects are retried if the controller is killed.
     SetAlarm(Timestamp),
-    /// Put the halt in place, or lift it, in the overlay.
+    /// Set or lift the halt in the overlay. Report with [`Receipt::Halted`](super::Receipt::Halted).
     SetHalt(SetHalt),
-    /// Write `canary-state` to KV. Report with [`Receipt::Written`].
+    /// Write `canary-state` to KV. Report with [`Receipt::Written`](super::Receipt::Written).
     WriteState(WriteState),
-    /// Append to the audit, unless a row of this `seq` is there. Report with [`Receipt::Audited`].
+    /// Append to the audit log, unless it has an entry with this `seq`. Report with [`Receipt::Audited`](super::Receipt::Audited).
     Audit(AuditEntry),
-    /// Tell people. Report with [`Receipt::Notified`].
+    /// Send a notification. Report with [`Receipt::Notified`](super::Receipt::Notified).
     Notify(Notification),
-    /// Judge the canary and report with [`Event::Look`](super::Event::Look): in any case, as an error if it cannot be done.
+    /// Judge the canary. Report with [`Event::Look`](super::Event::Look) in any case; if judging is impossible, as an error.
     TakeLook(Observation),
 }
 
-/// A halt, or its end.
+/// Sets or lifts a halt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SetHalt {
-    /// In place, or lifted.
+    /// True sets the halt, false lifts it.
     pub on: bool,
-    /// The epoch it belongs to; an older one is void.
+    /// Epoch of the halt. Halts of older epochs are void.
     pub epoch: u64,
-    /// By whom.
+    /// Actor, for the audit log.
     pub actor: String,
-    /// Why.
+    /// Reason of the halt.
     pub reason: String,
 }
 
-/// What `canary-state` is to say; its other fields stay as they are, but `enabled` is true.
+/// New values for `canary-state`. `enabled` becomes true; the other fields stay as they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WriteState {
-    /// Its number; a document of a higher one is newer.
+    /// Generation of the document. A document of a higher generation is newer.
     pub generation: u64,
-    /// The salt.
+    /// The salt of the split.
     pub rollout_id: String,
-    /// What to serve.
+    /// Percentages to serve.
     #[serde(flatten)]
     pub target: Target,
-    /// When it was decided.
+    /// Time of the decision.
     pub updated_at: Timestamp,
-    /// By whom.
+    /// Actor of the decision.
     pub updated_by: String,
 }
 
-/// The shares of a step.
+/// The canary's percentages at a step.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
-    /// Of the world.
+    /// Percentage of all visitors outside of the rings.
     pub percentage: Percentage,
-    /// Rings that have more than the world: rules before the operator's own, in this order.
+    /// Rings with a higher percentage. They are rules that precede the operator's own, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rings: Vec<Ring>,
 }
 
-/// A part of the world with its own share.
+/// A group of visitors with a percentage of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ring {
-    /// Who is in it.
+    /// Matches the ring's requests.
     #[serde(rename = "where")]
     pub matcher: Matcher,
-    /// Of those.
+    /// Percentage of the ring's visitors.
     pub percentage: Percentage,
 }
 
 // === impl Target ===
 
 impl Target {
-    /// Nobody at all.
+    /// Whether no visitor gets the canary.
     pub fn is_zero(&self) -> bool {
         self.percentage == Percentage::ZERO && self.rings.is_empty()
     }

@@ -12,22 +12,22 @@ use super::transition::{Step, TransitionBuilder, TransitionContext};
 use crate::span::Span;
 use crate::timestamp::Timestamp;
 
-/// The same order from the same person within this time is a second click or a client's retry, where it would do more the second time.
+/// The same command from the same actor within this time counts as a repetition: a second click or a client's retry.
 const REPEAT: Duration = Duration::from_secs(10);
 
-/// What came of an order.
+/// Result of a command.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// As from [`step`](super::step).
+    /// The new state and its effects, as from [`step`](super::step).
     pub step: Step,
-    /// It was carried out before; nothing is to be done.
+    /// The command was executed before; nothing changes.
     pub already: bool,
 }
 
-/// Carries out `order` at `now`.
+/// Executes `request` at `now`.
 ///
 /// # Errors
-/// Why not; then nothing has changed.
+/// The request is refused; nothing has changed.
 pub fn execute(state: &State, request: &CommandRequest, now: Timestamp) -> Result<Outcome, CommandError> {
     if is_done(state, request, now) {
         return Ok(Outcome { step: Step::unchanged(state), already: true });
@@ -69,11 +69,11 @@ pub fn execute(state: &State, request: &CommandRequest, now: Timestamp) -> Resul
     Ok(Outcome { step, already: false })
 }
 
-/// The order has been carried out, by itself or by one like it.
+/// Whether the command has been executed already, by this request or by an equal one.
 fn is_done(state: &State, request: &CommandRequest, now: Timestamp) -> bool {
     match (&request.command, &state.rollout) {
         (Command::Start(start), Some(rollout)) => {
-            // Only while it runs: a start that comes after its end must not be taken for a success.
+            // Only while the rollout runs, so that a start after its end is not answered as a success.
             return start.id == rollout.id && start.plan == rollout.plan && !rollout.phase.kind().is_over();
         }
         (Command::Halt, _) => return state.halted.as_ref().is_some_and(|halted| !halted.by_rollout),
@@ -84,7 +84,7 @@ fn is_done(state: &State, request: &CommandRequest, now: Timestamp) -> bool {
         }
         _ => {}
     }
-    // What would do more the second time is known by who said it, and to which epoch or how long ago.
+    // A command that would do more the second time is recognised by its actor and by the epoch, or else by the time passed.
     state.last_command.as_ref().is_some_and(|last| {
         let same = last.name == request.command.name() && last.actor == request.actor && last.after == state.epoch;
         let again = request.epoch.map_or(now.since(last.at) <= REPEAT, |expected| expected == last.before);
@@ -136,7 +136,7 @@ fn begin(
     Ok(())
 }
 
-/// Orders to the rollout there is. False: it is where the order would have it.
+/// Executes a command on the current rollout. Returns false if the rollout is already where the command would bring it.
 fn steer(
     state: &State,
     request: &CommandRequest,
@@ -162,7 +162,7 @@ fn steer(
     }
     let phase = rollout.phase.kind();
     let transition = match look_up(trigger, phase) {
-        // Somebody lifted the halt or edited the document since: abort means none of that.
+        // The halt was lifted or the state was edited since the abort: a second abort takes the canary out again.
         Transition::Already if trigger == Trigger::Abort && (state.halted.is_none() || rollout.edited.is_some()) => {
             Transition::Abort
         }
@@ -193,7 +193,7 @@ fn steer(
     Ok(true)
 }
 
-/// Traffic does not go back to a canary that somebody halted, but through `resume-canary`.
+/// After a halt by an operator only `resume-canary` puts traffic on the canary again.
 fn refuse_if_halted(state: &State, request: &CommandRequest) -> Result<(), CommandError> {
     match &state.halted {
         Some(Halted { by_rollout: false, actor, reason, .. }) => {

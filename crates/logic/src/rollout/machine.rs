@@ -1,5 +1,5 @@
-//! The machine: events from the world come down to a row of the table, and the table says what to do. Total: any event may come in
-//! any state at any time, twice, late or for nothing, and then nothing happens.
+//! The state machine: turns events into triggers, and applies the transition that the table has for them. It is total: any event may come
+//! in any state at any time, twice or late, and then nothing happens.
 
 use super::audit::{Action, CONTROLLER};
 use super::effect::Effect;
@@ -15,7 +15,7 @@ use crate::percentage::Percentage;
 use crate::span::Span;
 use crate::timestamp::Timestamp;
 
-/// What `event` makes of `state` at `now`.
+/// Handles `event` in `state` at `now`.
 pub fn step(state: &State, event: Event, now: Timestamp) -> Step {
     match event {
         Event::Alarm => alarm(state, now),
@@ -29,12 +29,12 @@ pub fn step(state: &State, event: Event, now: Timestamp) -> Step {
     }
 }
 
-/// What a controller that wakes up has still to do; safe to do again. The same as what an alarm asks for.
+/// Effects that a controller has to perform when it starts: the same as an alarm asks for. Performing them again is safe.
 pub fn pending(state: &State, now: Timestamp) -> Vec<Effect> {
     alarm(state, now).effects
 }
 
-/// Looks, if it is time, and does again what was not done.
+/// Asks for a look if one is due, and for all pending effects.
 fn alarm(state: &State, now: Timestamp) -> Step {
     let next_look = state.rollout.as_ref().and_then(|rollout| rollout.next_look);
     let due = next_look.is_some_and(|at| now >= at);
@@ -44,7 +44,7 @@ fn alarm(state: &State, now: Timestamp) -> Step {
 fn judge(state: &State, look: &Look, now: Timestamp) -> Step {
     let (Some(before), Some(current)) = (&state.rollout, state.observation()) else { return Step::unchanged(state) };
     let due = before.next_look.is_some_and(|at| now >= at) && look.observation == current;
-    // Strong evidence needs no schedule, and is no weaker for being of the step before.
+    // Strong evidence acts at any time, also when it is about the step before.
     let strong = matches!(look.finding, Finding::Fail { strong: true, .. }) && same_canary(&look.observation, &current);
     if !due && !strong {
         return Step::unchanged(state);
@@ -80,13 +80,14 @@ fn judge(state: &State, look: &Look, now: Timestamp) -> Step {
     change.finish()
 }
 
-/// A pause or a window may last for days: looks that find the same again are not told again, but for failures.
+/// Whether a look during a pause or a freeze window repeats the last result. Such looks are not audited, because they may go on for
+/// days; failures are.
 fn is_repetition(before: &Rollout, finding: &Finding) -> bool {
     let (waits, kind) = (before.phase.pause().is_some() || before.frozen_until.is_some(), finding.kind());
     waits && before.counters.last == Some(kind) && kind != FindingKind::Fail
 }
 
-/// The look's sentence, and what came of it, with its numbers.
+/// The look's sentence and its consequence, with numbers.
 fn reason(trigger: Trigger, finding: &Finding, rollout: &Rollout) -> String {
     let (sentence, counters, limits) = (finding.sentence(), rollout.counters, rollout.plan.limits);
     match trigger {
@@ -113,7 +114,7 @@ fn reason(trigger: Trigger, finding: &Finding, rollout: &Rollout) -> String {
     }
 }
 
-/// Time in which nobody looked, though somebody should have, is not held against the plan's hold.
+/// Extends the hold by the time in which looks were overdue.
 fn forget_unwatched(change: &mut TransitionBuilder, before: &Rollout, now: Timestamp) {
     let late = Span::from(now.since(before.next_look.unwrap_or(now)));
     let grace = before.plan.timing.alarm_grace;
@@ -127,13 +128,13 @@ fn forget_unwatched(change: &mut TransitionBuilder, before: &Rollout, now: Times
     change.record(TransitionContext { actor: CONTROLLER, action: Action::Late, reason: &reason });
 }
 
-/// Until when the step waits for a window's end: since a look would have been enough, until the end or a step.
+/// End of the freeze window that the step waits for.
 fn frozen_until(rollout: &Rollout, look: &Look, trigger: Trigger, now: Timestamp) -> Option<Timestamp> {
     let end = if trigger == Trigger::PassInFreeze { look.frozen_until } else { rollout.frozen_until };
     end.filter(|end| *end > now)
 }
 
-/// Counts what was found, and says what it comes down to.
+/// Counts the finding and returns its trigger.
 fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> Trigger {
     let finding = &look.finding;
     let frozen_now = look.frozen_until.is_some_and(|end| end > now);
@@ -182,7 +183,7 @@ fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> T
     }
 }
 
-/// After the interval, or when the hold or the window ends if that is sooner.
+/// Time of the next look: after the interval, or at the end of the hold or of the freeze window if that is sooner.
 fn next_look(rollout: &Rollout, now: Timestamp) -> Timestamp {
     let interval = now.after(rollout.plan.timing.look_every);
     let ends = [rollout.hold_ends(), rollout.frozen_until].into_iter().flatten().filter(|end| *end > now);
@@ -232,7 +233,7 @@ fn done(state: &State, receipt: Receipt, now: Timestamp) -> Step {
                 recent.replaced_at = Some(now);
             }
         }
-        // The hold begins when the state is in place, however long that took.
+        // The hold begins when the state is written.
         if let Some(Rollout {
             phase: Phase::Progressing { since, .. } | Phase::Baking { since },
             next_look,

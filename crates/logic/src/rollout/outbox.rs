@@ -6,13 +6,13 @@ use super::audit::{AuditEntry, Notification};
 use super::effect::{Effect, SetHalt, WriteState};
 use super::event::Receipt;
 
-/// Notices kept for a receiver that does not answer; then the oldest are dropped. The audit has them all.
+/// Most notifications that are kept for a receiver that does not answer. Beyond it the oldest are dropped; the audit log has them all.
 const MAX_NOTIFICATIONS: usize = 100;
 
-/// Rows kept for an audit that cannot be written; then mere looks are dropped, transitions never.
+/// Most entries that are kept while the audit log cannot be written. Beyond it looks are dropped, but never transitions.
 const MAX_ENTRIES: usize = 200;
 
-/// What is still to be done. A newer write or halt replaces an older one.
+/// Effects that are still to be performed. A newer write or halt replaces an older one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Outbox {
@@ -29,16 +29,15 @@ impl Outbox {
         self.len() == 0
     }
 
-    /// How many there are.
+    /// Number of effects.
     pub(super) fn len(&self) -> usize {
         let Self { halt, write, audit, notifications } = self;
         usize::from(halt.is_some()) + usize::from(write.is_some()) + audit.len() + notifications.len()
     }
 
-    /// Those that are not in `before`, in the order in which they are to be done: what protects users first.
+    /// The effects that are not in `before`, in the order in which they are to be performed: those that protect users come first.
     pub(super) fn effects(&self, before: &Self) -> Vec<Effect> {
         let Self { halt, write, audit, notifications } = self;
-        // In loops: a chain of iterators is code for each way to go through it.
         let mut effects = Vec::new();
         if let Some(halt) = halt.as_ref().filter(|halt| before.halt.as_ref() != Some(halt)) {
             effects.push(Effect::SetHalt(halt.clone()));
@@ -67,7 +66,7 @@ impl Outbox {
         self.notifications.push(notification);
     }
 
-    /// Strikes off what was done. A receipt for something that was replaced or struck off already does nothing.
+    /// Removes the effect that was performed. A receipt for an effect that was replaced or removed does nothing.
     pub(super) fn settle(&mut self, receipt: Receipt) {
         match receipt {
             Receipt::Written { generation } => {

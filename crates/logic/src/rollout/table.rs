@@ -1,35 +1,35 @@
-//! The transitions, as a table. Everything else only finds out which row applies and carries out what it says.
+//! The transition table. The other files find out which row applies and apply its transition.
 
 use super::phase::{PauseKind, PhaseKind, RollbackKind};
 
-/// What an event comes down to: the rows.
+/// The rows of the table: what an event means for the rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trigger {
-    /// A look passed; the hold is not over, or the state not yet written.
+    /// A look passed; the hold is not over, or the state is not written yet.
     Pass,
     /// A look passed and the hold is over.
     PassAndDue,
-    /// The same, and the step waits for `promote`.
+    /// A look passed and the hold is over, but the step waits for `promote`.
     PassNeedsApproval,
-    /// The same, but in a window in which no step is taken.
+    /// A look passed and the hold is over, but a freeze window is open.
     PassInFreeze,
     /// A look failed without strong evidence, fewer times in a row than the limit.
     FailWeak,
-    /// As many times as the limit.
+    /// A look failed without strong evidence, as many times in a row as the limit.
     FailWeakAtLimit,
     /// A look failed with strong evidence.
     FailStrong,
-    /// One of the last two, and the plan says to hold.
+    /// A look failed strongly or at the limit, and the plan says to hold.
     FailOnHold,
-    /// A look told nothing.
+    /// A look was inconclusive.
     Inconclusive,
-    /// Too many in a row.
+    /// Inconclusive looks have reached the limit.
     InconclusiveAtLimit,
-    /// No look could be taken.
+    /// A look failed.
     AnalysisError,
     /// `canary-state` was edited by hand.
     Edited,
-    /// Orders.
+    /// The commands.
     Start,
     Pause,
     Resume,
@@ -40,35 +40,35 @@ pub(super) enum Trigger {
     Abort,
 }
 
-/// What to do: the cells.
+/// The cells of the table: what happens to the phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transition {
     /// Leave the phase as it is.
     Stay,
-    /// An order that is carried out already.
+    /// The command has been executed already.
     Already,
-    /// An order that makes no sense here.
+    /// The command does not apply in this phase.
     Refuse,
-    /// A new rollout.
+    /// Start a new rollout.
     Begin,
-    /// The next step; after the last, complete.
+    /// Go to the next step; after the last, complete.
     Advance,
-    /// The last step.
+    /// Go to the last step.
     Jump,
-    /// On from where it was paused.
+    /// Continue from where the rollout was paused.
     Continue,
     Pause(PauseKind),
     RollBack(RollbackKind),
-    /// Undo a rollback: paused where it was, at 0 %.
+    /// Undo a rollback: pause at its step, at 0 %.
     Restore,
     Abort,
-    /// Let the edited document hold.
+    /// Accept the edited document.
     Yield,
 }
 
-/// What `signal` does in `phase`.
+/// The transition of `trigger` in `phase`.
 #[rustfmt::skip]
-#[allow(clippy::match_same_arms)] // a row for each signal
+#[allow(clippy::match_same_arms)] // a row for each trigger
 pub(super) fn look_up(trigger: Trigger, phase: PhaseKind) -> Transition {
     use Transition::{Abort, Advance, Already, Begin, Continue, Jump, Pause, Refuse, Restore, RollBack, Stay, Yield};
     use PauseKind::{Approval, Failed, Halted, HandEdited, Inconclusive, Operator};

@@ -1,4 +1,4 @@
-//! A world for the machine: a clock, a KV, an audit, and a controller that does what the effects say.
+//! The surroundings of the state machine: a clock, a KV, an audit log, and a controller that performs the effects.
 
 use std::collections::BTreeMap;
 
@@ -25,18 +25,18 @@ struct World {
     halted: bool,
     audit: BTreeMap<u64, AuditEntry>,
     notifications: BTreeMap<u64, Notification>,
-    /// Of the time zone that plans name.
+    /// Offset of the time zone that plans name.
     offset: UtcOffset,
-    /// What a look finds.
+    /// Finding of every look.
     finding: Finding,
     /// Effects that were begun.
     begun: usize,
-    /// Which of them kills the controller, and how.
+    /// Number of the effect that kills the controller, and the kind of fault.
     fault: Option<(usize, Fault)>,
     killed: bool,
 }
 
-/// What became of an effect in which the controller was killed.
+/// Fate of the effect during which the controller was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     NotPerformed,
@@ -175,7 +175,7 @@ impl World {
         None
     }
 
-    /// Lets the clock run to the next alarm and rings it.
+    /// Advances the clock to the next alarm and fires it.
     fn ring(&mut self) {
         if let Some(at) = self.alarm.take() {
             self.now = self.now.max(at);
@@ -184,7 +184,7 @@ impl World {
         }
     }
 
-    /// Rings alarms for so long.
+    /// Fires alarms until `span` has passed.
     fn run(&mut self, span: &str) {
         let end = self.now.after(Span::parse(span).unwrap());
         while self.alarm.is_some_and(|at| at <= end) {
@@ -208,12 +208,12 @@ impl World {
         self.state.summary().to_string()
     }
 
-    /// What KV gives the canary, in whole percents.
+    /// The canary's percentage in KV, in whole percents.
     fn kv(&self) -> u32 {
         self.kv.as_ref().unwrap().percentage.thousandths() / 1_000
     }
 
-    fn told(&self) -> Vec<Action> {
+    fn notified(&self) -> Vec<Action> {
         self.notifications.values().map(|notification| notification.action).collect()
     }
 

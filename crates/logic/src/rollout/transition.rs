@@ -1,5 +1,5 @@
-//! One turn of the machine: a move carried out on a copy of the state, and everything that follows from it: the write, the halt, the
-//! audit row, the notice, the alarm.
+//! Applies transitions to a copy of the state and derives their effects: the write, the halt, the audit entry, the notification, the
+//! alarm.
 
 use core::time::Duration;
 
@@ -15,19 +15,19 @@ use crate::percentage::Percentage;
 use crate::span::Span;
 use crate::timestamp::Timestamp;
 
-/// What was not done is tried again after so long. KV takes one write a second for a key.
+/// Time until pending effects are retried. KV accepts one write a second for a key.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// What came of an event: store `next`, then perform `effects` in order.
+/// Result of an event: the caller stores `next`, then performs `effects` in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// The state from now on.
+    /// The new state.
     pub next: State,
-    /// To be done, in this order.
+    /// Effects to perform, in this order.
     pub effects: Vec<Effect>,
 }
 
-/// Who caused a transition and why.
+/// Actor, action and reason of a transition, for the audit log.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TransitionContext<'a> {
     pub(super) actor: &'a str,
@@ -35,14 +35,14 @@ pub(super) struct TransitionContext<'a> {
     pub(super) reason: &'a str,
 }
 
-/// A state being changed.
+/// A state while it is changed.
 pub(super) struct TransitionBuilder {
     next: State,
     was: RolloutSummary,
-    /// Something that people must see in the epoch has changed.
+    /// The state has changed in a way that increases the epoch.
     moved: bool,
     entries: Vec<AuditEntry>,
-    /// What others are doing already.
+    /// Effects that were asked for before.
     in_flight: Outbox,
     now: Timestamp,
 }
@@ -64,12 +64,12 @@ impl TransitionBuilder {
         Self { next, was, moved: false, entries: Vec::new(), in_flight, now }
     }
 
-    /// The rollout under way, for what is no transition: counters, times.
+    /// The current rollout, for changes that are no transition: counters and times.
     pub(super) fn rollout(&mut self) -> Option<&mut Rollout> {
         self.next.rollout.as_mut()
     }
 
-    /// A new rollout takes the place of the last.
+    /// Replaces the last rollout by a new one.
     pub(super) fn begin(&mut self, rollout: Rollout, found: Option<PublishedState>) {
         if let Some(before) = self.next.rollout.replace(rollout) {
             self.next.remember(before.id);
@@ -87,7 +87,7 @@ impl TransitionBuilder {
         self.moved = true;
     }
 
-    /// The document was edited to this share.
+    /// Accepts that an operator edited `canary-state` to this percentage.
     pub(super) fn accept_edit(&mut self, percentage: Percentage) {
         if let Some(rollout) = &mut self.next.rollout {
             rollout.edited = Some(percentage);
@@ -96,7 +96,7 @@ impl TransitionBuilder {
         self.moved = true;
     }
 
-    /// Carries out a cell of the table. `Stay`, `Already`, `Refuse` and `Begin` change no phase.
+    /// Applies a cell of the table. `Stay`, `Already`, `Refuse` and `Begin` change no phase.
     pub(super) fn execute(&mut self, transition: Transition, context: TransitionContext<'_>) {
         let (now, unwritten) = (self.now, self.next.outbox.write.is_some());
         let Some(rollout) = &mut self.next.rollout else { return };
@@ -125,7 +125,7 @@ impl TransitionBuilder {
             },
             Transition::Pause(kind) => {
                 let held = match rollout.phase {
-                    // A hold begins when its state is written.
+                    // The hold has not begun, because it begins when the state is written.
                     Phase::Progressing { .. } | Phase::Baking { .. } if unwritten => Span::default(),
                     Phase::Progressing { since, .. } | Phase::Baking { since } => now.since(since).into(),
                     Phase::Paused { held, .. } => held,
@@ -155,7 +155,7 @@ impl TransitionBuilder {
         self.moved = true;
     }
 
-    /// Writes down what happened since the turn began, or since the last row.
+    /// Adds an audit entry for the changes since the last one.
     pub(super) fn record(&mut self, context: TransitionContext<'_>) {
         if self.moved {
             self.next.epoch = self.next.epoch.saturating_add(1);
@@ -178,18 +178,18 @@ impl TransitionBuilder {
         self.entries.push(entry);
     }
 
-    /// Tells people of the last row, though it is no news by its kind.
+    /// Sends a notification for the last entry, whatever its action.
     pub(super) fn notify_of_last(&mut self) {
         self.next.outbox.notifications.extend(self.entries.last().map(Notification::from));
     }
 
-    /// The new state and what is new to be done.
+    /// The new state and its new effects.
     pub(super) fn finish(self) -> Step {
         let in_flight = self.in_flight.clone();
         self.close(&in_flight, None)
     }
 
-    /// Everything that is to be done, and the look that is due.
+    /// The new state and all pending effects, with the look that is due.
     pub(super) fn finish_all(self, look: Option<Observation>) -> Step {
         self.close(&Outbox::default(), look)
     }
@@ -208,7 +208,7 @@ impl TransitionBuilder {
         }
         let rollout = self.next.rollout.as_ref();
         let next_look = match look {
-            // Should the look come to nothing, the alarm rings again.
+            // If the look is lost, the alarm fires again.
             Some(_) => rollout.map(|rollout| self.now.after(rollout.plan.timing.look_every)),
             None => rollout.and_then(|rollout| rollout.next_look).map(|at| at.max(self.now)),
         };
@@ -221,7 +221,7 @@ impl TransitionBuilder {
         Step { next: self.next, effects }
     }
 
-    /// A step begins, `held` of its hold done.
+    /// Begins a step of whose hold `held` has passed.
     fn enter(&mut self, step: usize, held: Span) {
         let Some(rollout) = &mut self.next.rollout else { return };
         let since = self.now.before(held);
@@ -232,7 +232,7 @@ impl TransitionBuilder {
         rollout.edited = None;
     }
 
-    /// Percentage 0 and halted, in one turn.
+    /// Takes the canary out of traffic: percentage 0 and a halt, in one transition.
     fn take_out(&mut self, phase: Phase, reason: &str) {
         if let Some(rollout) = &mut self.next.rollout {
             rollout.phase = phase;
@@ -247,12 +247,12 @@ impl TransitionBuilder {
         self.next.halted = self.next.halted.take().filter(|halted| !halted.by_rollout);
     }
 
-    /// Asks for a write if what the canary is to have is not what was asked for last.
+    /// Asks for a write if the target differs from the last one issued.
     fn issue(&mut self, actor: &str) {
         let target = self.next.target();
         let Some(rollout) = &mut self.next.rollout else { return };
         if rollout.edited.is_some() {
-            // Nobody may overwrite what was edited, not even with a write that was decided before.
+            // An edited document must not be overwritten, not even by a write that was decided before the edit.
             self.next.outbox.write = None;
             return;
         }
@@ -270,7 +270,7 @@ impl TransitionBuilder {
         self.next.outbox.write = Some(WriteState { generation, rollout_id, target, updated_at: self.now, updated_by });
     }
 
-    /// Asks for the halt to be put in place or lifted, if that has changed.
+    /// Asks to set or lift the halt, if that has changed.
     fn put_halt(&mut self, context: TransitionContext<'_>) {
         let on = self.next.halted.is_some();
         if on != self.was.halted {
@@ -283,7 +283,7 @@ impl TransitionBuilder {
 // === impl Transition ===
 
 impl Transition {
-    /// The word for it in the audit.
+    /// The action in the audit log.
     pub(super) fn action(self, by_order: bool, completes: bool) -> Action {
         match self {
             Self::Advance if completes => Action::Completed,

@@ -1,4 +1,4 @@
-//! Orders that come twice, late, at the same time, or from somebody who has not seen what happened.
+//! Commands that are repeated, late, concurrent, or sent without knowledge of the current state.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn two_starts_at_once_give_one_rollout_and_a_clear_conflict() {
 }
 
 #[test]
-fn an_id_is_used_once_whatever_became_of_it() {
+fn an_id_is_used_once() {
     let mut world = World::started(PLAN);
     world.execute(Command::Abort { rollout: None }).unwrap();
     assert_eq!(world.execute(start_of("r1", PLAN)), Err(CommandError::IdUsed { id: "r1".into() }));
@@ -48,7 +48,7 @@ fn a_second_click_on_promote_is_one_step() {
 }
 
 #[test]
-fn a_retry_with_its_epoch_is_known_for_as_long_as_nothing_else_happened() {
+fn a_retry_with_its_epoch_is_recognised_until_the_state_changes() {
     let mut world = World::started(PLAN);
     let promote = with_epoch(Command::Promote, world.state.epoch());
     let outcome = execute(&world.state, &promote, world.now).unwrap();
@@ -62,7 +62,7 @@ fn a_retry_with_its_epoch_is_known_for_as_long_as_nothing_else_happened() {
 }
 
 #[test]
-fn what_stops_a_canary_does_not_fail_for_having_been_slow() {
+fn abort_and_halt_ignore_the_epoch() {
     for command in [Command::Abort { rollout: None }, Command::Halt] {
         let mut world = World::started(PLAN);
         world.run("20m");
@@ -82,7 +82,7 @@ fn a_late_abort_does_not_hit_the_next_rollout() {
 }
 
 #[test]
-fn an_order_says_who_and_why_in_the_audit() {
+fn the_audit_log_has_actor_and_reason_of_a_command() {
     let mut world = World::started(PLAN);
     world.execute(Command::Pause).unwrap();
     let entry = world.audit.values().last().unwrap();
@@ -94,7 +94,7 @@ fn an_order_says_who_and_why_in_the_audit() {
 }
 
 #[test]
-fn a_refusal_says_what_stands_in_the_way() {
+fn a_refusal_names_its_reason() {
     let mut world = World::new();
     assert_eq!(world.execute(Command::Pause).unwrap_err().to_string(), "there is no rollout to pause");
     world.execute(start_of("r1", PLAN)).unwrap();
@@ -107,7 +107,7 @@ fn a_refusal_says_what_stands_in_the_way() {
 }
 
 #[test]
-fn a_found_document_is_outnumbered_or_refused() {
+fn the_generation_exceeds_that_of_the_published_state() {
     let document = |generation| PublishedState {
         enabled: true,
         percentage: Percentage::ZERO,

@@ -1,18 +1,18 @@
-//! A controller that is killed in any effect, performed or not, ends where an undisturbed one ends.
+//! A controller that is killed during any effect, performed or not, ends in the same state as one that is not killed.
 
 use super::*;
 
 /// Few looks, so that there are few effects to be killed in.
 const QUICK: &str = r#"{"schedule":"fast","lookEvery":"5m"}"#;
 
-/// What must come out the same. Times may differ by a retry.
+/// The results that must be equal. Times may differ by a retry.
 #[derive(Debug, PartialEq)]
 struct End {
     summary: RolloutSummary,
     kv: Option<PublishedState>,
     halted: bool,
     story: Vec<(Action, RolloutSummary, RolloutSummary)>,
-    told: Vec<Action>,
+    notified: Vec<Action>,
 }
 
 fn until_over(world: &mut World) {
@@ -76,7 +76,7 @@ fn end(scenario: fn(&mut World), fault: Option<(usize, Fault)>) -> (End, usize) 
         kv: world.kv.clone(),
         halted: world.halted,
         story: story.collect(),
-        told: world.told(),
+        notified: world.notified(),
     };
     (end, world.begun)
 }
@@ -102,15 +102,15 @@ fn a_rollback_survives_being_killed_anywhere() {
 }
 
 #[test]
-fn orders_survive_being_killed_anywhere() {
+fn commands_survive_being_killed_anywhere() {
     converges(steered);
 }
 
 #[test]
-fn an_event_that_was_never_stored_comes_again_by_itself() {
+fn an_event_that_was_not_stored_is_repeated() {
     let mut world = World::started(r#"{"schedule":"fast"}"#);
     world.run("4m30s");
-    // Killed while looking: nothing is stored, the alarm that was set before rings again.
+    // Killed during a look: nothing is stored, and the alarm that was set before fires again.
     let lost = step(&world.state, Event::Alarm, world.now.after(Span::from_secs(30)));
     let Some(Effect::SetAlarm(again)) = lost.effects.first() else {
         panic!("the alarm comes first: {:?}", lost.effects)

@@ -1,8 +1,8 @@
-//! The plans of docs/rollouts.md do what is said of them there.
+//! The plans of docs/rollouts.md behave as the page says.
 
 use super::*;
 
-/// The plan that stands under a heading.
+/// The plan under a heading.
 fn plan(heading: &str) -> &'static str {
     let page = include_str!("../../../../../docs/rollouts.md");
     let (_, section) = page.split_once(&format!("### {heading}\n")).unwrap_or_else(|| panic!("no section {heading}"));
@@ -11,7 +11,7 @@ fn plan(heading: &str) -> &'static str {
 }
 
 #[test]
-fn blue_green_is_everybody_at_once_judged_for_fifteen_minutes_and_taken_back_for_an_hour() {
+fn blue_green_is_judged_for_fifteen_minutes_and_undone_within_an_hour() {
     let start = || World::started(plan("Blue-green"));
     let mut world = start();
     assert_eq!((world.says().as_str(), world.kv()), ("baking, step 1 of 1 at 100 %", 100));
@@ -23,7 +23,7 @@ fn blue_green_is_everybody_at_once_judged_for_fifteen_minutes_and_taken_back_for
     world.execute(Command::Undo).unwrap();
     assert_eq!((world.says().as_str(), world.kv()), ("rolled back, step 1 of 1 at 0 %, halted", 0));
 
-    // A ceiling that is broken three times in a row takes it back by itself; once does not.
+    // A threshold that is exceeded in three looks in a row rolls back; one look does not.
     let mut world = start();
     world.finding = fail(false);
     world.run("2m");
@@ -40,7 +40,7 @@ fn blue_green_is_everybody_at_once_judged_for_fifteen_minutes_and_taken_back_for
 }
 
 #[test]
-fn an_ab_test_stays_until_somebody_ends_it_either_way() {
+fn an_ab_test_stays_until_an_operator_promotes_or_aborts() {
     let start = || {
         let mut world = World::started(plan("A/B test"));
         world.run("30d");
@@ -60,7 +60,7 @@ fn an_ab_test_stays_until_somebody_ends_it_either_way() {
 }
 
 #[test]
-fn an_approval_is_asked_for_after_the_hold_and_only_while_nothing_speaks_against_the_canary() {
+fn a_step_waits_for_approval_after_its_hold_and_a_passed_look() {
     let mut world = World::started(plan("Approval"));
     world.run("15m");
     assert_eq!(world.says(), "progressing, step 2 of 3 at 25 %", "the first step needs none");
@@ -79,7 +79,7 @@ fn an_approval_is_asked_for_after_the_hold_and_only_while_nothing_speaks_against
 }
 
 #[test]
-fn a_freeze_pauses_where_it_is_and_people_may_go_either_way() {
+fn on_fail_hold_pauses_and_operators_may_resume_or_abort() {
     for strong in [true, false] {
         let start = || {
             let mut world = World::started(plan("Freeze"));

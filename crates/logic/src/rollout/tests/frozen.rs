@@ -1,5 +1,5 @@
-//! What is stored, byte for byte. A controller that is deployed in the middle of a rollout reads what its predecessor wrote: a change
-//! that makes one of these tests fail loses that rollout, unless the old form is still read.
+//! The stored form, byte for byte. A controller that is deployed during a rollout reads the state of the version before, so a change that
+//! makes one of these tests fail loses that rollout, unless the old form is still read.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn read<T: serde::de::DeserializeOwned + std::fmt::Debug + PartialEq>(json: &str
     Ok(read)
 }
 
-/// A state in which as much as possible is set: killed in the middle of a rollback, after a hand edit and an order.
+/// A state in which as much as possible is set: killed during a rollback, after a hand edit and a command.
 fn crowded() -> State {
     let mut world = World::new();
     let found =
@@ -45,7 +45,7 @@ fn the_state_before_the_first_rollout_is_frozen() {
 }
 
 #[test]
-fn fields_of_a_newer_version_are_let_be() {
+fn fields_of_a_newer_version_are_ignored() {
     let newer = include_str!("state.json").replacen('{', r#"{"fromTheFuture":1,"#, 1);
     assert_eq!(read::<State>(&newer).unwrap(), crowded(), "or nobody could go back to an older Serin");
 }
@@ -90,7 +90,7 @@ fn phases_are_frozen() {
 }
 
 #[test]
-fn a_phase_without_what_belongs_to_it_is_refused() {
+fn a_stored_phase_without_its_fields_is_refused() {
     let said = |json| serde_json::from_str::<Phase>(json).unwrap_err().to_string();
     assert_eq!(said(r#"{"phase":"baking","step":3,"at":7}"#), "missing field `since`");
     assert_eq!(said(r#"{"phase":"rolled-back","step":3,"at":7}"#), "missing field `kind`");
@@ -101,7 +101,7 @@ fn a_phase_without_what_belongs_to_it_is_refused() {
 }
 
 #[test]
-fn words_that_others_read_are_frozen() {
+fn names_in_interfaces_are_frozen() {
     let pauses = [
         PauseKind::Operator,
         PauseKind::Approval,

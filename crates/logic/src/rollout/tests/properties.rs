@@ -1,4 +1,4 @@
-//! What holds whatever comes in whatever order. More of it: `PROPTEST_CASES=100000 cargo test --release`.
+//! Invariants for events in any order. To test more of them: `PROPTEST_CASES=100000 cargo test --release`.
 
 use proptest::prelude::*;
 
@@ -13,16 +13,16 @@ const PLANS: [&str; 5] = [
     r#"{"steps":[5,50,100],"hold":"3m","freeze":{"timeZone":"UTC","hours":["00:10-01:00","01:10-02:00","02:10-00:00"]}}"#,
 ];
 
-/// Something that happens, before it is known to whom.
+/// A happening, independent of the state in which it occurs.
 #[derive(Clone, Debug)]
 enum Happens {
-    /// Time passes, and the alarm rings if it is due; or twice, or for nothing.
+    /// Time passes and the alarm fires: when due, twice or spuriously.
     Alarm {
         after_ms: u64,
         times: usize,
     },
     Look(Finding),
-    /// A look that was taken so many observations ago.
+    /// A look at an observation of that many steps ago.
     OldLook(usize, Finding),
     Edit(u32),
     StaleRead,
@@ -90,7 +90,7 @@ fn event(happens: &Happens, world: &World, observations: &[Observation]) -> Opti
     }
 }
 
-/// Everything that must hold of one step.
+/// Checks the invariants of one step.
 fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
     let Step { next, effects } = after;
     let (was, is) = (before.summary(), next.summary());
@@ -117,7 +117,7 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
         }
     }
 
-    // What may raise the share: a look that passed, or a person.
+    // Only a passed look or an operator may raise the percentage.
     let share =
         |state: &State| state.overlay().target.filter(|_| !state.overlay().halted).unwrap_or_default().percentage;
     let edited = before.rollout().is_some_and(|rollout| rollout.edited.is_some());
@@ -134,7 +134,7 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
         }
     }
 
-    // A rollback or an abort is undone by a person or not at all.
+    // Only an operator undoes a rollback or an abort.
     if was.phase.is_some_and(|phase| matches!(phase, PhaseKind::RolledBack | PhaseKind::Aborted))
         && is.phase != was.phase
     {
@@ -160,7 +160,7 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
         );
     }
 
-    // Every transition is one epoch and one row that says where it came from and where it went.
+    // Every transition has one epoch and one audit entry with the summaries before and after.
     let entries: Vec<_> = effects
         .iter()
         .filter_map(|effect| if let Effect::Audit(entry) = effect { Some(entry) } else { None })
@@ -176,7 +176,7 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
         assert_eq!(before.overlay() == next.overlay(), was.epoch == is.epoch, "isolates hear of it by the epoch");
     }
 
-    // The same again is nothing, and says so.
+    // A repetition changes nothing and is answered as done.
     if !matches!(event, Event::Command(_)) {
         assert_eq!(step(next, event.clone(), now).next, *next, "{event:?} a second time");
     }
@@ -213,7 +213,7 @@ proptest! {
     }
 
     #[test]
-    fn an_order_that_comes_twice_is_carried_out_once(happenings in happenings(), command in commands()) {
+    fn a_repeated_command_is_executed_once(happenings in happenings(), command in commands()) {
         let mut world = World::started(PLANS[1]);
         for happens in happenings {
             if let Some(event) = event(&happens, &world, &[]) {

@@ -1,11 +1,11 @@
-//! What operators live through.
+//! Rollouts as operators experience them.
 
 use super::*;
 
 const STANDARD: &str = r#"{"schedule":"standard"}"#;
 
 #[test]
-fn a_healthy_canary_is_everywhere_after_an_hour() {
+fn a_healthy_canary_completes_after_an_hour() {
     let mut world = World::started(STANDARD);
     assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 1 of 4 at 5 %", 5));
     world.run("14m59s");
@@ -16,7 +16,10 @@ fn a_healthy_canary_is_everywhere_after_an_hour() {
     assert_eq!(world.says(), "baking, step 4 of 4 at 100 %");
     world.run("15m");
     assert_eq!((world.says().as_str(), world.kv()), ("completed, step 4 of 4 at 100 %", 100));
-    assert_eq!(world.told(), [Action::Started, Action::Stepped, Action::Stepped, Action::Stepped, Action::Completed]);
+    assert_eq!(
+        world.notified(),
+        [Action::Started, Action::Stepped, Action::Stepped, Action::Stepped, Action::Completed]
+    );
     let looks = world.audit.values().filter(|entry| entry.action == Action::Looked).count();
     assert_eq!(looks, 4 * 14, "a look a minute, of which every fifteenth is a step");
     world.run("1d");
@@ -24,7 +27,7 @@ fn a_healthy_canary_is_everywhere_after_an_hour() {
 }
 
 #[test]
-fn strong_evidence_takes_the_canary_out_in_one_turn() {
+fn strong_evidence_takes_the_canary_out_in_one_transition() {
     let mut world = World::started(STANDARD);
     world.run("20m");
     let step = step(
@@ -47,7 +50,7 @@ fn strong_evidence_takes_the_canary_out_in_one_turn() {
 }
 
 #[test]
-fn a_broken_ceiling_takes_three_looks_in_a_row() {
+fn an_exceeded_threshold_rolls_back_after_three_looks_in_a_row() {
     let mut world = World::started(STANDARD);
     world.finding = fail(false);
     world.run("2m");
@@ -79,7 +82,7 @@ fn looks_in_a_row_are_broken_by_an_incident_on_stable_but_not_by_a_lack_of_traff
 }
 
 #[test]
-fn lifting_the_halt_of_a_rollback_brings_nothing_back() {
+fn lifting_the_halt_of_a_rollback_leaves_the_canary_at_zero() {
     for bad in [true, false] {
         let mut world = World::started(STANDARD);
         if bad {
@@ -121,7 +124,7 @@ fn a_pause_does_not_count_time_before_the_state_was_written() {
 }
 
 #[test]
-fn not_knowing_holds_and_after_a_while_calls_somebody() {
+fn inconclusive_looks_hold_and_then_pause() {
     let mut world = World::started(STANDARD);
     world.finding = unsure();
     world.run("9m");
@@ -139,7 +142,7 @@ fn not_knowing_holds_and_after_a_while_calls_somebody() {
 }
 
 #[test]
-fn waiting_for_traffic_holds_for_as_long_as_it_takes() {
+fn waiting_for_traffic_never_pauses() {
     let mut world = World::started(STANDARD);
     world.finding = waiting();
     world.run("12h");
@@ -150,12 +153,12 @@ fn waiting_for_traffic_holds_for_as_long_as_it_takes() {
 }
 
 #[test]
-fn an_analyser_in_trouble_is_told_once_and_never_blames_the_canary() {
+fn a_failing_analysis_is_notified_once_and_does_not_fail_the_canary() {
     let mut world = World::started(STANDARD);
     world.finding = error();
     world.run("6h");
     assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %");
-    assert_eq!(world.told(), [Action::Started, Action::LookFailed]);
+    assert_eq!(world.notified(), [Action::Started, Action::LookFailed]);
     assert_eq!(world.state.overdue(world.now), None, "somebody does look");
     world.finding = pass();
     world.run("1m");
@@ -195,7 +198,7 @@ fn a_hand_edited_state_is_respected() {
         world.last_row()
     );
     let again = step(&world.state, Event::Seen(world.kv.clone()), world.now);
-    assert_eq!(again.next, world.state, "the same edit is told once");
+    assert_eq!(again.next, world.state, "the same edit is notified once");
     world.run("3h");
     assert_eq!(world.kv(), 60);
     world.execute(Command::Resume).unwrap();
@@ -223,7 +226,7 @@ fn a_stale_read_is_no_edit_but_putting_the_old_file_back_is_one() {
 }
 
 #[test]
-fn time_that_nobody_watched_does_not_count() {
+fn overdue_time_does_not_count_towards_the_hold() {
     let mut world = World::started(STANDARD);
     world.run("5m");
     let alarm = world.alarm.unwrap();
@@ -231,7 +234,7 @@ fn time_that_nobody_watched_does_not_count() {
     assert_eq!(world.state.overdue(world.now).unwrap().to_string(), "4h", "/health shows it");
     world.ring();
     assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 1 of 4 at 5 %", 5));
-    assert!(world.told().contains(&Action::Late));
+    assert!(world.notified().contains(&Action::Late));
     world.run("8m");
     assert_eq!(world.kv(), 5);
     world.run("1m");
@@ -268,7 +271,7 @@ fn a_halt_needs_no_rollout() {
 }
 
 #[test]
-fn a_completed_rollout_can_be_taken_back_within_its_window() {
+fn a_completed_rollout_can_be_undone_within_its_window() {
     let mut world = World::started(r#"{"schedule":"blue-green"}"#);
     assert_eq!(world.says(), "baking, step 1 of 1 at 100 %");
     world.run("16m");
@@ -311,7 +314,7 @@ fn a_step_can_wait_for_approval_and_an_ab_test_stays_where_it_is() {
 }
 
 #[test]
-fn a_plan_can_hold_a_bad_canary_and_leave_the_decision_to_people() {
+fn a_plan_can_hold_a_bad_canary_and_leave_the_decision_to_operators() {
     let mut world = World::started(r#"{"schedule":"standard","onFail":"hold"}"#);
     world.finding = fail(true);
     world.run("1m");
@@ -319,7 +322,7 @@ fn a_plan_can_hold_a_bad_canary_and_leave_the_decision_to_people() {
     for _ in 0..100 {
         world.look(fail(true));
     }
-    assert_eq!(world.told(), [Action::Started, Action::Paused], "and calls them once");
+    assert_eq!(world.notified(), [Action::Started, Action::Paused], "and calls them once");
     world.execute(Command::Abort { rollout: Some("r1".into()) }).unwrap();
     assert_eq!(world.kv(), 0);
 }
@@ -329,7 +332,7 @@ fn a_step_begins_when_its_state_is_written() {
     let mut world = World::new();
     let step = execute(&world.state, &request(start_of("r1", STANDARD)), world.now).unwrap().step;
     world.state = step.next;
-    // KV does not answer for an hour: the alarm asks again every few seconds, and looks, but nothing advances.
+    // KV does not answer for an hour: the alarm retries every few seconds and looks are taken, but the rollout does not advance.
     for _ in 0..720 {
         world.now = world.now.after(Span::from_secs(5));
         let effects = pending(&world.state, world.now);
@@ -345,7 +348,7 @@ fn a_step_begins_when_its_state_is_written() {
 }
 
 #[test]
-fn a_ring_comes_first_and_keeps_what_it_got() {
+fn a_ring_comes_first_and_keeps_its_percentage() {
     let plan = r#"{"steps":[{"percentage":20,"where":{"country":["NZ"]}},{"percentage":100,"where":{"country":["NZ"]}},25,100],
         "hold":"10m"}"#;
     let mut world = World::started(plan);

@@ -1,4 +1,4 @@
-//! The table, seen from outside: every order and every finding in every phase.
+//! The transition table from outside: every command and every finding in every phase.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn world_in(phase: &str) -> World {
         "aborted" => drop(world.execute(Command::Abort { rollout: None })),
         other => panic!("no phase {other}"),
     }
-    // Past the time in which an order that comes again is a second click, and a minute before the next look.
+    // After the time in which a repeated command is a second click, and a minute before the next look.
     world.run("11s");
     assert!(world.says().starts_with(phase), "{}", world.says());
     world

@@ -7,7 +7,7 @@ use super::*;
 /// Steps of an hour, from eight to five on weekdays.
 const OFFICE: &str = r#"{"steps":[5,50,100],"hold":"1h","freeze":{"timeZone":"Europe/Berlin","days":["sat","sun"],"hours":["17:00-08:00"]}}"#;
 
-/// A world in which it is now this late, an hour ahead of UTC.
+/// A world at this time, in a zone an hour ahead of UTC.
 fn started_at(moment: &str, plan: &str) -> World {
     let mut world = World { offset: |_, _| Some(60), ..World::new() };
     world.now = at(moment);
@@ -41,16 +41,16 @@ fn a_step_whose_hold_ends_on_friday_night_is_taken_on_monday_morning() {
 }
 
 #[test]
-fn the_audit_and_people_are_told_once_what_it_waits_for() {
+fn waiting_for_a_window_is_audited_and_notified_once() {
     let mut world = started_at("2026-11-20T15:30:00Z", OFFICE);
     world.run("2d");
-    let told: Vec<_> = world.audit.values().filter(|entry| entry.reason.contains("window")).collect();
-    let [entry] = told.as_slice() else { panic!("{told:?}") };
+    let notified: Vec<_> = world.audit.values().filter(|entry| entry.reason.contains("window")).collect();
+    let [entry] = notified.as_slice() else { panic!("{notified:?}") };
     assert_eq!(
         entry.reason,
         "0 of 400 requests failed. No step in a window of the plan's freeze (Europe/Berlin): waits until 2026-11-23T07:00:00Z."
     );
-    assert_eq!(world.told(), [Action::Started, Action::Looked]);
+    assert_eq!(world.notified(), [Action::Started, Action::Looked]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn completion_waits_too() {
 }
 
 #[test]
-fn a_bad_canary_is_taken_out_in_a_window_as_ever() {
+fn a_bad_canary_is_taken_out_during_a_window() {
     for strong in [true, false] {
         let mut world = started_at("2026-11-20T15:30:00Z", OFFICE);
         world.run("5h");
@@ -78,7 +78,7 @@ fn a_bad_canary_is_taken_out_in_a_window_as_ever() {
 }
 
 #[test]
-fn people_may_promote_pause_and_resume_in_a_window() {
+fn operators_may_promote_pause_and_resume_in_a_window() {
     let mut world = started_at("2026-11-20T15:30:00Z", OFFICE);
     world.run("2h");
     world.execute(Command::Promote).unwrap();
@@ -96,7 +96,7 @@ fn people_may_promote_pause_and_resume_in_a_window() {
 /// A few hours of each day but Wednesday.
 const SHORT_DAYS: &str = r#"{"steps":[5,20,50,100],"hold":"30m","lookEvery":"10m","freeze":{"timeZone":"Z","days":["wed"],"hours":["10:30-06:15","07:00-08:00"]}}"#;
 
-/// Zones without surroundings: behind UTC, at it, ahead of it.
+/// Zones without summer time: behind UTC, at UTC and ahead of it.
 const OFFSETS: [UtcOffset; 3] = [|_, _| Some(-570), |_, _| Some(0), |_, _| Some(330)];
 
 proptest! {
