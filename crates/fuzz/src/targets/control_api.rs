@@ -6,7 +6,7 @@ use serin_logic::api::{Actor, ApiRequest, Explanation, IncomingRequest, MAX_BODY
 use serin_logic::controller::Controller;
 use serin_logic::policy::CanaryState;
 use serin_logic::policy::switches::Setting;
-use serin_logic::rollout::{Command, Order, Start};
+use serin_logic::rollout::{Command, CommandRequest, Start};
 
 use super::{KEY, NOW, SETUP, controller, good, is_a_value, line, plan, restarted, text};
 
@@ -71,7 +71,7 @@ fn execute(request: ApiRequest) {
 fn executed(command: Command, Actor { name, reason, epoch }: Actor) {
     let mut controller = if matches!(command, Command::Start(_)) { Controller::default() } else { controller() };
     let before = controller.clone();
-    match controller.execute(&Order { command, who: name, why: reason, epoch }, NOW) {
+    match controller.execute(&CommandRequest { command, actor: name, reason, epoch }, NOW) {
         Ok((already, _)) => assert!(already || controller.state.epoch() > before.state.epoch()),
         Err(refused) => {
             assert!(!refused.to_string().is_empty());

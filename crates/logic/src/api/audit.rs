@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::body::Actor;
-use crate::rollout::Row;
+use crate::rollout::AuditEntry;
 use crate::timestamp::Timestamp;
 
 /// Answer of `GET audit`.
@@ -47,17 +47,17 @@ pub struct AuditRecord {
 
 impl AuditRecord {
     /// The record of a transition of the rollout, or of a look.
-    pub fn of_rollout(row: &Row) -> Self {
+    pub fn of_rollout(entry: &AuditEntry) -> Self {
         Self {
             seq: None,
-            at: row.when.to_rfc3339(),
-            actor: row.who.clone(),
-            action: word(&row.what),
-            rollout_id: row.rollout_id.clone(),
-            before: json(&row.before),
-            after: json(&row.after),
-            reason: row.why.clone(),
-            sentence: row.to_string(),
+            at: entry.when.to_rfc3339(),
+            actor: entry.actor.clone(),
+            action: word(&entry.action),
+            rollout_id: entry.rollout_id.clone(),
+            before: json(&entry.before),
+            after: json(&entry.after),
+            reason: entry.reason.clone(),
+            sentence: entry.to_string(),
         }
     }
 

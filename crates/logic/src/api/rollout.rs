@@ -140,7 +140,7 @@ impl RolloutView {
     pub fn new(controller: &Controller, now: Timestamp) -> Option<Self> {
         let Controller { state, analysis, .. } = controller;
         let rollout = state.rollout()?;
-        let standing = state.standing();
+        let standing = state.summary();
         let (since, actor, reason) = account(rollout);
         let steps: Vec<StepView> = rollout.plan.steps().iter().map(StepView::from).collect();
         let step = steps.get(standing.step.saturating_sub(1));
@@ -158,7 +158,7 @@ impl RolloutView {
             steps,
             started_at: rollout.started_at.to_rfc3339(),
             started_by: rollout.started_by.clone(),
-            started_reason: rollout.why.clone(),
+            started_reason: rollout.reason.clone(),
             hold_ends: rollout.hold_ends().map(Timestamp::to_rfc3339),
             frozen_until: rollout.frozen_until.map(Timestamp::to_rfc3339),
             next_look: rollout.next_look.map(Timestamp::to_rfc3339),
@@ -183,9 +183,9 @@ fn account(rollout: &Rollout) -> (Timestamp, Option<&str>, Option<&str>) {
     match &rollout.phase {
         Phase::Progressing { since, .. } | Phase::Baking { since } => (*since, None, None),
         Phase::Completed { at } => (*at, None, None),
-        Phase::Paused { at, who, why, .. }
-        | Phase::RolledBack { at, who, why, .. }
-        | Phase::Aborted { at, who, why, .. } => (*at, Some(who), Some(why)),
+        Phase::Paused { at, actor, reason, .. }
+        | Phase::RolledBack { at, actor, reason, .. }
+        | Phase::Aborted { at, actor, reason, .. } => (*at, Some(actor), Some(reason)),
     }
 }
 

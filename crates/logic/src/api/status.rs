@@ -169,8 +169,8 @@ impl SwitchView {
 
 impl From<&Halted> for HaltView {
     fn from(halted: &Halted) -> Self {
-        let Halted { by_rollout, at, who, why } = halted;
-        Self { actor: who.clone(), at: at.to_rfc3339(), reason: why.clone(), by_rollout: *by_rollout }
+        let Halted { by_rollout, at, actor, reason } = halted;
+        Self { actor: actor.clone(), at: at.to_rfc3339(), reason: reason.clone(), by_rollout: *by_rollout }
     }
 }
 

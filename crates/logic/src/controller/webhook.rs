@@ -34,7 +34,7 @@ impl WebhookFormat {
         let Notification { seq, when, action, rollout_id, sentence } = notice;
         let body = match self {
             Self::Json => json!({
-                "seq": seq, "at": when.to_rfc3339(), "what": action, "rolloutId": rollout_id, "text": sentence,
+                "seq": seq, "at": when.to_rfc3339(), "action": action, "rolloutId": rollout_id, "text": sentence,
             }),
             Self::Text => json!({"text": sentence}),
             Self::Content => json!({"content": sentence}),
@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(WebhookFormat::Content.body(&notice), r#"{"content":"It \"failed\"."}"#);
         assert_eq!(
             WebhookFormat::Json.body(&notice),
-            r#"{"at":"2027-01-15T08:00:00.000Z","rolloutId":"r1","seq":4,"text":"It \"failed\".","what":"rolled-back"}"#
+            r#"{"action":"rolled-back","at":"2027-01-15T08:00:00.000Z","rolloutId":"r1","seq":4,"text":"It \"failed\"."}"#
         );
     }
 }
