@@ -181,7 +181,7 @@ for (const [format, field] of [["json", "text"], ["text", "text"], ["content", "
     await serin.status(({ outbox }) => outbox.length === 0);
     const words = heard.map((notice) => /^Rollout r1 (.*?) by ada/.exec(notice[field])?.[1]);
     assert.deepEqual(words, ["started", "paused", "resumed", "promoted", "aborted"]);
-    if (format === "json") assert.deepEqual(heard.map(({ what, rolloutId }) => [what, rolloutId])[0], ["started", "r1"]);
+    if (format === "json") assert.deepEqual(heard.map(({ action, rolloutId }) => [action, rolloutId])[0], ["started", "r1"]);
     else assert.deepEqual(Object.keys(heard[0]), [field]);
   });
 }
