@@ -9,11 +9,12 @@ use serde_json::Value;
 use serin_logic::Timestamp;
 use serin_logic::api::{ApiRequest, ExplainQuery, IncomingRequest};
 use serin_logic::controller::Controller;
-use serin_logic::notice::Notice;
-use serin_logic::policy::snapshot::{Documents, Snapshot};
-use serin_logic::policy::{InvalidDocument, Switch};
+use serin_logic::document::InvalidDocument;
+use serin_logic::log_event::LogEvent;
+use serin_logic::policy::Switch;
 use serin_logic::rollout::{Command, CommandRequest, Plan, Start};
-use serin_logic::routing::decision::Setup;
+use serin_logic::routing::decision::RoutingConfig;
+use serin_logic::snapshot::{KvValues, Snapshot};
 
 pub mod batch;
 pub mod canary_state;
@@ -34,7 +35,8 @@ const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const KEY: &str = "canary-state";
 const GOOD: &str =
     r#"{"enabled":true,"percentage":25,"rolloutId":"good","rules":[{"match":{"path":"/a"},"serve":"canary"}]}"#;
-const SETUP: Setup = Setup { canary_bound: true, override_key: None, max_stale: Duration::from_mins(5) };
+const SETUP: RoutingConfig =
+    RoutingConfig { canary_bound: true, override_key: None, max_stale: Duration::from_mins(5) };
 
 /// What JavaScript would have made of the bytes.
 fn text(input: &[u8]) -> Cow<'_, str> {
@@ -123,11 +125,11 @@ fn unreadable(written: &str, error: &str) -> ! {
     panic!("{written} cannot be read again: {error}")
 }
 
-fn document(canary_state: Option<&str>) -> Documents {
-    Documents { canary_state: canary_state.map(str::to_owned), ..Documents::default() }
+fn document(canary_state: Option<&str>) -> KvValues {
+    KvValues { canary_state: canary_state.map(str::to_owned), ..KvValues::default() }
 }
 
-fn switched(switch: Switch, value: &str) -> Documents {
+fn switched(switch: Switch, value: &str) -> KvValues {
     let mut documents = document(Some(GOOD));
     for (known, slot) in Switch::ALL.into_iter().zip(&mut documents.switches) {
         if known == switch {
@@ -139,7 +141,7 @@ fn switched(switch: Switch, value: &str) -> Documents {
 
 /// An isolate that has read a good policy.
 fn good() -> Snapshot {
-    Snapshot::default().read(KEY, document(Some(GOOD)), NOW).0
+    Snapshot::default().apply_kv_values(KEY, document(Some(GOOD)), NOW).0
 }
 
 /// An error says where and what, in one line of the log.
@@ -149,7 +151,7 @@ fn is_told(error: &InvalidDocument) {
 }
 
 /// A notice is one line of the log, whoever reads it.
-fn are_lines(notices: &[Notice]) {
+fn are_lines(notices: &[LogEvent]) {
     for notice in notices {
         let line = notice.to_line();
         assert!(!line.contains(['\n', '\r', '\0', '\u{85}', '\u{2028}', '\u{2029}']), "{line:?} is more than a line");

@@ -27,10 +27,10 @@ pub use self::retry_state::RetryState;
 pub use self::switch_overrides::SwitchOverrides;
 pub use self::webhook::WebhookFormat;
 use crate::analysis::Health;
-use crate::policy::{CanaryState, Overlay};
+use crate::policy::CanaryState;
 use crate::rollout::{
-    CommandError, CommandRequest, Effect, Event, Finding, FindingKind, Look, Notification, Outcome, PublishedState,
-    Receipt, State, Step, UtcOffset, WriteState, execute, pending, step,
+    CommandError, CommandRequest, Effect, Event, Finding, FindingKind, Look, Notification, Outcome, Overlay,
+    PublishedState, Receipt, State, Step, UtcOffset, WriteState, execute, pending, step,
 };
 use crate::telemetry::Batch;
 use crate::timestamp::Timestamp;
@@ -157,7 +157,7 @@ impl Controller {
 
     /// The overlay for isolates. It carries what is also in KV only until KV has it everywhere, so that an edit of KV counts at once after that.
     pub fn overlay(&self, now: Timestamp) -> Overlay {
-        let mut rollout = self.state.overlay();
+        let mut rollout = self.state.desired_state();
         if !self.state.is_spreading(now) {
             rollout.target = None;
         }
@@ -249,7 +249,7 @@ impl From<&CanaryState> for PublishedState {
             enabled: state.enabled,
             percentage: state.percentage,
             rollout_id: state.rollout_id.clone(),
-            generation: state.notes.generation,
+            generation: state.metadata.generation,
         }
     }
 }

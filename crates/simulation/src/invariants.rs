@@ -132,7 +132,7 @@ impl Checks {
         if self.rollback.is_some() {
             // A document that was edited by hand is left alone; what protects users then is the halt.
             let is_edited = controller.state.rollout().is_some_and(|rollout| rollout.edited.is_some());
-            let served = !is_edited && controller.state.overlay().target.is_none_or(|target| !target.is_zero());
+            let served = !is_edited && controller.state.desired_state().target.is_none_or(|target| !target.is_zero());
             self.hold(Invariant::RollbackStays, now_rolled_back && standing.halted && !served, || {
                 format!("after a rollback: {standing}")
             });

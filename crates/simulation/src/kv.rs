@@ -5,7 +5,7 @@ use std::rc::Rc;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::{Map, Value};
-use serin_logic::policy::{Amendment, CanaryState};
+use serin_logic::policy::CanaryState;
 use serin_logic::rollout::{PublishedState, WriteState};
 
 /// What errors call the document.
@@ -48,7 +48,7 @@ impl Kv {
     pub(crate) fn write(&mut self, write: &WriteState, now: u64, rng: &mut StdRng) {
         let last = self.writes.last().map(|write| write.text.clone()).unwrap_or_default();
         let mut document: Map<String, Value> = serde_json::from_str(&last).unwrap_or_default();
-        Amendment::from(write).apply(&mut document);
+        write.patch().apply(&mut document);
         let visible_at = (0..self.readers).map(|_| now + rng.random_range(0..=self.delay_ms)).collect();
         self.writes.push(Write { text: Value::Object(document).to_string().into(), visible_at });
     }

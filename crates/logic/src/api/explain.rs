@@ -8,12 +8,15 @@ use super::audit::word;
 use crate::bucket::{BUCKETS, Bucket};
 use crate::document::{InvalidDocument, shown};
 use crate::percentage::Percentage;
-use crate::policy::{Snapshot, Switch};
+use crate::policy::Switch;
 use crate::problem::Problem;
-use crate::routing::decision::Setup;
-use crate::routing::{Facts, Outcome, Reason, VisitorId, decide};
+use crate::request_attributes::RequestAttributes;
+use crate::routing::decision::RoutingConfig;
+use crate::routing::{Outcome, Reason, decide};
+use crate::snapshot::Snapshot;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
+use crate::visitor::VisitorId;
 
 const ACCEPTED: &str =
     "is not known, accepted: key, path, method, host, country, continent, colo, asn, header.NAME, cookie.NAME";
@@ -98,7 +101,7 @@ impl ExplainQuery {
 }
 
 /// The described request gets no new visitor's id, because a random key explains nothing.
-impl Facts for ExplainQuery {
+impl RequestAttributes for ExplainQuery {
     fn method(&self) -> Rc<str> {
         self.method.as_str().into()
     }
@@ -138,7 +141,7 @@ impl Facts for ExplainQuery {
 
 impl Explanation {
     /// Decides the described request as a real one is decided.
-    pub fn new(query: &ExplainQuery, snapshot: &Snapshot, setup: &Setup, now: Timestamp) -> Self {
+    pub fn new(query: &ExplainQuery, snapshot: &Snapshot, setup: &RoutingConfig, now: Timestamp) -> Self {
         let decision = decide(snapshot, setup, query, now);
         let state = snapshot.last_good();
         let key = state.and_then(|state| state.stickiness.key_of(query));
@@ -150,7 +153,7 @@ impl Explanation {
         };
         let switches = Switch::ALL.into_iter().filter(|switch| snapshot.switches().is_on(*switch, now));
         let (rule, percentage) = match decision.reason {
-            Reason::Rule(number) => (Some(number.0), state.and_then(|state| state.rules.share_of(number))),
+            Reason::Rule(number) => (Some(number.0), state.and_then(|state| state.rules.percentage_of(number))),
             _ => (None, state.map(|state| state.percentage)),
         };
         let measured_as = decision.observed.map(|observed| match observed.variant {
@@ -163,7 +166,7 @@ impl Explanation {
             salt: salt.map(str::to_owned),
             bucket: bucket.map(Bucket::index),
             variant: variant.map(|variant| variant.as_str().to_owned()),
-            reason: decision.reason.word().to_owned(),
+            reason: decision.reason.as_str().to_owned(),
             rule,
             percentage,
             changes_at: bucket.map(|bucket| f64::from(bucket.index() + 1) / f64::from(BUCKETS) * 100.0),
@@ -207,14 +210,14 @@ mod tests {
     use core::time::Duration;
 
     use super::*;
-    use crate::policy::snapshot::Documents;
+    use crate::snapshot::KvValues;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
     fn explained(state: &str, query: &str) -> Explanation {
-        let documents = Documents { canary_state: Some(state.to_owned()), ..Documents::default() };
-        let snapshot = Snapshot::default().read("canary-state", documents, NOW).0;
-        let setup = Setup { canary_bound: true, override_key: None, max_stale: Duration::from_mins(5) };
+        let documents = KvValues { canary_state: Some(state.to_owned()), ..KvValues::default() };
+        let snapshot = Snapshot::default().apply_kv_values("canary-state", documents, NOW).0;
+        let setup = RoutingConfig { canary_bound: true, override_key: None, max_stale: Duration::from_mins(5) };
         Explanation::new(&ExplainQuery::parse(query).unwrap(), &snapshot, &setup, NOW)
     }
 

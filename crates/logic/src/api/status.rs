@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::rollout::RolloutView;
 use crate::controller::Controller;
 use crate::percentage::Percentage;
+use crate::policy::Switch;
 use crate::policy::switches::Setting;
-use crate::policy::{Snapshot, Switch};
 use crate::rollout::{Effect, Halted, State, pending};
+use crate::snapshot::Snapshot;
 use crate::timestamp::Timestamp;
 
 /// Everything that answers of the control API are made of.
@@ -143,10 +144,10 @@ impl PolicyView {
             enabled: Some(state.enabled),
             percentage: Some(state.percentage),
             rollout_id: Some(state.rollout_id.clone()),
-            generation: state.notes.generation,
+            generation: state.metadata.generation,
             rules: Some(state.rules.len() as u64),
-            canary_worker: state.notes.canary_worker.clone(),
-            stable_worker: state.notes.stable_worker.clone(),
+            canary_worker: state.metadata.canary_worker.clone(),
+            stable_worker: state.metadata.stable_worker.clone(),
             error,
             warnings: state.warnings.clone(),
         }

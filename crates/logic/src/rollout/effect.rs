@@ -1,11 +1,12 @@
 //! Effects that the state machine asks for. Each has a number of its own, so that performing it twice does no harm.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::audit::{AuditEntry, Notification};
 use super::event::Observation;
-use super::schedule::Matcher;
-use crate::percentage::Percentage;
+use crate::document::{self, InvalidDocument};
+use crate::policy::{PolicyPatch, Target};
 use crate::timestamp::Timestamp;
 
 /// An effect outside of the state machine.
@@ -56,33 +57,46 @@ pub struct WriteState {
     pub updated_by: String,
 }
 
-/// The canary's percentages at a step.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Target {
-    /// Percentage of all visitors outside of the rings.
-    pub percentage: Percentage,
-    /// Rings with a higher percentage. They are rules that precede the operator's own, in this order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rings: Vec<Ring>,
+// === impl WriteState ===
+
+impl WriteState {
+    /// The document to write over `found`, the one in KV.
+    ///
+    /// # Errors
+    /// KV holds a value that is not a document. It may be somebody's work, so it is not overwritten.
+    pub fn document(&self, key: &str, found: Option<&str>) -> Result<String, InvalidDocument> {
+        let mut document: Map<String, Value> =
+            found.map(|text| document::parse_object(key, text)).transpose()?.unwrap_or_default();
+        self.patch().apply(&mut document);
+        document.insert("updatedAt".into(), self.updated_at.to_rfc3339().into());
+        document.insert("updatedBy".into(), self.updated_by.as_str().into());
+        Ok(Value::Object(document).to_string())
+    }
+
+    /// The changes to the policy document.
+    pub fn patch(&self) -> PolicyPatch<'_> {
+        let Self { generation, rollout_id, target, .. } = self;
+        PolicyPatch { generation: *generation, rollout_id, target }
+    }
 }
 
-/// A group of visitors with a percentage of its own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Ring {
-    /// Matches the ring's requests.
-    #[serde(rename = "where")]
-    pub matcher: Matcher,
-    /// Percentage of the ring's visitors.
-    pub percentage: Percentage,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-// === impl Target ===
-
-impl Target {
-    /// Whether no visitor gets the canary.
-    pub fn is_zero(&self) -> bool {
-        self.percentage == Percentage::ZERO && self.rings.is_empty()
+    #[test]
+    fn a_written_document_has_its_author_and_time_and_garbage_is_not_overwritten() {
+        let write = r#"{"generation":8,"rolloutId":"r2","percentage":5,"updatedAt":1800000000000,"updatedBy":"ada"}"#;
+        let write: WriteState = serde_json::from_str(write).unwrap();
+        assert_eq!(
+            write.document("canary-state", Some(r#"{"a":1,"b":null}"#)).unwrap(),
+            concat!(
+                r#"{"a":1,"b":null,"enabled":true,"generation":8,"percentage":5,"rolloutId":"r2","#,
+                r#""updatedAt":"2027-01-15T08:00:00.000Z","updatedBy":"ada"}"#
+            )
+        );
+        assert!(write.document("canary-state", None).is_ok());
+        let error = write.document("canary-state", Some("{")).unwrap_err().to_string();
+        assert!(error.starts_with("canary-state: not JSON"), "{error}");
     }
 }

@@ -7,17 +7,16 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::document::InvalidDocument;
+use crate::matcher::Matcher;
 use crate::percentage::Percentage;
 use crate::span::Span;
 
 mod document;
 mod freeze;
-mod matcher;
 #[cfg(test)]
 mod tests;
 
 pub use freeze::{Freeze, UnknownZone, UtcOffset};
-pub use matcher::Matcher;
 
 /// Most steps of a plan.
 const MAX_STEPS: usize = 20;

@@ -5,13 +5,14 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::audit::CONTROLLER;
-use super::effect::{Ring, Target};
 use super::event::{FindingKind, Observation};
 use super::outbox::Outbox;
+use super::overlay::DesiredState;
 use super::phase::{PauseKind, Phase, PhaseKind, RolloutSummary};
 use super::published_state::PublishedState;
 use super::schedule::{Plan, PlanStep};
 use crate::percentage::Percentage;
+use crate::policy::{Ring, Target};
 use crate::span::Span;
 use crate::timestamp::Timestamp;
 
@@ -124,31 +125,6 @@ pub(super) struct LastCommand {
     pub(super) after: u64,
 }
 
-/// What isolates are to know at once, carried down to them with the replies to their metrics.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Overlay {
-    /// A higher one is newer.
-    pub epoch: u64,
-    /// All to stable.
-    pub halted: bool,
-    /// Against the document's: the higher one wins.
-    pub generation: u64,
-    /// The salt that goes with the target.
-    #[serde(default)]
-    pub rollout_id: String,
-    /// None: only the document counts.
-    pub target: Option<Target>,
-    /// None: nothing is counted.
-    pub observation: Option<Observation>,
-    /// Who is observed: a ring, by its place in the target, or else the world.
-    #[serde(default)]
-    pub ring: Option<usize>,
-    /// The canary's share of those.
-    #[serde(default)]
-    pub share: Percentage,
-}
-
 // === impl State ===
 
 impl State {
@@ -176,9 +152,9 @@ impl State {
         RolloutSummary { phase, step, of, percentage: self.share(), halted: self.halted.is_some(), epoch: self.epoch }
     }
 
-    /// The overlay for isolates.
-    pub fn overlay(&self) -> Overlay {
-        Overlay {
+    /// The state that isolates are to put into effect.
+    pub fn desired_state(&self) -> DesiredState {
+        DesiredState {
             epoch: self.epoch,
             halted: self.halted.is_some(),
             generation: self.generation,

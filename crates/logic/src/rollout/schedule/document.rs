@@ -9,8 +9,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::freeze::FreezeDocument;
-use super::{Freeze, Limits, Matcher, OnFail, Plan, PlanStep, Schedule, Timing, check_steps};
+use super::{Freeze, Limits, OnFail, Plan, PlanStep, Schedule, Timing, check_steps};
 use crate::document::InvalidDocument;
+use crate::matcher::Matcher;
 use crate::percentage::Percentage;
 use crate::span::Span;
 
@@ -51,8 +52,12 @@ struct StepFields {
     hold: Option<SpanWithin<0, { 30 * DAY }>>,
     #[serde(default)]
     approval: bool,
-    #[serde(rename = "where")]
+    #[serde(rename = "where", default, deserialize_with = "ring")]
     ring: Option<Matcher>,
+}
+
+fn ring<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Matcher>, D::Error> {
+    Matcher::for_ring(deserializer).map(Some)
 }
 
 /// A span from `LOW` to `HIGH` milliseconds, both included.

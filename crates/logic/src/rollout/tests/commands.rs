@@ -120,7 +120,7 @@ fn the_generation_exceeds_that_of_the_published_state() {
     };
     let state = State::default();
     let now = Timestamp::from_millis(1);
-    assert_eq!(execute(&state, &start(41), now).unwrap().step.next.overlay().generation, 42);
+    assert_eq!(execute(&state, &start(41), now).unwrap().step.next.desired_state().generation, 42);
     let refused = execute(&state, &start(u64::MAX), now).unwrap_err();
     assert!(matches!(refused, CommandError::InvalidGeneration { generation: u64::MAX }));
 }

@@ -153,7 +153,7 @@ fn names_in_interfaces_are_frozen() {
 fn the_overlay_is_frozen() {
     let world = World::started(r#"{"schedule":"fast"}"#);
     assert_eq!(
-        serde_json::to_string(&world.state.overlay()).unwrap(),
+        serde_json::to_string(&world.state.desired_state()).unwrap(),
         concat!(
             r#"{"epoch":1,"halted":false,"generation":1,"rolloutId":"r1","target":{"percentage":10},"#,
             r#""observation":{"rolloutId":"r1","attempt":0,"step":0},"ring":null,"share":10}"#

@@ -95,7 +95,7 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
     let Step { next, effects } = after;
     let (was, is) = (before.summary(), next.summary());
     assert!(next.epoch() >= before.epoch(), "epochs only grow");
-    assert!(next.overlay().generation >= before.overlay().generation, "generations only grow");
+    assert!(next.desired_state().generation >= before.desired_state().generation, "generations only grow");
 
     let json = serde_json::to_string(next).unwrap();
     assert_eq!(serde_json::from_str::<State>(&json).unwrap(), *next, "the state reloads identically");
@@ -112,14 +112,15 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
                 share <= rings && (step.ring.is_some() || write.target.percentage <= step.percentage),
                 "within [0, step]"
             );
-            assert_eq!(next.overlay().target.as_ref(), Some(&write.target));
-            assert_eq!(next.overlay().generation, write.generation);
+            assert_eq!(next.desired_state().target.as_ref(), Some(&write.target));
+            assert_eq!(next.desired_state().generation, write.generation);
         }
     }
 
     // Only a passed look or an operator may raise the percentage.
-    let share =
-        |state: &State| state.overlay().target.filter(|_| !state.overlay().halted).unwrap_or_default().percentage;
+    let share = |state: &State| {
+        state.desired_state().target.filter(|_| !state.desired_state().halted).unwrap_or_default().percentage
+    };
     let edited = before.rollout().is_some_and(|rollout| rollout.edited.is_some());
     if same && !edited && share(next) > share(before) {
         let passed = matches!(event, Event::Look(Look { finding: Finding::Pass { .. }, .. }));
@@ -147,7 +148,7 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
         }
     }
     let taken_out = matches!(is.phase, Some(PhaseKind::RolledBack | PhaseKind::Aborted));
-    if let Some(target) = next.overlay().target.filter(|_| taken_out || is.halted) {
+    if let Some(target) = next.desired_state().target.filter(|_| taken_out || is.halted) {
         assert!(target.is_zero(), "{is} serves {target:?}");
     }
     if let Event::Command(CommandRequest { command: Command::Abort { .. }, .. }) = event
@@ -173,7 +174,11 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
         );
     }
     if !matches!(event, Event::Alarm) {
-        assert_eq!(before.overlay() == next.overlay(), was.epoch == is.epoch, "isolates hear of it by the epoch");
+        assert_eq!(
+            before.desired_state() == next.desired_state(),
+            was.epoch == is.epoch,
+            "isolates hear of it by the epoch"
+        );
     }
 
     // A repetition changes nothing and is answered as done.

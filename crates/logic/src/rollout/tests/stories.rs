@@ -189,7 +189,7 @@ fn a_hand_edited_state_is_respected() {
     });
     world.event(Event::Seen(world.kv.clone()));
     assert_eq!(world.says(), "paused, step 2 of 4 at 60 %");
-    assert_eq!(world.state.overlay().target, None, "isolates go by the document");
+    assert_eq!(world.state.desired_state().target, None, "isolates go by the document");
     assert!(
         world
             .last_row()
@@ -353,7 +353,7 @@ fn a_ring_comes_first_and_keeps_its_percentage() {
         "hold":"10m"}"#;
     let mut world = World::started(plan);
     let rings = |world: &World| {
-        let target = world.state.overlay().target.unwrap();
+        let target = world.state.desired_state().target.unwrap();
         (target.percentage.to_string(), target.rings.iter().map(|ring| ring.percentage.to_string()).collect::<Vec<_>>())
     };
     assert_eq!(rings(&world), ("0".into(), vec!["20".into()]));

@@ -104,7 +104,7 @@ fn the_canary_has_nothing_after_a_halt_an_abort_or_a_rollback_in_every_phase() {
             let mut world = world_in(phase);
             world.execute(command).unwrap();
             assert!(world.halted && world.kv.as_ref().unwrap().percentage == Percentage::ZERO, "{phase}");
-            assert!(world.state.overlay().halted);
+            assert!(world.state.desired_state().halted);
         }
     }
 }
