@@ -98,10 +98,9 @@ fn reason(trigger: Trigger, finding: &Finding, rollout: &Rollout) -> String {
             let (had, limit) = (counters.inconclusive, limits.max_inconclusive);
             format!("{sentence} Inconclusive looks in a row: {had}, limit {limit}.")
         }
-        Trigger::FailOnHold => format!("{sentence} The plan holds a failed canary: somebody must decide."),
+        Trigger::FailOnHold => format!("{sentence} The plan holds a failed canary: an operator must decide."),
         Trigger::PassInFreeze => match (rollout.frozen_until, rollout.plan.freeze()) {
             (Some(end), Some(freeze)) => {
-                let end = end;
                 format!("{sentence} No step in a window of the plan's freeze ({}): waits until {end}.", freeze.zone())
             }
             _ => sentence.to_owned(),

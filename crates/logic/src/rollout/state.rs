@@ -17,7 +17,7 @@ use crate::span::Span;
 use crate::timestamp::Timestamp;
 
 /// Time for which a replaced document may still be read: a minute until KV has the new one everywhere, and as much again.
-pub(super) const STALE_READS: Duration = Duration::from_secs(120);
+pub(super) const STALE_READS: Duration = Duration::from_mins(2);
 
 /// Most recent documents that are remembered to recognise stale reads. A rollout writes one a step.
 const MAX_RECENT: usize = 16;

@@ -134,7 +134,7 @@ impl TransitionBuilder {
                 rollout.phase = Phase::Paused { step, held, at: now, kind, actor, reason };
             }
             Transition::RollBack(kind) => {
-                self.take_out(Phase::RolledBack { step, at: now, kind, actor, reason }, context.reason)
+                self.take_out(Phase::RolledBack { step, at: now, kind, actor, reason }, context.reason);
             }
             Transition::Abort => self.take_out(Phase::Aborted { step, at: now, actor, reason }, context.reason),
             Transition::Restore => {

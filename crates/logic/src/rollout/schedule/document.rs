@@ -121,8 +121,13 @@ impl TryFrom<PlanDocument> for Plan {
         let preset = Self::preset(schedule);
         let hold = document.hold.map(|hold| hold.0);
         let default_hold = hold.unwrap_or_else(|| schedule.hold());
+        let is_preset = |steps: &[StepDocument]| {
+            let percentages = steps.iter().map(|step| step.0.percentage);
+            percentages.eq(preset.steps.iter().map(|step| step.percentage))
+        };
         let steps = match document.steps {
-            Some(steps) if schedule == Schedule::Custom => {
+            // A preset's own steps are accepted, so that a plan that is shown can be sent again.
+            Some(steps) if schedule == Schedule::Custom || is_preset(&steps) => {
                 steps.into_iter().map(|step| step.with_hold(default_hold)).collect()
             }
             Some(_) => {

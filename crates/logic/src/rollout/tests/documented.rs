@@ -87,7 +87,7 @@ fn on_fail_hold_pauses_and_operators_may_resume_or_abort() {
             world.finding = fail(strong);
             world.run("1d");
             assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 6 at 10 %", 10, false));
-            assert!(world.audit.values().any(|entry| entry.reason.ends_with("somebody must decide.")));
+            assert!(world.audit.values().any(|entry| entry.reason.ends_with("an operator must decide.")));
             world
         };
         let mut on = start();
