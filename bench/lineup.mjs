@@ -84,7 +84,7 @@ const OBJECTS = ["RolloutController", "MetricsShard"];
 const STATE = { enabled: true, percentage: 25, rolloutId: "bench" };
 
 /** It stays at its first step for longer than any run. */
-const PLAN = { schedule: "custom", id: "bench", steps: [25, 100], hold: "24h", settle: "1h", lookEvery: "1h", who: "bench", why: "a measurement" };
+const PLAN = { schedule: "custom", id: "bench", steps: [25, 100], hold: "24h", settle: "1h", lookEvery: "1h", actor: "bench", reason: "a measurement" };
 
 const script = (...files) => Object.fromEntries(files.map((file) => [basename(file), join(HERE, "contestants", file)]));
 const others = (title, modules, group) => ({ title, modules, group, document: STATE, request: known });

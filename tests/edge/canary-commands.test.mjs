@@ -174,7 +174,7 @@ test("a rollback takes the canary out at once: a rollout is aborted, anything el
   await serin(["canary", "deploy", v2, ...QUICK]);
   await serin(["canary", "rollback", "--why", "pager"]);
   assert.deepEqual([(await state()).enabled, (await state()).stage], [false, "rolled-back"]);
-  assert.equal((await splitter.status()).halt.why, "pager");
+  assert.equal((await splitter.status()).halt.reason, "pager");
   assert.match(await serin(["canary", "rollback"]), /nothing to do/);
   assert.match(await serin(["canary", "deploy", v2, ...QUICK], 1), /ada halted the canary \(pager\).*resume-canary/);
 

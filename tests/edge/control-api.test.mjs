@@ -43,9 +43,9 @@ test("what is wrong with a request is said by field, value and what is accepted"
     ["POST", "rollouts", { schedule: "often" }, 422, "invalid", /schedule: "often" is not accepted, accepted: .*standard/],
     ["POST", "rollouts", steps(5, 3, 100), 422, "invalid", /steps\[1\].*3/],
     ["POST", "rollouts", { ...steps(100), hald: "1s" }, 422, "invalid", /hald/],
-    ["POST", "halt", { why: 7 }, 422, "invalid", /why: 7 is not accepted/],
-    ["POST", "halt", { whi: "x" }, 422, "invalid", /whi: is not known, accepted: who, why, epoch/],
-    ["PUT", "switches/maintenance", { on: "yes" }, 422, "invalid", /on: "yes" is not accepted, accepted: true or false/],
+    ["POST", "halt", { reason: 7 }, 422, "invalid", /reason: 7 is not accepted/],
+    ["POST", "halt", { reasn: "x" }, 422, "invalid", /reasn: is not known, accepted: actor, reason, epoch/],
+    ["PUT", "switches/maintenance", { on: "yes" }, 422, "invalid", /on: "yes" is not accepted, accepted: a boolean/],
     ["PUT", "switches/lights", { on: true }, 404, "not-found", undefined],
     ["PUT", "state", { state: { enabled: true, percentage: 101 } }, 422, "invalid", /percentage: 101 is not accepted/],
     ["GET", "audit?limit=0", undefined, 422, "invalid", /limit: 0 is not accepted/],
@@ -57,7 +57,7 @@ test("what is wrong with a request is said by field, value and what is accepted"
   }
   const big = await serin.api("PUT", "state", { state: { note: "x".repeat(70_000) } });
   assert.deepEqual([big.status, big.json.type], [413, "urn:serin:too-large"]);
-  const form = await serin.api("POST", "halt", { why: "x" }, { "content-type": "text/plain" });
+  const form = await serin.api("POST", "halt", { reason: "x" }, { "content-type": "text/plain" });
   assert.deepEqual([form.status, form.json.type], [415, "urn:serin:not-json"]);
   assert.deepEqual(await serin.values(), { "canary-state": JSON.stringify(HALF) }, "nothing was written");
   assert.deepEqual(await serin.audit(), []);
@@ -65,18 +65,18 @@ test("what is wrong with a request is said by field, value and what is accepted"
 
 test("a switch reaches busy isolates before KV does, and its end too", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
-  const on = await serin.api("PUT", "switches/maintenance", { on: true, who: "ada", why: "database" });
+  const on = await serin.api("PUT", "switches/maintenance", { on: true, actor: "ada", reason: "database" });
   assert.deepEqual([on.status, on.json], [200, { already: false }]);
   assert.deepEqual(await serin.values(), { "canary-state": JSON.stringify(HALF), "ops:maintenance": '{"reason":"database"}' });
   await eventually(async () => assert.equal((await serin.request("/")).status, 503));
   assert.equal((await serin.request("/")).json.detail, "database");
-  assert.deepEqual((await serin.api("PUT", "switches/maintenance", { on: true, why: "database" })).json, { already: true });
+  assert.deepEqual((await serin.api("PUT", "switches/maintenance", { on: true, reason: "database" })).json, { already: true });
   assert.equal((await serin.status()).switches.maintenance.reason, "database");
 
-  assert.deepEqual((await serin.api("PUT", "switches/maintenance", { on: false, who: "ada" })).json, { already: false });
+  assert.deepEqual((await serin.api("PUT", "switches/maintenance", { on: false, actor: "ada" })).json, { already: false });
   assert.deepEqual(Object.keys(await serin.values()), ["canary-state"]);
   await eventually(async () => assert.equal((await serin.request("/")).status, 200));
-  const rows = (await serin.audit()).map(({ who, what, before, after, sentence }) => [who, what, before, after, sentence]);
+  const rows = (await serin.audit()).map(({ actor, action, before, after, sentence }) => [actor, action, before, after, sentence]);
   const value = '{"reason":"database"}';
   assert.deepEqual(rows, [
     ["ada", "written", null, value, "ops:maintenance written by ada: database"],
@@ -87,7 +87,7 @@ test("a switch reaches busy isolates before KV does, and its end too", async (t)
 test("a switch that KV does not take reaches busy isolates all the same, and the answer says what is open", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   await serin.kv(undefined, undefined, { kind: "status", status: 503 });
-  const answer = await serin.api("PUT", "switches/disable_canary", { on: true, why: "pager" });
+  const answer = await serin.api("PUT", "switches/disable_canary", { on: true, reason: "pager" });
   assert.deepEqual([answer.status, answer.json.type], [503, "urn:serin:unavailable"]);
   const variants = async () => Promise.all(Array.from({ length: 20 }, () => serin.variant()));
   await eventually(async () => assert.deepEqual([...new Set(await variants())], ["stable"]));
@@ -97,11 +97,11 @@ test("a document is written as it was sent, checked, and audited", async (t) => 
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   const state = { enabled: true, percentage: 10, rolloutId: "r1", note: "kept" };
   assert.deepEqual((await serin.api("GET", "state")).json, { state: HALF });
-  assert.deepEqual((await serin.api("PUT", "state", { state, who: "ci" })).json, { already: false });
+  assert.deepEqual((await serin.api("PUT", "state", { state, actor: "ci" })).json, { already: false });
   assert.deepEqual(JSON.parse((await serin.values())["canary-state"]), state);
   assert.deepEqual((await serin.api("GET", "state")).json, { state });
   const [row] = await serin.audit();
-  assert.deepEqual([row.who, row.what, JSON.parse(row.before), JSON.parse(row.after)], ["ci", "written", HALF, state]);
+  assert.deepEqual([row.actor, row.action, JSON.parse(row.before), JSON.parse(row.after)], ["ci", "written", HALF, state]);
   const { policy } = await serin.status();
   assert.deepEqual([policy.percentage, policy.rolloutId], [10, "r1"]);
   for (const [text, shown] of [[undefined, null], ["no JSON", "no JSON"]]) {
@@ -173,15 +173,15 @@ for (const [format, field] of [["json", "text"], ["text", "text"], ["content", "
     await once(receiver, "listening");
     const vars = { WEBHOOK_URL: `http://127.0.0.1:${receiver.address().port}/hook`, WEBHOOK_FORMAT: format };
     const serin = await startSerin(t, { kv: { "canary-state": HALF }, vars });
-    const order = (path, body) => serin.api("POST", path, { who: "ada", ...body });
-    assert.equal((await order("rollouts", { ...PLAN, id: "r1", why: "release" })).status, 200);
+    const order = (path, body) => serin.api("POST", path, { actor: "ada", ...body });
+    assert.equal((await order("rollouts", { ...PLAN, id: "r1", reason: "release" })).status, 200);
     for (const path of ["pause", "resume", "promote", "abort"]) {
       assert.equal((await order(`rollouts/current/${path}`)).status, 200);
     }
     await serin.status(({ outbox }) => outbox.length === 0);
     const words = heard.map((notice) => /^Rollout r1 (.*?) by ada/.exec(notice[field])?.[1]);
     assert.deepEqual(words, ["started", "paused", "resumed", "promoted", "aborted"]);
-    if (format === "json") assert.deepEqual(heard.map(({ what, rolloutId }) => [what, rolloutId])[0], ["started", "r1"]);
+    if (format === "json") assert.deepEqual(heard.map(({ action, rolloutId }) => [action, rolloutId])[0], ["started", "r1"]);
     else assert.deepEqual(Object.keys(heard[0]), [field]);
   });
 }

@@ -19,11 +19,11 @@ const PLAN = {
 const OFF = { enabled: false, percentage: 0, canaryWorker: "app-canary" };
 
 const start = async (serin, plan = PLAN) => {
-  const answer = await serin.api("POST", "rollouts", { id: "r1", who: "ada", why: "release 42", ...plan });
+  const answer = await serin.api("POST", "rollouts", { id: "r1", actor: "ada", reason: "release 42", ...plan });
   assert.equal(answer.status, 200, answer.text);
   return answer.json;
 };
-const order = (serin, name, body = {}) => serin.api("POST", `rollouts/current/${name}`, { who: "ada", ...body });
+const order = (serin, name, body = {}) => serin.api("POST", `rollouts/current/${name}`, { actor: "ada", ...body });
 const inPhase = (serin, phase) => serin.status(({ rollout }) => rollout.phase === phase);
 const news = (rows) => rows.filter(({ what }) => !["looked", "look-failed"].includes(what));
 const transitions = (rows) => news(rows).map(({ what, after }) => `${what} ${after.percentage}`);
@@ -43,7 +43,7 @@ test("a good canary goes all the way under load, and the audit tells it", async 
   const rows = await serin.audit();
   const steps = ["started 5", "stepped 15", "stepped 35", "stepped 65", "stepped 100", "completed 100"];
   assert.deepEqual(transitions(rows), steps);
-  assert.deepEqual([rows[0].who, rows[0].why], ["ada", "release 42"]);
+  assert.deepEqual([rows[0].actor, rows[0].reason], ["ada", "release 42"]);
   for (const { sentence } of rows.slice(1)) assert.match(sentence, /^Rollout r1 .* by controller: .*\d+ of \d+/);
 
   assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
@@ -91,8 +91,8 @@ for (const [name, every, found] of [
 }
 
 for (const [name, halt, lift] of [
-  ["a halt", (serin) => serin.api("POST", "halt", { who: "ada", why: "pager" }), "resume-canary"],
-  ["an abort", (serin) => order(serin, "abort", { why: "pager" }), undefined],
+  ["a halt", (serin) => serin.api("POST", "halt", { actor: "ada", reason: "pager" }), "resume-canary"],
+  ["an abort", (serin) => order(serin, "abort", { reason: "pager" }), undefined],
 ]) {
   test(`${name} reaches a busy isolate within two refresh intervals`, async (t) => {
     const refresh = 0.5;
@@ -110,7 +110,7 @@ for (const [name, halt, lift] of [
     t.diagnostic(`last canary response ${stopped} ms after the order, refresh interval ${refresh * 1000} ms`);
     assert.ok(stopped <= 2 * refresh * 1000 + 500, `${stopped} ms`);
     if (lift) {
-      assert.equal((await serin.api("POST", lift, { who: "ada" })).status, 200);
+      assert.equal((await serin.api("POST", lift, { actor: "ada" })).status, 200);
       assert.equal((await serin.status()).rollout.phase, "paused");
       assert.equal((await order(serin, "resume")).status, 200);
       await eventually(() => assert.ok(load.answers.slice(-100).some(({ variant }) => variant === "canary")));
@@ -134,8 +134,8 @@ test("two starts at once are one rollout and a clear conflict", async (t) => {
 test("orders pause, resume, promote, abort and undo, each once, and only at the epoch that was meant", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF } });
   const { epoch } = await start(serin, { ...PLAN, hold: "1h" });
-  const paused = (await order(serin, "pause", { epoch, why: "lunch" })).json;
-  assert.deepEqual([paused.rollout.phase, paused.rollout.why, paused.already], ["paused", "lunch", false]);
+  const paused = (await order(serin, "pause", { epoch, reason: "lunch" })).json;
+  assert.deepEqual([paused.rollout.phase, paused.rollout.reason, paused.already], ["paused", "lunch", false]);
   assert.equal((await order(serin, "pause")).json.already, true);
   const late = await order(serin, "resume", { epoch });
   assert.deepEqual([late.status, late.json.type], [409, "urn:serin:conflict"]);
@@ -161,7 +161,7 @@ test("a document edited by hand is obeyed, and the rollout pauses", async (t) =>
   const mine = { enabled: true, percentage: 1, rolloutId: "mine" };
   await serin.kv({ "canary-state": mine });
   const { rollout } = await inPhase(serin, "paused");
-  assert.match(rollout.why, /canary-state says 1 %.*did not write/);
+  assert.match(rollout.reason, /canary-state says 1 %.*did not write/);
   assert.deepEqual(JSON.parse((await serin.values())["canary-state"]), mine);
 });
 

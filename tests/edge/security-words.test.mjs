@@ -97,13 +97,13 @@ test("line breaks in orders, their names and reasons reach no header and no seco
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   const plan = { schedule: "custom", steps: [50, 100], hold: "1h", settle: "1h" };
   for (const [method, path, body] of [
-    ["POST", "rollouts", { ...plan, id: "r1", who: EVIL, why: EVIL }],
+    ["POST", "rollouts", { ...plan, id: "r1", actor: EVIL, reason: EVIL }],
     ["POST", "rollouts", { ...plan, id: `r2${EVIL}` }],
-    ["POST", "rollouts/current/pause", { who: EVIL, why: EVIL }],
+    ["POST", "rollouts/current/pause", { actor: EVIL, reason: EVIL }],
     ["POST", "rollouts/current/abort", { rolloutId: EVIL }],
-    ["PUT", "switches/disable_writes", { on: true, why: EVIL, who: EVIL }],
+    ["PUT", "switches/disable_writes", { on: true, reason: EVIL, actor: EVIL }],
     ["PUT", "switches/disable_writes", { on: true, until: EVIL }],
-    ["POST", "halt", { why: EVIL, [EVIL]: 1 }],
+    ["POST", "halt", { reason: EVIL, [EVIL]: 1 }],
     ["GET", `explain?${new URLSearchParams({ key: EVIL, path: `/${EVIL}`, [EVIL]: EVIL })}`],
     ["GET", `explain?${new URLSearchParams({ key: EVIL, path: `/${EVIL}` })}`],
     ["GET", "audit"],
@@ -197,7 +197,7 @@ test("secrets in headers, cookies, queries and bodies are in no log, answer, aud
   const told = [];
   const tell = async (answer) => told.push((await answer).text);
 
-  await tell(api("POST", "rollouts", { schedule: "custom", steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1s", id: "r1", who: "ada", why: "release" }));
+  await tell(api("POST", "rollouts", { schedule: "custom", steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1s", id: "r1", actor: "ada", reason: "release" }));
   const headers = { authorization: `Bearer ${needle("visitor")}`, cookie: `session=${needle("cookie")}; a=${needle("other")}`, "x-api-key": needle("header"), "serin-override": needle("token") };
   let visitor = 0;
   for (const behaviour of ["name", "throw", "status:503"]) {
@@ -211,7 +211,7 @@ test("secrets in headers, cookies, queries and bodies are in no log, answer, aud
   await tell(serin.request("/__serin/status", { headers: { authorization: `Bearer ${needle("wrong")}` } }));
   for (const path of ["status", "audit?limit=1000", "metrics", "rollouts/current", "explain?key=ada"]) await tell(api("GET", path));
   await tell(serin.request("/health?detailed=true", { headers }));
-  await tell(api("POST", "rollouts/current/pause", { who: "ada" }));
+  await tell(api("POST", "rollouts/current/pause", { actor: "ada" }));
   await eventually(() => assert.ok(heard.some((notice) => notice.includes("paused")), "the webhook was told"));
   await tell(api("GET", "audit"));
   assert.ok(told.every((text) => text.length > 0) && serin.logs("fallback").length + serin.logs("unanswered").length > 0);

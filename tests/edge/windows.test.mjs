@@ -16,7 +16,7 @@ const PLAN = {
   analysis: { tickMs: 200, flushIntervalMs: 200 },
 };
 
-const start = (serin, freeze) => serin.api("POST", "rollouts", { id: "r1", who: "ada", why: "release 42", ...PLAN, freeze });
+const start = (serin, freeze) => serin.api("POST", "rollouts", { id: "r1", actor: "ada", reason: "release 42", ...PLAN, freeze });
 
 /** The date in a zone, so many days from now. */
 const date = (timeZone, days = 0) =>
@@ -39,7 +39,7 @@ test("a step waits for the end of a window, the status and the audit say until w
   const metrics = await serin.api("GET", "metrics");
   assert.match(metrics.text, /^serin_rollout_frozen 1$/m);
 
-  assert.equal((await serin.api("POST", "rollouts/current/promote", { who: "ada", why: "on call" })).status, 200);
+  assert.equal((await serin.api("POST", "rollouts/current/promote", { actor: "ada", reason: "on call" })).status, 200);
   const promoted = await serin.status(({ rollout }) => rollout.phase === "baking");
   assert.equal(promoted.rollout.step, 2);
 });

@@ -11,7 +11,7 @@ const PATIENCE = 1_000;
 export const DEADLINE = 400;
 const ROLLOUT = "lab";
 /** Half of the visitors on the canary, and long enough for the lab to be over before anything is judged. */
-const PLAN = { schedule: "custom", id: ROLLOUT, steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1h", who: "lab", why: "faults" };
+const PLAN = { schedule: "custom", id: ROLLOUT, steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1h", actor: "lab", reason: "faults" };
 const VISITORS = Array.from({ length: 200 }, (_, n) => ({ id: visitorId(n), bucket: bucket(visitorId(n), ROLLOUT) }));
 
 /** Of ten requests: seven of known visitors, a first visit, a HEAD and a write. */

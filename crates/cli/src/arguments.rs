@@ -9,7 +9,7 @@ use crate::commands::{
     audit, canary, completions, explain, gate, health, orders, simulate, start, state, switch, watch,
 };
 use crate::exit::{CODES, Failure};
-use crate::moments::positive_span;
+use crate::time_format::positive_span;
 
 /// Steers Serin, the canary traffic splitter.
 #[derive(Debug, Parser)]

@@ -2,15 +2,15 @@
 //! came of it. `arguments` lists the commands, `commands` has one file for each group of them.
 #![forbid(unsafe_code)]
 
-mod answers;
 mod arguments;
 mod client;
 mod clock;
 mod commands;
 mod exit;
-mod figures;
-mod moments;
+mod metrics_format;
 mod output;
+mod rollout_format;
+mod time_format;
 mod wrangler;
 
 use std::process::ExitCode;

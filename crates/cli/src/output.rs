@@ -54,6 +54,11 @@ pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     lines.join("\n")
 }
 
+/// A text, unless it is empty.
+pub(crate) fn present(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
 /// Names and values in two columns; a name without a value is left out.
 pub(crate) fn sheet(rows: Vec<(&str, Option<String>)>) -> String {
     let width = rows.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name.len()).max().unwrap_or_default();

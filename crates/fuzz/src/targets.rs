@@ -7,14 +7,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serin_logic::Timestamp;
-use serin_logic::api::{Call, Incoming, Question};
+use serin_logic::api::{ApiRequest, ExplainQuery, IncomingRequest};
 use serin_logic::controller::Controller;
-use serin_logic::json;
-use serin_logic::notice::Notice;
-use serin_logic::policy::snapshot::{Documents, Snapshot};
-use serin_logic::policy::{InvalidDocument, Switch};
-use serin_logic::rollout::{Command, Order, Plan, Start};
-use serin_logic::routing::decision::Setup;
+use serin_logic::document::InvalidDocument;
+use serin_logic::log_event::LogEvent;
+use serin_logic::policy::Switch;
+use serin_logic::rollout::{Command, CommandRequest, Plan, Start};
+use serin_logic::routing::decision::RoutingConfig;
+use serin_logic::snapshot::{KvValues, Snapshot};
 
 pub mod batch;
 pub mod canary_state;
@@ -35,7 +35,8 @@ const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const KEY: &str = "canary-state";
 const GOOD: &str =
     r#"{"enabled":true,"percentage":25,"rolloutId":"good","rules":[{"match":{"path":"/a"},"serve":"canary"}]}"#;
-const SETUP: Setup = Setup { canary_bound: true, override_key: None, max_stale: Duration::from_mins(5) };
+const SETUP: RoutingConfig =
+    RoutingConfig { canary_bound: true, override_key: None, max_stale: Duration::from_mins(5) };
 
 /// What JavaScript would have made of the bytes.
 fn text(input: &[u8]) -> Cow<'_, str> {
@@ -48,16 +49,16 @@ fn line(text: &str) -> (&str, &str) {
 }
 
 /// A request whose facts stand in a query string, as `explain` takes them.
-fn request(query: &str) -> Option<Question> {
-    let incoming = Incoming { method: "GET", path: "/__serin/explain", query, content_type: None, body: "" };
-    match Call::parse(&incoming) {
-        Ok(Call::Explain(question)) => Some(*question),
+fn request(query: &str) -> Option<ExplainQuery> {
+    let incoming = IncomingRequest { method: "GET", path: "/__serin/explain", query, content_type: None, body: "" };
+    match ApiRequest::parse(&incoming) {
+        Ok(ApiRequest::Explain(query)) => Some(*query),
         _ => None,
     }
 }
 
 /// Requests of visitors in different buckets, on the paths of [`GOOD`]'s rules and others, reading and writing.
-fn visitors() -> impl Iterator<Item = Question> {
+fn visitors() -> impl Iterator<Item = ExplainQuery> {
     let keys = ["path=/", "key=ada&path=/a", "key=grace&method=POST", "header.cf-connecting-ip=192.0.2.1&path=/b"];
     keys.into_iter().filter_map(request)
 }
@@ -68,7 +69,7 @@ fn controller() -> Controller {
         r#"{"steps":[{"percentage":50,"where":{"country":["NZ"]}},10,100],"hold":"10m","settle":0,"lookEvery":5}"#;
     let start = Start { id: "r1".into(), plan: Plan::parse(plan).unwrap(), found: None };
     let command = Command::Start(Box::new(start));
-    let order = Order { command, who: "ada".into(), why: "release".into(), epoch: None };
+    let order = CommandRequest { command, actor: "ada".into(), reason: "release".into(), epoch: None };
     let mut controller = Controller::default();
     controller.execute(&order, NOW).unwrap();
     controller
@@ -88,14 +89,12 @@ fn restarted(controller: &Controller) -> Controller {
 
 /// As the control plane reads what is stored and what is sent to it.
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    json::read(&value).map_err(|error| error.to_string())
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 /// What reads back of what is written, which is the same.
 fn reloaded<T: Serialize + DeserializeOwned>(stored: &T) -> T {
-    let written = json::text(stored);
-    assert_eq!(written, serde_json::to_string(stored).unwrap(), "there is one JSON");
+    let written = serde_json::to_string(stored).unwrap();
     let row: T = read(&written).unwrap_or_else(|error| unreadable(&written, &error));
     let again = serde_json::to_value(&row).unwrap();
     assert!(are_alike(&again, &serde_json::from_str(&written).unwrap()), "{written} reads back as {again}");
@@ -126,11 +125,11 @@ fn unreadable(written: &str, error: &str) -> ! {
     panic!("{written} cannot be read again: {error}")
 }
 
-fn document(canary_state: Option<&str>) -> Documents {
-    Documents { canary_state: canary_state.map(str::to_owned), ..Documents::default() }
+fn document(canary_state: Option<&str>) -> KvValues {
+    KvValues { canary_state: canary_state.map(str::to_owned), ..KvValues::default() }
 }
 
-fn switched(switch: Switch, value: &str) -> Documents {
+fn switched(switch: Switch, value: &str) -> KvValues {
     let mut documents = document(Some(GOOD));
     for (known, slot) in Switch::ALL.into_iter().zip(&mut documents.switches) {
         if known == switch {
@@ -142,7 +141,7 @@ fn switched(switch: Switch, value: &str) -> Documents {
 
 /// An isolate that has read a good policy.
 fn good() -> Snapshot {
-    Snapshot::default().read(KEY, document(Some(GOOD)), NOW).0
+    Snapshot::default().apply_kv_values(KEY, document(Some(GOOD)), NOW).0
 }
 
 /// An error says where and what, in one line of the log.
@@ -152,7 +151,7 @@ fn is_told(error: &InvalidDocument) {
 }
 
 /// A notice is one line of the log, whoever reads it.
-fn are_lines(notices: &[Notice]) {
+fn are_lines(notices: &[LogEvent]) {
     for notice in notices {
         let line = notice.to_line();
         assert!(!line.contains(['\n', '\r', '\0', '\u{85}', '\u{2028}', '\u{2029}']), "{line:?} is more than a line");

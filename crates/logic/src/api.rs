@@ -1,19 +1,28 @@
-//! The control API, as far as it can be without a network: requests become calls, and what is known becomes answers. docs/control-api.md
-//! is its page.
+//! The control API, as far as it can be without a network: requests are parsed here, and answers are structs that the command line reads
+//! too. docs/control-api.md is its page.
 
-/// Rows of the audit.
+/// Small answers.
+mod answers;
+/// Records of the audit.
 mod audit;
-/// A request, understood.
-mod call;
-/// Why a key gets the variant it gets.
+/// Bodies of commands.
+mod body;
+/// Why a sticky key gets its variant.
 mod explain;
-/// Figures for Prometheus.
+/// Metrics for Prometheus.
 mod prometheus;
-/// Where everything stands.
+/// Requests, parsed.
+mod request;
+/// The rollout, as answers show it.
+mod rollout;
+/// Status of the policy, the switches and the rollout.
 mod status;
 
-pub use audit::{change_row, rollout_row};
-pub use call::{By, Call, Incoming, MAX_BODY, PREFIX};
-pub use explain::{Question, explain};
+pub use answers::{ChangeAnswer, CommandAnswer, StateAnswer};
+pub use audit::{AuditPage, AuditRecord};
+pub use body::Actor;
+pub use explain::{ExplainQuery, Explanation};
 pub use prometheus::metrics;
-pub use status::{Policy, Status, rollout_view};
+pub use request::{ApiRequest, IncomingRequest, MAX_BODY, PREFIX};
+pub use rollout::{EvidenceView, FiguresView, LastLookView, RolloutView, StepView, VariantView};
+pub use status::{ApiContext, HaltView, PolicyView, StatusView, SwitchView, TelemetryView};

@@ -113,7 +113,6 @@ impl Breaker {
     }
 
     /// Whether nothing is wrong: then stable's answers need not be recorded.
-    #[must_use]
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed
     }

@@ -27,10 +27,10 @@ pub use self::retry_state::RetryState;
 pub use self::switch_overrides::SwitchOverrides;
 pub use self::webhook::WebhookFormat;
 use crate::analysis::Health;
-use crate::policy::{CanaryState, Overlay};
+use crate::policy::CanaryState;
 use crate::rollout::{
-    Document, Effect, Event, Finding, FindingKind, Look, Notice, Order, Outcome, Receipt, Refused, State, Step,
-    UtcOffset, WriteState, carry_out, pending, step,
+    CommandError, CommandRequest, Effect, Event, Finding, FindingKind, Look, Notification, Outcome, Overlay,
+    PublishedState, Receipt, State, Step, UtcOffset, WriteState, execute, pending, step,
 };
 use crate::telemetry::Batch;
 use crate::timestamp::Timestamp;
@@ -78,7 +78,7 @@ pub struct WantedInputs {
 pub struct AlarmInputs {
     /// `canary-state` in KV; inside, none if the key is absent. None if KV was not read, did not answer, or holds an invalid document, which is
     /// not in force.
-    pub document: Option<Option<Document>>,
+    pub document: Option<Option<PublishedState>>,
     /// Answer of the canary's own /health.
     pub health: Health,
     /// Offsets from the time zone database.
@@ -137,7 +137,7 @@ impl Controller {
     }
 
     /// Handles a `canary-state` that was replaced through the control API.
-    pub fn replaced(&mut self, document: Document, now: Timestamp) -> Vec<Effect> {
+    pub fn replaced(&mut self, document: PublishedState, now: Timestamp) -> Vec<Effect> {
         self.transition(Event::Seen(Some(document)), now)
     }
 
@@ -145,8 +145,8 @@ impl Controller {
     ///
     /// # Errors
     /// The command is refused; nothing has changed.
-    pub fn execute(&mut self, order: &Order, now: Timestamp) -> Result<(bool, Vec<Effect>), Refused> {
-        let Outcome { step, already } = carry_out(&self.state, order, now)?;
+    pub fn execute(&mut self, order: &CommandRequest, now: Timestamp) -> Result<(bool, Vec<Effect>), CommandError> {
+        let Outcome { step, already } = execute(&self.state, order, now)?;
         Ok((already, self.adopt(step, now)))
     }
 
@@ -157,7 +157,7 @@ impl Controller {
 
     /// The overlay for isolates. It carries what is also in KV only until KV has it everywhere, so that an edit of KV counts at once after that.
     pub fn overlay(&self, now: Timestamp) -> Overlay {
-        let mut rollout = self.state.overlay();
+        let mut rollout = self.state.desired_state();
         if !self.state.is_spreading(now) {
             rollout.target = None;
         }
@@ -201,7 +201,7 @@ impl Controller {
     }
 
     /// Leases the oldest notification to the caller, if there is one and no other caller holds it.
-    pub fn claim_notification(&mut self, now: Timestamp) -> Option<Notice> {
+    pub fn claim_notification(&mut self, now: Timestamp) -> Option<Notification> {
         let notice = self.unsent_notification(now)?;
         self.outbox.notifications.claim(now).then_some(notice)
     }
@@ -216,7 +216,7 @@ impl Controller {
     }
 
     /// The oldest notification that was not sent.
-    pub fn unsent_notification(&self, now: Timestamp) -> Option<Notice> {
+    pub fn unsent_notification(&self, now: Timestamp) -> Option<Notification> {
         let is_notice = |effect| if let Effect::Notify(notice) = effect { Some(notice) } else { None };
         pending(&self.state, now).into_iter().find_map(is_notice)
     }
@@ -243,13 +243,13 @@ impl Controller {
 
 // === impl Document ===
 
-impl From<&CanaryState> for Document {
+impl From<&CanaryState> for PublishedState {
     fn from(state: &CanaryState) -> Self {
         Self {
             enabled: state.enabled,
             percentage: state.percentage,
             rollout_id: state.rollout_id.clone(),
-            generation: state.notes.generation,
+            generation: state.metadata.generation,
         }
     }
 }

@@ -1,11 +1,11 @@
 //! JSON documents that operators write. A document that breaks its schema is refused with the path of the field, the value found there
-//! and the values that are accepted: `rules[2].match.asn[0]: "x" is not accepted, accepted: an integer`.
+//! and the values that are accepted: `rules[2].match.asn[0]: "x" is not accepted, accepted: a whole number from 0`.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 
 /// The largest document that is parsed, in bytes. Ten thousand rules fit.
@@ -43,11 +43,18 @@ impl InvalidDocument {
 /// # Errors
 /// The text is too large, is not JSON, or breaks the schema of `T`.
 pub fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InvalidDocument> {
-    let invalid = |message: String| InvalidDocument { field: name.to_owned(), message };
-    if text.len() > MAX_BYTES {
-        return Err(invalid(format!("{} bytes are too many, accepted: up to {MAX_BYTES}", text.len())));
+    read(name, parse_json(name, text)?)
+}
+
+/// Parses a JSON object as it is, for a document that is written back. `name` is its name in errors.
+///
+/// # Errors
+/// The text is too large, is not JSON, or is not an object.
+pub fn parse_object(name: &str, text: &str) -> Result<Map<String, Value>, InvalidDocument> {
+    match parse_json(name, text)? {
+        Value::Object(object) => Ok(object),
+        other => Err(InvalidDocument::new(name, &other, "a JSON object")),
     }
-    read(name, serde_json::from_str(text).map_err(|error| invalid(format!("not JSON: {error}")))?)
 }
 
 /// The same for a document that is part of another one.
@@ -61,8 +68,12 @@ pub fn read<T: DeserializeOwned>(name: &str, mut document: Value) -> Result<T, I
     }
     remove_nulls(&mut document);
     serde_path_to_error::deserialize(&document).map_err(|error| {
+        let message = error.inner().to_string();
+        if let Some(missing) = missing_field::<T>(&mut document, error.path(), &message) {
+            return missing;
+        }
         let field = Some(path(error.path())).filter(|path| !path.is_empty()).unwrap_or_else(|| name.to_owned());
-        InvalidDocument { field, message: explain(find(&document, error.path()), &error.into_inner().to_string()) }
+        InvalidDocument { field, message: explain(find(&document, error.path()), &message) }
     })
 }
 
@@ -75,6 +86,29 @@ pub fn shown(name: &str) -> String {
 /// A value as JSON, cut to a length that fits a log line.
 pub fn quote(value: &Value) -> String {
     cut(value.to_string(), QUOTED_CHARS)
+}
+
+fn parse_json(name: &str, text: &str) -> Result<Value, InvalidDocument> {
+    let invalid = |message: String| InvalidDocument { field: name.to_owned(), message };
+    if text.len() > MAX_BYTES {
+        return Err(invalid(format!("{} bytes are too many, accepted: up to {MAX_BYTES}", text.len())));
+    }
+    serde_json::from_str(text).map_err(|error| invalid(format!("not JSON: {error}")))
+}
+
+/// The error of a missing field. The field's type says what it accepts when it is deserialized from `null`.
+fn missing_field<T: DeserializeOwned>(document: &mut Value, at: &Path, message: &str) -> Option<InvalidDocument> {
+    let name = message.strip_prefix("missing field `")?.strip_suffix('`')?;
+    let parent = at.iter().try_fold(&mut *document, |value, segment| match segment {
+        Segment::Seq { index } => value.get_mut(index),
+        Segment::Map { key } => value.get_mut(key),
+        Segment::Enum { .. } | Segment::Unknown => Some(value),
+    });
+    parent?.as_object_mut()?.insert(name.to_owned(), Value::Null);
+    let error = serde_path_to_error::deserialize::<_, T>(&*document).err()?;
+    let message = error.inner().to_string();
+    let (_, accepted) = message.rsplit_once(", expected ")?;
+    Some(InvalidDocument { field: path(error.path()), message: format!("missing, needed: {}", in_words(accepted)) })
 }
 
 fn remove_nulls(value: &mut Value) {
@@ -117,9 +151,20 @@ fn explain(value: Option<&Value>, message: &str) -> String {
             format!("is not known, accepted: {}", accepted.replace('`', ""))
         }
         (Some((_, accepted)), Some(value)) => {
-            format!("{} is not accepted, accepted: {}", quote(value), accepted.replace('`', ""))
+            format!("{} is not accepted, accepted: {}", quote(value), in_words(accepted))
         }
         _ => cut(message.to_owned(), MESSAGE_CHARS),
+    }
+}
+
+/// The deserializer's names of types in JSON's terms.
+fn in_words(accepted: &str) -> String {
+    match accepted {
+        "a boolean" => "true or false".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        "a map" => "an object".to_owned(),
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0".to_owned(),
+        other => other.replace('`', ""),
     }
 }
 
@@ -168,14 +213,17 @@ mod tests {
     #[test]
     fn an_error_names_the_path_the_value_and_what_is_accepted() {
         for (text, expected) in [
-            (r#"{"list": [{"asn": [1, "x"]}]}"#, r#"list[0].asn[1]: "x" is not accepted, accepted: u32"#),
+            (
+                r#"{"list": [{"asn": [1, "x"]}]}"#,
+                r#"list[0].asn[1]: "x" is not accepted, accepted: a whole number from 0"#,
+            ),
             (
                 r#"{"list": [{"color": "green"}]}"#,
                 r#"list[0].color: "green" is not accepted, accepted: red or deep-blue"#,
             ),
             (r#"{"list": [{"colour": "red"}]}"#, "list[0].colour: is not known, accepted: one of asn, color, header"),
             ("[1]", "samples: [1] is not accepted, accepted: a JSON object"),
-            ("{}", "samples: missing field `list`"),
+            ("{}", "list: missing, needed: a list"),
             ("", "samples: not JSON: EOF while parsing a value at line 1 column 0"),
         ] {
             assert_eq!(said(text), expected);

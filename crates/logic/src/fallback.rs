@@ -14,7 +14,6 @@ pub enum Answer {
 impl Answer {
     /// Whether the variant failed: an exception, 500, 502, 503, 504 or one of Cloudflare's 52x. 501 and 505 are answers
     /// about the request.
-    #[must_use]
     pub const fn is_failure(&self) -> bool {
         match self {
             Self::Status(status) => matches!(status, 500 | 502..=504 | 520..=529),
@@ -25,7 +24,6 @@ impl Answer {
 
 /// Whether a request may be sent a second time: it changes nothing (RFC 9110 §9.2.1), there is no body that the first
 /// attempt may have consumed, and it does not ask for another protocol.
-#[must_use]
 pub fn may_replay(method: &str, has_body: bool, is_upgrade: bool) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS") && !has_body && !is_upgrade
 }
@@ -38,7 +36,6 @@ const SHORT_UPLOAD: u64 = 65_536;
 
 /// Whether a request that has waited for its deadline is given up: it asked for no other protocol, and its upload is surely over.
 /// `length` is the request's `Content-Length`.
-#[must_use]
 pub fn has_deadline(has_body: bool, length: Option<&str>, is_upgrade: bool) -> bool {
     let is_short = || length.and_then(|length| length.parse().ok()).is_some_and(|length: u64| length <= SHORT_UPLOAD);
     !is_upgrade && (!has_body || is_short())

@@ -1,24 +1,23 @@
-//! `/health`: what each part reports, and what that means for the whole.
+//! The report of `/health`: the status of each part, and of the whole Worker.
 
 use core::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::json;
+use crate::document::InvalidDocument;
 use crate::percentage::Percentage;
-use crate::policy::canary_state::Notes;
-use crate::policy::snapshot::{Snapshot, Standing};
-use crate::policy::{InvalidDocument, Switch};
+use crate::policy::{Metadata, Switch};
+use crate::snapshot::{PolicyFreshness, Snapshot};
 use crate::timestamp::Timestamp;
 
-/// How a part is. Ordered: the worst of the parts is the whole's, except that only stable can take the whole down.
+/// The status of a part. The whole has the worst status of its parts, except that only stable can take the whole down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// As it should be.
+    /// It works.
     #[default]
     Ok,
-    /// Users are served, something is wrong.
+    /// It works in part. Users are served.
     Degraded,
     /// It does not work.
     Down,
@@ -33,22 +32,22 @@ pub struct Report {
     components: Option<Vec<(&'static str, Component)>>,
 }
 
-/// One part's line of the detailed report.
+/// One part of the detailed report.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Component {
     status: Status,
-    /// How long the check took, where something was called.
+    /// The duration of the check, where it called another service.
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<u64>,
-    /// What is wrong, in a sentence.
+    /// The fault, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
     #[serde(flatten)]
     detail: Detail,
 }
 
-/// What only some parts have.
+/// Fields of single parts.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(untagged)]
 enum Detail {
@@ -75,7 +74,7 @@ struct PolicyDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     rules: Option<usize>,
     #[serde(flatten)]
-    notes: Notes,
+    metadata: Metadata,
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<InvalidDocument>,
@@ -90,7 +89,7 @@ struct SwitchDetail {
     until: Option<String>,
 }
 
-/// What was deployed.
+/// The deployed build.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BuildDetail {
@@ -104,20 +103,17 @@ pub struct BuildDetail {
 // === impl Report ===
 
 impl Report {
-    /// The detailed answer, with its parts in the order in which they are shown.
-    #[must_use]
+    /// The detailed report, with its parts in the order in which it shows them.
     pub fn detailed(version: &'static str, components: Vec<(&'static str, Component)>) -> Self {
         Self { status: overall(&components), version, components: Some(components) }
     }
 
     /// The short form of this report.
-    #[must_use]
     pub fn without_detail(self) -> Self {
         Self { components: None, ..self }
     }
 
     /// 200 while users are served, else 503.
-    #[must_use]
     pub const fn http_status(&self) -> u16 {
         match self.status {
             Status::Ok | Status::Degraded => 200,
@@ -125,10 +121,9 @@ impl Report {
         }
     }
 
-    /// The body.
-    #[must_use]
+    /// The response body.
     pub fn to_json(&self) -> String {
-        json::text(self)
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
 
@@ -138,7 +133,14 @@ fn as_object<S: Serializer>(parts: &Option<Vec<(&'static str, Component)>>, seri
     serializer.collect_map(parts.iter().map(|(name, component)| (name, component)))
 }
 
-/// The name of the one part without which nobody is served.
+/// Whether the query of `GET /health` asks for the detailed report.
+pub fn is_detailed(query: &str) -> bool {
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "detailed")
+        .is_some_and(|(_, value)| value == "true")
+}
+
+/// The name of the part without which users are not served.
 pub const STABLE: &str = "stable";
 
 fn overall(components: &[(&'static str, Component)]) -> Status {
@@ -150,58 +152,53 @@ fn overall(components: &[(&'static str, Component)]) -> Status {
 // === impl Component ===
 
 impl Component {
-    /// A part that is as it should be.
-    #[must_use]
+    /// A part that works.
     pub fn ok() -> Self {
         Self::default()
     }
 
-    /// A part of which something is wrong.
-    #[must_use]
+    /// A part with a fault.
     pub fn wrong(status: Status, message: impl Into<String>) -> Self {
         Self { status, message: Some(message.into()), ..Self::default() }
     }
 
-    /// With how long the check took.
-    #[must_use]
+    /// Adds the duration of the check.
     pub fn took(self, latency: Duration) -> Self {
         Self { latency_ms: Some(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)), ..self }
     }
 
-    /// A variant that answered with this HTTP status. Below 500 it is there, whatever it thinks of the path.
-    #[must_use]
+    /// A variant that answered with this HTTP status. Below 500 it works, because it may not know the path.
     pub fn variant(http_status: u16) -> Self {
         if http_status < 500 { Self::ok() } else { Self::wrong(Status::Down, format!("answered {http_status}")) }
     }
 
-    /// A variant that the Worker is not bound to: stable gets everything.
-    #[must_use]
+    /// A canary that the Worker has no binding to. Stable gets every request.
     pub fn unbound() -> Self {
         Self::wrong(Status::Degraded, "not bound: stable gets everything")
     }
 
-    /// What was deployed.
-    #[must_use]
+    /// The deployed build.
     pub fn build(detail: BuildDetail) -> Self {
         Self { detail: Detail::Build(detail), ..Self::ok() }
     }
 
-    /// The policy as the isolate sees it.
-    #[must_use]
+    /// The policy as the isolate knows it.
     pub fn policy(snapshot: &Snapshot, max_stale: Duration, now: Timestamp) -> Self {
         let state = snapshot.last_good();
         let mut warnings = state.map(|state| state.warnings.clone()).unwrap_or_default();
-        let (status, message) = match snapshot.standing(max_stale, now) {
-            Standing::Current(_) if snapshot.rejected().is_some() => {
+        let (status, message) = match snapshot.freshness(max_stale, now) {
+            PolicyFreshness::Current(_) if snapshot.rejected().is_some() => {
                 (Status::Degraded, Some("the document in KV is not valid: the last good policy is in force"))
             }
-            Standing::Current(_) => (Status::Ok, None),
-            Standing::Absent => {
+            PolicyFreshness::Current(_) => (Status::Ok, None),
+            PolicyFreshness::Absent => {
                 warnings.push("there is no policy document: the canary is off".to_owned());
                 (Status::Ok, None)
             }
-            Standing::Unknown => (Status::Degraded, Some("no valid policy was read yet: the canary is off")),
-            Standing::Stale => (Status::Degraded, Some("the policy was not readable for too long: the canary is off")),
+            PolicyFreshness::Unknown => (Status::Degraded, Some("no valid policy was read yet: the canary is off")),
+            PolicyFreshness::Stale => {
+                (Status::Degraded, Some("the policy was not readable for too long: the canary is off"))
+            }
         };
         let detail = PolicyDetail {
             age_seconds: snapshot.policy_read_at().map(|read_at| now.since(read_at).as_secs()),
@@ -209,7 +206,7 @@ impl Component {
             percentage: state.map(|state| state.percentage),
             rollout_id: state.map(|state| state.rollout_id.clone()),
             rules: state.map(|state| state.rules.len()),
-            notes: state.map(|state| state.notes.clone()).unwrap_or_default(),
+            metadata: state.map(|state| state.metadata.clone()).unwrap_or_default(),
             warnings,
             error: snapshot.rejected().cloned(),
         };
@@ -222,7 +219,6 @@ impl Component {
     }
 
     /// The switches that are on.
-    #[must_use]
     pub fn switches(snapshot: &Snapshot, now: Timestamp) -> Self {
         let switches = snapshot.switches();
         let on = Switch::ALL.into_iter().filter(|switch| switches.is_on(*switch, now)).map(|switch| SwitchDetail {
@@ -235,8 +231,7 @@ impl Component {
         Self { status, detail: Detail::Switches { on }, ..Self::default() }
     }
 
-    /// How the part is.
-    #[must_use]
+    /// The part's status.
     pub const fn status(&self) -> Status {
         self.status
     }

@@ -10,8 +10,7 @@
 //! - `rollout`: a plan of steps, carried out
 //! - `api`: the control API, requests to calls and what is known to answers
 //! - `json`: types as JSON texts, and back
-//! - `health`, `notice`, `problem`: what operators and clients are told
-//! - `search`: text within text
+//! - `health`, `log_event`, `problem`: what operators and clients are told
 //! - `document`: JSON documents that operators write, and the messages about those that are refused
 //! - `span`: lengths of time as operators write them
 //! - `quoted`: texts of others in messages
@@ -29,20 +28,24 @@ pub mod fallback;
 pub mod headers;
 pub mod health;
 pub mod json;
-pub mod notice;
+pub mod log_event;
+pub mod matcher;
 pub mod percentage;
 pub mod policy;
 pub mod problem;
 mod quoted;
+pub mod request_attributes;
 pub mod rollout;
 pub mod routing;
-pub mod search;
+pub mod snapshot;
 pub mod span;
+pub mod sticky_key;
 pub mod telemetry;
 pub mod throttle;
 pub mod timestamp;
 pub mod utc_offset;
 pub mod variant;
+pub mod visitor;
 
 pub use bucket::Bucket;
 pub use percentage::Percentage;

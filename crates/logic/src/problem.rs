@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::json;
 use crate::policy::switches::{Setting, Switch};
 use crate::timestamp::Timestamp;
 
@@ -44,7 +43,6 @@ impl Problem {
     }
 
     /// A kill switch keeps the service from answering.
-    #[must_use]
     pub fn unavailable(switch: Switch, setting: &Setting, now: Timestamp) -> Self {
         let title = match switch {
             Switch::Maintenance => "Down for maintenance",
@@ -61,31 +59,26 @@ impl Problem {
     }
 
     /// The variant threw and nothing could stand in: it was stable, or the request must not be sent twice.
-    #[must_use]
     pub const fn unanswered() -> Self {
         Self::new(502, "urn:serin:unanswered", "The service did not answer")
     }
 
     /// The canary let its deadline pass, and the request must not be sent twice.
-    #[must_use]
     pub const fn late() -> Self {
         Self::new(504, "urn:serin:late", "The service did not answer in time")
     }
 
     /// A method that this path does not have.
-    #[must_use]
     pub fn method_not_allowed(allow: &'static str) -> Self {
         Self { allow: Some(allow), ..Self::new(405, "urn:serin:method-not-allowed", "Method not allowed") }
     }
 
     /// A path in Serin's own namespace that does not exist.
-    #[must_use]
     pub const fn not_found() -> Self {
         Self::new(404, "urn:serin:not-found", "There is nothing here")
     }
 
     /// A value in the request; `message` is what it is and what would be accepted.
-    #[must_use]
     pub fn invalid(field: &str, message: &str) -> Self {
         Self {
             detail: Some(format!("{field}: {message}").into()),
@@ -95,48 +88,41 @@ impl Problem {
     }
 
     /// The body is longer than `most` bytes.
-    #[must_use]
     pub fn too_large(most: usize) -> Self {
         let detail = Some(format!("accepted: a body of up to {most} bytes").into());
         Self { detail, ..Self::new(413, "urn:serin:too-large", "The body is too large") }
     }
 
     /// The body's type is not JSON's.
-    #[must_use]
     pub fn not_json() -> Self {
         let detail = Some("accepted: Content-Type: application/json".into());
         Self { detail, ..Self::new(415, "urn:serin:not-json", "The body is not JSON") }
     }
 
     /// No token, or not the right one.
-    #[must_use]
     pub fn unauthorized() -> Self {
         let detail = Some("accepted: Authorization: Bearer and the value of the secret ADMIN_TOKEN".into());
         Self { detail, ..Self::new(401, "urn:serin:unauthorized", "The token is missing or wrong") }
     }
 
     /// There is no token that could be right.
-    #[must_use]
     pub fn forbidden() -> Self {
         let detail = Some("no ADMIN_TOKEN is set: run `npx wrangler secret put ADMIN_TOKEN`".into());
         Self { detail, ..Self::new(403, "urn:serin:forbidden", "The control API is closed") }
     }
 
     /// An order that does not fit where things stand.
-    #[must_use]
     pub fn conflict(why: String) -> Self {
         Self { detail: Some(why.into()), ..Self::new(409, "urn:serin:conflict", "Not now") }
     }
 
     /// Without the controller there are no rollouts.
-    #[must_use]
     pub fn unbound() -> Self {
         let detail = Some("bind ROLLOUT and METRICS as wrangler.toml has them; KV alone steers until then".into());
         Self { detail, ..Self::new(501, "urn:serin:unbound", "There is no rollout controller") }
     }
 
     /// Something that the control API needs did not answer.
-    #[must_use]
     pub fn unreachable(what: &str, why: &str) -> Self {
         Self {
             detail: Some(format!("{what}: {why}; nothing is lost, send it again").into()),
@@ -146,7 +132,6 @@ impl Problem {
     }
 
     /// The HTTP status.
-    #[must_use]
     pub const fn status(&self) -> u16 {
         self.status
     }
@@ -158,9 +143,8 @@ impl Problem {
     }
 
     /// The body.
-    #[must_use]
     pub fn to_json(&self) -> String {
-        json::text(self)
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
 

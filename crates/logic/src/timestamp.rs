@@ -133,7 +133,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_shown_is_read_back(millis in -62_167_219_200_000_i64..253_402_300_800_000) {
+        fn shown_timestamps_are_read_back(millis in -62_167_219_200_000_i64..253_402_300_800_000) {
             let timestamp = Timestamp::from_millis(millis);
             prop_assert_eq!(Timestamp::parse(&timestamp.to_rfc3339()), Some(timestamp));
         }

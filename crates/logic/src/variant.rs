@@ -18,7 +18,6 @@ pub enum Variant {
 
 impl Variant {
     /// The word used in documents, logs and metrics.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stable => "stable",

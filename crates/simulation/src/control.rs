@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serin_logic::Timestamp;
 use serin_logic::controller::Controller;
-use serin_logic::rollout::{Effect, Receipt, Row};
+use serin_logic::rollout::{AuditEntry, Effect, Receipt};
 
 use crate::invariants::{Checks, Invariant};
 use crate::kv::Kv;
@@ -27,7 +27,7 @@ pub(crate) struct Control {
     pub(crate) alarm: Option<Timestamp>,
     /// Its clock's error in ms.
     pub(crate) clock_off: i64,
-    pub(crate) audit: BTreeMap<u64, Row>,
+    pub(crate) audit: BTreeMap<u64, AuditEntry>,
 }
 
 /// What it is surrounded by.

@@ -6,20 +6,23 @@ use std::time::Duration;
 use serin_logic::Timestamp;
 use serin_logic::breaker::{BackOff, Breaker, Permit, Transition};
 use serin_logic::fallback::{self, Budget};
-use serin_logic::policy::snapshot::Documents;
-use serin_logic::policy::{Overlay, Snapshot, Switch};
-use serin_logic::rollout::Observation;
-use serin_logic::routing::decision::Setup;
-use serin_logic::routing::{Facts, Outcome, VisitorId, decide};
+use serin_logic::policy::Switch;
+use serin_logic::request_attributes::RequestAttributes;
+use serin_logic::rollout::{Observation, Overlay};
+use serin_logic::routing::decision::RoutingConfig;
+use serin_logic::routing::{Outcome, decide};
+use serin_logic::snapshot::{KvValues, Snapshot};
 use serin_logic::telemetry::{Batch, Observed, OutcomeBatcher};
 use serin_logic::variant::Variant;
+use serin_logic::visitor::VisitorId;
 
 use crate::kv::KEY;
 
 /// The cookie that the simulated service tells its visitors by.
 pub(crate) const COOKIE: &str = "account";
 
-const SETUP: Setup = Setup { canary_bound: true, override_key: None, max_stale: Duration::from_mins(5) };
+const SETUP: RoutingConfig =
+    RoutingConfig { canary_bound: true, override_key: None, max_stale: Duration::from_mins(5) };
 
 /// An isolate.
 pub(crate) struct Isolate {
@@ -73,10 +76,10 @@ impl Isolate {
         let next = match text {
             Some(text) => {
                 let switches = [const { None }; Switch::ALL.len()];
-                let documents = Documents { canary_state: Some(text.to_owned()), switches };
-                self.snapshot.read(KEY, documents, now).0
+                let values = KvValues { canary_state: Some(text.to_owned()), switches };
+                self.snapshot.apply_kv_values(KEY, values, now).0
             }
-            None => self.snapshot.unread("KV did not answer".into()).0,
+            None => self.snapshot.record_read_error("KV did not answer".into()).0,
         };
         self.replace(next);
     }
@@ -85,7 +88,7 @@ impl Isolate {
     pub(crate) fn hear(&mut self, seq: u64, overlay: Option<Overlay>, now: Timestamp) {
         self.batcher.acknowledge(seq);
         if let Some(overlay) = overlay {
-            let next = self.snapshot.heard(KEY, overlay, now).0;
+            let next = self.snapshot.apply_overlay(KEY, overlay, now).0;
             self.replace(next);
         }
     }
@@ -105,8 +108,9 @@ impl Isolate {
     /// Decides a request.
     pub(crate) fn send(&mut self, key: &str, now: Timestamp) -> Sent {
         let decision = decide(&self.snapshot, &SETUP, &Request(key), now);
-        let watch = self.snapshot.watch().zip(decision.observed);
-        let observing = watch.map(|(watch, observed)| Observing { observation: watch.observation.clone(), observed });
+        let window = self.snapshot.observation_window().zip(decision.observed);
+        let observing =
+            window.map(|(window, observed)| Observing { observation: window.observation.clone(), observed });
         match (decision.outcome, observing) {
             (Outcome::Serve(Variant::Canary), observing) => match self.breaker.permit(now) {
                 Permit::Canary => Sent::Canary(observing),
@@ -172,7 +176,7 @@ impl Observing {
 // === impl Request ===
 
 /// A visitor who sends a cookie to a service without rules: nothing else is asked for.
-impl Facts for Request<'_> {
+impl RequestAttributes for Request<'_> {
     fn method(&self) -> Rc<str> {
         "GET".into()
     }

@@ -8,7 +8,7 @@ use serin_logic::Span;
 use serin_logic::Timestamp;
 use serin_logic::analysis::{Counts, PerVariant};
 use serin_logic::controller::Controller;
-use serin_logic::rollout::{FindingKind, Observation, PhaseKind, Row, Standing};
+use serin_logic::rollout::{AuditEntry, FindingKind, Observation, PhaseKind, RolloutSummary};
 use serin_logic::variant::Variant;
 
 use crate::zone::utc_offset;
@@ -62,8 +62,8 @@ pub(crate) struct Checks {
     pub(crate) violations: Vec<Violation>,
     /// Whether the control plane's clock jumped: spans measured by it are off.
     pub(crate) clock_jumped: bool,
-    last: Option<Standing>,
-    transitions: Vec<Standing>,
+    last: Option<RolloutSummary>,
+    transitions: Vec<RolloutSummary>,
     next_tick: Option<(Observation, Timestamp)>,
     /// By the controller's clock: when the state in force was written.
     written_at: Option<Timestamp>,
@@ -120,7 +120,7 @@ impl Checks {
 
     /// The controller stored what a turn made of it.
     pub(crate) fn stored(&mut self, controller: &Controller, at: Timestamp) {
-        let standing = controller.state.standing();
+        let standing = controller.state.summary();
         if self.last.as_ref() != Some(&standing) {
             self.moved(controller, &standing, at);
         }
@@ -132,14 +132,14 @@ impl Checks {
         if self.rollback.is_some() {
             // A document that was edited by hand is left alone; what protects users then is the halt.
             let is_edited = controller.state.rollout().is_some_and(|rollout| rollout.edited.is_some());
-            let served = !is_edited && controller.state.overlay().target.is_none_or(|target| !target.is_zero());
+            let served = !is_edited && controller.state.desired_state().target.is_none_or(|target| !target.is_zero());
             self.hold(Invariant::RollbackStays, now_rolled_back && standing.halted && !served, || {
                 format!("after a rollback: {standing}")
             });
         }
     }
 
-    fn moved(&mut self, controller: &Controller, standing: &Standing, at: Timestamp) {
+    fn moved(&mut self, controller: &Controller, standing: &RolloutSummary, at: Timestamp) {
         let before = self.last.replace(standing.clone());
         let epoch = before.as_ref().map_or(0, |before| before.epoch);
         self.hold(Invariant::EpochsGrow, standing.epoch >= epoch, || format!("epoch {} after {epoch}", standing.epoch));
@@ -170,7 +170,7 @@ impl Checks {
     }
 
     /// The canary went on: a look passed just now, the hold of the step is over, and the step had its requests.
-    fn gate(&mut self, controller: &Controller, before: &Standing, at: Timestamp) {
+    fn gate(&mut self, controller: &Controller, before: &RolloutSummary, at: Timestamp) {
         let Some(rollout) = controller.state.rollout() else { return };
         let look = controller.analysis.last_look();
         let passed = look.is_some_and(|look| look.verdict == FindingKind::Pass && look.at == at);
@@ -222,7 +222,7 @@ impl Checks {
     }
 
     /// The audit tells the whole story: numbers without gaps, each row from where the one before it ended, every transition in one.
-    pub(crate) fn audited(&mut self, rows: &BTreeMap<u64, Row>, present: &Standing) {
+    pub(crate) fn audited(&mut self, rows: &BTreeMap<u64, AuditEntry>, present: &RolloutSummary) {
         let numbers_follow = rows.keys().copied().eq(1..=rows.len() as u64);
         self.hold(Invariant::TransitionsAudited, numbers_follow, || format!("rows {:?}", rows.keys()));
         let mut last = None;
@@ -244,7 +244,7 @@ impl Checks {
     }
 }
 
-fn same(one: &Standing, other: &Standing) -> bool {
+fn same(one: &RolloutSummary, other: &RolloutSummary) -> bool {
     (one.phase, one.step, one.halted, one.percentage) == (other.phase, other.step, other.halted, other.percentage)
 }
 
@@ -259,7 +259,7 @@ fn millis(at: Timestamp) -> u64 {
 #[cfg(test)]
 mod tests {
     use serin_logic::Timestamp as At;
-    use serin_logic::rollout::{Command, Order, Plan, Schedule, Start, carry_out};
+    use serin_logic::rollout::{Command, CommandRequest, Plan, Schedule, Start, execute};
 
     use super::*;
 
@@ -267,7 +267,7 @@ mod tests {
     fn started() -> Controller {
         let plan = Plan::preset(Schedule::Fast);
         let command = Command::Start(Box::new(Start { id: "r".into(), plan, found: None }));
-        let order = Order { command, who: "ada".into(), why: "test".into(), epoch: None };
+        let order = CommandRequest { command, actor: "ada".into(), reason: "test".into(), epoch: None };
         let mut controller = Controller::default();
         controller.execute(&order, Timestamp::from_seconds(1_000)).unwrap();
         controller
@@ -283,8 +283,9 @@ mod tests {
         let mut controller = started();
         checks.stored(&controller, now);
         assert_eq!(broken(&checks), []);
-        let promote = Order { command: Command::Promote, who: "ada".into(), why: "now".into(), epoch: None };
-        controller.state = carry_out(&controller.state, &promote, At::from_millis(1_000_000)).unwrap().step.next;
+        let promote =
+            CommandRequest { command: Command::Promote, actor: "ada".into(), reason: "now".into(), epoch: None };
+        controller.state = execute(&controller.state, &promote, At::from_millis(1_000_000)).unwrap().step.next;
         checks.stored(&controller, now);
         // Not looked at, not held, and without a request.
         assert_eq!(broken(&checks), [Invariant::GatedPromotion; 3]);
@@ -304,7 +305,7 @@ mod tests {
         let mut checks = Checks::new(1, 0);
         let controller = started();
         checks.stored(&controller, Timestamp::from_seconds(1_000));
-        checks.audited(&BTreeMap::new(), &controller.state.standing());
+        checks.audited(&BTreeMap::new(), &controller.state.summary());
         assert_eq!(broken(&checks), [Invariant::TransitionsAudited; 2]);
     }
 

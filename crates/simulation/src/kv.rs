@@ -5,8 +5,8 @@ use std::rc::Rc;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::{Map, Value};
-use serin_logic::policy::{Amendment, CanaryState};
-use serin_logic::rollout::{Document, WriteState};
+use serin_logic::policy::CanaryState;
+use serin_logic::rollout::{PublishedState, WriteState};
 
 /// What errors call the document.
 pub(crate) const KEY: &str = "canary-state";
@@ -40,15 +40,15 @@ impl Kv {
     }
 
     /// The same, as far as a rollout writes it; none where it is not valid.
-    pub(crate) fn document(&self, reader: u32, now: u64) -> Option<Document> {
-        CanaryState::parse(KEY, &self.read(reader, now)).ok().map(|state| Document::from(&state))
+    pub(crate) fn document(&self, reader: u32, now: u64) -> Option<PublishedState> {
+        CanaryState::parse(KEY, &self.read(reader, now)).ok().map(|state| PublishedState::from(&state))
     }
 
     /// Writes what the rollout asks for over what was written last.
     pub(crate) fn write(&mut self, write: &WriteState, now: u64, rng: &mut StdRng) {
         let last = self.writes.last().map(|write| write.text.clone()).unwrap_or_default();
         let mut document: Map<String, Value> = serde_json::from_str(&last).unwrap_or_default();
-        Amendment::from(write).apply(&mut document);
+        write.patch().apply(&mut document);
         let visible_at = (0..self.readers).map(|_| now + rng.random_range(0..=self.delay_ms)).collect();
         self.writes.push(Write { text: Value::Object(document).to_string().into(), visible_at });
     }

@@ -13,7 +13,7 @@ use serin_logic::Span;
 use serin_logic::Timestamp;
 use serin_logic::analysis::Health;
 use serin_logic::controller::AlarmInputs;
-use serin_logic::rollout::{Command, Order, PhaseKind, Start};
+use serin_logic::rollout::{Command, CommandRequest, PhaseKind, Start};
 use serin_logic::telemetry::Shard;
 
 use crate::control::{Control, Surroundings};
@@ -120,7 +120,7 @@ impl<'a> World<'a> {
         let found = self.kv.document(reader, self.now);
         let start = Start { id: rollout_id(seed), plan: self.scenario.plan.clone(), found };
         let command = Command::Start(Box::new(start));
-        let order = Order { command, who: OPERATOR.into(), why: "simulated".into(), epoch: None };
+        let order = CommandRequest { command, actor: OPERATOR.into(), reason: "simulated".into(), epoch: None };
         let mut taken = false;
         while !taken {
             let (control, mut around) = self.parts();
@@ -175,7 +175,7 @@ impl<'a> World<'a> {
         if self.faulted.recycled == 0 {
             self.checks.counted(&self.control.live);
         }
-        self.checks.audited(&self.control.audit, &self.control.live.state.standing());
+        self.checks.audited(&self.control.audit, &self.control.live.state.summary());
     }
 
     fn handle(&mut self, event: Event) {
@@ -197,7 +197,7 @@ impl<'a> World<'a> {
     }
 
     fn phase(&self) -> Option<PhaseKind> {
-        self.control.live.state.standing().phase
+        self.control.live.state.summary().phase
     }
 
     fn timestamp(&self) -> Timestamp {
@@ -283,7 +283,7 @@ impl<'a> World<'a> {
 
     fn outcome(self, seed: u64) -> Outcome {
         let state = &self.control.live.state;
-        let standing = state.standing();
+        let standing = state.summary();
         let end = match standing.phase {
             Some(PhaseKind::Completed) => End::Promoted,
             Some(PhaseKind::RolledBack | PhaseKind::Aborted) => End::RolledBack,
@@ -307,7 +307,7 @@ impl<'a> World<'a> {
             unrescued: self.tolls.unrescued,
             last_canary_ms: rolled_back_at.zip(self.tolls.last_answer).and_then(|(at, last)| since(last, at)),
             alarms: self.control.live.analysis.alarms().len() as u64,
-            why: news.map(|row| row.why.clone()).unwrap_or_default(),
+            why: news.map(|row| row.reason.clone()).unwrap_or_default(),
             simulated_ms: self.since_start_ms(),
             messages: self.messages,
             faulted: self.faulted,

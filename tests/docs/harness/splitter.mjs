@@ -24,7 +24,7 @@ export async function startSplitter(t, scratch, token) {
   }, { within: 60_000 });
   const api = async (method, path, body = {}) => {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-    const init = { method, headers, body: method === "GET" ? undefined : JSON.stringify({ who: "test", ...body }) };
+    const init = { method, headers, body: method === "GET" ? undefined : JSON.stringify({ actor: "test", ...body }) };
     const answer = await fetch(`${url}/__serin/${path}`, init);
     return { status: answer.status, text: await answer.text() };
   };

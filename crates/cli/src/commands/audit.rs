@@ -2,13 +2,13 @@
 
 use clap::Args;
 use serde_json::{Value, json};
+use serin_logic::api::{AuditPage, AuditRecord};
 
-use crate::answers::{AuditPage, AuditRow};
 use crate::arguments::Connection;
 use crate::client::Client;
 use crate::exit::Failure;
-use crate::moments::date_and_time;
 use crate::output::{self, table};
+use crate::time_format::date_and_time;
 
 /// Rows of a page when all are wanted: the most that the API gives.
 const PAGE: u64 = 1_000;
@@ -50,13 +50,13 @@ impl Audit {
     }
 
     /// The rows wanted, page by page.
-    fn read(&self, client: &Client) -> Result<AuditPage, Failure> {
+    fn read(&self, client: &Client) -> Result<AuditPage<Value>, Failure> {
         let mut found = AuditPage { rows: Vec::new(), next: self.before };
         let mut wanted = if self.all { u64::MAX } else { self.limit };
         loop {
             let before = found.next.map(|before| format!("&before={before}")).unwrap_or_default();
             let answer = client.get(&format!("audit?limit={}{before}", wanted.min(PAGE)))?;
-            let page: AuditPage = answer.read()?;
+            let page: AuditPage<Value> = answer.read()?;
             wanted = wanted.saturating_sub(page.rows.len() as u64);
             // A server that repeats itself, or has nothing more to say, must not keep us here.
             let ends = page.rows.is_empty() || page.next.is_none() || page.next == found.next || wanted == 0;
@@ -70,14 +70,14 @@ impl Audit {
 }
 
 fn cells(row: Value) -> Vec<String> {
-    let row: AuditRow = serde_json::from_value(row).unwrap_or_default();
-    let account = [row.sentence, row.why].into_iter().flatten().find(|text| !text.is_empty());
+    let record: AuditRecord = serde_json::from_value(row).unwrap_or_default();
+    let account = if record.sentence.is_empty() { record.reason } else { record.sentence };
     vec![
-        row.seq.map(|seq| seq.to_string()).unwrap_or_default(),
-        row.at.as_deref().map(date_and_time).unwrap_or_default(),
-        row.who.unwrap_or_default(),
-        row.what.unwrap_or_default(),
-        row.rollout_id.unwrap_or_default(),
-        account.unwrap_or_default().replace('\n', " "),
+        record.seq.map(|seq| seq.to_string()).unwrap_or_default(),
+        date_and_time(&record.at),
+        record.actor,
+        record.action,
+        record.rollout_id.unwrap_or_default(),
+        account.replace('\n', " "),
     ]
 }

@@ -22,7 +22,7 @@ use super::state::{Configuration, Place, Store};
 use crate::arguments::{Connection, Why};
 use crate::clock;
 use crate::exit::Failure;
-use crate::moments::span;
+use crate::time_format::span;
 use serin_logic::Timestamp;
 
 /// `canary`.

@@ -1,12 +1,12 @@
 //! `serin explain`: which variant a visitor gets, and why.
 
 use clap::Args;
+use serin_logic::api::Explanation;
 
-use crate::answers::Explained;
 use crate::arguments::Connection;
 use crate::client::Client;
 use crate::exit::Failure;
-use crate::output::{self, STRONG, sheet, styled};
+use crate::output::{self, STRONG, present, sheet, styled};
 
 /// `explain`.
 #[derive(Args, Debug)]
@@ -71,8 +71,8 @@ impl Explain {
     }
 }
 
-fn text(explained: &Explained) -> String {
-    let Explained {
+fn text(explanation: &Explanation) -> String {
+    let Explanation {
         key,
         key_from,
         salt,
@@ -83,33 +83,29 @@ fn text(explained: &Explained) -> String {
         percentage,
         changes_at,
         switches,
-        arm,
+        measured_as,
         sentence,
-    } = explained;
+    } = explanation;
     let key = key.as_ref().map(|key| match key_from {
         Some(from) => format!("{key} ({from})"),
         None => key.clone(),
     });
-    let reason = reason.as_ref().map(|reason| match rule {
+    let reason = match rule {
         Some(rule) => format!("{reason} {rule}"),
         None => reason.clone(),
-    });
-    let switches = switches.as_ref().filter(|switches| !switches.is_empty()).map(|switches| switches.join(", "));
+    };
     let rows = sheet(vec![
         ("variant", Some(variant.as_deref().unwrap_or("none: 503").to_owned())),
-        ("reason", reason),
+        ("reason", present(&reason)),
         ("key", key),
         ("salt", salt.clone().filter(|salt| !salt.is_empty())),
         ("bucket", bucket.map(|bucket| format!("{bucket} of 100000"))),
         ("percentage", percentage.map(|percentage| format!("{percentage} %"))),
         ("on canary from", changes_at.map(|at| format!("{at} %"))),
-        ("switches on", switches),
-        ("measured as", arm.clone()),
+        ("switches on", present(&switches.join(", "))),
+        ("measured as", measured_as.clone()),
     ]);
-    match sentence {
-        Some(sentence) => format!("{}\n\n{rows}", styled(STRONG, sentence)),
-        None => rows,
-    }
+    if sentence.is_empty() { rows } else { format!("{}\n\n{rows}", styled(STRONG, sentence)) }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -16,8 +16,8 @@ use crate::arguments::Connection;
 use crate::client::Client;
 use crate::clock;
 use crate::exit::Failure;
-use crate::moments::span;
 use crate::output::{self, BAD, GOOD, styled, table};
+use crate::time_format::span;
 
 /// `gate`.
 #[derive(Args, Debug)]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use serde::Deserialize;
 use serde_json::Value;
 use ureq::http::Method;
 
-use crate::answers::Health;
 use crate::arguments::Connection;
 use crate::client::{Client, Reply};
 use crate::exit::Failure;
@@ -23,7 +23,16 @@ pub(crate) struct Check {
     strict: bool,
 }
 
-/// What a health check says.
+/// Answer of `/health`, of Serin or of another server.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct HealthView {
+    pub(super) status: Option<String>,
+    pub(super) version: Option<String>,
+    pub(super) components: Option<BTreeMap<String, BTreeMap<String, Value>>>,
+}
+
+/// Condition of a server, by its `/health`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     Ok,
@@ -40,7 +49,7 @@ impl Check {
         let condition = Condition::of(&reply);
         if connection.json {
             output::line(reply.text.trim_end());
-        } else if let Ok(health) = serde_json::from_str::<Health>(&reply.text) {
+        } else if let Ok(health) = serde_json::from_str::<HealthView>(&reply.text) {
             output::line(&text(&health, client.origin(), condition));
         }
         match condition {
@@ -56,7 +65,7 @@ impl Check {
 impl Condition {
     /// By status and, where the body has one, its word: only a 2xx is healthy.
     pub(super) fn of(reply: &Reply) -> Self {
-        let health = serde_json::from_str::<Health>(&reply.text).unwrap_or_default();
+        let health = serde_json::from_str::<HealthView>(&reply.text).unwrap_or_default();
         match health.status.as_deref() {
             _ if !(200..300).contains(&reply.status) => Self::Down,
             Some("down" | "unhealthy" | "error" | "fail") => Self::Down,
@@ -73,7 +82,7 @@ pub(super) const fn path(detailed: bool) -> &'static str {
 
 /// `503 down`: status, and the word in the body if there is one.
 pub(super) fn summary(reply: &Reply) -> String {
-    let word = serde_json::from_str::<Health>(&reply.text).ok().and_then(|health| health.status);
+    let word = serde_json::from_str::<HealthView>(&reply.text).ok().and_then(|health| health.status);
     [Some(reply.status.to_string()), word].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
@@ -87,7 +96,7 @@ pub(super) fn coloured(word: &str) -> String {
     styled(style, word)
 }
 
-fn text(health: &Health, origin: &str, condition: Condition) -> String {
+fn text(health: &HealthView, origin: &str, condition: Condition) -> String {
     let word = health.status.as_deref().unwrap_or(if condition == Condition::Ok { "ok" } else { "down" });
     let version = health.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
     let head = format!("{origin} is {}{version}", coloured(word));

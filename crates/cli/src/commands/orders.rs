@@ -2,12 +2,13 @@
 
 use clap::Args;
 use serde_json::{Map, Value};
+use serin_logic::api::CommandAnswer;
 
-use crate::answers::Ordered;
 use crate::arguments::{Connection, Why};
 use crate::client::{Answer, Client};
 use crate::exit::Failure;
 use crate::output::{self, STRONG, styled};
+use crate::rollout_format::place;
 
 /// An order without settings of its own.
 #[derive(Args, Debug)]
@@ -73,9 +74,9 @@ impl Abort {
     }
 }
 
-/// `who` and `why` of a body, as far as they are known.
+/// `actor` and `reason` of a body, as far as they are known.
 pub(super) fn account(connection: &Connection, why: &Why) -> Map<String, Value> {
-    let known = [("who", connection.who()), ("why", why.why.clone())];
+    let known = [("actor", connection.who()), ("reason", why.why.clone())];
     known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
 }
 
@@ -90,7 +91,7 @@ pub(super) fn show(connection: &Connection, path: &str, answer: &Answer) -> Resu
         output::line(answer.text.trim_end());
         return Ok(());
     }
-    let Ordered { already, rollout } = answer.read()?;
+    let CommandAnswer { already, rollout, .. } = answer.read()?;
     let done = match path.rsplit('/').next().unwrap_or(path) {
         "rollouts" => "started",
         "halt" => "the canary is halted",
@@ -105,7 +106,7 @@ pub(super) fn show(connection: &Connection, path: &str, answer: &Answer) -> Resu
     let done = if already { format!("nothing to do, it was before: {done}") } else { done.to_owned() };
     output::line(&match rollout {
         Some(rollout) => {
-            let (id, place) = (styled(STRONG, &rollout.id), rollout.place());
+            let (id, place) = (styled(STRONG, &rollout.id), place(&rollout));
             format!("{done}; rollout {id} is {}, {place}", rollout.phase)
         }
         None => done,

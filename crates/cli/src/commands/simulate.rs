@@ -11,8 +11,8 @@ use serin_logic::rollout::Plan;
 use serin_simulation::{Quantiles, Report, Scenario, presets, run};
 
 use crate::exit::Failure;
-use crate::moments::exact;
 use crate::output::{self, BAD, STRONG, styled};
+use crate::time_format::exact;
 
 /// `simulate`.
 #[derive(Args, Debug)]

@@ -1,5 +1,6 @@
 //! `serin start`: a rollout from a schedule's name, from steps, from a file, or from a file with changes.
 
+use serin_logic::api::CommandAnswer;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,12 +9,11 @@ use serde_json::{Map, Value, json};
 use serin_logic::rollout::Plan;
 
 use super::{orders, watch};
-use crate::answers::Ordered;
 use crate::arguments::{Connection, Why};
 use crate::client::Client;
 use crate::exit::Failure;
-use crate::moments::{exact, span};
 use crate::output;
+use crate::time_format::{exact, span};
 
 /// `start`.
 #[derive(Args, Debug)]
@@ -78,7 +78,7 @@ impl Start {
         if !self.watch {
             return Ok(());
         }
-        let id = answer.read::<Ordered>()?.rollout.map(|rollout| rollout.id).or_else(|| self.id.clone());
+        let id = answer.read::<CommandAnswer>()?.rollout.map(|rollout| rollout.id).or_else(|| self.id.clone());
         watch::Watch::of(id).follow(&client, connection.json)
     }
 

@@ -1,12 +1,13 @@
 //! `serin status`: where everything stands, what is wrong first.
 
-use crate::answers::{Halt, Policy, Rollout, Status};
 use crate::arguments::Connection;
 use crate::client::Client;
 use crate::exit::Failure;
-use crate::figures;
-use crate::moments::{date_and_time, time_of_day, whole_seconds};
-use crate::output::{self, BAD, CAUTION, GOOD, STRONG, sheet, styled};
+use crate::metrics_format;
+use crate::output::{self, BAD, CAUTION, GOOD, STRONG, present, sheet, styled};
+use crate::rollout_format::{place, window};
+use crate::time_format::{date_and_time, time_of_day, whole_seconds};
+use serin_logic::api::{HaltView, PolicyView, RolloutView, StatusView};
 
 pub(super) fn run(connection: &Connection) -> Result<(), Failure> {
     let answer = Client::new(connection)?.get("status")?;
@@ -19,7 +20,7 @@ pub(super) fn run(connection: &Connection) -> Result<(), Failure> {
 }
 
 /// The whole status, in paragraphs.
-fn text(status: &Status) -> String {
+fn text(status: &StatusView) -> String {
     let mut paragraphs = vec![head(status)];
     match (&status.rollout, status.epoch) {
         (Some(rollout), _) => paragraphs.extend(about_rollout(rollout, status)),
@@ -29,18 +30,18 @@ fn text(status: &Status) -> String {
     paragraphs.join("\n\n")
 }
 
-fn head(status: &Status) -> String {
-    let policy = status.policy.clone().unwrap_or_default();
+fn head(status: &StatusView) -> String {
+    let policy = &status.policy;
     let telemetry = status.telemetry.as_ref();
     let reports = telemetry.and_then(|telemetry| {
-        let (last, locations) = (telemetry.last_report.as_deref()?, telemetry.locations.unwrap_or_default());
-        Some(format!("last report {}, {locations} locations", date_and_time(last)))
+        let last = date_and_time(telemetry.last_report.as_deref()?);
+        Some(format!("last report {last}, {} locations", telemetry.locations))
     });
-    let version = status.version.as_ref().map(|version| {
+    let version = present(&status.version).map(|version| {
         let epoch = status.epoch.map(|epoch| format!(", epoch {epoch}")).unwrap_or_default();
         format!("{version}{epoch}")
     });
-    let mut rows = vec![("serin", version), ("canary", Some(share(&policy)))];
+    let mut rows = vec![("serin", version), ("canary", Some(share(policy)))];
     rows.extend(status.halt.as_ref().map(|halt| ("halted", Some(styled(BAD, &about_halt(halt))))));
     rows.extend([("stable", policy.stable_worker.clone()), ("rules", policy.rules.filter(|n| *n > 0).map(count))]);
     for (name, switch) in status.switches.iter().filter(|(_, switch)| switch.on) {
@@ -49,21 +50,16 @@ fn head(status: &Status) -> String {
         let on = format!("{name} is on{}{}", reason.unwrap_or_default(), until.unwrap_or_default());
         rows.push(("switch", Some(styled(BAD, &on))));
     }
-    let error = policy.error.as_ref().filter(|error| !error.is_null());
-    rows.push((
-        "error",
-        error.map(|error| styled(BAD, &error.as_str().map_or_else(|| error.to_string(), str::to_owned))),
-    ));
-    for warning in policy.warnings.iter().flatten() {
+    rows.push(("error", policy.error.as_ref().map(|error| styled(BAD, error))));
+    for warning in &policy.warnings {
         rows.push(("warning", Some(styled(CAUTION, warning))));
     }
-    let outbox = status.outbox.as_ref().filter(|outbox| !outbox.is_empty());
-    rows.push(("to do", outbox.map(|outbox| styled(CAUTION, &outbox.join(", ")))));
+    rows.push(("to do", present(&status.outbox.join(", ")).map(|outbox| styled(CAUTION, &outbox))));
     rows.push(("telemetry", reports));
     sheet(rows)
 }
 
-fn share(policy: &Policy) -> String {
+fn share(policy: &PolicyView) -> String {
     let share = match (policy.enabled, policy.percentage) {
         (Some(true), Some(percentage)) => format!("{percentage} %"),
         (Some(true), None) => "on".into(),
@@ -76,75 +72,63 @@ fn share(policy: &Policy) -> String {
     format!("{share}{}{}{}", of.unwrap_or_default(), worker.unwrap_or_default(), generation.unwrap_or_default())
 }
 
-fn about_halt(halt: &Halt) -> String {
-    let mut text = format!("by {}", halt.by.as_deref().unwrap_or("somebody"));
-    if let Some(at) = &halt.at {
-        text = format!("{text} at {}", date_and_time(at));
-    }
-    match halt.why.as_deref().filter(|why| !why.is_empty()) {
-        Some(why) => format!("{text}: {why}"),
-        None => text,
-    }
+fn about_halt(halt: &HaltView) -> String {
+    let HaltView { actor, at, reason, .. } = halt;
+    let text = format!("by {actor} at {}", date_and_time(at));
+    if reason.is_empty() { text } else { format!("{text}: {reason}") }
 }
 
-fn about_rollout(rollout: &Rollout, status: &Status) -> Vec<String> {
+fn about_rollout(rollout: &RolloutView, status: &StatusView) -> Vec<String> {
     let style = match rollout.phase.as_str() {
         "rolled-back" | "aborted" => BAD,
         "paused" => CAUTION,
         "completed" => GOOD,
         _ => STRONG,
     };
-    let mut phase = format!("{}, {}", styled(style, &rollout.phase), rollout.place());
-    if let Some(since) = &rollout.since {
-        phase = format!("{phase}, since {}", date_and_time(since));
+    let mut phase = format!("{}, {}", styled(style, &rollout.phase), place(rollout));
+    if let Some(since) = present(&rollout.since) {
+        phase = format!("{phase}, since {}", date_and_time(&since));
     }
-    let why = rollout.why.as_ref().map(|why| match &rollout.who {
-        Some(who) => format!("{why} ({who})"),
-        None => why.clone(),
+    let why = rollout.reason.as_ref().map(|reason| match &rollout.actor {
+        Some(actor) => format!("{reason} ({actor})"),
+        None => reason.clone(),
     });
-    let left = super::watch::time_left(rollout, status.time.as_deref())
-        .map(|(left, _)| format!("{} left", whole_seconds(left)));
+    let left = super::watch::time_left(rollout, &status.time).map(|(left, _)| format!("{} left", whole_seconds(left)));
     let next = rollout.next_look.as_deref().map(time_of_day);
     let counts = [("failed", rollout.failures), ("inconclusive", rollout.inconclusive), ("not taken", rollout.errors)];
-    let counts: Vec<String> = counts
-        .into_iter()
-        .filter_map(|(name, count)| Some(format!("{} {name}", count.filter(|count| *count > 0)?)))
-        .collect();
+    let counts: Vec<String> =
+        counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{count} {name}")).collect();
     let mut rows = vec![
         ("rollout", Some(styled(STRONG, &rollout.id))),
-        ("schedule", rollout.schedule.clone()),
+        ("schedule", present(&rollout.schedule)),
         ("phase", Some(phase)),
         ("why", why),
         ("hold", left),
-        ("waits", rollout.window()),
+        ("waits", window(rollout)),
         ("next look", next),
         ("looks", (!counts.is_empty()).then(|| format!("in a row: {}", counts.join(", ")))),
         ("started", started(rollout)),
     ];
     rows.extend(rollout.last_look.as_ref().map(|look| {
-        let at = look.at.as_deref().map(|at| format!("{} ", time_of_day(at))).unwrap_or_default();
-        let sentence = look.sentence.as_deref().map(|sentence| format!(": {sentence}")).unwrap_or_default();
+        let at = present(&look.at).map(|at| format!("{} ", time_of_day(&at))).unwrap_or_default();
+        let sentence = present(&look.sentence).map(|sentence| format!(": {sentence}")).unwrap_or_default();
         ("last look", Some(format!("{at}{}{sentence}", super::watch::verdict(&look.verdict))))
     }));
-    for alarm in rollout.alarms.iter().flatten() {
+    for alarm in &rollout.alarms {
         rows.push(("alarm", Some(styled(BAD, alarm))));
     }
     let overdue = rollout.overdue_ms.filter(|ms| *ms > 0).map(std::time::Duration::from_millis);
     rows.push(("overdue", overdue.map(|late| styled(BAD, &format!("nobody has looked for {}", whole_seconds(late))))));
-    rows.push(("evidence", rollout.figures.as_ref().map(figures::all_evidence).filter(|text| !text.is_empty())));
-    let arms = rollout.figures.as_ref().and_then(figures::arms_table);
-    [Some(sheet(rows)), arms].into_iter().flatten().collect()
+    rows.push(("evidence", rollout.figures.as_ref().map(metrics_format::all_evidence).filter(|text| !text.is_empty())));
+    let variants = rollout.figures.as_ref().and_then(metrics_format::variants_table);
+    [Some(sheet(rows)), variants].into_iter().flatten().collect()
 }
 
-fn started(rollout: &Rollout) -> Option<String> {
-    let mut text = date_and_time(rollout.started_at.as_deref()?);
-    if let Some(by) = &rollout.started_by {
-        text = format!("{text} by {by}");
-    }
-    match rollout.started_why.as_deref().filter(|why| !why.is_empty()) {
-        Some(why) => Some(format!("{text}: {why}")),
-        None => Some(text),
-    }
+fn started(rollout: &RolloutView) -> Option<String> {
+    let at = date_and_time(&present(&rollout.started_at)?);
+    let by = present(&rollout.started_by).map(|by| format!(" by {by}")).unwrap_or_default();
+    let reason = present(&rollout.started_reason).map(|reason| format!(": {reason}")).unwrap_or_default();
+    Some(format!("{at}{by}{reason}"))
 }
 
 fn count(number: u64) -> String {

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
+use serin_logic::api::ChangeAnswer;
 use serin_logic::policy::Switch;
 
 use super::orders::account;
@@ -9,7 +10,7 @@ use crate::arguments::{Connection, Why};
 use crate::client::Client;
 use crate::exit::Failure;
 use crate::output::{self, STRONG, styled};
-use crate::{clock, moments};
+use crate::{clock, time_format};
 
 /// `switch`.
 #[derive(Args, Debug)]
@@ -55,7 +56,7 @@ impl Throw {
         if self.until.is_some() && !is_on {
             return Err(Failure::Usage("--until goes with `on` alone".into()));
         }
-        let until = self.until.as_deref().map(|until| moments::moment(until, clock::now())).transpose();
+        let until = self.until.as_deref().map(|until| time_format::moment(until, clock::now())).transpose();
         let until = until.map_err(|error| Failure::Usage(format!("--until: {error}")))?;
         let mut body = account(connection, &Why { why: self.why.clone() });
         body.insert("on".into(), is_on.into());
@@ -67,10 +68,10 @@ impl Throw {
             output::line(answer.text.trim_end());
             return Ok(());
         }
-        let already = answer.read::<crate::answers::Ordered>()?.already;
+        let already = answer.read::<ChangeAnswer>()?.already;
         let position = if is_on { "on" } else { "off" };
         let before = if already { "nothing to do, it was before: " } else { "" };
-        let end = until.map(|until| format!(" until {}", moments::date_and_time(&until.to_rfc3339())));
+        let end = until.map(|until| format!(" until {}", time_format::date_and_time(&until.to_rfc3339())));
         output::line(&format!("{before}{} is {position}{}", styled(STRONG, name), end.unwrap_or_default()));
         Ok(())
     }

@@ -4,6 +4,7 @@
 mod scene;
 mod screen;
 
+use serin_logic::api::StatusView;
 use std::time::Duration;
 
 use clap::Args;
@@ -11,11 +12,10 @@ use clap::Args;
 use self::scene::{Change, end, line};
 pub(super) use self::scene::{time_left, verdict};
 use self::screen::Screen;
-use crate::answers::Status;
 use crate::arguments::Connection;
 use crate::client::Client;
 use crate::exit::Failure;
-use crate::moments::{exact, positive_span};
+use crate::time_format::{exact, positive_span};
 use crate::{clock, output};
 
 /// How long the server may be out of reach before watching ends: a deploy of Serin itself, or a change of networks, passes.
@@ -71,7 +71,7 @@ impl Watch {
             match client.get("status") {
                 Ok(answer) => {
                     answered_at = Some(clock::tick());
-                    let status: Status = answer.read()?;
+                    let status: StatusView = answer.read()?;
                     let is_over = self.look(&status, &mut wanted)?;
                     display.show(&status, &answer.text);
                     if is_over {
@@ -98,7 +98,7 @@ impl Watch {
     }
 
     /// Whether watching ends with this status; an error where it cannot go on.
-    fn look(&self, status: &Status, wanted: &mut Option<String>) -> Result<bool, Failure> {
+    fn look(&self, status: &StatusView, wanted: &mut Option<String>) -> Result<bool, Failure> {
         let Some(rollout) = &status.rollout else {
             let why = if status.epoch.is_some() { "there is no rollout" } else { "there is no rollout controller" };
             return Err(Failure::Failed(why.into()));
@@ -114,7 +114,7 @@ impl Watch {
 // === impl Display ===
 
 impl Display {
-    fn show(&mut self, status: &Status, text: &str) {
+    fn show(&mut self, status: &StatusView, text: &str) {
         match self {
             Self::Screen(screen) => screen.show(status),
             Self::Lines(before) => {

@@ -87,7 +87,7 @@ fn a_rollback_halts_first_and_then_writes() {
     let run = canary(&server, &["rollback", "--why", "pager"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let orders: Vec<_> = server.received().into_iter().filter(|request| !request.line.starts_with("GET ")).collect();
-    let told: Vec<_> = orders.iter().map(|order| (order.line.as_str(), order.json()["why"].clone())).collect();
+    let told: Vec<_> = orders.iter().map(|order| (order.line.as_str(), order.json()["reason"].clone())).collect();
     assert_eq!(told, [("POST /__serin/halt", json!("pager")), ("PUT /__serin/state", json!("pager"))]);
     let state = &orders[1].json()["state"];
     assert_eq!(

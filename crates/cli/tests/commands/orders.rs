@@ -18,19 +18,23 @@ fn order(path: &str, arguments: &[&str]) -> (Value, Run) {
 #[test]
 fn each_order_is_one_request_on_its_senders_account() {
     for (arguments, path, body) in [
-        (&["pause"][..], "POST /__serin/rollouts/current/pause", json!({"who": "ada"})),
-        (&["resume", "--why", "fixed"], "POST /__serin/rollouts/current/resume", json!({"who": "ada", "why": "fixed"})),
-        (&["undo", "--epoch", "7"], "POST /__serin/rollouts/current/undo", json!({"who": "ada", "epoch": 7})),
-        (&["promote"], "POST /__serin/rollouts/current/promote", json!({"who": "ada", "to": "next"})),
-        (&["promote", "--full"], "POST /__serin/rollouts/current/promote", json!({"who": "ada", "to": "full"})),
-        (&["abort"], "POST /__serin/rollouts/current/abort", json!({"who": "ada"})),
+        (&["pause"][..], "POST /__serin/rollouts/current/pause", json!({"actor": "ada"})),
+        (
+            &["resume", "--why", "fixed"],
+            "POST /__serin/rollouts/current/resume",
+            json!({"actor": "ada", "reason": "fixed"}),
+        ),
+        (&["undo", "--epoch", "7"], "POST /__serin/rollouts/current/undo", json!({"actor": "ada", "epoch": 7})),
+        (&["promote"], "POST /__serin/rollouts/current/promote", json!({"actor": "ada", "to": "next"})),
+        (&["promote", "--full"], "POST /__serin/rollouts/current/promote", json!({"actor": "ada", "to": "full"})),
+        (&["abort"], "POST /__serin/rollouts/current/abort", json!({"actor": "ada"})),
         (
             &["abort", "--rollout", "r42", "--who", "bob"],
             "POST /__serin/rollouts/current/abort",
-            json!({"who": "bob", "rolloutId": "r42"}),
+            json!({"actor": "bob", "rolloutId": "r42"}),
         ),
-        (&["halt", "--why", "now"], "POST /__serin/halt", json!({"who": "ada", "why": "now"})),
-        (&["resume-canary"], "POST /__serin/resume-canary", json!({"who": "ada"})),
+        (&["halt", "--why", "now"], "POST /__serin/halt", json!({"actor": "ada", "reason": "now"})),
+        (&["resume-canary"], "POST /__serin/resume-canary", json!({"actor": "ada"})),
     ] {
         assert_eq!(order(path, arguments).0, body, "{arguments:?}");
     }
@@ -68,7 +72,7 @@ fn who_acts_is_said_or_set_or_the_user() {
     let server = Server::start().on("POST /__serin/halt", done(false));
     let who = |variables: &[(&str, &str)], arguments: &[&str]| {
         serin(&server.url(), arguments, variables);
-        server.received().last().unwrap().json()["who"].clone()
+        server.received().last().unwrap().json()["actor"].clone()
     };
     assert_eq!(who(&[], &["halt"]), "ada");
     assert_eq!(who(&[("SERIN_WHO", "pipeline")], &["halt"]), "pipeline");
@@ -83,7 +87,7 @@ fn a_switch_is_thrown_with_a_reason_and_an_end() {
     let until = "2027-01-15T09:00:00+01:00";
     let run = server.serin(&["switch", "disable_writes", "on", "--why", "migration", "--until", until]);
     assert_eq!(run.stdout, "disable_writes is on until 2027-01-15 08:00:00\n", "{}", run.stderr);
-    let body = json!({"who": "ada", "why": "migration", "on": true, "until": "2027-01-15T08:00:00.000Z"});
+    let body = json!({"actor": "ada", "reason": "migration", "on": true, "until": "2027-01-15T08:00:00.000Z"});
     assert_eq!(server.only().json(), body);
 }
 
@@ -94,6 +98,6 @@ fn a_switch_is_cleared_without_one() {
         server.serin(&["switch", "maintenance", "off"]).stdout,
         "nothing to do, it was before: maintenance is off\n"
     );
-    assert_eq!(server.only().json(), json!({"who": "ada", "on": false}));
+    assert_eq!(server.only().json(), json!({"actor": "ada", "on": false}));
     assert_eq!(server.serin(&["switch", "maintenance", "off", "--until", "2h"]).code, 2);
 }

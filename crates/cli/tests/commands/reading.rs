@@ -12,10 +12,10 @@ pub(crate) fn status() -> Value {
         "switches": {"disable_canary": {"on": false}, "disable_writes": {"on": false}, "maintenance": {"on": false}},
         "halt": null,
         "rollout": {
-            "id": "r42", "phase": "progressing", "why": null, "who": null, "since": "2026-11-21T03:00:00.000Z",
+            "id": "r42", "phase": "progressing", "reason": null, "actor": null, "since": "2026-11-21T03:00:00.000Z",
             "step": 1, "of": 4, "percentage": 5, "where": null,
             "schedule": "standard", "steps": [{"percentage": 5, "holdMs": 900_000}],
-            "startedAt": "2026-11-21T02:59:00.000Z", "startedBy": "ada", "startedWhy": "release 7",
+            "startedAt": "2026-11-21T02:59:00.000Z", "startedBy": "ada", "startedReason": "release 7",
             "holdEnds": "2026-11-21T03:15:00.000Z", "nextLook": "2026-11-21T03:06:00.000Z", "overdueMs": null,
             "failures": 0, "inconclusive": 2, "errors": 0,
             "lastLook": {"at": "2026-11-21T03:05:00.000Z", "verdict": "pass", "sentence": "nothing speaks against the canary"},
@@ -57,14 +57,14 @@ fn a_step_that_waits_for_the_end_of_a_window_says_so() {
 fn what_is_wrong_stands_out() {
     let mut status = status();
     status["switches"]["maintenance"] = json!({"on": true, "reason": "database", "until": "2026-11-21T04:00:00Z"});
-    status["halt"] = json!({"by": "ada", "at": "2026-11-21T03:04:00Z", "why": "too slow", "byRollout": false});
+    status["halt"] = json!({"actor": "ada", "at": "2026-11-21T03:04:00Z", "reason": "too slow", "byRollout": false});
     status["policy"]["error"] = json!("percentage: 101 is not accepted");
     status["policy"]["warnings"] = json!(["schemaVersion 2 is newer than 1"]);
     status["outbox"] = json!(["write", "notify"]);
     let rollout = &mut status["rollout"];
     rollout["phase"] = json!("paused");
-    rollout["why"] = json!("the canary was halted");
-    rollout["who"] = json!("ada");
+    rollout["reason"] = json!("the canary was halted");
+    rollout["actor"] = json!("ada");
     rollout["where"] = json!({"country": ["NZ"]});
     rollout["overdueMs"] = json!(61_000);
     rollout["alarms"] = json!(["sample ratio: 174 of 1000 on the canary, should be 50"]);
@@ -99,7 +99,7 @@ fn machines_get_the_status_as_it_came() {
 #[test]
 fn a_key_is_explained() {
     let answer = json!({"key": "u-17", "keyFrom": "given", "salt": "r42", "bucket": 4711, "variant": "canary",
-        "reason": "percentage", "rule": null, "percentage": 5, "changesAt": 4.712, "switches": [], "arm": "canary",
+        "reason": "percentage", "rule": null, "percentage": 5, "changesAt": 4.712, "switches": [], "measuredAs": "canary",
         "sentence": "canary: bucket 4711 of 100000, and the canary has the lowest 5 %."});
     assert_snapshot!(printed("GET /__serin/explain", &answer, &["explain", "u-17"]));
 }
@@ -135,8 +135,8 @@ fn a_question_has_everything_that_a_decision_may_know() {
 }
 
 fn row(seq: u64) -> Value {
-    json!({"seq": seq, "at": "2026-11-21T03:05:00.000Z", "who": "controller", "what": "stepped", "rolloutId": "r42",
-        "before": {}, "after": {}, "why": "", "sentence": format!("step {seq} began")})
+    json!({"seq": seq, "at": "2026-11-21T03:05:00.000Z", "actor": "controller", "action": "stepped", "rolloutId": "r42",
+        "before": {}, "after": {}, "reason": "", "sentence": format!("step {seq} began")})
 }
 
 #[test]

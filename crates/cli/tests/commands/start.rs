@@ -19,15 +19,15 @@ fn sent(arguments: &[&str]) -> Value {
 
 #[test]
 fn a_schedule_is_started_by_its_name() {
-    assert_eq!(sent(&["start", "standard"]), json!({"schedule": "standard", "who": "ada"}));
-    let body = json!({"schedule": "blue-green", "hold": "30m", "id": "r42", "who": "ada", "why": "release 7"});
+    assert_eq!(sent(&["start", "standard"]), json!({"schedule": "standard", "actor": "ada"}));
+    let body = json!({"schedule": "blue-green", "hold": "30m", "id": "r42", "actor": "ada", "reason": "release 7"});
     assert_eq!(sent(&["start", "blue-green", "--hold", "1800s", "--id", "r42", "--why", "release 7"]), body);
 }
 
 #[test]
 fn steps_make_a_custom_schedule() {
     let steps = json!([{"percentage": 5, "hold": "10m"}, {"percentage": 25, "approval": true}, {"percentage": 100}]);
-    let body = json!({"schedule": "custom", "hold": "5m", "steps": steps, "who": "ada"});
+    let body = json!({"schedule": "custom", "hold": "5m", "steps": steps, "actor": "ada"});
     let arguments = ["start", "--step", "5:10m", "--step", "25:approval", "--step", "100", "--hold", "5m"];
     assert_eq!(sent(&arguments), body);
 }
@@ -36,7 +36,7 @@ fn steps_make_a_custom_schedule() {
 fn a_plan_is_sent_with_what_is_given_beside_it() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(br#"{"schedule": "safe", "hold": "1h", "onFail": "hold", "analysis": {"x": 1}}"#).unwrap();
-    let body = json!({"schedule": "safe", "hold": "2h", "onFail": "hold", "analysis": {"x": 1}, "who": "ada"});
+    let body = json!({"schedule": "safe", "hold": "2h", "onFail": "hold", "analysis": {"x": 1}, "actor": "ada"});
     assert_eq!(sent(&["start", "--plan", file.path().to_str().unwrap(), "--hold", "2h"]), body);
 }
 

@@ -17,7 +17,7 @@ fn at(changes: &[(&str, Value)]) -> Answer {
 }
 
 fn ends(phase: &str) -> Answer {
-    at(&[("phase", json!(phase)), ("who", json!("controller")), ("why", json!("4 of 174 failed"))])
+    at(&[("phase", json!(phase)), ("actor", json!("controller")), ("reason", json!("4 of 174 failed"))])
 }
 
 fn story(last: Answer) -> Server {
@@ -72,7 +72,7 @@ fn a_server_that_is_away_for_a_moment_is_waited_for() {
 fn a_paused_rollout_ends_a_watch_that_does_not_wait_for_people() {
     let server = || {
         Server::start()
-            .on("GET /__serin/status", at(&[("phase", json!("paused")), ("why", json!("waits for promote"))]))
+            .on("GET /__serin/status", at(&[("phase", json!("paused")), ("reason", json!("waits for promote"))]))
     };
     assert_eq!(server().serin(&["watch", "--stop-when-paused"]).code, 6);
     let run = server().serin(&["watch", "--every", "1ms", "--for", "20ms"]);

@@ -39,7 +39,7 @@ pub fn check(input: &[u8]) {
         let _ = controller.alarm(AlarmInputs { document: None, health: Health::Unknown, utc_offset: |_, _| None }, now);
         assert!(controller.state.epoch() >= before);
         controller = restarted(&controller);
-        let _ = serin_logic::api::rollout_view(&controller, now);
+        let _ = serin_logic::api::RolloutView::new(&controller, now);
     }
     let _ = reloaded(&shard);
 }

@@ -3,9 +3,10 @@
 use core::time::Duration;
 
 use serin_logic::Variant;
-use serin_logic::policy::{CanaryState, Snapshot};
+use serin_logic::policy::CanaryState;
 use serin_logic::rollout::WriteState;
 use serin_logic::routing::{Outcome, Reason, decide};
+use serin_logic::snapshot::Snapshot;
 
 use super::{GOOD, KEY, NOW, SETUP, are_alike, are_lines, document, good, is_told, text, visitors};
 
@@ -15,7 +16,7 @@ pub fn check(input: &[u8]) {
     let later = NOW.after(Duration::from_secs(5));
     let parsed = CanaryState::parse(KEY, &text);
     for before in [Snapshot::default(), good()] {
-        let (after, notices) = before.read(KEY, document(Some(&text)), later);
+        let (after, notices) = before.apply_kv_values(KEY, document(Some(&text)), later);
         are_lines(&notices);
         match &parsed {
             Err(error) => {
@@ -39,7 +40,7 @@ pub fn check(input: &[u8]) {
     rewritten(&text, parsed.is_ok());
 }
 
-fn obeys(state: &CanaryState, snapshot: &Snapshot, visitor: &serin_logic::api::Question) {
+fn obeys(state: &CanaryState, snapshot: &Snapshot, visitor: &serin_logic::api::ExplainQuery) {
     let later = NOW.after(Duration::from_secs(5));
     let decision = decide(snapshot, &SETUP, visitor, later);
     assert_eq!(decision, decide(snapshot, &SETUP, visitor, later), "a decision is a function");

@@ -2,11 +2,11 @@
 //! method and path with query, the second the content type, the rest the body.
 
 use serde_json::Value;
-use serin_logic::api::{By, Call, Incoming, MAX_BODY, PREFIX, explain};
+use serin_logic::api::{Actor, ApiRequest, Explanation, IncomingRequest, MAX_BODY, PREFIX};
 use serin_logic::controller::Controller;
 use serin_logic::policy::CanaryState;
 use serin_logic::policy::switches::Setting;
-use serin_logic::rollout::{Command, Order, Start};
+use serin_logic::rollout::{Command, CommandRequest, Start};
 
 use super::{KEY, NOW, SETUP, controller, good, is_a_value, line, plan, restarted, text};
 
@@ -17,15 +17,15 @@ pub fn check(input: &[u8]) {
     let (content_type, body) = line(rest);
     let (method, target) = target.split_once(' ').unwrap_or((target, ""));
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let incoming = Incoming { method, path, query, content_type: Some(content_type), body };
-    match Call::parse(&incoming) {
-        Ok(call) => {
+    let incoming = IncomingRequest { method, path, query, content_type: Some(content_type), body };
+    match ApiRequest::parse(&incoming) {
+        Ok(request) => {
             let is_json =
                 content_type.trim_start().get(..16).is_some_and(|it| it.eq_ignore_ascii_case("application/json"));
-            assert!(path.starts_with(PREFIX) && body.len() <= MAX_BODY || call.is_reading());
-            assert!(call.is_reading() || is_json || body.trim().is_empty(), "a form gave an order");
-            assert_eq!(call.is_reading(), ["GET", "HEAD"].contains(&method), "{method} {target}");
-            carry_out(call);
+            assert!(path.starts_with(PREFIX) && body.len() <= MAX_BODY || request.is_query());
+            assert!(request.is_query() || is_json || body.trim().is_empty(), "a form gave a command");
+            assert_eq!(request.is_query(), ["GET", "HEAD"].contains(&method), "{method} {target}");
+            execute(request);
         }
         Err(problem) => {
             assert!((400..500).contains(&problem.status()));
@@ -36,42 +36,42 @@ pub fn check(input: &[u8]) {
     }
 }
 
-fn carry_out(call: Call) {
-    match call {
-        Call::PutState { document, by } => {
-            is_somebody(&by);
+fn execute(request: ApiRequest) {
+    match request {
+        ApiRequest::PutState { document, actor } => {
+            is_named(&actor);
             assert!(CanaryState::parse(KEY, &document).is_ok());
         }
-        Call::PutSwitch { value, by, .. } => {
-            is_somebody(&by);
+        ApiRequest::PutSwitch { value, actor, .. } => {
+            is_named(&actor);
             if let Some(value) = value {
                 let setting = Setting::parse(Some(&value));
                 assert!(setting.on && setting.reason.is_some(), "{value}");
             }
         }
-        Call::Start { id, plan, by } => {
+        ApiRequest::StartRollout { id, plan, actor } => {
             plan::holds(&plan);
             let start = Start { id: id.unwrap_or_else(|| "r2".into()), plan: *plan, found: None };
-            ordered(Command::Abort { rollout: None }, By::default());
-            ordered(Command::Start(Box::new(start)), by);
+            executed(Command::Abort { rollout: None }, Actor::default());
+            executed(Command::Start(Box::new(start)), actor);
         }
-        Call::Order { command, by } => {
-            is_somebody(&by);
-            ordered(command, by);
+        ApiRequest::Command { command, actor } => {
+            is_named(&actor);
+            executed(command, actor);
         }
-        Call::Explain(question) => {
-            assert!(explain(&question, &good(), &SETUP, NOW).is_object());
+        ApiRequest::Explain(query) => {
+            assert!(!Explanation::new(&query, &good(), &SETUP, NOW).sentence.is_empty());
         }
-        Call::Audit { limit, .. } => assert!((1..=1_000).contains(&limit)),
-        Call::Status | Call::State | Call::Current | Call::Metrics => {}
+        ApiRequest::Audit { limit, .. } => assert!((1..=1_000).contains(&limit)),
+        ApiRequest::Status | ApiRequest::State | ApiRequest::CurrentRollout | ApiRequest::Metrics => {}
     }
 }
 
 /// Carried out or refused; a start on a controller without a rollout, everything else in the middle of one.
-fn ordered(command: Command, By { who, why, epoch }: By) {
+fn executed(command: Command, Actor { name, reason, epoch }: Actor) {
     let mut controller = if matches!(command, Command::Start(_)) { Controller::default() } else { controller() };
     let before = controller.clone();
-    match controller.execute(&Order { command, who, why, epoch }, NOW) {
+    match controller.execute(&CommandRequest { command, actor: name, reason, epoch }, NOW) {
         Ok((already, _)) => assert!(already || controller.state.epoch() > before.state.epoch()),
         Err(refused) => {
             assert!(!refused.to_string().is_empty());
@@ -81,6 +81,7 @@ fn ordered(command: Command, By { who, why, epoch }: By) {
     let _ = restarted(&controller);
 }
 
-fn is_somebody(by: &By) {
-    assert!(!by.who.is_empty() && by.who.chars().count().max(by.why.chars().count()) <= 200, "{by:?}");
+fn is_named(actor: &Actor) {
+    let Actor { name, reason, .. } = actor;
+    assert!(!name.is_empty() && name.chars().count().max(reason.chars().count()) <= 200, "{actor:?}");
 }

@@ -2,7 +2,7 @@
 
 use serin_logic::routing::cookies::{find, without};
 use serin_logic::routing::override_token;
-use serin_logic::routing::visitor::{self, VisitorId};
+use serin_logic::visitor::{self, VisitorId};
 
 use super::{line, text};
 

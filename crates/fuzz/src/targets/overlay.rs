@@ -1,7 +1,8 @@
 //! The overlay that isolates hear: what is not valid is refused by name, a halt is a halt, and what is written reads back.
 
 use serin_logic::Variant;
-use serin_logic::policy::{CanaryState, Overlay};
+use serin_logic::policy::CanaryState;
+use serin_logic::rollout::Overlay;
 use serin_logic::routing::{Outcome, Reason, decide};
 
 use super::{KEY, NOW, SETUP, are_lines, good, is_told, text, visitors};
@@ -18,7 +19,7 @@ pub fn check(input: &[u8]) {
     assert_eq!(Overlay::parse(&written), Ok(Some(overlay.clone())), "{written}");
     assert_eq!(serde_json::from_str::<Overlay>(&written).unwrap(), overlay, "{written}");
 
-    let (snapshot, notices) = good().heard(KEY, overlay.clone(), NOW);
+    let (snapshot, notices) = good().apply_overlay(KEY, overlay.clone(), NOW);
     are_lines(&notices);
     for visitor in visitors() {
         let decision = decide(&snapshot, &SETUP, &visitor, NOW);
@@ -30,7 +31,7 @@ pub fn check(input: &[u8]) {
     // A document that says no is stronger than any overlay.
     let off = r#"{"enabled":false,"percentage":50}"#;
     assert!(CanaryState::parse(KEY, off).is_ok());
-    let (disabled, _) = snapshot.read(KEY, super::document(Some(off)), NOW);
+    let (disabled, _) = snapshot.apply_kv_values(KEY, super::document(Some(off)), NOW);
     let is_canary = |visitor| decide(&disabled, &SETUP, &visitor, NOW).outcome == Outcome::Serve(Variant::Canary);
     assert!(!visitors().any(is_canary), "an overlay enabled a disabled canary");
 }

@@ -1,6 +1,6 @@
 //! Patterns of paths and hosts against the plain definition: `*` stands for any run of characters.
 
-use serin_logic::policy::pattern::Pattern;
+use serin_logic::matcher::pattern::Pattern;
 
 use super::{line, text};
 

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use serin_logic::Percentage;
 use serin_logic::bucket::{BUCKETS, Bucket};
 use serin_logic::policy::CanaryState;
-use serin_logic::routing::Facts;
-use serin_logic::routing::sticky_key::StickyKey;
-use serin_logic::routing::visitor::{self, VisitorId};
+use serin_logic::request_attributes::RequestAttributes;
+use serin_logic::sticky_key::StickyKey;
+use serin_logic::visitor::{self, VisitorId};
 
 use super::{KEY, is_told, line, request, text};
 
@@ -30,7 +30,7 @@ pub fn check(input: &[u8]) {
     assert!(bucket.index() < BUCKETS && Percentage::FULL.contains(bucket) && !Percentage::ZERO.contains(bucket));
 }
 
-fn expected(stickiness: &Value, request: &impl Facts) -> Option<String> {
+fn expected(stickiness: &Value, request: &impl RequestAttributes) -> Option<String> {
     if let Some(given) = request.given_key() {
         return Some(given.to_owned());
     }

@@ -11,7 +11,7 @@ use serin_logic::controller::{
     AlarmInputs, AnalysisRunner, Controller, MetricsBuffer, Outbox, SwitchOverrides, documents,
 };
 use serin_logic::policy::Switch;
-use serin_logic::rollout::{Command, Order, State};
+use serin_logic::rollout::{Command, CommandRequest, State};
 use serin_logic::telemetry::{Batch, Deduplicator, Shard};
 
 use super::{NOW, controller, line, read, reloaded, text};
@@ -63,7 +63,7 @@ fn lived_with<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) 
     ];
     for command in orders {
         let mut controller = stored.clone();
-        let order = Order { command, who: "ada".into(), why: "calm".into(), epoch: None };
+        let order = CommandRequest { command, actor: "ada".into(), reason: "calm".into(), epoch: None };
         let _ = controller.execute(&order, NOW);
         goes_on(&mut controller, NOW.after(Duration::from_secs(1)));
     }
@@ -84,6 +84,6 @@ fn goes_on(controller: &mut Controller, now: Timestamp) {
     let _ = (controller.claim_write(now), controller.claim_notification(now));
     controller.written(1, false, now);
     controller.notified(1, false, now);
-    let _ = serin_logic::api::rollout_view(controller, now);
+    let _ = serin_logic::api::RolloutView::new(controller, now);
     let _ = super::restarted(controller);
 }

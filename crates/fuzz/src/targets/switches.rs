@@ -18,7 +18,7 @@ pub fn check(input: &[u8]) {
         assert!(setting.is_on(Timestamp::from_millis(i64::MIN)) && !setting.is_on(until));
     }
     for switch in Switch::ALL {
-        let (snapshot, notices) = good().read(KEY, switched(switch, &text), NOW);
+        let (snapshot, notices) = good().apply_kv_values(KEY, switched(switch, &text), NOW);
         are_lines(&notices);
         for visitor in visitors() {
             let outcome = decide(&snapshot, &SETUP, &visitor, NOW).outcome;

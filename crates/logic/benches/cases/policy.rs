@@ -4,10 +4,9 @@ use core::time::Duration;
 use std::fmt::Write as _;
 
 use serin_logic::Timestamp;
-use serin_logic::policy::Snapshot;
-use serin_logic::policy::snapshot::Documents;
-use serin_logic::routing::decision::Setup;
+use serin_logic::routing::decision::RoutingConfig;
 use serin_logic::routing::override_token::OverrideKey;
+use serin_logic::snapshot::{KvValues, Snapshot};
 
 /// When every request of a benchmark comes.
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -47,13 +46,17 @@ fn listed(count: usize, write: impl Fn(&mut String, usize) -> std::fmt::Result) 
 
 /// What an isolate holds once it has read the document.
 pub(crate) fn snapshot_of(document: String) -> Snapshot {
-    let documents = Documents { canary_state: Some(document), ..Documents::default() };
-    let (snapshot, _) = Snapshot::default().read("canary-state", documents, NOW);
+    let values = KvValues { canary_state: Some(document), ..KvValues::default() };
+    let (snapshot, _) = Snapshot::default().apply_kv_values("canary-state", values, NOW);
     assert!(snapshot.rejected().is_none(), "{:?}", snapshot.rejected());
     snapshot
 }
 
 /// A Worker with a canary, and with QA's override.
-pub(crate) fn setup() -> Setup {
-    Setup { canary_bound: true, override_key: OverrideKey::new("a secret of QA's"), max_stale: Duration::from_mins(5) }
+pub(crate) fn setup() -> RoutingConfig {
+    RoutingConfig {
+        canary_bound: true,
+        override_key: OverrideKey::new("a secret of QA's"),
+        max_stale: Duration::from_mins(5),
+    }
 }

@@ -1,14 +1,14 @@
-//! A request in memory, whose facts cost as little as they can: what is measured is the decision.
+//! A request in memory, whose attributes cost as little as they can: what is measured is the decision.
 
 use std::rc::Rc;
 
-use serin_logic::routing::target::Target;
-use serin_logic::routing::visitor::VisitorId;
-use serin_logic::routing::{Facts, cookies};
+use serin_logic::request_attributes::RequestAttributes;
+use serin_logic::routing::cookies;
+use serin_logic::visitor::VisitorId;
 
-/// A request as the edge sees it: the URL and the `Cookie` header as they came, the rest when asked for.
+/// A request as the edge sees it: the path and the `Cookie` header at hand, the rest when a decision asks for it.
 pub(crate) struct Request {
-    target: Target<'static>,
+    path: &'static str,
     cookies: &'static str,
     method: Rc<str>,
     headers: Vec<(&'static str, Rc<str>)>,
@@ -20,9 +20,9 @@ pub(crate) struct Request {
 
 impl Request {
     /// A `GET` of a visitor who came before.
-    pub(crate) fn of_known_visitor(url: &'static str) -> Self {
+    pub(crate) fn of_known_visitor(path: &'static str) -> Self {
         Self {
-            target: Target::of(url),
+            path,
             cookies: "session=8f14e45fceea167a5a36dedd4bea2543; __Host-serin=0123456789abcdef0123456789abcdef",
             method: "GET".into(),
             headers: vec![("cf-connecting-ip", "203.0.113.7".into())],
@@ -32,24 +32,24 @@ impl Request {
     }
 
     /// The same without cookies, with one more header.
-    pub(crate) fn of_client(url: &'static str, name: &'static str, value: &str) -> Self {
-        let mut request = Self { cookies: "", ..Self::of_known_visitor(url) };
+    pub(crate) fn of_client(path: &'static str, name: &'static str, value: &str) -> Self {
+        let mut request = Self { cookies: "", ..Self::of_known_visitor(path) };
         request.headers.push((name, value.into()));
         request
     }
 }
 
-impl Facts for Request {
+impl RequestAttributes for Request {
     fn method(&self) -> Rc<str> {
         self.method.clone()
     }
 
     fn host(&self) -> &str {
-        self.target.host
+        "shop.example"
     }
 
     fn path(&self) -> &str {
-        self.target.path
+        self.path
     }
 
     fn cookie(&self, name: &str) -> Option<&str> {

@@ -1,50 +1,96 @@
-//! Rows of the audit as they are stored and shown, but for their `seq`.
+//! Records of the audit as they are stored and shown. The store numbers them.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::call::By;
-use crate::rollout::{PhaseKind, Row, Standing};
+use super::body::Actor;
+use crate::rollout::AuditEntry;
 use crate::timestamp::Timestamp;
-use crate::{json, object};
 
-/// A transition or a look of the rollout.
-pub fn rollout_row(row: &Row) -> Value {
-    object!({
-        "at": Timestamp::from(row.when).to_rfc3339(),
-        "who": row.who.as_str(),
-        "what": json::value(&row.what),
-        "rolloutId": row.rollout_id.as_deref(),
-        "before": standing(&row.before),
-        "after": standing(&row.after),
-        "why": row.why.as_str(),
-        "sentence": row.to_string(),
-    })
+/// Answer of `GET audit`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AuditPage<R = AuditRecord> {
+    /// Newest first.
+    #[serde(default = "Vec::new")]
+    pub rows: Vec<R>,
+    /// The `before` of the next page; none if this is the last one.
+    #[serde(default)]
+    pub next: Option<u64>,
 }
 
-fn standing(standing: &Standing) -> Value {
-    let Standing { phase, step, of, percentage, halted, epoch } = *standing;
-    object!({
-        "phase": phase.map(PhaseKind::word), "step": step, "of": of, "percentage": percentage, "halted": halted, "epoch": epoch,
-    })
+/// A change, or a look at the canary.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AuditRecord {
+    /// Number of the record; none until it is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// Time of the change, in RFC 3339.
+    pub at: String,
+    /// The person, pipeline or part of Serin that made the change.
+    pub actor: String,
+    /// The kind of change.
+    pub action: String,
+    /// The changed rollout; none for other changes.
+    pub rollout_id: Option<String>,
+    /// State before the change.
+    pub before: Value,
+    /// State after the change.
+    pub after: Value,
+    /// Reason of the change.
+    pub reason: String,
+    /// The change as a sentence.
+    pub sentence: String,
 }
 
-/// A change of what is in KV under `key`: its text before and after, where there is one.
-pub fn change_row(key: &str, by: &By, before: Option<&str>, after: Option<&str>, now: Timestamp) -> Value {
-    let done = if after.is_some() { "written" } else { "cleared" };
-    let mut sentence = format!("{key} {done} by {}", by.who);
-    if !by.why.is_empty() {
-        sentence = format!("{sentence}: {}", by.why);
+// === impl AuditRecord ===
+
+impl AuditRecord {
+    /// The record of a transition of the rollout, or of a look.
+    pub fn of_rollout(entry: &AuditEntry) -> Self {
+        Self {
+            seq: None,
+            at: entry.when.to_rfc3339(),
+            actor: entry.actor.clone(),
+            action: word(&entry.action),
+            rollout_id: entry.rollout_id.clone(),
+            before: json(&entry.before),
+            after: json(&entry.after),
+            reason: entry.reason.clone(),
+            sentence: entry.to_string(),
+        }
     }
-    object!({
-        "at": now.to_rfc3339(),
-        "who": by.who.as_str(),
-        "what": done,
-        "rolloutId": Value::Null,
-        "before": before,
-        "after": after,
-        "why": by.why.as_str(),
-        "sentence": sentence,
-    })
+
+    /// The record of a change of the value in KV under `key`; none is an absent value.
+    pub fn of_change(key: &str, actor: &Actor, before: Option<&str>, after: Option<&str>, now: Timestamp) -> Self {
+        let Actor { name, reason, epoch: _ } = actor;
+        let action = if after.is_some() { "written" } else { "cleared" };
+        let mut sentence = format!("{key} {action} by {name}");
+        if !reason.is_empty() {
+            sentence = format!("{sentence}: {reason}");
+        }
+        Self {
+            seq: None,
+            at: now.to_rfc3339(),
+            actor: name.clone(),
+            action: action.into(),
+            rollout_id: None,
+            before: before.into(),
+            after: after.into(),
+            reason: reason.clone(),
+            sentence,
+        }
+    }
+}
+
+/// The value as JSON. Types of the rollout cannot fail to be serialised.
+pub(super) fn json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+/// The word that a value without fields is in JSON.
+pub(super) fn word(value: &impl Serialize) -> String {
+    json(value).as_str().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -54,15 +100,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_says_who_why_and_what_was_there() {
-        let by = By { who: "ada".into(), why: "database".into(), epoch: None };
-        let row = change_row("maintenance", &by, None, Some("1"), Timestamp::from_seconds(1_800_000_000));
-        assert_eq!(row["sentence"], "maintenance written by ada: database");
+    fn a_change_has_its_actor_its_reason_and_the_values_before_and_after() {
+        let ada = Actor { name: "ada".into(), reason: "database".into(), epoch: None };
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let record = AuditRecord::of_change("maintenance", &ada, None, Some("1"), now);
+        assert_eq!(record.sentence, "maintenance written by ada: database");
         assert_eq!(
-            (&row["before"], &row["after"], &row["at"]),
-            (&Value::Null, &json!("1"), &json!("2027-01-15T08:00:00.000Z"))
+            (record.before, record.after, record.at.as_str()),
+            (Value::Null, json!("1"), "2027-01-15T08:00:00.000Z")
         );
-        let row = change_row("maintenance", &By { why: String::new(), ..by }, Some("1"), None, Timestamp::default());
-        assert_eq!(row["sentence"], "maintenance cleared by ada");
+        let ada = Actor { reason: String::new(), ..ada };
+        let record = AuditRecord::of_change("maintenance", &ada, Some("1"), None, now);
+        assert_eq!(record.sentence, "maintenance cleared by ada");
     }
 }

@@ -1,9 +1,8 @@
-//! Figures for Prometheus, in its text format (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+//! Metrics for Prometheus, in its text format (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
 use core::fmt::{Display, Write as _};
 
-use super::status::Status;
-use crate::analysis::VariantFigures;
+use super::status::{ApiContext, unfinished};
 use crate::policy::Switch;
 use crate::rollout::PhaseKind;
 use crate::timestamp::Timestamp;
@@ -37,11 +36,11 @@ impl Page {
 }
 
 /// The answer of `GET metrics`.
-pub fn metrics(status: &Status<'_>, now: Timestamp) -> String {
+pub fn metrics(context: &ApiContext<'_>, now: Timestamp) -> String {
     let mut page = Page(String::new());
     page.head("build_info", "gauge", "The version of the Worker.");
-    page.value("build_info", &[("version", status.version)], 1);
-    let state = status.snapshot.last_good();
+    page.value("build_info", &[("version", context.version)], 1);
+    let state = context.snapshot.last_good();
     page.gauge(
         "canary_enabled",
         "Whether the policy lets the canary serve.",
@@ -55,20 +54,20 @@ pub fn metrics(status: &Status<'_>, now: Timestamp) -> String {
     page.gauge(
         "policy_valid",
         "Whether the canary-state in KV is valid and readable.",
-        u8::from(status.snapshot.rejected().is_none() && status.snapshot.unreadable().is_none()),
+        u8::from(context.snapshot.rejected().is_none() && context.snapshot.unreadable().is_none()),
     );
     page.head("switch_on", "gauge", "Whether a kill switch is on.");
     for switch in Switch::ALL {
-        page.value("switch_on", &[("switch", switch.name())], u8::from(status.snapshot.switches().is_on(switch, now)));
+        page.value("switch_on", &[("switch", switch.name())], u8::from(context.snapshot.switches().is_on(switch, now)));
     }
-    rollout(&mut page, status, now);
+    rollout(&mut page, context, now);
     page.0
 }
 
-fn rollout(page: &mut Page, status: &Status<'_>, now: Timestamp) {
-    let Some(controller) = status.controller else { return };
+fn rollout(page: &mut Page, context: &ApiContext<'_>, now: Timestamp) {
+    let Some(controller) = context.controller else { return };
     let (state, analysis, metrics) = (&controller.state, &controller.analysis, &controller.metrics);
-    let standing = state.standing();
+    let standing = state.summary();
     page.gauge("rollout_epoch", "Grows with every transition.", standing.epoch);
     page.gauge("canary_halted", "Whether the canary is halted.", u8::from(standing.halted));
     page.head("rollout_phase", "gauge", "1 for the phase the rollout is in.");
@@ -85,9 +84,9 @@ fn rollout(page: &mut Page, status: &Status<'_>, now: Timestamp) {
     page.gauge("rollout_step", "Counted from 1; 0 without a rollout.", standing.step);
     page.gauge("rollout_steps", "Steps of the plan.", standing.of);
     page.head("outbox", "gauge", "Whether something is still to be done outside.");
-    let unfinished = state.unfinished();
+    let unfinished = unfinished(state);
     for what in ["write", "notify", "audit", "halt"] {
-        page.value("outbox", &[("what", what)], u8::from(unfinished.contains(&what)));
+        page.value("outbox", &[("what", what)], u8::from(unfinished.iter().any(|kind| kind == what)));
     }
     let is_frozen = state.rollout().is_some_and(|rollout| rollout.frozen_until.is_some());
     page.gauge(
@@ -102,25 +101,25 @@ fn rollout(page: &mut Page, status: &Status<'_>, now: Timestamp) {
     }
     page.gauge("telemetry_locations", "Locations that report.", metrics.locations());
     page.gauge(
-        "canary_diverted",
+        "canary_short_circuited",
         "Canary requests that breakers sent to stable in this step.",
         metrics.short_circuited(),
     );
     let Some(figures) = analysis.figures() else { return };
-    let arms = [("canary", &figures.canary), ("stable", &figures.stable)];
+    let variants = [("canary", &figures.canary), ("stable", &figures.stable)];
     page.head("step_requests", "gauge", "Requests in this step; stable's are those of the control slice.");
-    for (arm, it) in arms {
-        page.value("step_requests", &[("variant", arm)], it.counts.requests());
+    for (variant, it) in variants {
+        page.value("step_requests", &[("variant", variant)], it.counts.requests());
     }
-    page.head("step_failures", "gauge", "Failed requests in this step, rescued ones included.");
-    for (arm, it) in arms {
-        page.value("step_failures", &[("variant", arm)], it.counts.failures());
+    page.head("step_failures", "gauge", "Failed requests in this step, those that stable then answered included.");
+    for (variant, it) in variants {
+        page.value("step_failures", &[("variant", variant)], it.counts.failures());
     }
     page.head("step_latency_seconds", "gauge", "Time to the response's headers in this step.");
-    for (arm, it) in arms {
-        for (quantile, ms) in [("0.95", quantile(it, true)), ("0.99", quantile(it, false))] {
+    for (variant, it) in variants {
+        for (quantile, ms) in [("0.95", it.p95_ms), ("0.99", it.p99_ms)] {
             if let Some(ms) = ms {
-                page.value("step_latency_seconds", &[("variant", arm), ("quantile", quantile)], ms as f64 / 1e3);
+                page.value("step_latency_seconds", &[("variant", variant), ("quantile", quantile)], ms as f64 / 1e3);
             }
         }
     }
@@ -130,8 +129,4 @@ fn rollout(page: &mut Page, status: &Status<'_>, now: Timestamp) {
         page.value("evidence", &[("metric", metric)], evidence.value());
         page.value("evidence_limit", &[("metric", metric)], evidence.limit);
     }
-}
-
-fn quantile(arm: &VariantFigures, is_p95: bool) -> Option<u64> {
-    if is_p95 { arm.p95_ms } else { arm.p99_ms }
 }

@@ -1,186 +1,201 @@
-//! Where everything stands, for people and for the command line.
+//! Status of the policy, the switches and the rollout. The command line reads the same structs: every field has a default and unknown
+//! fields are ignored, because it may be older or newer than the Worker.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
-use crate::Span;
-use crate::analysis::{Evidence, VariantFigures};
+use serde::{Deserialize, Serialize};
+
+use super::rollout::RolloutView;
 use crate::controller::Controller;
+use crate::percentage::Percentage;
+use crate::policy::Switch;
 use crate::policy::switches::Setting;
-use crate::policy::{Snapshot, Switch};
-use crate::rollout::{Halted, Matcher, Phase, PhaseKind, Rollout, State};
+use crate::rollout::{Effect, Halted, State, pending};
+use crate::snapshot::Snapshot;
 use crate::timestamp::Timestamp;
-use crate::{json, object};
 
-/// What the status is made of.
+/// Everything that answers of the control API are made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Status<'a> {
-    /// Of the Worker.
+pub struct ApiContext<'a> {
+    /// Version of the Worker.
     pub version: &'a str,
-    /// What KV says, with what the controller knows better.
+    /// The policy in KV, with the controller's overlay.
     pub snapshot: &'a Snapshot,
-    /// None: `ROLLOUT` is not bound.
+    /// The controller; none if `ROLLOUT` is not bound.
     pub controller: Option<&'a Controller>,
 }
 
-/// The policy's part of it.
-pub struct Policy;
+/// Answer of `GET status`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StatusView {
+    /// Version of the Worker.
+    pub version: String,
+    /// Time of the answer, in RFC 3339 as all times.
+    pub time: String,
+    /// Epoch of the controller.
+    pub epoch: Option<u64>,
+    /// The policy.
+    pub policy: PolicyView,
+    /// The kill switches, by name.
+    pub switches: BTreeMap<String, SwitchView>,
+    /// The halt, if the canary is halted.
+    pub halt: Option<HaltView>,
+    /// The current rollout, or the last one.
+    pub rollout: Option<RolloutView>,
+    /// Telemetry; none without a controller.
+    pub telemetry: Option<TelemetryView>,
+    /// Kinds of effects that are still to be performed: `write`, `notify`, `audit`, `halt`.
+    pub outbox: Vec<String>,
+}
 
-// === impl Status ===
+/// The policy, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PolicyView {
+    /// Whether the canary is enabled.
+    pub enabled: Option<bool>,
+    /// The canary's percentage.
+    pub percentage: Option<Percentage>,
+    /// Salt of the split.
+    pub rollout_id: Option<String>,
+    /// Generation of the document.
+    pub generation: Option<u64>,
+    /// Number of rules.
+    pub rules: Option<u64>,
+    /// The canary's Worker, as deploy scripts write it.
+    pub canary_worker: Option<String>,
+    /// Stable's Worker, as deploy scripts write it.
+    pub stable_worker: Option<String>,
+    /// Error that keeps the document in KV from being in force.
+    pub error: Option<String>,
+    /// Warnings about the document in force.
+    pub warnings: Vec<String>,
+}
 
-impl Status<'_> {
-    /// The answer of `GET status`.
-    pub fn view(&self, now: Timestamp) -> Value {
-        let controller = self.controller;
-        object!({
-            "version": self.version,
-            "time": now.to_rfc3339(),
-            "epoch": controller.map(|controller| controller.state.epoch()),
-            "policy": Policy::view(self.snapshot),
-            "switches": switches(self.snapshot, now),
-            "halt": controller.and_then(|controller| controller.state.halted()).map(halt),
-            "rollout": controller.and_then(|controller| rollout_view(controller, now)),
-            "telemetry": controller.map(|controller| object!({
-                "lastReport": controller.metrics.last_report_at().map(Timestamp::to_rfc3339),
-                "locations": controller.metrics.locations(),
-                "diverted": controller.metrics.short_circuited(),
-            })),
-            "outbox": controller.map(|controller| controller.state.unfinished()).unwrap_or_default(),
-        })
+/// A kill switch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SwitchView {
+    /// Whether the switch is on.
+    pub on: bool,
+    /// Reason why the switch is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Time at which the switch turns itself off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+/// A halt of the canary.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HaltView {
+    /// Actor that halted the canary.
+    pub actor: String,
+    /// Time of the halt.
+    pub at: String,
+    /// Reason of the halt.
+    pub reason: String,
+    /// Whether a rollback or an abort halted the canary.
+    pub by_rollout: bool,
+}
+
+/// Telemetry of the current rollout.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TelemetryView {
+    /// Time of the last report.
+    pub last_report: Option<String>,
+    /// Locations that report.
+    pub locations: usize,
+    /// Canary requests that breakers sent to stable in this step.
+    pub short_circuited: u64,
+}
+
+// === impl StatusView ===
+
+impl StatusView {
+    /// The status at `now`.
+    pub fn new(context: &ApiContext<'_>, now: Timestamp) -> Self {
+        let ApiContext { version, snapshot, controller } = *context;
+        let switches = Switch::ALL.map(|switch| (switch.name().to_owned(), SwitchView::new(switch, snapshot, now)));
+        Self {
+            version: version.to_owned(),
+            time: now.to_rfc3339(),
+            epoch: controller.map(|controller| controller.state.epoch()),
+            policy: PolicyView::new(snapshot),
+            switches: switches.into(),
+            halt: controller.and_then(|controller| controller.state.halted()).map(HaltView::from),
+            rollout: controller.and_then(|controller| RolloutView::new(controller, now)),
+            telemetry: controller.map(TelemetryView::from),
+            outbox: controller.map(|controller| unfinished(&controller.state)).unwrap_or_default(),
+        }
     }
 }
 
-// === impl Policy ===
+// === impl PolicyView ===
 
-impl Policy {
-    fn view(snapshot: &Snapshot) -> Value {
-        let state = snapshot.last_good();
+impl PolicyView {
+    fn new(snapshot: &Snapshot) -> Self {
         let error = snapshot.rejected().map(ToString::to_string).or(snapshot.unreadable().map(str::to_owned));
-        object!({
-            "enabled": state.map(|state| state.enabled),
-            "percentage": state.map(|state| json::value(&state.percentage)),
-            "rolloutId": state.map(|state| state.rollout_id.as_str()),
-            "generation": state.and_then(|state| state.notes.generation),
-            "rules": state.map(|state| state.rules.len()),
-            "canaryWorker": state.and_then(|state| state.notes.canary_worker.as_deref()),
-            "stableWorker": state.and_then(|state| state.notes.stable_worker.as_deref()),
-            "error": error,
-            "warnings": state.map(|state| state.warnings.clone()).unwrap_or_default(),
-        })
+        let Some(state) = snapshot.last_good() else { return Self { error, ..Self::default() } };
+        Self {
+            enabled: Some(state.enabled),
+            percentage: Some(state.percentage),
+            rollout_id: Some(state.rollout_id.clone()),
+            generation: state.metadata.generation,
+            rules: Some(state.rules.len() as u64),
+            canary_worker: state.metadata.canary_worker.clone(),
+            stable_worker: state.metadata.stable_worker.clone(),
+            error,
+            warnings: state.warnings.clone(),
+        }
     }
 }
 
-fn switches(snapshot: &Snapshot, now: Timestamp) -> Value {
-    let mut view = Map::new();
-    for switch in Switch::ALL {
+// === impl SwitchView ===
+
+impl SwitchView {
+    fn new(switch: Switch, snapshot: &Snapshot, now: Timestamp) -> Self {
+        if !snapshot.switches().is_on(switch, now) {
+            return Self::default();
+        }
         let Setting { reason, until, .. } = snapshot.switches().get(switch);
-        let value = if snapshot.switches().is_on(switch, now) {
-            object!({"on": true, "reason": reason.as_deref(), "until": until.map(Timestamp::to_rfc3339)})
-        } else {
-            object!({"on": false})
-        };
-        view.insert(switch.name().into(), value);
+        Self { on: true, reason: reason.clone(), until: until.map(Timestamp::to_rfc3339) }
     }
-    view.into()
 }
 
-fn halt(halted: &Halted) -> Value {
-    let Halted { by_rollout, at, who, why } = halted;
-    object!({"by": who.as_str(), "at": Timestamp::from(*at).to_rfc3339(), "why": why.as_str(), "byRollout": *by_rollout})
+// === impl HaltView ===
+
+impl From<&Halted> for HaltView {
+    fn from(halted: &Halted) -> Self {
+        let Halted { by_rollout, at, actor, reason } = halted;
+        Self { actor: actor.clone(), at: at.to_rfc3339(), reason: reason.clone(), by_rollout: *by_rollout }
+    }
 }
 
-/// The rollout's part, also the answer of `GET rollouts/current`.
-pub fn rollout_view(controller: &Controller, now: Timestamp) -> Option<Value> {
-    let (state, analysis) = (&controller.state, &controller.analysis);
-    let rollout = state.rollout()?;
-    let moment = |at| Timestamp::from(at).to_rfc3339();
-    let standing = state.standing();
-    let (since, who, why) = account(rollout);
-    let step = rollout.plan.steps().get(standing.step.saturating_sub(1));
-    let steps: Vec<Value> = rollout
-        .plan
-        .steps()
-        .iter()
-        .map(|step| {
-            object!({
-                "percentage": step.percentage, "holdMs": step.hold.as_millis(), "where": step.ring.as_ref().map(ring), "approval": step.approval,
-            })
-        })
-        .collect();
-    Some(object!({
-        "id": rollout.id.as_str(),
-        "phase": standing.phase.map(PhaseKind::word),
-        "who": who,
-        "why": why,
-        "since": moment(since),
-        "step": standing.step,
-        "of": standing.of,
-        "percentage": standing.percentage,
-        "where": step.and_then(|step| step.ring.as_ref()).map(ring),
-        "schedule": json::value(&rollout.plan.schedule()),
-        "steps": steps,
-        "startedAt": moment(rollout.started_at),
-        "startedBy": rollout.started_by.as_str(),
-        "startedWhy": rollout.why.as_str(),
-        "holdEnds": rollout.hold_ends().map(moment),
-        "frozenUntil": rollout.frozen_until.map(moment),
-        "nextLook": rollout.next_look.map(moment),
-        "overdueMs": state.overdue(now).map(Span::as_millis),
-        "failures": rollout.counters.failures,
-        "inconclusive": rollout.counters.inconclusive,
-        "errors": rollout.counters.errors,
-        "lastLook": analysis.last_look().map(|look| object!({
-            "at": look.at.to_rfc3339(), "verdict": json::value(&look.verdict), "sentence": look.sentence.as_str(),
-        })),
-        "figures": figures(controller),
-        "alarms": analysis.alarms().iter().map(ToString::to_string).collect::<Vec<_>>(),
-    }))
+// === impl TelemetryView ===
+
+impl From<&Controller> for TelemetryView {
+    fn from(controller: &Controller) -> Self {
+        let metrics = &controller.metrics;
+        Self {
+            last_report: metrics.last_report_at().map(Timestamp::to_rfc3339),
+            locations: metrics.locations(),
+            short_circuited: metrics.short_circuited(),
+        }
+    }
 }
 
-fn ring(ring: &Matcher) -> Value {
-    ring.as_json().clone().into()
-}
-
-fn figures(controller: &Controller) -> Option<Value> {
-    let figures = controller.analysis.figures()?;
-    let arm = |arm: &VariantFigures| {
-        object!({
-            "requests": arm.counts.requests(), "failures": arm.counts.failures(), "p95Ms": arm.p95_ms, "p99Ms": arm.p99_ms,
-        })
+/// Kinds of effects that are still to be performed.
+pub(super) fn unfinished(state: &State) -> Vec<String> {
+    let kind = |effect| match effect {
+        Effect::WriteState(_) => Some("write"),
+        Effect::Notify(_) => Some("notify"),
+        Effect::Audit(_) => Some("audit"),
+        Effect::SetHalt(_) => Some("halt"),
+        Effect::SetAlarm(_) | Effect::TakeLook(_) => None,
     };
-    Some(object!({
-        "canary": arm(&figures.canary), "stable": arm(&figures.stable),
-        "errors": evidence(figures.errors), "p95": evidence(figures.p95), "p99": evidence(figures.p99),
-    }))
-}
-
-fn evidence(evidence: Evidence) -> Value {
-    object!({"evidence": evidence.value(), "limit": evidence.limit})
-}
-
-/// Since when a rollout is in its phase, and on whose account.
-fn account(rollout: &Rollout) -> (Timestamp, Option<&str>, Option<&str>) {
-    match &rollout.phase {
-        Phase::Progressing { since, .. } | Phase::Baking { since } => (*since, None, None),
-        Phase::Completed { at } => (*at, None, None),
-        Phase::Paused { at, who, why, .. }
-        | Phase::RolledBack { at, who, why, .. }
-        | Phase::Aborted { at, who, why, .. } => (*at, Some(who), Some(why)),
-    }
-}
-
-// === impl State ===
-
-impl State {
-    /// What is still to be done outside, by name.
-    pub(super) fn unfinished(&self) -> Vec<&'static str> {
-        use crate::rollout::{Effect, pending};
-        let names = pending(self, Timestamp::default()).into_iter().filter_map(|effect| match effect {
-            Effect::WriteState(_) => Some("write"),
-            Effect::Notify(_) => Some("notify"),
-            Effect::Audit(_) => Some("audit"),
-            Effect::SetHalt(_) => Some("halt"),
-            Effect::SetAlarm(_) | Effect::TakeLook(_) => None,
-        });
-        names.collect()
-    }
+    pending(state, Timestamp::default()).into_iter().filter_map(kind).map(str::to_owned).collect()
 }

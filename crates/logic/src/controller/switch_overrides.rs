@@ -4,7 +4,6 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::policy::Switch;
 use crate::timestamp::Timestamp;
@@ -53,9 +52,9 @@ impl SwitchOverrides {
     }
 
     /// Key and value of each switch that may not have reached all of KV yet.
-    pub(super) fn spreading(&self, now: Timestamp) -> Map<String, Value> {
+    pub(super) fn spreading(&self, now: Timestamp) -> BTreeMap<String, String> {
         let spreading = self.on.iter().filter(|(_, switch)| switch.is_spreading(now));
-        spreading.map(|(key, switch)| (key.clone(), switch.value.as_str().into())).collect()
+        spreading.map(|(key, switch)| (key.clone(), switch.value.clone())).collect()
     }
 }
 

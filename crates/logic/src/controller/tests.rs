@@ -4,7 +4,7 @@ use super::{AlarmInputs, Controller};
 use crate::analysis::{Health, PerVariant};
 use crate::percentage::Percentage;
 use crate::policy::Switch;
-use crate::rollout::{Command, Document, Effect, Order, PhaseKind, Plan, Receipt, Row, Start};
+use crate::rollout::{AuditEntry, Command, CommandRequest, Effect, PhaseKind, Plan, PublishedState, Receipt, Start};
 use crate::telemetry::{Batch, Sample, VariantSample};
 use crate::timestamp::Timestamp;
 
@@ -15,8 +15,8 @@ struct World {
     now: Timestamp,
     seq: u64,
     key_hash: u32,
-    document: Option<Document>,
-    audit: Vec<Row>,
+    document: Option<PublishedState>,
+    audit: Vec<AuditEntry>,
     /// What KV is like.
     writes_fail: bool,
 }
@@ -29,7 +29,7 @@ impl World {
     }
 
     fn execute(&mut self, command: Command) {
-        let order = Order { command, who: "ada".into(), why: "test".into(), epoch: None };
+        let order = CommandRequest { command, actor: "ada".into(), reason: "test".into(), epoch: None };
         let (_, effects) = self.controller.execute(&order, self.now).unwrap();
         self.perform(effects);
     }
@@ -44,7 +44,7 @@ impl World {
             let receipt = match effect {
                 Effect::WriteState(_) if self.writes_fail => continue,
                 Effect::WriteState(write) => {
-                    self.document = Some(Document {
+                    self.document = Some(PublishedState {
                         enabled: true,
                         percentage: write.target.percentage,
                         rollout_id: write.rollout_id,
@@ -121,7 +121,7 @@ fn a_good_canary_goes_all_the_way_and_the_audit_tells_it() {
     world.run(60, 2_000, 0);
     assert_eq!(world.phase(), PhaseKind::Completed);
     let words: Vec<String> =
-        world.audit.iter().map(|row| row.what.to_string()).filter(|it| it != "looked at").collect();
+        world.audit.iter().map(|row| row.action.to_string()).filter(|it| it != "looked at").collect();
     assert_eq!(words, ["started", "stepped", "stepped", "completed"]);
     assert_eq!(world.document.unwrap().percentage, Percentage::FULL);
 }
@@ -136,9 +136,9 @@ fn a_bad_canary_is_taken_out_within_a_tick_of_the_evidence() {
     assert!(world.controller.overlay(world.now).rollout.halted);
     assert_eq!(world.document.as_ref().unwrap().percentage, Percentage::ZERO);
     let last = world.audit.last().unwrap();
-    assert!(last.why.starts_with("The canary fails more often than stable"), "{}", last.why);
+    assert!(last.reason.starts_with("The canary fails more often than stable"), "{}", last.reason);
     let look = world.controller.analysis.last_look().unwrap();
-    assert_eq!(look.sentence, last.why);
+    assert_eq!(look.sentence, last.reason);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn nobody_is_promoted_while_kv_does_not_take_the_state() {
     world.writes_fail = true;
     world.start(QUICK);
     world.run(60, 2_000, 0);
-    assert_eq!(world.controller.state.standing().step, 1);
+    assert_eq!(world.controller.state.summary().step, 1);
     world.writes_fail = false;
     world.run(60, 2_000, 0);
     assert_eq!(world.phase(), PhaseKind::Completed);
@@ -172,7 +172,7 @@ fn without_traffic_the_rollout_waits() {
     let mut world = World::new();
     world.start(QUICK);
     world.run(120, 0, 0);
-    assert_eq!((world.phase(), world.controller.state.standing().step), (PhaseKind::Progressing, 1));
+    assert_eq!((world.phase(), world.controller.state.summary().step), (PhaseKind::Progressing, 1));
     assert!(world.controller.analysis.last_look().unwrap().sentence.contains("requests"));
 }
 
@@ -251,7 +251,7 @@ fn a_notice_is_sent_once_and_given_up_in_the_end() {
     let mut controller = Controller::default();
     let mut now = Timestamp::from_seconds(1_800_000_000);
     let start = Start { id: "r1".into(), plan: Plan::parse(QUICK).unwrap(), found: None };
-    let order = |command| Order { command, who: "ada".into(), why: String::new(), epoch: None };
+    let order = |command| CommandRequest { command, actor: "ada".into(), reason: String::new(), epoch: None };
     let _ = controller.execute(&order(Command::Start(Box::new(start))), now).unwrap();
     let first = controller.claim_notification(now).unwrap();
     assert_eq!(controller.claim_notification(now), None);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::rollout::Notice;
+use crate::rollout::Notification;
 
 /// Format that a webhook's receiver accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,11 +30,11 @@ impl WebhookFormat {
     }
 
     /// The request's body. A receiver that has seen `seq` has seen the notification.
-    pub fn body(self, notice: &Notice) -> String {
-        let Notice { seq, when, what, rollout_id, sentence } = notice;
+    pub fn body(self, notice: &Notification) -> String {
+        let Notification { seq, when, action, rollout_id, sentence } = notice;
         let body = match self {
             Self::Json => json!({
-                "seq": seq, "at": when.to_rfc3339(), "what": what, "rolloutId": rollout_id, "text": sentence,
+                "seq": seq, "at": when.to_rfc3339(), "action": action, "rolloutId": rollout_id, "text": sentence,
             }),
             Self::Text => json!({"text": sentence}),
             Self::Content => json!({"content": sentence}),
@@ -49,15 +49,15 @@ mod tests {
 
     #[test]
     fn each_kind_of_receiver_gets_the_format_it_accepts() {
-        let notice: Notice = serde_json::from_value(json!({
-            "seq": 4, "when": 1_800_000_000_000_u64, "what": "rolled-back", "rolloutId": "r1", "sentence": "It \"failed\"."
+        let notice: Notification = serde_json::from_value(json!({
+            "seq": 4, "when": 1_800_000_000_000_u64, "action": "rolled-back", "rolloutId": "r1", "sentence": "It \"failed\"."
         }))
         .unwrap();
         assert_eq!(WebhookFormat::Text.body(&notice), r#"{"text":"It \"failed\"."}"#);
         assert_eq!(WebhookFormat::Content.body(&notice), r#"{"content":"It \"failed\"."}"#);
         assert_eq!(
             WebhookFormat::Json.body(&notice),
-            r#"{"at":"2027-01-15T08:00:00.000Z","rolloutId":"r1","seq":4,"text":"It \"failed\".","what":"rolled-back"}"#
+            r#"{"action":"rolled-back","at":"2027-01-15T08:00:00.000Z","rolloutId":"r1","seq":4,"text":"It \"failed\"."}"#
         );
     }
 }

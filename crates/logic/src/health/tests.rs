@@ -1,5 +1,5 @@
 use super::*;
-use crate::policy::snapshot::Documents;
+use crate::snapshot::KvValues;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const MAX_STALE: Duration = Duration::from_mins(5);
@@ -33,8 +33,8 @@ fn the_short_answer_is_frozen() {
 fn the_policy_shows_what_an_operator_needs() {
     let state =
         r#"{"enabled": true, "percentage": 12.5, "rolloutId": "r7", "generation": 3, "canaryWorker": "my-api-canary"}"#;
-    let documents = Documents { canary_state: Some(state.to_owned()), ..Documents::default() };
-    let (snapshot, _) = Snapshot::default().read("canary-state", documents, NOW);
+    let values = KvValues { canary_state: Some(state.to_owned()), ..KvValues::default() };
+    let (snapshot, _) = Snapshot::default().apply_kv_values("canary-state", values, NOW);
     let shown = Component::policy(&snapshot, MAX_STALE, NOW.after(Duration::from_secs(7)));
     assert_eq!(
         serde_json::to_string(&shown).unwrap(),
@@ -44,8 +44,8 @@ fn the_policy_shows_what_an_operator_needs() {
 
 #[test]
 fn a_rejected_document_is_named_with_its_field() {
-    let documents = Documents { canary_state: Some(r#"{"enabled": 1}"#.to_owned()), ..Documents::default() };
-    let (snapshot, _) = Snapshot::default().read("canary-state", documents, NOW);
+    let values = KvValues { canary_state: Some(r#"{"enabled": 1}"#.to_owned()), ..KvValues::default() };
+    let (snapshot, _) = Snapshot::default().apply_kv_values("canary-state", values, NOW);
     let shown = Component::policy(&snapshot, MAX_STALE, NOW);
     assert_eq!(shown.status(), Status::Degraded);
     assert_eq!(
@@ -58,7 +58,8 @@ fn a_rejected_document_is_named_with_its_field() {
 fn a_thrown_switch_shows_why_and_until_when() {
     let value = r#"{"reason": "migration", "until": "2027-01-16T00:00:00Z"}"#;
     let switches = Switch::ALL.map(|switch| (switch == Switch::DisableWrites).then(|| value.to_owned()));
-    let (snapshot, _) = Snapshot::default().read("canary-state", Documents { switches, ..Documents::default() }, NOW);
+    let (snapshot, _) =
+        Snapshot::default().apply_kv_values("canary-state", KvValues { switches, ..KvValues::default() }, NOW);
     assert_eq!(
         serde_json::to_string(&Component::switches(&snapshot, NOW)).unwrap(),
         r#"{"status":"degraded","on":[{"name":"ops:disable_writes","reason":"migration","until":"2027-01-16T00:00:00Z"}]}"#

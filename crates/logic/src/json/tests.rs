@@ -8,7 +8,7 @@ use super::{read, text};
 use crate::Span;
 use crate::Timestamp;
 use crate::analysis::{AnalysisConfig, Histogram, Unit};
-use crate::rollout::What;
+use crate::rollout::Action;
 
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,7 +23,7 @@ struct Everything {
     late_comer: u64,
     pairs: Vec<(String, u8)>,
     by_name: BTreeMap<String, Option<bool>>,
-    what: What,
+    what: Action,
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -132,7 +132,7 @@ struct Outer {
     tagged: [Tagged; 2],
     #[serde(flatten)]
     inner: BTreeMap<&'static str, Span>,
-    what: What,
+    what: Action,
     tuple: (u64, i8, f64),
     bytes: &'static [u8],
 }
@@ -147,7 +147,7 @@ fn a_type_is_written_as_serde_json_writes_it() {
         shapes: vec![Shape::Unit, Shape::Newtype(None), Shape::Newtype(Some(3)), Shape::Tuple(true, '['), fields],
         tagged: [Tagged::Empty, Tagged::Full { size: i64::MIN }],
         inner: [("span", Span::from_secs(90)), ("[", Span::default())].into(),
-        what: What::RolledBack,
+        what: Action::RolledBack,
         tuple: (u64::MAX, -1, 1.0),
         bytes: b"ab",
     };

@@ -1,45 +1,45 @@
-//! The `canary-state` document: what operators and deploy scripts write, checked once and ready to decide by.
+//! The `canary-state` document that operators and deploy scripts write, validated once and ready for decisions.
 //!
-//! The schema is additive: unknown fields are kept out of the way, so that an older Worker runs on a newer document and
-//! the other way round. A document that breaks a type or a range is rejected whole.
+//! The schema is additive: unknown fields are ignored, so that an older Worker runs on a newer document and a newer Worker on an older
+//! one. A document that breaks a type or a range is rejected as a whole.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::document::{Fault, InvalidDocument, parse_object};
 use super::rules::Rules;
+use crate::document::{self, InvalidDocument};
 use crate::percentage::Percentage;
-use crate::routing::sticky_key::Stickiness;
+use crate::sticky_key::Stickiness;
 
-/// The largest `schemaVersion` that this version knows everything of.
+/// The largest `schemaVersion` whose fields this version knows.
 pub const SCHEMA_VERSION: u64 = 1;
 
 /// A valid policy document.
 #[derive(Clone, Debug)]
 pub struct CanaryState {
-    /// False: all to stable.
+    /// Whether the canary gets requests. Without it, every request goes to stable.
     pub enabled: bool,
-    /// The share of sticky keys on the canary.
+    /// The percentage of sticky keys on the canary.
     pub percentage: Percentage,
-    /// The salt: re-deals visitors between rollouts.
+    /// The salt of the buckets: another one assigns every sticky key to a new bucket.
     pub rollout_id: String,
-    /// Where the sticky key comes from.
+    /// The sources of the sticky key.
     pub stickiness: Stickiness,
-    /// Asked before the share.
+    /// The rules, which precede the percentage.
     pub rules: Rules,
-    /// Whether stable answers for a failed canary request that may be replayed.
+    /// Whether stable answers for a failed canary request that can be replayed.
     pub fallback: bool,
-    /// What is shown and not used.
-    pub notes: Notes,
-    /// What an operator should know although the document is valid.
+    /// Fields for people and tools.
+    pub metadata: Metadata,
+    /// Notes on the document for its operators, though it is valid.
     pub warnings: Vec<String>,
 }
 
-/// The fields that are shown by `/health` and the audit, and not used.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// Fields that `/health` and the audit show, and that no decision uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 #[expect(missing_docs, reason = "each is documented by its line in the README's table")]
-pub struct Notes {
+pub struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canary_worker: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,54 +60,55 @@ pub struct Notes {
     pub generation: Option<u64>,
 }
 
+/// The fields of the document that decisions use.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "a JSON object")]
+struct Fields {
+    enabled: bool,
+    percentage: Percentage,
+    #[serde(default)]
+    rollout_id: String,
+    #[serde(default)]
+    stickiness: Stickiness,
+    #[serde(default)]
+    rules: Rules,
+    #[serde(default = "fallback_by_default")]
+    fallback: bool,
+    #[serde(default)]
+    schema_version: u64,
+}
+
+const fn fallback_by_default() -> bool {
+    true
+}
+
 // === impl CanaryState ===
 
 impl CanaryState {
-    /// Reads and checks a document; `key` is what errors call it.
+    /// Parses a document; `key` is its name in errors about the document as a whole.
     ///
     /// # Errors
-    /// Names the first field that breaks its type or range, its value, and what would be accepted.
+    /// The first field that breaks its type or range, with its value and the values that are accepted.
     pub fn parse(key: &str, text: &str) -> Result<Self, InvalidDocument> {
-        Self::read(&parse_object(key, text)?)
+        Self::read(key, document::parse(key, text)?)
     }
 
-    /// As [`CanaryState::parse`], of a document that is taken apart already.
-    pub(super) fn read(object: &Map<String, Value>) -> Result<Self, InvalidDocument> {
-        let fault = Fault::default();
-        let document = fault.members(object);
-        let rules = Rules::read(&document.get("rules"));
-        let mut warnings = rules.warnings();
-        let schema_version = document.whole_number("schemaVersion").unwrap_or(SCHEMA_VERSION);
+    /// Validates a document that is already parsed as JSON.
+    ///
+    /// # Errors
+    /// As [`CanaryState::parse`].
+    pub(crate) fn read(key: &str, document: Map<String, Value>) -> Result<Self, InvalidDocument> {
+        let document = Value::Object(document);
+        let metadata = document::read(key, document.clone())?;
+        let Fields { enabled, percentage, rollout_id, stickiness, rules, fallback, schema_version } =
+            document::read(key, document)?;
+        let mut warnings: Vec<String> = rules.warnings().collect();
         if schema_version > SCHEMA_VERSION {
             warnings.push(format!(
                 "schemaVersion {schema_version} is newer than {SCHEMA_VERSION}: fields this version does not know are ignored"
             ));
         }
-        let enabled = document.bool("enabled");
-        if enabled.is_none() {
-            document.get("enabled").reject("true or false");
-        }
-        let state = Self {
-            enabled: enabled.unwrap_or_default(),
-            percentage: document.get("percentage").percentage(),
-            rollout_id: document.string("rolloutId").unwrap_or_default(),
-            stickiness: Stickiness::read(&document.get("stickiness")),
-            rules,
-            fallback: document.bool("fallback").unwrap_or(true),
-            notes: Notes {
-                canary_worker: document.string("canaryWorker"),
-                stable_worker: document.string("stableWorker"),
-                canary_url: document.string("canaryUrl"),
-                stable_url: document.string("stableUrl"),
-                deployed_at: document.string("deployedAt"),
-                stage: document.string("stage"),
-                updated_at: document.string("updatedAt"),
-                updated_by: document.string("updatedBy"),
-                generation: document.whole_number("generation"),
-            },
-            warnings,
-        };
-        fault.or(state)
+        Ok(Self { enabled, percentage, rollout_id, stickiness, rules, fallback, metadata, warnings })
     }
 }
 

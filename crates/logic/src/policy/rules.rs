@@ -1,145 +1,144 @@
-//! Rules: the first that matches decides, before the percentage.
+//! Rules. The first rule that matches decides a request, before the percentage of the policy.
 //!
-//! They are indexed once by their paths, when the policy is parsed. Rules without a path share the empty prefix.
+//! Rules are indexed by the prefixes of their paths when the policy is parsed. Rules without a path share the empty prefix.
 
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserializer, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::document::Reader;
-use super::matcher::Matcher;
-use super::prefixes::Prefixes;
+use crate::matcher::Matcher;
+use crate::matcher::prefixes::Prefixes;
 use crate::percentage::Percentage;
-use crate::routing::facts::Facts;
+use crate::request_attributes::RequestAttributes;
 use crate::variant::Variant;
 
 /// What a rule serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serve {
-    /// Always this variant.
+    /// This variant for every sticky key.
     Variant(Variant),
-    /// A share of its own.
+    /// The canary for this percentage of the sticky keys, stable for the others.
     Percentage(Percentage),
 }
 
-/// One rule as written.
-#[derive(Clone, Debug)]
+/// One rule of the document.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(expecting = r#"a rule: {"match": {…}, "serve": …}"#)]
 pub struct Rule {
+    #[serde(rename = "match")]
     matcher: Matcher,
     serve: Serve,
 }
 
-/// A rule's place in the document, from 0.
+/// The position of a rule in its document, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RuleNumber(pub usize);
 
-/// All rules of a policy, ready to be asked.
-#[derive(Clone, Debug, Default)]
+/// All rules of a policy, indexed by path.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(from = "Vec<Rule>")]
 pub struct Rules {
     rules: Vec<Rule>,
     by_path: Prefixes,
 }
 
-const SERVE: &str = r#""stable", "canary" or {"percentage": 0 to 100}"#;
-
 // === impl Rules ===
 
-impl Rules {
-    pub(crate) fn read(field: &Reader<'_>) -> Self {
-        let rules = field.each("a list of rules", Rule::read);
-        let mut prefixes = Vec::with_capacity(rules.len());
-        for (number, rule) in rules.iter().enumerate() {
-            for prefix in rule.matcher.path_prefixes() {
-                prefixes.push((prefix, number));
-            }
-        }
-        Self { by_path: Prefixes::of(prefixes), rules }
+impl From<Vec<Rule>> for Rules {
+    fn from(rules: Vec<Rule>) -> Self {
+        let prefixes = rules
+            .iter()
+            .enumerate()
+            .flat_map(|(number, rule)| rule.matcher.path_prefixes().into_iter().map(move |prefix| (prefix, number)));
+        Self { by_path: Prefixes::new(prefixes.collect()), rules }
     }
+}
 
-    /// The first rule that matches.
-    #[must_use]
-    pub fn first_match(&self, facts: &impl Facts) -> Option<(RuleNumber, Serve)> {
+impl Rules {
+    /// The first rule that matches the request, and what it serves.
+    pub fn first_match(&self, request: &impl RequestAttributes) -> Option<(RuleNumber, Serve)> {
         if self.rules.is_empty() {
             return None;
         }
         let mut first: Option<(RuleNumber, Serve)> = None;
-        for numbers in self.by_path.candidates(facts.path()) {
+        for numbers in self.by_path.candidates(request.path()) {
             let earlier = numbers.iter().take_while(|number| first.is_none_or(|(RuleNumber(best), _)| **number < best));
             let found = earlier.filter_map(|number| Some((RuleNumber(*number), self.rules.get(*number)?)));
-            if let Some((number, rule)) = { found }.find(|(_, rule)| rule.matcher.matches(facts)) {
+            if let Some((number, rule)) = { found }.find(|(_, rule)| rule.matcher.matches(request)) {
                 first = Some((number, rule.serve));
             }
         }
         first
     }
 
-    /// The share that a rule serves the canary to, if it is one that shares.
-    #[must_use]
-    pub fn share_of(&self, number: RuleNumber) -> Option<Percentage> {
+    /// The percentage of a rule that splits its requests.
+    pub fn percentage_of(&self, number: RuleNumber) -> Option<Percentage> {
         match self.rules.get(number.0)?.serve {
-            Serve::Percentage(share) => Some(share),
+            Serve::Percentage(percentage) => Some(percentage),
             Serve::Variant(_) => None,
         }
     }
 
-    /// How many rules there are.
-    #[must_use]
+    /// The number of rules.
     pub fn len(&self) -> usize {
         self.rules.len()
     }
 
-    /// Whether there are none.
-    #[must_use]
+    /// Whether there is no rule.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
     /// A warning for each rule that never applies because this version does not know one of its matchers.
-    pub(crate) fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        for (number, rule) in self.rules.iter().enumerate().filter(|(_, rule)| !rule.matcher.unknown().is_empty()) {
-            let mut names = String::new();
-            for name in rule.matcher.unknown() {
-                names.push_str(if names.is_empty() { "" } else { ", " });
-                names.push_str(name);
-            }
-            warnings.push(format!(
-                "rules[{number}].match has matchers this version does not know ({names}): the rule never applies"
-            ));
-        }
-        warnings
-    }
-}
-
-// === impl Rule ===
-
-impl Rule {
-    fn read(field: Reader<'_>) -> Self {
-        let Some(rule) = field.object(r#"a rule: {"match": {…}, "serve": …}"#) else {
-            return Self { matcher: Matcher::default(), serve: Serve::Variant(Variant::Stable) };
-        };
-        Self { matcher: Matcher::read(&rule.get("match")), serve: Serve::read(&rule.get("serve")) }
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
+        self.rules.iter().enumerate().filter_map(|(number, rule)| {
+            let names: Vec<&str> = rule.matcher.unknown().collect();
+            (!names.is_empty()).then(|| {
+                let names = names.join(", ");
+                format!(
+                    "rules[{number}].match has matchers this version does not know ({names}): the rule never applies"
+                )
+            })
+        })
     }
 }
 
 // === impl Serve ===
 
-impl Serve {
-    fn read(field: &Reader<'_>) -> Self {
-        if field.value().is_some_and(Value::is_object)
-            && let Some(own) = field.object(SERVE)
-        {
-            return Self::Percentage(own.get("percentage").percentage());
+impl<'de> Deserialize<'de> for Serve {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ServeVisitor)
+    }
+}
+
+struct ServeVisitor;
+
+#[derive(Deserialize)]
+struct Split {
+    percentage: Percentage,
+}
+
+impl<'de> Visitor<'de> for ServeVisitor {
+    type Value = Serve;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(r#""stable", "canary" or {"percentage": 0 to 100}"#)
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Serve, E> {
+        match name {
+            "stable" => Ok(Serve::Variant(Variant::Stable)),
+            "canary" => Ok(Serve::Variant(Variant::Canary)),
+            other => Err(E::invalid_value(Unexpected::Str(other), &self)),
         }
-        match field.string(SERVE) {
-            Some("canary") => Self::Variant(Variant::Canary),
-            found => {
-                if found != Some("stable") {
-                    field.reject(SERVE);
-                }
-                Self::Variant(Variant::Stable)
-            }
-        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Serve, A::Error> {
+        let Split { percentage } = Split::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Serve::Percentage(percentage))
     }
 }
 

@@ -1,33 +1,33 @@
 //! The kill switches: `ops:*` keys, each on its own.
 //!
-//! A switch that was thrown clumsily is thrown: only the few words for "off" leave it off.
+//! Every value except the few words for "off" throws a switch, so that a slip of the pen does not leave it off.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::timestamp::Timestamp;
 
-/// The kill switches there are.
+/// A kill switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Switch {
-    /// All to stable.
+    /// Every request goes to stable.
     DisableCanary,
-    /// Methods that write get 503.
+    /// Requests that write get 503.
     DisableWrites,
-    /// Everything gets 503.
+    /// Every request gets 503.
     Maintenance,
 }
 
-/// What one switch's key holds.
+/// The value of a switch's key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Setting {
     /// Whether the switch was thrown.
     pub on: bool,
-    /// Why, when the operator said so.
+    /// The operator's reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// When it clears itself; never, if absent.
+    /// The time at which the switch clears itself. Without it, the switch stays on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
@@ -41,11 +41,10 @@ pub struct Switches {
 // === impl Switch ===
 
 impl Switch {
-    /// Every switch, in the order a decision asks for them.
+    /// Every switch, in the order in which a decision checks them.
     pub const ALL: [Self; 3] = [Self::Maintenance, Self::DisableWrites, Self::DisableCanary];
 
     /// The KV key.
-    #[must_use]
     pub const fn key(self) -> &'static str {
         match self {
             Self::DisableCanary => "ops:disable_canary",
@@ -55,13 +54,11 @@ impl Switch {
     }
 
     /// The name in the control API.
-    #[must_use]
     pub fn name(self) -> &'static str {
         self.key().strip_prefix("ops:").unwrap_or(self.key())
     }
 
     /// The switch of this name.
-    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|switch| switch.name() == name)
     }
@@ -78,8 +75,7 @@ impl Switch {
 // === impl Setting ===
 
 impl Setting {
-    /// Reads a key's value. Total: there is no value that is an error.
-    #[must_use]
+    /// Parses a key's value. No value is an error.
     pub fn parse(text: Option<&str>) -> Self {
         let text = text.unwrap_or_default().trim();
         if ["", "0", "false", "off", "no"].iter().any(|off| text.eq_ignore_ascii_case(off)) {
@@ -90,19 +86,18 @@ impl Setting {
         Self {
             on: true,
             reason: detail("reason").map(str::to_owned),
-            // An end that cannot be read is no end: the switch stays on.
+            // The switch stays on where its end cannot be parsed.
             until: detail("until").and_then(Timestamp::parse),
         }
     }
 
     /// Whether the switch is on at this moment.
-    #[must_use]
     pub fn is_on(&self, now: Timestamp) -> bool {
         self.on && self.until.is_none_or(|until| now < until)
     }
 
-    /// On while one of the two is: on wins.
-    pub(super) fn or(&self, other: &Self) -> Self {
+    /// The setting that is on, and of two the one that lasts longer.
+    fn or(&self, other: &Self) -> Self {
         let lasts_longer = match (self.until, other.until) {
             (None, _) => true,
             (Some(_), None) => false,
@@ -115,20 +110,17 @@ impl Setting {
 // === impl Switches ===
 
 impl Switches {
-    /// Reads every switch through `value_of`, which gives a key's value.
-    #[must_use]
+    /// Parses the values that `value_of` returns for the switches.
     pub fn read<'a>(value_of: impl Fn(Switch) -> Option<&'a str>) -> Self {
         Self { settings: Switch::ALL.map(|switch| Setting::parse(value_of(switch))) }
     }
 
-    /// These and others: on wins.
-    #[must_use]
-    pub(super) fn or(&self, other: impl Fn(Switch) -> Setting) -> Self {
+    /// Combines these switches with others. A switch is on where one of the two is on.
+    pub(crate) fn or(&self, other: impl Fn(Switch) -> Setting) -> Self {
         Self { settings: Switch::ALL.map(|switch| self.get(switch).or(&other(switch))) }
     }
 
-    /// What is set for one switch.
-    #[must_use]
+    /// The setting of one switch.
     pub fn get(&self, switch: Switch) -> &Setting {
         // The position is below the length for every switch; the compiler sees it too.
         #[expect(clippy::indexing_slicing, reason = "position() is below ALL.len() for every switch")]
@@ -136,7 +128,6 @@ impl Switches {
     }
 
     /// Whether a switch is on at this moment.
-    #[must_use]
     pub fn is_on(&self, switch: Switch, now: Timestamp) -> bool {
         self.get(switch).is_on(now)
     }

@@ -1,35 +1,35 @@
-//! Who did what, when and why, and what it changed: one row for each transition and each look, built from the state before and
-//! after, so that it cannot say anything else than what happened.
+//! The audit log: one entry for each transition and each look. An entry is built from the state before and after, so that it cannot
+//! differ from what happened.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::phase::Standing;
+use super::phase::RolloutSummary;
 use crate::timestamp::Timestamp;
 
-/// Who acts when no person does.
+/// Actor of the controller's own actions.
 pub const CONTROLLER: &str = "controller";
 
-/// What was done. Stable names: dashboards and webhooks filter by them.
+/// What an audit entry is about. The names are stable, because dashboards and webhooks filter by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum What {
+pub enum Action {
     /// A rollout began.
     Started,
-    /// The next step began, by itself.
+    /// The controller began the next step.
     Stepped,
-    /// The next step or the last began, because somebody said so.
+    /// An operator began the next step or the last.
     Promoted,
-    /// Held.
+    /// The rollout was paused.
     Paused,
-    /// No longer held.
+    /// The pause ended.
     Resumed,
-    /// All traffic is on the canary, for good.
+    /// All traffic is on the canary and the bake is over.
     Completed,
-    /// The canary was taken out.
+    /// The canary was taken out of traffic.
     RolledBack,
-    /// The canary was taken out by a person, for good.
+    /// An operator took the canary out of traffic for good.
     Aborted,
     /// A completion or a rollback was undone.
     Undone,
@@ -39,62 +39,62 @@ pub enum What {
     CanaryResumed,
     /// `canary-state` was edited by hand.
     HandEdited,
-    /// Nobody watched for too long.
+    /// No look was taken for too long.
     Late,
     /// A look that changed nothing.
     Looked,
-    /// A look that could not be taken.
+    /// A look failed.
     LookFailed,
 }
 
-/// A row of the audit.
+/// An entry of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Row {
-    /// Its number, growing over all rollouts; a row is stored once under it.
+pub struct AuditEntry {
+    /// Number of the entry, ascending over all rollouts. An entry is stored once under it.
     pub seq: u64,
-    /// When.
+    /// Time of the action.
     pub when: Timestamp,
-    /// A person, or [`CONTROLLER`].
-    pub who: String,
-    /// What.
-    pub what: What,
-    /// Whose rollout; none: there was none.
+    /// An operator's or pipeline's name, or [`CONTROLLER`].
+    pub actor: String,
+    /// The action.
+    pub action: Action,
+    /// Id of the rollout, if there was one.
     pub rollout_id: Option<String>,
-    /// Before.
-    pub before: Standing,
-    /// After.
-    pub after: Standing,
-    /// Why, with its numbers.
-    pub why: String,
+    /// The rollout before the action.
+    pub before: RolloutSummary,
+    /// The rollout after the action.
+    pub after: RolloutSummary,
+    /// The reason, with its numbers.
+    pub reason: String,
 }
 
-/// What people are told, once for each transition.
+/// Message to the webhook about a transition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Notice {
-    /// That of the audit row it is about: a receiver that has it need not take it again.
+pub struct Notification {
+    /// Number of the audit entry. A receiver that has seen it can ignore the notification.
     pub seq: u64,
-    /// When.
+    /// Time of the action.
     pub when: Timestamp,
-    /// What.
-    pub what: What,
-    /// Whose rollout.
+    /// The action.
+    pub action: Action,
+    /// Id of the rollout, if there was one.
     pub rollout_id: Option<String>,
-    /// The row's sentence.
+    /// The audit entry in a sentence.
     pub sentence: String,
 }
 
-// === impl What ===
+// === impl Action ===
 
-impl What {
-    /// People want to know at once. Looks are in the audit, and failed ones are told once in a row.
-    pub(super) fn is_news(self) -> bool {
+impl Action {
+    /// Whether a notification is sent. Looks are only in the audit log.
+    pub(super) fn is_notified(self) -> bool {
         !matches!(self, Self::Looked | Self::LookFailed)
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Started => "started",
@@ -116,16 +116,16 @@ impl fmt::Display for What {
     }
 }
 
-// === impl Row ===
+// === impl AuditEntry ===
 
-impl fmt::Display for Row {
+impl fmt::Display for AuditEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seq: _, when: _, who, what, rollout_id, before, after, why } = self;
+        let Self { seq: _, when: _, actor, action, rollout_id, before, after, reason } = self;
         match rollout_id {
-            Some(id) => write!(f, "Rollout {id} {what}")?,
-            None => write!(f, "Canary {what}")?,
+            Some(id) => write!(f, "Rollout {id} {action}")?,
+            None => write!(f, "Canary {action}")?,
         }
-        write!(f, " by {who}: ")?;
+        write!(f, " by {actor}: ")?;
         if (before.phase, before.step, before.percentage, before.halted)
             == (after.phase, after.step, after.percentage, after.halted)
         {
@@ -133,18 +133,18 @@ impl fmt::Display for Row {
         } else {
             write!(f, "{before} → {after}")?;
         }
-        write!(f, ". {why}")
+        write!(f, ". {reason}")
     }
 }
 
-impl From<&Row> for Notice {
-    fn from(row: &Row) -> Self {
+impl From<&AuditEntry> for Notification {
+    fn from(entry: &AuditEntry) -> Self {
         Self {
-            seq: row.seq,
-            when: row.when,
-            what: row.what,
-            rollout_id: row.rollout_id.clone(),
-            sentence: row.to_string(),
+            seq: entry.seq,
+            when: entry.when,
+            action: entry.action,
+            rollout_id: entry.rollout_id.clone(),
+            sentence: entry.to_string(),
         }
     }
 }

@@ -1,175 +1,102 @@
-//! What the machine wants done. Effects are data, each with a number of its own, so that doing one twice does no harm; those that must
-//! not be lost wait in the outbox, which is part of the state, until a receipt comes.
+//! Effects that the state machine asks for. Each has a number of its own, so that performing it twice does no harm.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::audit::{Notice, Row};
-use super::event::{Observation, Receipt};
-use super::schedule::Matcher;
-use super::state::State;
-use crate::percentage::Percentage;
+use super::audit::{AuditEntry, Notification};
+use super::event::Observation;
+use crate::document::{self, InvalidDocument};
+use crate::policy::{PolicyPatch, Target};
 use crate::timestamp::Timestamp;
 
-/// Notices kept for a receiver that does not answer; then the oldest are dropped. The audit has them all.
-const MAX_NOTICES: usize = 100;
-
-/// Rows kept for an audit that cannot be written; then mere looks are dropped, transitions never.
-const MAX_ROWS: usize = 200;
-
-/// What came of an event: store `next`, then perform `effects` in order.
-#[derive(Clone, Debug, PartialEq)]
-#[must_use]
-pub struct Step {
-    /// The state from now on.
-    pub next: State,
-    /// To be done, in this order.
-    pub effects: Vec<Effect>,
-}
-
-/// Something to be done outside.
+/// An effect outside of the state machine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Replace the alarm. First, so that the rest is tried again whatever happens.
+    /// Replace the alarm. It comes first, so that the other effects are retried if the controller is killed.
     SetAlarm(Timestamp),
-    /// Put the halt in place, or lift it, in the overlay.
+    /// Set or lift the halt in the overlay. Report with [`Receipt::Halted`](super::Receipt::Halted).
     SetHalt(SetHalt),
-    /// Write `canary-state` to KV. Report with [`Receipt::Written`].
+    /// Write `canary-state` to KV. Report with [`Receipt::Written`](super::Receipt::Written).
     WriteState(WriteState),
-    /// Append to the audit, unless a row of this `seq` is there. Report with [`Receipt::Audited`].
-    Audit(Row),
-    /// Tell people. Report with [`Receipt::Notified`].
-    Notify(Notice),
-    /// Judge the canary and report with [`Event::Look`](super::Event::Look): in any case, as an error if it cannot be done.
+    /// Append to the audit log, unless it has an entry with this `seq`. Report with [`Receipt::Audited`](super::Receipt::Audited).
+    Audit(AuditEntry),
+    /// Send a notification. Report with [`Receipt::Notified`](super::Receipt::Notified).
+    Notify(Notification),
+    /// Judge the canary. Report with [`Event::Look`](super::Event::Look) in any case; if judging is impossible, as an error.
     TakeLook(Observation),
 }
 
-/// A halt, or its end.
+/// Sets or lifts a halt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SetHalt {
-    /// In place, or lifted.
+    /// True sets the halt, false lifts it.
     pub on: bool,
-    /// The epoch it belongs to; an older one is void.
+    /// Epoch of the halt. Halts of older epochs are void.
     pub epoch: u64,
-    /// By whom.
-    pub who: String,
-    /// Why.
-    pub why: String,
+    /// Actor, for the audit log.
+    pub actor: String,
+    /// Reason of the halt.
+    pub reason: String,
 }
 
-/// What `canary-state` is to say; its other fields stay as they are, but `enabled` is true.
+/// New values for `canary-state`. `enabled` becomes true; the other fields stay as they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WriteState {
-    /// Its number; a document of a higher one is newer.
+    /// Generation of the document. A document of a higher generation is newer.
     pub generation: u64,
-    /// The salt.
+    /// The salt of the split.
     pub rollout_id: String,
-    /// What to serve.
+    /// Percentages to serve.
     #[serde(flatten)]
     pub target: Target,
-    /// When it was decided.
+    /// Time of the decision.
     pub updated_at: Timestamp,
-    /// By whom.
+    /// Actor of the decision.
     pub updated_by: String,
 }
 
-/// The shares of a step.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Target {
-    /// Of the world.
-    pub percentage: Percentage,
-    /// Rings that have more than the world: rules before the operator's own, in this order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rings: Vec<Ring>,
-}
+// === impl WriteState ===
 
-/// A part of the world with its own share.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Ring {
-    /// Who is in it.
-    #[serde(rename = "where")]
-    pub matcher: Matcher,
-    /// Of those.
-    pub percentage: Percentage,
-}
+impl WriteState {
+    /// The document to write over `found`, the one in KV.
+    ///
+    /// # Errors
+    /// KV holds a value that is not a document. It may be somebody's work, so it is not overwritten.
+    pub fn document(&self, key: &str, found: Option<&str>) -> Result<String, InvalidDocument> {
+        let mut document: Map<String, Value> =
+            found.map(|text| document::parse_object(key, text)).transpose()?.unwrap_or_default();
+        self.patch().apply(&mut document);
+        document.insert("updatedAt".into(), self.updated_at.to_rfc3339().into());
+        document.insert("updatedBy".into(), self.updated_by.as_str().into());
+        Ok(Value::Object(document).to_string())
+    }
 
-/// What is still to be done. A newer write or halt replaces an older one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Outbox {
-    pub(super) halt: Option<SetHalt>,
-    pub(super) write: Option<WriteState>,
-    pub(super) audit: Vec<Row>,
-    pub(super) notices: Vec<Notice>,
-}
-
-// === impl Target ===
-
-impl Target {
-    /// Nobody at all.
-    #[must_use]
-    pub fn is_zero(&self) -> bool {
-        self.percentage == Percentage::ZERO && self.rings.is_empty()
+    /// The changes to the policy document.
+    pub fn patch(&self) -> PolicyPatch<'_> {
+        let Self { generation, rollout_id, target, .. } = self;
+        PolicyPatch { generation: *generation, rollout_id, target }
     }
 }
 
-// === impl Outbox ===
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Outbox {
-    pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        let Self { halt, write, audit, notices } = self;
-        usize::from(halt.is_some()) + usize::from(write.is_some()) + audit.len() + notices.len()
-    }
-
-    /// Those that are not in `before`, in the order in which they are to be done: what protects users first.
-    pub(super) fn effects(&self, before: &Self) -> Vec<Effect> {
-        let Self { halt, write, audit, notices } = self;
-        // In loops: a chain of iterators is code for each way to go through it.
-        let mut effects = Vec::new();
-        if let Some(halt) = halt.as_ref().filter(|halt| before.halt.as_ref() != Some(halt)) {
-            effects.push(Effect::SetHalt(halt.clone()));
-        }
-        if let Some(write) = write.as_ref().filter(|write| before.write.as_ref() != Some(write)) {
-            effects.push(Effect::WriteState(write.clone()));
-        }
-        for row in audit.iter().filter(|row| !before.audit.contains(row)) {
-            effects.push(Effect::Audit(row.clone()));
-        }
-        for notice in notices.iter().filter(|notice| !before.notices.contains(notice)) {
-            effects.push(Effect::Notify(notice.clone()));
-        }
-        effects
-    }
-
-    pub(super) fn audit(&mut self, row: Row) {
-        if row.what.is_news() || self.audit.len() < MAX_ROWS {
-            self.audit.push(row);
-        }
-    }
-
-    pub(super) fn notify(&mut self, notice: Notice) {
-        let surplus = (self.notices.len() + 1).saturating_sub(MAX_NOTICES);
-        self.notices.drain(..surplus.min(self.notices.len()));
-        self.notices.push(notice);
-    }
-
-    /// Strikes off what was done. A receipt for something that was replaced or struck off already does nothing.
-    pub(super) fn settle(&mut self, receipt: Receipt) {
-        match receipt {
-            Receipt::Written { generation } => {
-                self.write = self.write.take().filter(|write| write.generation != generation);
-            }
-            Receipt::Halted { epoch } => self.halt = self.halt.take().filter(|halt| halt.epoch != epoch),
-            Receipt::Audited { seq } => self.audit.retain(|row| row.seq != seq),
-            Receipt::Notified { seq } => self.notices.retain(|notice| notice.seq != seq),
-        }
+    #[test]
+    fn a_written_document_has_its_author_and_time_and_garbage_is_not_overwritten() {
+        let write = r#"{"generation":8,"rolloutId":"r2","percentage":5,"updatedAt":1800000000000,"updatedBy":"ada"}"#;
+        let write: WriteState = serde_json::from_str(write).unwrap();
+        assert_eq!(
+            write.document("canary-state", Some(r#"{"a":1,"b":null}"#)).unwrap(),
+            concat!(
+                r#"{"a":1,"b":null,"enabled":true,"generation":8,"percentage":5,"rolloutId":"r2","#,
+                r#""updatedAt":"2027-01-15T08:00:00.000Z","updatedBy":"ada"}"#
+            )
+        );
+        assert!(write.document("canary-state", None).is_ok());
+        let error = write.document("canary-state", Some("{")).unwrap_err().to_string();
+        assert!(error.starts_with("canary-state: not JSON"), "{error}");
     }
 }

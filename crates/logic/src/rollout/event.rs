@@ -1,75 +1,75 @@
-//! What a controller tells the machine.
+//! Events that the controller hands to the state machine.
 
 use serde::{Deserialize, Serialize};
 
-use super::command::Order;
-use crate::percentage::Percentage;
+use super::command::CommandRequest;
+use super::published_state::PublishedState;
 use crate::timestamp::Timestamp;
 
-/// Something happened.
+/// An input of the state machine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The alarm rang: in time, late, twice or for nothing. Changes nothing by itself; says what to do.
+    /// The alarm fired. Alarms may be late, duplicated or spurious. The event changes no state; it returns the effects that are due.
     Alarm,
-    /// The canary was judged, or judging went wrong.
+    /// The canary was judged, or judging failed.
     Look(Look),
-    /// `canary-state` was read from KV; none: the key is absent. A read that failed is no event.
-    Seen(Option<Document>),
-    /// An effect was performed. One that failed, or may have, is no event: it stays pending.
+    /// `canary-state` was read from KV, none if the key is absent. A failed read is not an event.
+    Seen(Option<PublishedState>),
+    /// An effect was performed. An effect that failed, or may have failed, is not an event; it stays pending.
     Done(Receipt),
-    /// Somebody wants something. To learn whether it was taken, use [`carry_out`](super::carry_out).
-    Order(Order),
+    /// An operator's command. To learn whether it was accepted, use [`execute`](super::execute).
+    Command(CommandRequest),
 }
 
 /// One look at the canary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// What was looked at, from the [`Effect::TakeLook`](super::Effect::TakeLook) that asked for it.
+    /// The observation that was judged, from the [`Effect::TakeLook`](super::Effect::TakeLook) that asked for it.
     pub observation: Observation,
-    /// What was found.
+    /// Result of the look.
     pub finding: Finding,
-    /// The end of the plan's window that it was taken in; none: it was in none.
+    /// End of the plan's freeze window, if the look was taken in one.
     pub frozen_until: Option<Timestamp>,
 }
 
-/// A stretch of time whose counts belong together. The analysis begins anew with a new `rollout_id` or `attempt`, and its step
-/// with a new `step`.
+/// A period whose counts belong together. The analysis restarts with a new `rollout_id` or `attempt`, and its counts of the step with a
+/// new `step`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Observation {
-    /// Whose rollout.
+    /// Id of the rollout.
     pub rollout_id: String,
-    /// Grows when a rollback is undone: evidence from before no longer counts.
+    /// Increases when a rollback is undone, because evidence from before no longer counts.
     pub attempt: u32,
-    /// Counted from 0.
+    /// Index of the step, from 0.
     pub step: usize,
 }
 
-/// What a look found, each with a sentence that has the numbers.
+/// Result of a look, with a sentence that has the numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// The canary may go on.
+    /// The canary is no worse than stable as far as the analysis can tell.
     Pass {
-        /// With its numbers.
+        /// Explanation with numbers.
         sentence: String,
     },
-    /// The canary is bad.
+    /// The canary is worse than stable or breaks a threshold.
     Fail {
-        /// Enough to roll back at once; else `failureLimit` looks in a row are.
+        /// One look is enough to roll back; otherwise `failureLimit` looks in a row are.
         strong: bool,
-        /// With its numbers.
+        /// Explanation with numbers.
         sentence: String,
     },
-    /// Cannot tell: hold.
+    /// The analysis cannot tell; the rollout stays at its step.
     Inconclusive {
-        /// Only for want of requests, which time may cure: does not count towards `maxInconclusive`.
+        /// Only requests are missing. Such looks do not count towards `maxInconclusive`, because traffic may still come.
         waiting: bool,
-        /// With its numbers.
+        /// Explanation with numbers.
         sentence: String,
     },
-    /// The analyser itself is in trouble. Says nothing about the canary: hold.
+    /// The analysis itself failed. The rollout stays at its step, because this says nothing about the canary.
     Error {
-        /// What went wrong.
+        /// Explanation of the failure.
         sentence: String,
     },
 }
@@ -88,21 +88,7 @@ pub enum FindingKind {
     Error,
 }
 
-/// What `canary-state` says, as far as a rollout writes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Document {
-    /// As in the document.
-    pub enabled: bool,
-    /// As in the document.
-    pub percentage: Percentage,
-    /// As in the document; `""` where absent.
-    pub rollout_id: String,
-    /// As in the document.
-    pub generation: Option<u64>,
-}
-
-/// Which effect was performed.
+/// An effect that was performed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipt {
     /// `canary-state` of this generation is written.
@@ -110,19 +96,19 @@ pub enum Receipt {
         /// Of the [`WriteState`](super::WriteState).
         generation: u64,
     },
-    /// The halt of this epoch is in place or lifted.
+    /// The halt of this epoch is set or lifted.
     Halted {
         /// Of the [`SetHalt`](super::SetHalt).
         epoch: u64,
     },
-    /// This audit row is stored.
+    /// This audit entry is stored.
     Audited {
-        /// Of the row.
+        /// Number of the entry.
         seq: u64,
     },
-    /// This notice was taken by its receiver, or given up.
+    /// This notification was accepted by its receiver, or given up.
     Notified {
-        /// Of the notice.
+        /// Number of the notification.
         seq: u64,
     },
 }
@@ -130,8 +116,7 @@ pub enum Receipt {
 // === impl Finding ===
 
 impl Finding {
-    /// Its name.
-    #[must_use]
+    /// The finding without its data.
     pub fn kind(&self) -> FindingKind {
         match self {
             Self::Pass { .. } => FindingKind::Pass,
@@ -141,8 +126,7 @@ impl Finding {
         }
     }
 
-    /// With its numbers.
-    #[must_use]
+    /// Explanation with numbers.
     pub fn sentence(&self) -> &str {
         match self {
             Self::Pass { sentence }

@@ -1,4 +1,4 @@
-//! From what the analysis says to what the machine is told.
+//! Conversion of a look of the analysis into a [`Finding`] of the state machine.
 
 use super::event::Finding;
 use crate::analysis::{Look, Reason, Verdict};

@@ -1,145 +1,140 @@
-//! The machine: events from the world come down to a row of the table, and the table says what to do. Total: any event may come in
-//! any state at any time, twice, late or for nothing, and then nothing happens.
+//! The state machine: turns events into triggers, and applies the transition that the table has for them. It is total: any event may come
+//! in any state at any time, twice or late, and then nothing happens.
 
-use super::audit::{CONTROLLER, What};
-use super::command;
-use super::effect::{Effect, Step};
-use super::event::{Document, Event, Finding, FindingKind, Look, Observation, Receipt};
+use super::audit::{Action, CONTROLLER};
+use super::effect::Effect;
+use super::event::{Event, Finding, FindingKind, Look, Observation, Receipt};
+use super::execute::execute;
 use super::phase::Phase;
+use super::published_state::PublishedState;
 use super::schedule::OnFail;
 use super::state::{Rollout, State};
-use super::table::{Move, Signal, look_up};
-use super::turn::{Cause, Turn};
+use super::table::{Transition, Trigger, look_up};
+use super::transition::{Step, TransitionBuilder, TransitionContext};
 use crate::percentage::Percentage;
-use crate::quoted::Quoted;
 use crate::span::Span;
 use crate::timestamp::Timestamp;
 
-/// What `event` makes of `state` at `now`.
+/// Handles `event` in `state` at `now`.
 pub fn step(state: &State, event: Event, now: Timestamp) -> Step {
     match event {
         Event::Alarm => alarm(state, now),
         Event::Look(look) => judge(state, &look, now),
         Event::Seen(document) => seen(state, document.as_ref(), now),
         Event::Done(receipt) => done(state, receipt, now),
-        Event::Order(order) => match command::carry_out(state, &order, now) {
+        Event::Command(request) => match execute(state, &request, now) {
             Ok(outcome) => outcome.step,
-            Err(_) => nothing(state),
+            Err(_) => Step::unchanged(state),
         },
     }
 }
 
-/// What a controller that wakes up has still to do; safe to do again. The same as what an alarm asks for.
-#[must_use]
+/// Effects that a controller has to perform when it starts: the same as an alarm asks for. Performing them again is safe.
 pub fn pending(state: &State, now: Timestamp) -> Vec<Effect> {
     alarm(state, now).effects
 }
 
-pub(super) fn nothing(state: &State) -> Step {
-    Step { next: state.clone(), effects: Vec::new() }
-}
-
-/// Looks, if it is time, and does again what was not done.
+/// Asks for a look if one is due, and for all pending effects.
 fn alarm(state: &State, now: Timestamp) -> Step {
     let next_look = state.rollout.as_ref().and_then(|rollout| rollout.next_look);
     let due = next_look.is_some_and(|at| now >= at);
-    Turn::new(state, now).finish_all(state.observation().filter(|_| due))
+    TransitionBuilder::new(state, now).finish_all(state.observation().filter(|_| due))
 }
 
 fn judge(state: &State, look: &Look, now: Timestamp) -> Step {
-    let (Some(before), Some(current)) = (&state.rollout, state.observation()) else { return nothing(state) };
+    let (Some(before), Some(current)) = (&state.rollout, state.observation()) else { return Step::unchanged(state) };
     let due = before.next_look.is_some_and(|at| now >= at) && look.observation == current;
-    // Strong evidence needs no schedule, and is no weaker for being of the step before.
+    // Strong evidence acts at any time, also when it is about the step before.
     let strong = matches!(look.finding, Finding::Fail { strong: true, .. }) && same_canary(&look.observation, &current);
     if !due && !strong {
-        return nothing(state);
+        return Step::unchanged(state);
     }
-    let mut turn = Turn::new(state, now);
+    let mut change = TransitionBuilder::new(state, now);
     if due {
-        forget_unwatched(&mut turn, before, now);
+        forget_unwatched(&mut change, before, now);
     }
     let written = state.outbox.write.is_none();
-    let Some(rollout) = turn.rollout() else { return nothing(state) };
-    let signal = count(rollout, look, written, now);
-    let to_do = look_up(signal, rollout.phase.kind());
-    if !due && to_do == Move::Stay {
-        return nothing(state);
+    let Some(rollout) = change.rollout() else { return Step::unchanged(state) };
+    let trigger = count(rollout, look, written, now);
+    let transition = look_up(trigger, rollout.phase.kind());
+    if !due && transition == Transition::Stay {
+        return Step::unchanged(state);
     }
-    rollout.frozen_until = frozen_until(rollout, look, signal, now);
+    rollout.frozen_until = frozen_until(rollout, look, trigger, now);
     let first_frozen = rollout.frozen_until.is_some() && rollout.frozen_until != before.frozen_until;
     rollout.next_look = Some(next_look(rollout, now));
-    let why = why(signal, &look.finding, rollout);
-    let what = match to_do {
-        Move::Stay if signal == Signal::Trouble => What::LookFailed,
-        _ => to_do.what(false, rollout.phase.step(rollout.plan.last()) >= rollout.plan.last()),
+    let reason = reason(trigger, &look.finding, rollout);
+    let action = match transition {
+        Transition::Stay if trigger == Trigger::AnalysisError => Action::LookFailed,
+        _ => transition.action(false, rollout.phase.step(rollout.plan.last()) >= rollout.plan.last()),
     };
-    let first_error = signal == Signal::Trouble && rollout.counters.errors == 1;
-    let cause = Cause { who: CONTROLLER, what, why: &why };
-    turn.carry_out(to_do, cause);
-    if to_do != Move::Stay || first_frozen || !is_old_news(before, &look.finding) {
-        turn.record(cause);
+    let first_error = trigger == Trigger::AnalysisError && rollout.counters.errors == 1;
+    let context = TransitionContext { actor: CONTROLLER, action, reason: &reason };
+    change.execute(transition, context);
+    if transition != Transition::Stay || first_frozen || !is_repetition(before, &look.finding) {
+        change.record(context);
     }
     if first_error || first_frozen {
-        turn.notify_anyway();
+        change.notify_of_last();
     }
-    turn.finish()
+    change.finish()
 }
 
-/// A pause or a window may last for days: looks that find the same again are not told again, but for failures.
-fn is_old_news(before: &Rollout, finding: &Finding) -> bool {
+/// Whether a look during a pause or a freeze window repeats the last result. Such looks are not audited, because they may go on for
+/// days; failures are.
+fn is_repetition(before: &Rollout, finding: &Finding) -> bool {
     let (waits, kind) = (before.phase.pause().is_some() || before.frozen_until.is_some(), finding.kind());
     waits && before.counters.last == Some(kind) && kind != FindingKind::Fail
 }
 
-/// The look's sentence, and what came of it, with its numbers.
-fn why(signal: Signal, finding: &Finding, rollout: &Rollout) -> String {
+/// The look's sentence and its consequence, with numbers.
+fn reason(trigger: Trigger, finding: &Finding, rollout: &Rollout) -> String {
     let (sentence, counters, limits) = (finding.sentence(), rollout.counters, rollout.plan.limits);
-    match signal {
-        Signal::Poor | Signal::PoorTooOften => {
+    match trigger {
+        Trigger::FailWeak | Trigger::FailWeakAtLimit => {
             format!("{sentence} Failed looks in a row: {}, limit {}.", counters.failures, limits.failure_limit)
         }
-        Signal::UnsureTooOften => {
+        Trigger::InconclusiveAtLimit => {
             let (had, limit) = (counters.inconclusive, limits.max_inconclusive);
             format!("{sentence} Inconclusive looks in a row: {had}, limit {limit}.")
         }
-        Signal::BadButHeld => format!("{sentence} The plan holds a failed canary: somebody must decide."),
-        Signal::GoodButFrozen => match (rollout.frozen_until, rollout.plan.freeze()) {
+        Trigger::FailOnHold => format!("{sentence} The plan holds a failed canary: an operator must decide."),
+        Trigger::PassInFreeze => match (rollout.frozen_until, rollout.plan.freeze()) {
             (Some(end), Some(freeze)) => {
-                let end = end;
                 format!("{sentence} No step in a window of the plan's freeze ({}): waits until {end}.", freeze.zone())
             }
             _ => sentence.to_owned(),
         },
-        Signal::GoodButGated => format!("{sentence} The step waits for promote."),
-        Signal::Trouble => {
+        Trigger::PassNeedsApproval => format!("{sentence} The step waits for promote."),
+        Trigger::AnalysisError => {
             format!("{sentence} Failed attempts to look in a row: {}; the canary is not to blame.", counters.errors)
         }
         _ => sentence.to_owned(),
     }
 }
 
-/// Time in which nobody looked, though somebody should have, is not held against the plan's hold.
-fn forget_unwatched(turn: &mut Turn, before: &Rollout, now: Timestamp) {
+/// Extends the hold by the time in which looks were overdue.
+fn forget_unwatched(change: &mut TransitionBuilder, before: &Rollout, now: Timestamp) {
     let late = Span::from(now.since(before.next_look.unwrap_or(now)));
     let grace = before.plan.timing.alarm_grace;
     if late <= grace {
         return;
     }
-    if let Some(Rollout { phase: Phase::Progressing { since, .. } | Phase::Baking { since }, .. }) = turn.rollout() {
+    if let Some(Rollout { phase: Phase::Progressing { since, .. } | Phase::Baking { since }, .. }) = change.rollout() {
         *since = since.after(late).min(now);
     }
-    let why = format!("No look for {late} after it was due, limit {grace}. That time does not count.");
-    turn.record(Cause { who: CONTROLLER, what: What::Late, why: &why });
+    let reason = format!("No look for {late} after it was due, limit {grace}. That time does not count.");
+    change.record(TransitionContext { actor: CONTROLLER, action: Action::Late, reason: &reason });
 }
 
-/// Until when the step waits for a window's end: since a look would have been enough, until the end or a step.
-fn frozen_until(rollout: &Rollout, look: &Look, signal: Signal, now: Timestamp) -> Option<Timestamp> {
-    let end = if signal == Signal::GoodButFrozen { look.frozen_until } else { rollout.frozen_until };
+/// End of the freeze window that the step waits for.
+fn frozen_until(rollout: &Rollout, look: &Look, trigger: Trigger, now: Timestamp) -> Option<Timestamp> {
+    let end = if trigger == Trigger::PassInFreeze { look.frozen_until } else { rollout.frozen_until };
     end.filter(|end| *end > now)
 }
 
-/// Counts what was found, and says what it comes down to.
-fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> Signal {
+/// Counts the finding and returns its trigger.
+fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> Trigger {
     let finding = &look.finding;
     let frozen_now = look.frozen_until.is_some_and(|end| end > now);
     let (limits, frozen) = (rollout.plan.limits, rollout.plan.on_fail == OnFail::Hold);
@@ -154,36 +149,40 @@ fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> S
         Finding::Pass { .. } => {
             (counters.failures, counters.inconclusive) = (0, 0);
             match step {
-                Some(step) if due && step.approval => Signal::GoodButGated,
-                Some(_) if due && frozen_now => Signal::GoodButFrozen,
-                Some(_) if due => Signal::GoodAndDue,
-                _ => Signal::Good,
+                Some(step) if due && step.approval => Trigger::PassNeedsApproval,
+                Some(_) if due && frozen_now => Trigger::PassInFreeze,
+                Some(_) if due => Trigger::PassAndDue,
+                _ => Trigger::Pass,
             }
         }
         Finding::Fail { strong, .. } => {
             counters.failures = counters.failures.saturating_add(1);
             counters.inconclusive = 0;
             match (*strong, counters.failures >= limits.failure_limit) {
-                (true, _) | (_, true) if frozen => Signal::BadButHeld,
-                (true, _) => Signal::Bad,
-                (false, true) => Signal::PoorTooOften,
-                (false, false) => Signal::Poor,
+                (true, _) | (_, true) if frozen => Trigger::FailOnHold,
+                (true, _) => Trigger::FailStrong,
+                (false, true) => Trigger::FailWeakAtLimit,
+                (false, false) => Trigger::FailWeak,
             }
         }
-        Finding::Inconclusive { waiting: true, .. } => Signal::Unsure,
+        Finding::Inconclusive { waiting: true, .. } => Trigger::Inconclusive,
         Finding::Inconclusive { waiting: false, .. } => {
             counters.failures = 0;
             counters.inconclusive = counters.inconclusive.saturating_add(1);
-            if counters.inconclusive >= limits.max_inconclusive { Signal::UnsureTooOften } else { Signal::Unsure }
+            if counters.inconclusive >= limits.max_inconclusive {
+                Trigger::InconclusiveAtLimit
+            } else {
+                Trigger::Inconclusive
+            }
         }
         Finding::Error { .. } => {
             counters.errors = counters.errors.saturating_add(1);
-            Signal::Trouble
+            Trigger::AnalysisError
         }
     }
 }
 
-/// After the interval, or when the hold or the window ends if that is sooner.
+/// Time of the next look: after the interval, or at the end of the hold or of the freeze window if that is sooner.
 fn next_look(rollout: &Rollout, now: Timestamp) -> Timestamp {
     let interval = now.after(rollout.plan.timing.look_every);
     let ends = [rollout.hold_ends(), rollout.frozen_until].into_iter().flatten().filter(|end| *end > now);
@@ -194,37 +193,37 @@ fn same_canary(one: &Observation, other: &Observation) -> bool {
     (&one.rollout_id, one.attempt) == (&other.rollout_id, other.attempt)
 }
 
-fn seen(state: &State, document: Option<&Document>, now: Timestamp) -> Step {
-    let Some(rollout) = &state.rollout else { return nothing(state) };
+fn seen(state: &State, document: Option<&PublishedState>, now: Timestamp) -> Step {
+    let Some(rollout) = &state.rollout else { return Step::unchanged(state) };
     let share = match document {
         Some(document) if document.enabled => document.percentage,
         _ => Percentage::ZERO,
     };
     if state.wrote(document, now) || rollout.edited == Some(share) {
-        return nothing(state);
+        return Step::unchanged(state);
     }
-    let to_do = look_up(Signal::Edited, rollout.phase.kind());
+    let transition = look_up(Trigger::Edited, rollout.phase.kind());
     let found = match document {
-        Some(Document { enabled: true, percentage, rollout_id, .. }) => {
-            format!("says {percentage} %, salt {}", Quoted(rollout_id))
+        Some(PublishedState { enabled: true, percentage, rollout_id, .. }) => {
+            format!("says {percentage} %, salt {rollout_id:?}")
         }
         Some(_) => "says that the canary is not enabled".into(),
         None => "is gone".into(),
     };
-    let why = format!("canary-state {found}, which this rollout did not write; it stays as it is.");
-    let cause = Cause { who: CONTROLLER, what: to_do.what(false, false), why: &why };
-    let mut turn = Turn::new(state, now);
-    turn.yield_to(share);
-    turn.carry_out(to_do, cause);
-    turn.record(cause);
-    turn.finish()
+    let reason = format!("canary-state {found}, which this rollout did not write; it stays as it is.");
+    let context = TransitionContext { actor: CONTROLLER, action: transition.action(false, false), reason: &reason };
+    let mut change = TransitionBuilder::new(state, now);
+    change.accept_edit(share);
+    change.execute(transition, context);
+    change.record(context);
+    change.finish()
 }
 
 fn done(state: &State, receipt: Receipt, now: Timestamp) -> Step {
     let mut next = state.clone();
     next.outbox.settle(receipt);
     if next.outbox.len() == state.outbox.len() {
-        return nothing(state);
+        return Step::unchanged(state);
     }
     if let Receipt::Written { generation } = receipt {
         for recent in &mut next.recent {
@@ -233,7 +232,7 @@ fn done(state: &State, receipt: Receipt, now: Timestamp) -> Step {
                 recent.replaced_at = Some(now);
             }
         }
-        // The hold begins when the state is in place, however long that took.
+        // The hold begins when the state is written.
         if let Some(Rollout {
             phase: Phase::Progressing { since, .. } | Phase::Baking { since },
             next_look,
@@ -245,5 +244,5 @@ fn done(state: &State, receipt: Receipt, now: Timestamp) -> Step {
             *next_look = Some(now.after(plan.timing.settle));
         }
     }
-    Turn::new(&next, now).finish()
+    TransitionBuilder::new(&next, now).finish()
 }

@@ -1,4 +1,4 @@
-//! Where a rollout stands. The names are an interface: the control API, the audit and notices show them.
+//! The phases of a rollout. Their names are an interface: the control API, the audit log and notifications show them.
 
 use std::fmt;
 
@@ -14,60 +14,60 @@ use crate::timestamp::Timestamp;
 pub enum Phase {
     /// At a step before the last.
     Progressing {
-        /// Which.
+        /// Index of the step.
         step: usize,
-        /// When its hold began.
+        /// Start of the step's hold.
         since: Timestamp,
     },
-    /// Held at a step until somebody resumes, promotes or aborts. Still judged.
+    /// Paused at a step until an operator resumes, promotes or aborts. The canary is still judged.
     Paused {
-        /// Which.
+        /// Index of the step.
         step: usize,
-        /// So much of its hold is done.
+        /// Part of the step's hold that has passed.
         #[serde(with = "millis")]
         held: Span,
-        /// Since when.
+        /// Start of the pause.
         at: Timestamp,
-        /// Why, in a word.
+        /// Kind of the pause.
         kind: PauseKind,
-        /// On whose account.
-        who: String,
-        /// Why, in a sentence.
-        why: String,
+        /// Actor, for the audit log.
+        actor: String,
+        /// Reason in a sentence.
+        reason: String,
     },
     /// At the last step, 100 % of everything.
     Baking {
-        /// When the bake began.
+        /// Start of the bake.
         since: Timestamp,
     },
-    /// All traffic is on the canary; nothing is judged any more.
+    /// All traffic is on the canary, which is no longer judged.
     Completed {
-        /// When.
+        /// Time of completion.
         at: Timestamp,
     },
-    /// Taken out: percentage 0.
+    /// The canary was taken out of traffic: percentage 0.
     RolledBack {
-        /// The step it was at.
+        /// Step at which the canary was taken out.
         step: usize,
-        /// When.
+        /// Time at which the canary was taken out.
         at: Timestamp,
-        /// Why, in a word.
+        /// Kind of the rollback.
         kind: RollbackKind,
-        /// On whose account.
-        who: String,
-        /// Why, in a sentence.
-        why: String,
+        /// Actor, for the audit log.
+        actor: String,
+        /// Reason in a sentence.
+        reason: String,
     },
-    /// Taken out by a person, for good: only a new rollout with a new id puts traffic on the canary again.
+    /// An operator took the canary out of traffic for good: only a new rollout with a new id puts traffic on it again.
     Aborted {
-        /// The step it was at.
+        /// Step at which the canary was taken out.
         step: usize,
-        /// When.
+        /// Time at which the canary was taken out.
         at: Timestamp,
-        /// By whom.
-        who: String,
-        /// Why.
-        why: String,
+        /// Actor, for the audit log.
+        actor: String,
+        /// Reason given by the actor.
+        reason: String,
     },
 }
 
@@ -93,57 +93,56 @@ pub enum PhaseKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PauseKind {
-    /// Somebody asked for it.
+    /// An operator paused the rollout.
     Operator,
     /// The step waits for `promote`, as planned.
     Approval,
-    /// The analysis could not tell, too many times in a row.
+    /// The analysis was inconclusive too many times in a row.
     Inconclusive,
     /// The canary failed, and the plan says to hold.
     Failed,
-    /// `canary-state` was edited by hand: what it says holds.
+    /// `canary-state` was edited by hand; the edited document holds.
     HandEdited,
     /// The canary was halted.
     Halted,
-    /// A rollback was undone: at 0 %, until somebody resumes.
+    /// A rollback was undone. The canary stays at 0 % until an operator resumes.
     RollbackUndone,
 }
 
-/// Why a canary was taken out.
+/// The kind of a rollback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RollbackKind {
     /// Strong evidence that it is worse than stable.
     Evidence,
-    /// A ceiling was broken too many looks in a row.
+    /// A threshold was exceeded in too many looks in a row.
     Ceiling,
     /// A completed rollout was undone.
     Undone,
 }
 
-/// A rollout in a line, for people.
+/// A summary of a rollout in one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Standing {
-    /// None: no rollout yet.
+pub struct RolloutSummary {
+    /// The phase; none before the first rollout.
     pub phase: Option<PhaseKind>,
-    /// Counted from 1; 0 without a rollout.
+    /// Number of the step, from 1; 0 without a rollout.
     pub step: usize,
-    /// Of so many.
+    /// Number of steps.
     pub of: usize,
-    /// What the controller last asked for, or somebody wrote by hand. In a ring's step the ring's.
+    /// Percentage last issued by the controller or written by hand; in a ring's step that of the ring.
     pub percentage: Percentage,
     /// Whether the canary is halted.
     pub halted: bool,
-    /// Grows with every transition.
+    /// Increases with every transition.
     pub epoch: u64,
 }
 
 // === impl Phase ===
 
 impl Phase {
-    /// Its name.
-    #[must_use]
+    /// The phase without its data.
     pub fn kind(&self) -> PhaseKind {
         match self {
             Self::Progressing { .. } => PhaseKind::Progressing,
@@ -155,7 +154,7 @@ impl Phase {
         }
     }
 
-    /// The step it is at or was taken out at, where `last` is the plan's last.
+    /// The current step, or the step at which the canary was taken out. `last` is the plan's last step.
     pub(super) fn step(&self, last: usize) -> usize {
         match self {
             Self::Progressing { step, .. }
@@ -166,7 +165,7 @@ impl Phase {
         }
     }
 
-    /// What is the pause about, if it is one?
+    /// The kind of the pause, if the phase is one.
     pub(super) fn pause(&self) -> Option<PauseKind> {
         match self {
             Self::Paused { kind, .. } => Some(*kind),
@@ -176,8 +175,7 @@ impl Phase {
 }
 
 impl PhaseKind {
-    /// In a word, as in JSON.
-    #[must_use]
+    /// The name in JSON.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Progressing => "progressing",
@@ -189,8 +187,7 @@ impl PhaseKind {
         }
     }
 
-    /// Nothing more will happen by itself.
-    #[must_use]
+    /// Whether the rollout has ended.
     pub fn is_over(self) -> bool {
         match self {
             Self::Progressing | Self::Paused | Self::Baking => false,
@@ -213,7 +210,7 @@ impl fmt::Display for PhaseKind {
 }
 
 impl PauseKind {
-    /// The step's percentage stayed in place, so the time before the pause still counts.
+    /// Whether the time before the pause still counts towards the hold, because the step's percentage stayed in place.
     pub(super) fn keeps_hold(self) -> bool {
         match self {
             Self::Operator | Self::Approval | Self::Inconclusive | Self::Failed => true,
@@ -222,7 +219,7 @@ impl PauseKind {
     }
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for RolloutSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.phase {
             Some(phase) => write!(f, "{phase}, step {} of {} at {} %", self.step, self.of, self.percentage)?,
@@ -232,7 +229,7 @@ impl fmt::Display for Standing {
     }
 }
 
-/// A span as a number of milliseconds: the state stores all times so.
+/// A span as a number of milliseconds, as all times of the stored state.
 mod millis {
     use serde::{Deserialize, Deserializer, Serializer};
 

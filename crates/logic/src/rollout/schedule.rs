@@ -7,19 +7,16 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::document::InvalidDocument;
+use crate::matcher::Matcher;
 use crate::percentage::Percentage;
 use crate::span::Span;
 
-use document::PlanDocument;
-
 mod document;
 mod freeze;
-mod matcher;
 #[cfg(test)]
 mod tests;
 
 pub use freeze::{Freeze, UnknownZone, UtcOffset};
-pub use matcher::Matcher;
 
 /// Most steps of a plan.
 const MAX_STEPS: usize = 20;
@@ -47,7 +44,7 @@ pub struct Plan {
     pub(super) analysis: Map<String, Value>,
 }
 
-/// Where the steps came from.
+/// Origin of the steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
@@ -57,9 +54,9 @@ pub enum Schedule {
     Fast,
     /// 5, 10, 25, 50, 75, 100 %, 30 min each.
     Safe,
-    /// 100 % at once; 15 min of bake, and back by undo.
+    /// 100 % at once with 15 min of bake.
     BlueGreen,
-    /// Its own steps.
+    /// The plan's own steps.
     Custom,
 }
 
@@ -67,31 +64,31 @@ pub enum Schedule {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanStep {
-    /// Share of the sticky keys; with `where`, of those in the ring.
+    /// Percentage of sticky keys; with `where`, of the keys in the ring.
     pub percentage: Percentage,
-    /// How long the step lasts at least, from the moment its state is written; 0s to 30d.
+    /// Shortest time that the step lasts, from the moment its state is written; 0s to 30d.
     pub hold: Span,
-    /// After its hold, wait for `promote`.
+    /// Whether the step waits for `promote` after its hold.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub approval: bool,
-    /// The ring the step is limited to: a rule's matcher. None: the world.
+    /// The ring that the step is limited to.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub ring: Option<Matcher>,
 }
 
-/// When things happen.
+/// Times and intervals of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Timing {
-    /// From a step's start to its first look; 60 s, 0s to 1h.
+    /// Time from a step's start to its first look; 60 s, 0s to 1h.
     pub settle: Span,
-    /// Between two looks; 60 s, 100ms to 1h.
+    /// Time between two looks; 60 s, 100ms to 1h.
     pub look_every: Span,
-    /// At 100 %, still judged, before the rollout is completed; the last step's hold, 0s to 30d.
+    /// Time at 100 % in which the canary is still judged before the rollout completes; the last step's hold, 0s to 30d.
     pub bake: Span,
-    /// How late an alarm may be before the time nobody watched stops counting; 5 min, 1s to 1d.
+    /// How late a look may be before the overdue time no longer counts towards the hold; 5 min, 1s to 1d.
     pub alarm_grace: Span,
-    /// How long after its end a rollout can be undone; 1 h, 0s to 30d.
+    /// Time after its end in which a rollout can be undone; 1 h, 0s to 30d.
     pub undo_window: Span,
 }
 
@@ -105,36 +102,20 @@ pub struct Limits {
     pub max_inconclusive: u32,
 }
 
-/// What a failed verdict does.
+/// Reaction to a failed canary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFail {
-    /// Halt, percentage 0.
+    /// Roll back: percentage 0 and a halt.
     #[default]
     RollBack,
-    /// Pause where it is and call for a person: for releases that moved data, where going back is the greater harm.
+    /// Pause at the current step until an operator decides: for releases that moved data, where going back does greater harm.
     Hold,
 }
 
 // === impl Plan ===
 
 impl Plan {
-    /// Parses the document that an operator sends.
-    ///
-    /// # Errors
-    /// The first field that is unknown, of the wrong type or outside its range.
-    pub fn parse(json: &str) -> Result<Self, InvalidDocument> {
-        crate::document::parse::<PlanDocument>("plan", json)?.try_into()
-    }
-
-    /// The same for a document that is part of another one.
-    ///
-    /// # Errors
-    /// The first field that is unknown, of the wrong type or outside its range.
-    pub fn read(json: Value) -> Result<Self, InvalidDocument> {
-        crate::document::read::<PlanDocument>("plan", json)?.try_into()
-    }
-
     /// A schedule with every default. `custom` has no steps of its own; it gets those of `standard`.
     pub fn preset(schedule: Schedule) -> Self {
         let hold = schedule.hold();
@@ -161,22 +142,22 @@ impl Plan {
         self.schedule
     }
 
-    /// When things happen.
+    /// Times and intervals of a plan.
     pub fn timing(&self) -> &Timing {
         &self.timing
     }
 
-    /// How often before something is done.
+    /// Limits of repeated results.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// When no step is taken.
+    /// The windows in which no step is taken.
     pub fn freeze(&self) -> Option<&Freeze> {
         self.freeze.as_ref()
     }
 
-    /// What the analysis is to be made of, unchecked here.
+    /// Settings of the analysis, unchecked.
     pub fn analysis(&self) -> &Map<String, Value> {
         &self.analysis
     }
@@ -186,12 +167,12 @@ impl Plan {
         self.steps.len().saturating_sub(1)
     }
 
-    /// Whether `step` is the last that can be compared with stable: it must have had the traffic to notice a bad canary.
+    /// Whether `step` is the last one with stable traffic to compare with.
     pub fn is_last_comparison(&self, step: usize) -> bool {
         step + 1 == self.last()
     }
 
-    /// The time it takes if every look passes: what the analysis spreads its error budget over.
+    /// Duration of the rollout if every look passes. The analysis spreads its error budget over it.
     pub fn planned(&self) -> Span {
         let before = self.steps.iter().take(self.last());
         let ms =
@@ -200,7 +181,7 @@ impl Plan {
     }
 }
 
-/// The operator's form of a step is a [`document::PlanDocument`]'s; this is the stored one.
+/// The stored form of steps. An operator may also leave holds out: see [`document`].
 fn stored_steps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PlanStep>, D::Error> {
     check_steps(Vec::deserialize(deserializer)?).map_err(D::Error::custom)
 }

@@ -1,187 +1,160 @@
-//! All that a controller must keep of its rollouts. It is stored as JSON after every event and read back after every eviction.
+//! The stored state of a controller's rollouts. It is written as JSON after every event and read back after every eviction.
 
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::audit::CONTROLLER;
-use super::effect::{Outbox, Ring, Target};
-use super::event::{Document, FindingKind, Observation};
-use super::phase::{PauseKind, Phase, PhaseKind, Standing};
+use super::event::{FindingKind, Observation};
+use super::outbox::Outbox;
+use super::overlay::DesiredState;
+use super::phase::{PauseKind, Phase, PhaseKind, RolloutSummary};
+use super::published_state::PublishedState;
 use super::schedule::{Plan, PlanStep};
 use crate::percentage::Percentage;
+use crate::policy::{Ring, Target};
 use crate::span::Span;
 use crate::timestamp::Timestamp;
 
-/// A document that was replaced may still be read for so long: a minute until KV has it everywhere, and as much again.
-pub(super) const STALE_READS: Duration = Duration::from_secs(120);
+/// Time for which a replaced document may still be read: a minute until KV has the new one everywhere, and as much again.
+pub(super) const STALE_READS: Duration = Duration::from_mins(2);
 
-/// Documents of which a read may be stale that are remembered; a rollout writes one a step.
+/// Most recent documents that are remembered to recognise stale reads. A rollout writes one a step.
 const MAX_RECENT: usize = 16;
 
-/// Ids of earlier rollouts that are remembered, so that a start that comes late does not repeat one.
+/// Most ids of earlier rollouts that are remembered, so that a late start does not repeat one.
 const MAX_PAST: usize = 32;
 
-/// What a controller stores. `State::default()` before the first rollout.
+/// The state of a controller. Before the first rollout it is `State::default()`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct State {
-    /// Grows by one with every transition. What isolates hear is newer if its epoch is.
+    /// Increases by one with every transition. An overlay with a higher epoch is newer.
     pub(super) epoch: u64,
-    /// Of the `canary-state` last asked for.
+    /// Generation of the `canary-state` last issued.
     pub(super) generation: u64,
-    /// Of the last audit row.
+    /// Number of the last audit entry.
     pub(super) seq: u64,
     pub(super) halted: Option<Halted>,
     pub(super) rollout: Option<Rollout>,
-    /// Ids that are used up, oldest first.
+    /// Ids of earlier rollouts, oldest first.
     pub(super) past: Vec<String>,
-    /// What a read of `canary-state` may show without anybody having edited it.
+    /// Documents that a read of `canary-state` may return although nobody edited it.
     pub(super) recent: Vec<Recent>,
-    pub(super) last_order: Option<LastOrder>,
+    pub(super) last_command: Option<LastCommand>,
     pub(super) outbox: Outbox,
 }
 
-/// Who halted the canary, and why.
+/// A halt of the canary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Halted {
-    /// By the rollout that was taken out: a new one lifts it. One that a person ordered, only a person lifts.
+    /// The halt belongs to a rollback, and a new rollout lifts it. A halt by an operator is lifted only by an operator.
     pub by_rollout: bool,
-    /// When.
+    /// Start of the halt.
     pub at: Timestamp,
-    /// By whom.
-    pub who: String,
-    /// Why.
-    pub why: String,
+    /// Actor of the halt.
+    pub actor: String,
+    /// Reason of the halt.
+    pub reason: String,
 }
 
-/// One rollout, under way or over.
+/// A rollout, under way or ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollout {
-    /// The salt of its split.
+    /// Id of the rollout, and salt of its split.
     pub id: String,
-    /// As it was when it started.
+    /// The plan as it was at the start.
     pub plan: Plan,
-    /// When it was started.
+    /// Time of the start.
     pub started_at: Timestamp,
-    /// By whom.
+    /// Actor of the start.
     pub started_by: String,
-    /// Why.
-    pub why: String,
-    /// Where it stands.
+    /// Reason of the start.
+    pub reason: String,
+    /// The current phase.
     pub phase: Phase,
-    /// See [`Observation`].
+    /// Number of the attempt, as in [`Observation`].
     pub attempt: u32,
-    /// When the canary is to be judged next; none: there is nothing to judge.
+    /// Time of the next look; none while there is nothing to judge.
     pub next_look: Option<Timestamp>,
-    /// What looks found, in a row.
+    /// Consecutive results of looks.
     pub counters: Counters,
-    /// The step waits for the end of a window of the plan's freeze, and for nothing else.
+    /// End of the freeze window, while the step waits for nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen_until: Option<Timestamp>,
-    /// The document was edited by hand since, to this share: what it says holds.
+    /// Percentage in a `canary-state` that was edited by hand; the edited document holds.
     pub edited: Option<Percentage>,
-    /// What was last asked for; none while `edited`.
+    /// Target last issued; none while `edited`.
     pub(super) issued: Option<Target>,
 }
 
-/// Looks in a row.
+/// Consecutive results of looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counters {
-    /// Failed ones. Ended by a pass or an inconclusive one, but not by waiting for traffic.
+    /// Failed looks in a row. A pass or an inconclusive look ends the row; a look that waits for traffic does not.
     pub failures: u32,
-    /// Inconclusive ones. Ended by a pass or a failure.
+    /// Inconclusive looks in a row. A pass or a failure ends the row.
     pub inconclusive: u32,
-    /// Ones that could not be taken. Ended by any that could.
+    /// Looks in a row in which the analysis itself failed.
     pub errors: u32,
-    /// What the last one was.
+    /// Result of the last look.
     pub last: Option<FindingKind>,
 }
 
-/// A document that we or our predecessor wrote.
+/// A document that the rollout or its predecessor wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Recent {
-    pub(super) document: Option<Document>,
-    /// When its successor was written.
+    pub(super) document: Option<PublishedState>,
+    /// Time at which the next document was written.
     pub(super) replaced_at: Option<Timestamp>,
 }
 
-/// The last order that was carried out, to know it when it comes again.
+/// The last command that was executed, to recognise a repetition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct LastOrder {
+pub(super) struct LastCommand {
     pub(super) name: String,
-    pub(super) who: String,
+    pub(super) actor: String,
     pub(super) at: Timestamp,
-    /// Epochs before and after.
+    /// Epochs before and after the command.
     pub(super) before: u64,
     pub(super) after: u64,
-}
-
-/// What isolates are to know at once, carried down to them with the replies to their metrics.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Overlay {
-    /// A higher one is newer.
-    pub epoch: u64,
-    /// All to stable.
-    pub halted: bool,
-    /// Against the document's: the higher one wins.
-    pub generation: u64,
-    /// The salt that goes with the target.
-    #[serde(default)]
-    pub rollout_id: String,
-    /// None: only the document counts.
-    pub target: Option<Target>,
-    /// None: nothing is counted.
-    pub observation: Option<Observation>,
-    /// Who is observed: a ring, by its place in the target, or else the world.
-    #[serde(default)]
-    pub ring: Option<usize>,
-    /// The canary's share of those.
-    #[serde(default)]
-    pub share: Percentage,
 }
 
 // === impl State ===
 
 impl State {
-    /// Grows by one with every transition.
-    #[must_use]
+    /// Increases by one with every transition.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// The rollout that is under way, or the last one.
-    #[must_use]
+    /// The current rollout, or the last one.
     pub fn rollout(&self) -> Option<&Rollout> {
         self.rollout.as_ref()
     }
 
-    /// Whether and why the canary is halted.
-    #[must_use]
+    /// The halt, if the canary is halted.
     pub fn halted(&self) -> Option<&Halted> {
         self.halted.as_ref()
     }
 
-    /// In a line, for people.
-    #[must_use]
-    pub fn standing(&self) -> Standing {
+    /// The summary in one line.
+    pub fn summary(&self) -> RolloutSummary {
         let (phase, step, of) = match &self.rollout {
             Some(Rollout { phase, plan, .. }) => (Some(phase.kind()), phase.step(plan.last()) + 1, plan.steps.len()),
             None => (None, 0, 0),
         };
-        Standing { phase, step, of, percentage: self.share(), halted: self.halted.is_some(), epoch: self.epoch }
+        RolloutSummary { phase, step, of, percentage: self.share(), halted: self.halted.is_some(), epoch: self.epoch }
     }
 
-    /// What isolates are to know.
-    #[must_use]
-    pub fn overlay(&self) -> Overlay {
-        Overlay {
+    /// The state that isolates are to put into effect.
+    pub fn desired_state(&self) -> DesiredState {
+        DesiredState {
             epoch: self.epoch,
             halted: self.halted.is_some(),
             generation: self.generation,
@@ -193,8 +166,7 @@ impl State {
         }
     }
 
-    /// The canary's share at this step: of the ring the step is about, or else of the world.
-    #[must_use]
+    /// The canary's percentage at this step: of the step's ring, or of all visitors.
     pub fn share(&self) -> Percentage {
         let edited = || self.rollout.as_ref().and_then(|rollout| rollout.edited);
         match (self.target(), self.ring()) {
@@ -204,7 +176,7 @@ impl State {
         }
     }
 
-    /// The ring this step is about, by its place in the target.
+    /// Index of the step's ring in the target.
     fn ring(&self) -> Option<usize> {
         let rollout = self.rollout.as_ref()?;
         let step = rollout.plan.steps.get(rollout.phase.step(rollout.plan.last()))?;
@@ -212,15 +184,13 @@ impl State {
         self.target()?.rings.iter().position(|ring| ring.matcher == *matcher)
     }
 
-    /// Whether `canary-state` may not be what was last asked for everywhere: it is not written yet, or was of late.
-    #[must_use]
+    /// Whether some locations may not have the `canary-state` last issued, because it is not written yet or was written recently.
     pub fn is_spreading(&self, now: Timestamp) -> bool {
         let is_fresh = |recent: &Recent| recent.replaced_at.is_some_and(|at| now <= at.after(STALE_READS));
         self.outbox.write.is_some() || self.recent.iter().any(is_fresh)
     }
 
-    /// What is to be counted and judged; none: nothing.
-    #[must_use]
+    /// The observation to count and judge; none while there is nothing to judge.
     pub fn observation(&self) -> Option<Observation> {
         let rollout = self.rollout.as_ref()?;
         let served = rollout.edited.is_some() || self.target().is_some_and(|target| !target.is_zero());
@@ -232,15 +202,14 @@ impl State {
         })
     }
 
-    /// How long a look is overdue, if by more than the plan's grace: the dead man, for /health.
-    #[must_use]
+    /// Time for which a look is overdue, if it is more than the plan's grace. `/health` shows it.
     pub fn overdue(&self, now: Timestamp) -> Option<Span> {
         let rollout = self.rollout.as_ref()?;
         let late = Span::from(now.since(rollout.next_look?));
         (late > rollout.plan.timing.alarm_grace).then_some(late)
     }
 
-    /// What the canary is to have; none: whatever `canary-state` says.
+    /// The canary's percentages; none while the edited `canary-state` holds.
     pub(super) fn target(&self) -> Option<Target> {
         let rollout = self.rollout.as_ref().filter(|rollout| rollout.edited.is_none())?;
         let served = match rollout.phase.kind() {
@@ -252,19 +221,19 @@ impl State {
         Some(if served && self.halted.is_none() { rollout.plan.target(step) } else { Target::default() })
     }
 
-    /// Nobody edited this: it is what we wrote, or so old that we had not yet.
-    pub(super) fn wrote(&self, document: Option<&Document>, now: Timestamp) -> bool {
+    /// Whether the rollout wrote this document, or it is a stale read from before.
+    pub(super) fn wrote(&self, document: Option<&PublishedState>, now: Timestamp) -> bool {
         let readable = |recent: &&Recent| recent.replaced_at.is_none_or(|at| now <= at.after(STALE_READS));
         self.recent.iter().filter(readable).any(|recent| recent.document.as_ref() == document)
     }
 
-    /// Whether a rollout of this id was there before.
+    /// Whether the id is used.
     pub(super) fn knows(&self, id: &str) -> bool {
         self.rollout.as_ref().is_some_and(|rollout| rollout.id == id) || self.past.iter().any(|past| past == id)
     }
 
-    /// From now on a read may show `document`.
-    pub(super) fn expect(&mut self, document: Option<Document>, now: Timestamp) {
+    /// Remembers that reads may return `document` from now on.
+    pub(super) fn expect(&mut self, document: Option<PublishedState>, now: Timestamp) {
         self.recent.retain(|recent| recent.replaced_at.is_none_or(|at| now <= at.after(STALE_READS)));
         let surplus = (self.recent.len() + 1).saturating_sub(MAX_RECENT);
         self.recent.drain(..surplus.min(self.recent.len()));
@@ -281,7 +250,7 @@ impl State {
 // === impl Plan ===
 
 impl Plan {
-    /// The shares at a step: the world's, and those of rings that have more. A ring keeps what it got.
+    /// The percentages at a step: of all visitors, and of the rings that have more. A ring keeps the percentage of its last step.
     fn target(&self, step: usize) -> Target {
         let so_far = || self.steps.iter().take(step + 1);
         let world = so_far().filter(|step| step.ring.is_none()).map(|step| step.percentage).max().unwrap_or_default();
@@ -300,8 +269,7 @@ impl Plan {
 // === impl Rollout ===
 
 impl Rollout {
-    /// When the hold of the step, or the bake, is over; none while nothing advances.
-    #[must_use]
+    /// End of the step's hold or of the bake; none in the other phases.
     pub fn hold_ends(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Progressing { step, since } => self.plan.steps.get(step).map(|step| since.after(step.hold)),
@@ -314,8 +282,8 @@ impl Rollout {
 // === impl Halted ===
 
 impl Halted {
-    /// By a rollout that is taken out.
-    pub(super) fn by_rollout(why: &str, now: Timestamp) -> Self {
-        Self { by_rollout: true, at: now, who: CONTROLLER.into(), why: why.into() }
+    /// The halt of a rollback.
+    pub(super) fn by_rollout(reason: &str, now: Timestamp) -> Self {
+        Self { by_rollout: true, at: now, actor: CONTROLLER.into(), reason: reason.into() }
     }
 }

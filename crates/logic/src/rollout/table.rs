@@ -1,35 +1,35 @@
-//! The transitions, as a table. Everything else only finds out which row applies and carries out what it says.
+//! The transition table. The other files find out which row applies and apply its transition.
 
 use super::phase::{PauseKind, PhaseKind, RollbackKind};
 
-/// What an event comes down to: the rows.
+/// The rows of the table: what an event means for the rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signal {
-    /// A look passed; the hold is not over, or the state not yet written.
-    Good,
+pub(super) enum Trigger {
+    /// A look passed; the hold is not over, or the state is not written yet.
+    Pass,
     /// A look passed and the hold is over.
-    GoodAndDue,
-    /// The same, and the step waits for `promote`.
-    GoodButGated,
-    /// The same, but in a window in which no step is taken.
-    GoodButFrozen,
+    PassAndDue,
+    /// A look passed and the hold is over, but the step waits for `promote`.
+    PassNeedsApproval,
+    /// A look passed and the hold is over, but a freeze window is open.
+    PassInFreeze,
     /// A look failed without strong evidence, fewer times in a row than the limit.
-    Poor,
-    /// As many times as the limit.
-    PoorTooOften,
+    FailWeak,
+    /// A look failed without strong evidence, as many times in a row as the limit.
+    FailWeakAtLimit,
     /// A look failed with strong evidence.
-    Bad,
-    /// One of the last two, and the plan says to hold.
-    BadButHeld,
-    /// A look told nothing.
-    Unsure,
-    /// Too many in a row.
-    UnsureTooOften,
-    /// No look could be taken.
-    Trouble,
+    FailStrong,
+    /// A look failed strongly or at the limit, and the plan says to hold.
+    FailOnHold,
+    /// A look was inconclusive.
+    Inconclusive,
+    /// Inconclusive looks have reached the limit.
+    InconclusiveAtLimit,
+    /// A look failed.
+    AnalysisError,
     /// `canary-state` was edited by hand.
     Edited,
-    /// Orders.
+    /// The commands.
     Start,
     Pause,
     Resume,
@@ -40,62 +40,62 @@ pub(super) enum Signal {
     Abort,
 }
 
-/// What to do: the cells.
+/// The cells of the table: what happens to the phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Move {
+pub(super) enum Transition {
     /// Leave the phase as it is.
     Stay,
-    /// An order that is carried out already.
+    /// The command has been executed already.
     Already,
-    /// An order that makes no sense here.
+    /// The command does not apply in this phase.
     Refuse,
-    /// A new rollout.
+    /// Start a new rollout.
     Begin,
-    /// The next step; after the last, complete.
+    /// Go to the next step; after the last, complete.
     Advance,
-    /// The last step.
+    /// Go to the last step.
     Jump,
-    /// On from where it was paused.
+    /// Continue from where the rollout was paused.
     Continue,
     Pause(PauseKind),
     RollBack(RollbackKind),
-    /// Undo a rollback: paused where it was, at 0 %.
+    /// Undo a rollback: pause at its step, at 0 %.
     Restore,
     Abort,
-    /// Let the edited document hold.
+    /// Accept the edited document.
     Yield,
 }
 
-/// What `signal` does in `phase`.
+/// The transition of `trigger` in `phase`.
 #[rustfmt::skip]
-#[allow(clippy::match_same_arms)] // a row for each signal
-pub(super) fn look_up(signal: Signal, phase: PhaseKind) -> Move {
-    use Move::{Abort, Advance, Already, Begin, Continue, Jump, Pause, Refuse, Restore, RollBack, Stay, Yield};
+#[allow(clippy::match_same_arms)] // a row for each trigger
+pub(super) fn look_up(trigger: Trigger, phase: PhaseKind) -> Transition {
+    use Transition::{Abort, Advance, Already, Begin, Continue, Jump, Pause, Refuse, Restore, RollBack, Stay, Yield};
     use PauseKind::{Approval, Failed, Halted, HandEdited, Inconclusive, Operator};
     use RollbackKind::{Ceiling, Evidence, Undone};
 
-    let [progressing, paused, baking, completed, rolled_back, aborted] = match signal {
+    let [progressing, paused, baking, completed, rolled_back, aborted] = match trigger {
         //                        progressing          paused              baking               completed         rolled back  aborted
-        Signal::Good           => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
-        Signal::GoodAndDue     => [Advance,             Stay,               Advance,             Stay,             Stay,        Stay],
-        Signal::GoodButGated   => [Pause(Approval),     Stay,               Pause(Approval),     Stay,             Stay,        Stay],
-        Signal::GoodButFrozen  => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
-        Signal::Poor           => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
-        Signal::PoorTooOften   => [RollBack(Ceiling),   RollBack(Ceiling),  RollBack(Ceiling),   Stay,             Stay,        Stay],
-        Signal::Bad            => [RollBack(Evidence),  RollBack(Evidence), RollBack(Evidence),  Stay,             Stay,        Stay],
-        Signal::BadButHeld     => [Pause(Failed),       Stay,               Pause(Failed),       Stay,             Stay,        Stay],
-        Signal::Unsure         => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
-        Signal::UnsureTooOften => [Pause(Inconclusive), Stay,               Pause(Inconclusive), Stay,             Stay,        Stay],
-        Signal::Trouble        => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
-        Signal::Edited         => [Pause(HandEdited),   Pause(HandEdited),  Pause(HandEdited),   Yield,            Yield,       Yield],
-        Signal::Start          => [Refuse,              Refuse,             Refuse,              Begin,            Begin,       Begin],
-        Signal::Pause          => [Pause(Operator),     Already,            Pause(Operator),     Refuse,           Refuse,      Refuse],
-        Signal::Resume         => [Already,             Continue,           Already,             Refuse,           Refuse,      Refuse],
-        Signal::PromoteNext    => [Advance,             Advance,            Advance,             Already,          Refuse,      Refuse],
-        Signal::PromoteFull    => [Jump,                Jump,               Already,             Already,          Refuse,      Refuse],
-        Signal::Halt           => [Pause(Halted),       Stay,               Pause(Halted),       Stay,             Stay,        Stay],
-        Signal::Undo           => [Refuse,              Refuse,             Refuse,              RollBack(Undone), Restore,     Refuse],
-        Signal::Abort          => [Abort,               Abort,              Abort,               Abort,            Abort,       Already],
+        Trigger::Pass           => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
+        Trigger::PassAndDue     => [Advance,             Stay,               Advance,             Stay,             Stay,        Stay],
+        Trigger::PassNeedsApproval   => [Pause(Approval),     Stay,               Pause(Approval),     Stay,             Stay,        Stay],
+        Trigger::PassInFreeze  => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
+        Trigger::FailWeak           => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
+        Trigger::FailWeakAtLimit   => [RollBack(Ceiling),   RollBack(Ceiling),  RollBack(Ceiling),   Stay,             Stay,        Stay],
+        Trigger::FailStrong            => [RollBack(Evidence),  RollBack(Evidence), RollBack(Evidence),  Stay,             Stay,        Stay],
+        Trigger::FailOnHold     => [Pause(Failed),       Stay,               Pause(Failed),       Stay,             Stay,        Stay],
+        Trigger::Inconclusive         => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
+        Trigger::InconclusiveAtLimit => [Pause(Inconclusive), Stay,               Pause(Inconclusive), Stay,             Stay,        Stay],
+        Trigger::AnalysisError        => [Stay,                Stay,               Stay,                Stay,             Stay,        Stay],
+        Trigger::Edited         => [Pause(HandEdited),   Pause(HandEdited),  Pause(HandEdited),   Yield,            Yield,       Yield],
+        Trigger::Start          => [Refuse,              Refuse,             Refuse,              Begin,            Begin,       Begin],
+        Trigger::Pause          => [Pause(Operator),     Already,            Pause(Operator),     Refuse,           Refuse,      Refuse],
+        Trigger::Resume         => [Already,             Continue,           Already,             Refuse,           Refuse,      Refuse],
+        Trigger::PromoteNext    => [Advance,             Advance,            Advance,             Already,          Refuse,      Refuse],
+        Trigger::PromoteFull    => [Jump,                Jump,               Already,             Already,          Refuse,      Refuse],
+        Trigger::Halt           => [Pause(Halted),       Stay,               Pause(Halted),       Stay,             Stay,        Stay],
+        Trigger::Undo           => [Refuse,              Refuse,             Refuse,              RollBack(Undone), Restore,     Refuse],
+        Trigger::Abort          => [Abort,               Abort,              Abort,               Abort,            Abort,       Already],
     };
     match phase {
         PhaseKind::Progressing => progressing,

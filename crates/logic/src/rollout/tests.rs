@@ -1,4 +1,4 @@
-//! A world for the machine: a clock, a KV, an audit, and a controller that does what the effects say.
+//! The surroundings of the state machine: a clock, a KV, an audit log, and a controller that performs the effects.
 
 use std::collections::BTreeMap;
 
@@ -21,22 +21,22 @@ struct World {
     state: State,
     now: Timestamp,
     alarm: Option<Timestamp>,
-    kv: Option<Document>,
+    kv: Option<PublishedState>,
     halted: bool,
-    audit: BTreeMap<u64, Row>,
-    notices: BTreeMap<u64, Notice>,
-    /// Of the time zone that plans name.
+    audit: BTreeMap<u64, AuditEntry>,
+    notifications: BTreeMap<u64, Notification>,
+    /// Offset of the time zone that plans name.
     offset: UtcOffset,
-    /// What a look finds.
+    /// Finding of every look.
     finding: Finding,
     /// Effects that were begun.
     begun: usize,
-    /// Which of them kills the controller, and how.
+    /// Number of the effect that kills the controller, and the kind of fault.
     fault: Option<(usize, Fault)>,
     killed: bool,
 }
 
-/// What became of an effect in which the controller was killed.
+/// Fate of the effect during which the controller was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     NotPerformed,
@@ -63,8 +63,8 @@ fn error() -> Finding {
     Finding::Error { sentence: "Shard did not answer.".into() }
 }
 
-fn order(command: Command) -> Order {
-    Order { command, who: "ada".into(), why: "because".into(), epoch: None }
+fn request(command: Command) -> CommandRequest {
+    CommandRequest { command, actor: "ada".into(), reason: "because".into(), epoch: None }
 }
 
 fn start_of(id: &str, plan: &str) -> Command {
@@ -80,7 +80,7 @@ impl World {
             kv: None,
             halted: false,
             audit: BTreeMap::new(),
-            notices: BTreeMap::new(),
+            notifications: BTreeMap::new(),
             offset: |_, _| Some(0),
             finding: pass(),
             begun: 0,
@@ -92,12 +92,12 @@ impl World {
     /// A world in which rollout `r1` of this plan has just started.
     fn started(plan: &str) -> Self {
         let mut world = Self::new();
-        world.order(start_of("r1", plan)).unwrap();
+        world.execute(start_of("r1", plan)).unwrap();
         world
     }
 
-    fn order(&mut self, command: Command) -> Result<bool, Refused> {
-        let outcome = carry_out(&self.state, &order(command), self.now)?;
+    fn execute(&mut self, command: Command) -> Result<bool, CommandError> {
+        let outcome = execute(&self.state, &request(command), self.now)?;
         self.take(outcome.step);
         self.wake();
         Ok(outcome.already)
@@ -148,7 +148,7 @@ impl World {
                 return Some(Receipt::Halted { epoch: halt.epoch });
             }
             Effect::WriteState(write) => {
-                self.kv = Some(Document {
+                self.kv = Some(PublishedState {
                     enabled: true,
                     percentage: write.target.percentage,
                     rollout_id: write.rollout_id,
@@ -156,15 +156,15 @@ impl World {
                 });
                 return Some(Receipt::Written { generation: write.generation });
             }
-            Effect::Audit(row) => {
-                let seq = row.seq;
-                let twin = self.audit.insert(seq, row.clone());
-                assert!(twin.is_none_or(|twin| twin == row), "a number stands for one row");
+            Effect::Audit(entry) => {
+                let seq = entry.seq;
+                let twin = self.audit.insert(seq, entry.clone());
+                assert!(twin.is_none_or(|twin| twin == entry), "a number stands for one row");
                 return Some(Receipt::Audited { seq });
             }
-            Effect::Notify(notice) => {
-                let seq = notice.seq;
-                self.notices.insert(seq, notice);
+            Effect::Notify(notification) => {
+                let seq = notification.seq;
+                self.notifications.insert(seq, notification);
                 return Some(Receipt::Notified { seq });
             }
             Effect::TakeLook(observation) => {
@@ -175,7 +175,7 @@ impl World {
         None
     }
 
-    /// Lets the clock run to the next alarm and rings it.
+    /// Advances the clock to the next alarm and fires it.
     fn ring(&mut self) {
         if let Some(at) = self.alarm.take() {
             self.now = self.now.max(at);
@@ -184,7 +184,7 @@ impl World {
         }
     }
 
-    /// Rings alarms for so long.
+    /// Fires alarms until `span` has passed.
     fn run(&mut self, span: &str) {
         let end = self.now.after(Span::parse(span).unwrap());
         while self.alarm.is_some_and(|at| at <= end) {
@@ -205,16 +205,16 @@ impl World {
     }
 
     fn says(&self) -> String {
-        self.state.standing().to_string()
+        self.state.summary().to_string()
     }
 
-    /// What KV gives the canary, in whole percents.
+    /// The canary's percentage in KV, in whole percents.
     fn kv(&self) -> u32 {
         self.kv.as_ref().unwrap().percentage.thousandths() / 1_000
     }
 
-    fn told(&self) -> Vec<What> {
-        self.notices.values().map(|notice| notice.what).collect()
+    fn notified(&self) -> Vec<Action> {
+        self.notifications.values().map(|notification| notification.action).collect()
     }
 
     fn last_row(&self) -> String {

@@ -3,18 +3,15 @@
 //! Only a name's first value is wanted, on every request, so the header is scanned in place: nothing is decoded or
 //! allocated, and hostile headers are read only so far.
 
-use crate::search::cut;
-
 /// How much of the header is read, in bytes, and how many pairs: browsers keep a few dozen cookies of up to 4 KiB.
 const MAX_BYTES: usize = 8 * 1024;
 const MAX_PAIRS: usize = 64;
 
 /// The value of the first cookie called `name`, without enclosing quotes.
-#[must_use]
 pub fn find<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     let mut rest = header.get(..header.floor_char_boundary(MAX_BYTES))?;
     for _ in 0..MAX_PAIRS {
-        let (pair, after) = cut(rest, b';');
+        let (pair, after) = rest.split_once(';').map_or((rest, None), |(pair, after)| (pair, Some(after)));
         if let Some(value) = pair.trim_ascii().strip_prefix(name).and_then(|value| value.strip_prefix('=')) {
             return Some(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value));
         }
@@ -24,7 +21,6 @@ pub fn find<'a>(header: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// The header without any cookie called `name`; `None` where nothing is left.
-#[must_use]
 pub fn without(header: &str, name: &str) -> Option<String> {
     let is_named = |pair: &&str| pair.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
     let kept: Vec<&str> = header.split(';').map(str::trim_ascii).filter(|pair| !is_named(pair)).collect();

@@ -1,56 +1,56 @@
-//! Which variant answers a request, and why: a value, never an act.
+//! The decision which variant serves a request, with its reason. A decision is a value; it has no effects.
 
 use core::time::Duration;
 
 use serde::Serialize;
 
-use super::facts::Facts;
 use super::override_token::OverrideKey;
-use super::sticky_key::StickyKey;
-use super::visitor::VisitorId;
 use crate::bucket::Bucket;
 use crate::percentage::Percentage;
 use crate::policy::rules::{RuleNumber, Serve};
-use crate::policy::snapshot::{Snapshot, Standing};
 use crate::policy::{CanaryState, Switch};
+use crate::request_attributes::RequestAttributes;
+use crate::snapshot::{PolicyFreshness, Snapshot};
+use crate::sticky_key::StickyKey;
 use crate::telemetry::Observed;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
+use crate::visitor::VisitorId;
 
-/// What does not change from request to request.
+/// The configuration of decisions, which is the same for every request.
 #[derive(Debug)]
-pub struct Setup {
-    /// Whether there is a canary to send anything to.
+pub struct RoutingConfig {
+    /// Whether the Worker has a binding to a canary.
     pub canary_bound: bool,
-    /// The key of QA's override, if there is one.
+    /// The key of QA's override, if it is set.
     pub override_key: Option<OverrideKey>,
-    /// How old the policy may become before the canary is off.
+    /// The age of the policy beyond which the canary is off.
     pub max_stale: Duration,
 }
 
-/// What to do with a request.
+/// A decision on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// Who answers.
+    /// The variant that serves the request, or the switch that refuses it.
     pub outcome: Outcome,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// The visitor who gets Serin's cookie with the response.
+    /// The new visitor's id, for Serin's cookie on the response.
     pub new_visitor: Option<VisitorId>,
-    /// How its outcome counts, if a rollout observes it.
+    /// The cohort that the request's outcome counts for, if a rollout observes it.
     pub observed: Option<Observed>,
 }
 
-/// Who answers a request.
+/// The variant that serves a request, or the refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A variant.
+    /// This variant serves it.
     Serve(Variant),
-    /// Nobody: 503, because of this switch.
+    /// The answer is 503, because of this switch.
     Unavailable(Switch),
 }
 
-/// Why a request was decided as it was, in the order of precedence. The words are an interface: logs and `/health` show them.
+/// The reason of a decision, in the order of precedence. The words are an interface: logs and `/health` show them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
@@ -74,16 +74,15 @@ pub enum Reason {
     Override,
     /// This rule matched.
     Rule(RuleNumber),
-    /// By bucket and percentage.
+    /// The bucket and the percentage decided.
     Percentage,
 }
 
 // === impl Reason ===
 
 impl Reason {
-    /// In a word.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+    /// The reason's word in logs and metrics.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Maintenance => "maintenance",
             Self::Writes => "writes",
@@ -100,13 +99,17 @@ impl Reason {
     }
 }
 
-/// Methods that change nothing (RFC 9110 §9.2.1).
+/// Methods that do not write (RFC 9110 §9.2.1).
 const SAFE_METHODS: [&str; 4] = ["GET", "HEAD", "OPTIONS", "TRACE"];
 
 /// Decides a request. The first of these that applies: maintenance, writes disabled, canary disabled or halted, policy
 /// missing, invalid or too old, QA's override, rules, percentage.
-#[must_use]
-pub fn decide(snapshot: &Snapshot, setup: &Setup, facts: &impl Facts, now: Timestamp) -> Decision {
+pub fn decide(
+    snapshot: &Snapshot,
+    config: &RoutingConfig,
+    request: &impl RequestAttributes,
+    now: Timestamp,
+) -> Decision {
     let switches = snapshot.switches();
     let decision = |outcome, reason| Decision { outcome, reason, new_visitor: None, observed: None };
     let stable = |reason| decision(Outcome::Serve(Variant::Stable), reason);
@@ -115,49 +118,55 @@ pub fn decide(snapshot: &Snapshot, setup: &Setup, facts: &impl Facts, now: Times
     if switches.is_on(Switch::Maintenance, now) {
         return unavailable(Switch::Maintenance, Reason::Maintenance);
     }
-    if switches.is_on(Switch::DisableWrites, now) && !SAFE_METHODS.contains(&&*facts.method()) {
+    if switches.is_on(Switch::DisableWrites, now) && !SAFE_METHODS.contains(&&*request.method()) {
         return unavailable(Switch::DisableWrites, Reason::Writes);
     }
-    if !setup.canary_bound {
+    if !config.canary_bound {
         return stable(Reason::Unbound);
     }
     if switches.is_on(Switch::DisableCanary, now) || snapshot.is_halted() {
         return stable(Reason::Halted);
     }
-    let state = match snapshot.standing(setup.max_stale, now) {
-        Standing::Current(state) if state.enabled => state,
-        Standing::Current(_) => return stable(Reason::Disabled),
-        Standing::Absent => return stable(Reason::Missing),
-        Standing::Unknown => return stable(Reason::Unknown),
-        Standing::Stale => return stable(Reason::Stale),
+    let state = match snapshot.freshness(config.max_stale, now) {
+        PolicyFreshness::Current(state) if state.enabled => state,
+        PolicyFreshness::Current(_) => return stable(Reason::Disabled),
+        PolicyFreshness::Absent => return stable(Reason::Missing),
+        PolicyFreshness::Unknown => return stable(Reason::Unknown),
+        PolicyFreshness::Stale => return stable(Reason::Stale),
     };
-    if let Some(variant) = setup.override_key.as_ref().and_then(|key| key.variant_of(facts, now)) {
+    if let Some(variant) = config.override_key.as_ref().and_then(|key| key.variant_of(request, now)) {
         return decision(Outcome::Serve(variant), Reason::Override);
     }
-    match state.rules.first_match(facts) {
+    match state.rules.first_match(request) {
         Some((number, Serve::Variant(variant))) => decision(Outcome::Serve(variant), Reason::Rule(number)),
-        Some((number, Serve::Percentage(share))) => {
-            let is_observed = snapshot.watch().is_some_and(|watch| watch.ring == Some(number));
-            deal(state, share, Reason::Rule(number), is_observed, facts)
+        Some((number, Serve::Percentage(percentage))) => {
+            let is_observed = snapshot.observation_window().is_some_and(|window| window.ring == Some(number));
+            split(state, percentage, Reason::Rule(number), is_observed, request)
         }
         None => {
-            let is_observed = snapshot.watch().is_some_and(|watch| watch.ring.is_none());
-            deal(state, state.percentage, Reason::Percentage, is_observed, facts)
+            let is_observed = snapshot.observation_window().is_some_and(|window| window.ring.is_none());
+            split(state, state.percentage, Reason::Percentage, is_observed, request)
         }
     }
 }
 
-fn deal(state: &CanaryState, share: Percentage, reason: Reason, is_observed: bool, facts: &impl Facts) -> Decision {
-    let key = state.stickiness.key_of(facts);
+fn split(
+    state: &CanaryState,
+    percentage: Percentage,
+    reason: Reason,
+    is_observed: bool,
+    request: &impl RequestAttributes,
+) -> Decision {
+    let key = state.stickiness.key_of(request);
     let key_hash = key.as_ref().map(|key| Bucket::hash(&state.rollout_id, key.as_bytes()));
-    // A request that nothing identifies goes where nobody is sent before everybody is.
+    // A request without a sticky key falls into the last bucket, which reaches the canary only at 100 %.
     let bucket = key_hash.map_or(Bucket::LAST, Bucket::from_hash);
-    let variant = if share.contains(bucket) { Variant::Canary } else { Variant::Stable };
+    let variant = if percentage.contains(bucket) { Variant::Canary } else { Variant::Stable };
     let new_visitor = match key {
         Some(StickyKey::NewVisitor(id)) => Some(id),
         _ => None,
     };
-    let is_compared = variant == Variant::Canary || share.control_contains(bucket);
+    let is_compared = variant == Variant::Canary || percentage.control_contains(bucket);
     let observed = key_hash.filter(|_| is_observed && is_compared).map(|key_hash| Observed { variant, key_hash });
     Decision { outcome: Outcome::Serve(variant), reason, new_visitor, observed }
 }

@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit as _, Mac};
 use percent_encoding::percent_decode_str;
 use sha2::Sha256;
 
-use super::facts::Facts;
+use crate::request_attributes::RequestAttributes;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
@@ -29,7 +29,6 @@ pub struct OverrideKey(Hmac<Sha256>);
 
 impl OverrideKey {
     /// From the secret's text; `None` for an empty one, which would let anybody sign.
-    #[must_use]
     pub fn new(secret: &str) -> Option<Self> {
         if secret.is_empty() {
             return None;
@@ -38,7 +37,6 @@ impl OverrideKey {
     }
 
     /// A token for `host` that expires at `expires`.
-    #[must_use]
     pub fn sign(&self, host: &str, variant: Variant, expires: Timestamp) -> String {
         let seconds = (expires.as_millis() / 1000).to_string();
         let signature = self.mac(host, variant.as_str(), &seconds).finalize().into_bytes();
@@ -46,13 +44,12 @@ impl OverrideKey {
     }
 
     /// The variant that the request's token names; `None` without a valid one.
-    #[must_use]
-    pub fn variant_of(&self, facts: &impl Facts, now: Timestamp) -> Option<Variant> {
-        if let Some(token) = facts.header(HEADER) {
-            return self.verify(&token, facts.host(), now);
+    pub fn variant_of(&self, request: &impl RequestAttributes, now: Timestamp) -> Option<Variant> {
+        if let Some(token) = request.header(HEADER) {
+            return self.verify(&token, request.host(), now);
         }
-        let token = percent_decode_str(facts.cookie(COOKIE)?).decode_utf8().ok()?;
-        self.verify(&token, facts.host(), now)
+        let token = percent_decode_str(request.cookie(COOKIE)?).decode_utf8().ok()?;
+        self.verify(&token, request.host(), now)
     }
 
     fn verify(&self, token: &str, host: &str, now: Timestamp) -> Option<Variant> {
@@ -81,8 +78,8 @@ impl fmt::Debug for OverrideKey {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::samples::SampleRequest;
     use super::*;
+    use crate::request_attributes::samples::SampleRequest;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
     const HOST: &str = "shop.example";

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::batch::{Batch, Sample};
 use super::deduplicator::Deduplicator;
-use crate::policy::Overlay;
+use crate::rollout::Overlay;
 use crate::timestamp::Timestamp;
 
 /// Everything a shard stores.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rand::RngExt;
-use serin_logic::policy::Overlay;
+use serin_logic::rollout::Overlay;
 use serin_logic::telemetry::{Batch, Shard};
 
 use super::queue::{Event, FlushAnswer, Waiting};

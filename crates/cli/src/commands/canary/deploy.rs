@@ -105,7 +105,7 @@ fn refuse(standing: &Standing, worker: &Worker) -> Result<(), Failure> {
         )));
     }
     if let Some(halt) = standing.halt().filter(|halt| !halt.by_rollout) {
-        let (by, why) = (halt.by.as_deref().unwrap_or("somebody"), halt.why.as_deref().unwrap_or_default());
+        let (by, why) = (&halt.actor, &halt.reason);
         return Err(Failure::Failed(format!(
             "{by} halted the canary ({why}), nothing was deployed; first `serin resume-canary`"
         )));

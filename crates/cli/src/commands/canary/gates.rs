@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::commands::gate::{Health, Patience, Seen, Smoke, seen_table, verdict};
 use crate::commands::health;
 use crate::exit::Failure;
-use crate::moments::exact;
+use crate::time_format::exact;
 
 /// How health is asked for.
 #[derive(Args, Clone, Debug)]

@@ -1,20 +1,20 @@
 //! What a command is going to do, as a list: printed by `--dry-run`, else carried out in this order.
 
+use serin_logic::api::StatusView;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::gates::Gate;
 use super::standing::{Edit, Standing};
-use crate::answers::Status;
 use crate::arguments::{Connection, Why};
 use crate::client::Client;
 use crate::clock;
 use crate::commands::orders::account;
 use crate::commands::state::Store;
 use crate::exit::Failure;
-use crate::moments::exact;
 use crate::output::{self, CAUTION, GOOD, sheet, styled};
+use crate::time_format::exact;
 use crate::wrangler::{Invocation, Wrangler};
 
 /// From one look at what the controller has still to write to the next.
@@ -202,8 +202,8 @@ impl Job<'_> {
         // What the controller writes for an abort must not come after what is written here.
         let tries = self.connection.timeout.as_millis() / LOOK.as_millis();
         for _ in 0..tries {
-            let Ok(status) = client.get("status").and_then(|answer| answer.read::<Status>()) else { break };
-            if !status.outbox.iter().flatten().any(|what| what == "write") {
+            let Ok(status) = client.get("status").and_then(|answer| answer.read::<StatusView>()) else { break };
+            if !status.outbox.iter().any(|kind| kind == "write") {
                 return Ok("every location that is busy hears of it within seconds".into());
             }
             clock::wait(LOOK);

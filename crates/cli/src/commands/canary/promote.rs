@@ -10,7 +10,7 @@ use super::worker::{Subject, Worker};
 use super::{Circumstances, off};
 use crate::arguments::Connection;
 use crate::exit::Failure;
-use crate::moments::date_and_time;
+use crate::time_format::date_and_time;
 
 /// `canary promote`.
 #[derive(Args, Debug)]
@@ -82,7 +82,7 @@ fn refuse(standing: &Standing, worker: &Worker) -> Result<(), Failure> {
         return refused(format!("canary-state is not valid: {error}"));
     }
     if let Some(halt) = standing.halt() {
-        let (by, why) = (halt.by.as_deref().unwrap_or("somebody"), halt.why.as_deref().unwrap_or_default());
+        let (by, why) = (&halt.actor, &halt.reason);
         return refused(format!("the canary is halted by {by}: {why}"));
     }
     if standing.text("stage") == Some(ROLLED_BACK) {

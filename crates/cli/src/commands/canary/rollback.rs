@@ -79,9 +79,9 @@ mod tests {
         for (status, expected) in [
             (json!({"epoch": null}), None),
             (json!({"epoch": 1}), Some(Order::Halt)),
-            (json!({"epoch": 1, "halt": {"by": "ada"}}), None),
+            (json!({"epoch": 1, "halt": {"actor": "ada"}}), None),
             (json!({"epoch": 1, "rollout": rollout("completed")}), Some(Order::Halt)),
-            (json!({"epoch": 1, "rollout": rollout("paused"), "halt": {"by": "ada"}}), Some(Order::Abort)),
+            (json!({"epoch": 1, "rollout": rollout("paused"), "halt": {"actor": "ada"}}), Some(Order::Abort)),
             (json!({"epoch": 1, "rollout": rollout("baking")}), Some(Order::Abort)),
         ] {
             let standing = Standing { status: serde_json::from_value(status.clone()).unwrap(), ..Standing::default() };

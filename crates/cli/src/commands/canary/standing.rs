@@ -1,9 +1,9 @@
 //! Where the canary stands before a command does anything: what `canary-state` says, and what the controller does.
 
 use serde_json::{Map, Value};
+use serin_logic::api::{HaltView, RolloutView, StatusView};
 use serin_logic::policy::CanaryState;
 
-use crate::answers::{Halt, Rollout, Status};
 use crate::commands::state::{Checked, Store};
 use crate::exit::Failure;
 
@@ -21,7 +21,7 @@ pub(super) struct Standing {
     /// Why the splitter does not take what is there.
     pub(super) invalid: Option<String>,
     /// None: KV alone steers, as far as can be seen.
-    pub(super) status: Option<Status>,
+    pub(super) status: Option<StatusView>,
 }
 
 /// Fields that are set in the document there is; the others stay.
@@ -88,23 +88,22 @@ impl Standing {
     }
 
     /// The rollout that somebody or something still steers by.
-    pub(super) fn under_way(&self) -> Option<&Rollout> {
+    pub(super) fn under_way(&self) -> Option<&RolloutView> {
         self.status.as_ref()?.rollout.as_ref().filter(|rollout| !rollout.is_over())
     }
 
     /// The rollout that took the canary out; none: it did not, or visitors were given to it since.
-    pub(super) fn taken_back(&self) -> Option<&Rollout> {
+    pub(super) fn taken_back(&self) -> Option<&RolloutView> {
         let rollout = self.status.as_ref()?.rollout.as_ref();
         rollout.filter(|rollout| ["rolled-back", "aborted"].contains(&&*rollout.phase) && self.traffic().is_none())
     }
 
-    pub(super) fn halt(&self) -> Option<&Halt> {
+    pub(super) fn halt(&self) -> Option<&HaltView> {
         self.status.as_ref()?.halt.as_ref()
     }
 
     fn is_unwritten(&self) -> bool {
-        let outbox = self.status.as_ref().and_then(|status| status.outbox.as_ref());
-        outbox.into_iter().flatten().any(|what| what == "write")
+        self.status.as_ref().is_some_and(|status| status.outbox.iter().any(|kind| kind == "write"))
     }
 
     /// The document with changes. One that is not valid, even so, is replaced if it must be.

@@ -5,9 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::GET;
-use crate::answers;
 use crate::client::{Client, Reply};
-use crate::commands::health::{Condition, summary};
+use crate::commands::health::{Condition, HealthView, summary};
 use crate::exit::Failure;
 
 /// What health is expected of whom.
@@ -53,7 +52,7 @@ impl Health {
     }
 
     fn judge(&self, reply: &Reply) -> Vec<String> {
-        let health: answers::Health = serde_json::from_str(&reply.text).unwrap_or_default();
+        let health: HealthView = serde_json::from_str(&reply.text).unwrap_or_default();
         if let Some(part) = self.part {
             let found = health.components.as_ref().and_then(|parts| parts.get(part));
             return match found {
@@ -93,7 +92,7 @@ impl Seen {
         match reply {
             Err(failure) => Self { what, complaints: vec![failure.to_string()], ..Self::default() },
             Ok(reply) => {
-                let version = serde_json::from_str::<answers::Health>(&reply.text).unwrap_or_default().version;
+                let version = serde_json::from_str::<HealthView>(&reply.text).unwrap_or_default().version;
                 let complaints = judge(&reply);
                 Self { what, status: Some(reply.status), version, took: Some(reply.took), complaints }
             }

@@ -1,6 +1,7 @@
 //! Where the document is kept: the control API where it can be reached, else KV, by wrangler. A read that failed is never taken for
 //! a document that is not there.
 
+use serin_logic::api::ChangeAnswer;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -156,7 +157,7 @@ impl Store {
             let mut body = super::super::orders::account(connection, why);
             body.insert("state".into(), document.value());
             let answer = client.put("state", &json!(body))?;
-            return Ok(answer.read::<crate::answers::Ordered>()?.already);
+            return Ok(answer.read::<ChangeAnswer>()?.already);
         }
         let call = self.put(document);
         let outcome = self.place.wrangler.output(&call)?;

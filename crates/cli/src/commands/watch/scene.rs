@@ -1,22 +1,24 @@
 //! What is to be seen of a rollout, as text: pure.
 
+use serin_logic::Percentage;
+use serin_logic::api::{RolloutView, StatusView};
 use std::time::Duration;
 
 use serin_logic::Timestamp;
 
-use crate::answers::{Rollout, Status};
 use crate::exit::Failure;
-use crate::figures;
-use crate::moments::time_of_day;
-use crate::output::{BAD, CAUTION, GOOD, STRONG, styled};
+use crate::metrics_format;
+use crate::output::{BAD, CAUTION, GOOD, STRONG, present, styled};
+use crate::rollout_format::{place, window};
+use crate::time_format::time_of_day;
 
 /// What makes a status worth a new line: not the counts, which always grow.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Change {
     phase: String,
-    why: Option<String>,
-    step: u64,
-    percentage: f64,
+    reason: Option<String>,
+    step: usize,
+    percentage: Percentage,
     look: Option<String>,
     alarms: Vec<String>,
     halted: bool,
@@ -37,82 +39,84 @@ pub(super) struct Scene {
 // === impl Change ===
 
 impl Change {
-    pub(super) fn of(status: &Status) -> Self {
+    pub(super) fn of(status: &StatusView) -> Self {
         let rollout = status.rollout.clone().unwrap_or_default();
         let on = status.switches.iter().filter(|(_, switch)| switch.on);
         Self {
             phase: rollout.phase,
-            why: rollout.why,
+            reason: rollout.reason,
             step: rollout.step,
             percentage: rollout.percentage,
-            look: rollout.last_look.and_then(|look| look.at),
-            alarms: rollout.alarms.unwrap_or_default(),
+            look: rollout.last_look.map(|look| look.at),
+            alarms: rollout.alarms,
             halted: status.halt.is_some(),
             switches: on.map(|(name, _)| name.clone()).collect(),
         }
     }
 
     /// Whether this status says something else than `before`, which becomes this one.
-    pub(super) fn happened(before: &mut Option<Self>, status: &Status) -> bool {
+    pub(super) fn happened(before: &mut Option<Self>, status: &StatusView) -> bool {
         let now = Self::of(status);
         before.replace(now.clone()) != Some(now)
     }
 
     /// Whether the rollout itself moved.
     pub(super) fn moved(&self, before: &Self) -> bool {
-        (&self.phase, self.step, self.percentage.to_bits()) != (&before.phase, before.step, before.percentage.to_bits())
+        (&self.phase, self.step, self.percentage) != (&before.phase, before.step, before.percentage)
     }
 }
 
 /// Everything in one line, for logs.
-pub(super) fn line(status: &Status) -> String {
+pub(super) fn line(status: &StatusView) -> String {
     let Some(rollout) = &status.rollout else { return String::new() };
-    let mut parts = vec![format!("{} {}, {}", stamp(status), phase(rollout), rollout.place())];
+    let mut parts = vec![format!("{} {}, {}", time_of_day(&status.time), phase(rollout), place(rollout))];
     parts.extend(why(rollout));
-    parts.extend(rollout.window());
+    parts.extend(window(rollout));
     parts.extend(off(status));
     if let Some(figures) = &rollout.figures {
-        let arms = [("canary", &figures.canary), ("stable", &figures.stable)].into_iter();
-        parts.extend(arms.filter_map(|(name, arm)| Some(format!("{name} {}", figures::summary(arm.as_ref()?)))));
-        let evidence = figures::all_evidence(figures);
+        let variants = [("canary", &figures.canary), ("stable", &figures.stable)].into_iter();
+        parts.extend(
+            variants
+                .filter_map(|(name, variant)| Some(format!("{name} {}", metrics_format::summary(variant.as_ref()?)))),
+        );
+        let evidence = metrics_format::all_evidence(figures);
         parts.extend((!evidence.is_empty()).then(|| format!("evidence: {evidence}")));
     }
     parts.extend(last_verdict(rollout));
-    parts.extend(rollout.alarms.iter().flatten().map(|alarm| styled(BAD, &format!("alarm: {alarm}"))));
+    parts.extend(rollout.alarms.iter().map(|alarm| styled(BAD, &format!("alarm: {alarm}"))));
     parts.join(" | ")
 }
 
 /// Everything as a picture.
-pub(super) fn scene(status: &Status) -> Scene {
+pub(super) fn scene(status: &StatusView) -> Scene {
     let Some(rollout) = &status.rollout else { return Scene::default() };
     let mut body = Vec::new();
     if let Some(figures) = &rollout.figures {
-        body.extend(figures::arms_table(figures));
-        let evidence = figures::all_evidence(figures);
+        body.extend(metrics_format::variants_table(figures));
+        let evidence = metrics_format::all_evidence(figures);
         body.extend((!evidence.is_empty()).then(|| format!("evidence   {evidence}")));
     }
     body.extend(last_verdict(rollout).map(|verdict| {
-        let at = rollout.last_look.as_ref().and_then(|look| look.at.as_deref()).map(time_of_day);
+        let at = rollout.last_look.as_ref().map(|look| time_of_day(&look.at));
         format!("last look  {} {verdict}", at.unwrap_or_default())
     }));
-    body.extend(rollout.window().map(|window| format!("waits      {window}")));
-    body.extend(rollout.alarms.iter().flatten().map(|alarm| styled(BAD, &format!("alarm      {alarm}"))));
+    body.extend(window(rollout).map(|window| format!("waits      {window}")));
+    body.extend(rollout.alarms.iter().map(|alarm| styled(BAD, &format!("alarm      {alarm}"))));
     body.extend(off(status));
     let id = styled(STRONG, &rollout.id);
     let why = why(rollout).map(|why| format!(": {why}")).unwrap_or_default();
-    let hold = time_left(rollout, status.time.as_deref()).map(|(left, whole)| (whole.saturating_sub(left), whole));
-    Scene { head: format!("{id}  {}, {}{why}", phase(rollout), rollout.place()), hold, body }
+    let hold = time_left(rollout, &status.time).map(|(left, whole)| (whole.saturating_sub(left), whole));
+    Scene { head: format!("{id}  {}, {}{why}", phase(rollout), place(rollout)), hold, body }
 }
 
 /// How long the hold, or the bake, still lasts, and how long it is; by the server's clock alone.
-pub(in crate::commands) fn time_left(rollout: &Rollout, time: Option<&str>) -> Option<(Duration, Duration)> {
+pub(in crate::commands) fn time_left(rollout: &RolloutView, time: &str) -> Option<(Duration, Duration)> {
     if !matches!(rollout.phase.as_str(), "progressing" | "baking") {
         return None;
     }
-    let moment = |text: Option<&str>| Timestamp::parse(text?);
-    let ends = moment(rollout.hold_ends.as_deref())?;
-    let whole = ends.since(moment(rollout.since.as_deref())?);
-    Some((ends.since(moment(time)?).min(whole), whole))
+    let ends = Timestamp::parse(rollout.hold_ends.as_deref()?)?;
+    let whole = ends.since(Timestamp::parse(&rollout.since)?);
+    Some((ends.since(Timestamp::parse(time)?).min(whole), whole))
 }
 
 /// A verdict in its colour.
@@ -126,9 +130,9 @@ pub(in crate::commands) fn verdict(word: &str) -> String {
 }
 
 /// How watching ends for a rollout that is over, or paused and nobody waits.
-pub(super) fn end(rollout: &Rollout) -> Result<(), Failure> {
-    let why = rollout.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-    let by = rollout.who.as_ref().map(|who| format!(" by {who}")).unwrap_or_default();
+pub(super) fn end(rollout: &RolloutView) -> Result<(), Failure> {
+    let why = rollout.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let by = rollout.actor.as_ref().map(|actor| format!(" by {actor}")).unwrap_or_default();
     match rollout.phase.as_str() {
         "completed" => Ok(()),
         "rolled-back" => Err(Failure::RolledBack(format!("rollout {} was rolled back{by}{why}", rollout.id))),
@@ -137,11 +141,7 @@ pub(super) fn end(rollout: &Rollout) -> Result<(), Failure> {
     }
 }
 
-fn stamp(status: &Status) -> String {
-    status.time.as_deref().map(time_of_day).unwrap_or_default()
-}
-
-fn phase(rollout: &Rollout) -> String {
+fn phase(rollout: &RolloutView) -> String {
     let style = match rollout.phase.as_str() {
         "rolled-back" | "aborted" => BAD,
         "paused" => CAUTION,
@@ -151,20 +151,20 @@ fn phase(rollout: &Rollout) -> String {
     styled(style, &rollout.phase)
 }
 
-fn why(rollout: &Rollout) -> Option<String> {
-    rollout.why.clone().filter(|why| !why.is_empty())
+fn why(rollout: &RolloutView) -> Option<String> {
+    rollout.reason.clone().filter(|reason| !reason.is_empty())
 }
 
 /// What keeps the canary from its share, whatever the rollout says.
-fn off(status: &Status) -> Option<String> {
+fn off(status: &StatusView) -> Option<String> {
     let mut reasons: Vec<&str> = status.halt.iter().map(|_| "halted").collect();
     reasons.extend(status.switches.iter().filter(|(_, switch)| switch.on).map(|(name, _)| name.as_str()));
     (!reasons.is_empty()).then(|| styled(BAD, &format!("on: {}", reasons.join(", "))))
 }
 
-fn last_verdict(rollout: &Rollout) -> Option<String> {
+fn last_verdict(rollout: &RolloutView) -> Option<String> {
     let look = rollout.last_look.as_ref()?;
-    let sentence = look.sentence.as_ref().map(|sentence| format!(": {sentence}")).unwrap_or_default();
+    let sentence = present(&look.sentence).map(|sentence| format!(": {sentence}")).unwrap_or_default();
     Some(format!("{}{sentence}", verdict(&look.verdict)))
 }
 
@@ -174,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    fn status(rollout: &serde_json::Value) -> Status {
+    fn status(rollout: &serde_json::Value) -> StatusView {
         serde_json::from_value(json!({"time": "2026-11-21T03:05:00Z", "epoch": 1, "rollout": rollout})).unwrap()
     }
 
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn only_a_completed_rollout_ends_well() {
         let ends = ["completed", "rolled-back", "aborted", "paused"].map(|phase| {
-            let rollout = Rollout { phase: phase.into(), ..Rollout::default() };
+            let rollout = RolloutView { phase: phase.into(), ..RolloutView::default() };
             end(&rollout).map_or_else(|failure| failure.code(), |()| 0)
         });
         assert_eq!(ends, [0, 4, 4, 6]);

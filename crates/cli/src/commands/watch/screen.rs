@@ -1,11 +1,11 @@
 //! The live picture on a terminal: a log of what happened that scrolls, and below it where the rollout stands now.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serin_logic::api::{RolloutView, StatusView};
 
 use super::scene::{Change, line, scene};
-use crate::answers::Status;
-use crate::moments::whole_seconds;
 use crate::output::{CAUTION, styled};
+use crate::time_format::whole_seconds;
 
 const WITH_HOLD: &str = "{prefix}\n[{bar:40.green}] {msg}";
 const WITHOUT_HOLD: &str = "{prefix}\n{msg}";
@@ -29,7 +29,7 @@ impl Screen {
         Self { bar, before: None, body: String::new() }
     }
 
-    pub(super) fn show(&mut self, status: &Status) {
+    pub(super) fn show(&mut self, status: &StatusView) {
         let (now, scene) = (Change::of(status), scene(status));
         if self.before.as_ref().is_some_and(|before| now.moved(before)) {
             self.bar.println(line(status));
@@ -47,7 +47,7 @@ impl Screen {
         };
         self.bar.set_prefix(scene.head);
         self.bar.set_message(format!("{left}{}", self.body));
-        if status.rollout.as_ref().is_some_and(crate::answers::Rollout::is_over) {
+        if status.rollout.as_ref().is_some_and(RolloutView::is_over) {
             self.bar.abandon();
         } else {
             self.bar.tick();
@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    fn status(phase: &str, step: u64, time: &str) -> Status {
+    fn status(phase: &str, step: u64, time: &str) -> StatusView {
         serde_json::from_value(json!({"time": time, "epoch": 1, "rollout": {
             "id": "r42", "phase": phase, "step": step, "of": 2, "percentage": 5,
             "since": "2026-11-21T03:00:00Z", "holdEnds": "2026-11-21T03:10:00Z",

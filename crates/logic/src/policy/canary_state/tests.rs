@@ -16,8 +16,8 @@ fn a_document_of_the_older_tooling_works_as_it_is() {
     assert!(state.enabled && state.fallback && state.rules.is_empty() && state.warnings.is_empty());
     assert_eq!(state.percentage, Percentage::percent(5));
     assert_eq!((state.rollout_id.as_str(), state.stickiness), ("", Stickiness::default()));
-    assert_eq!(state.notes.canary_worker.as_deref(), Some("my-api-canary"));
-    assert_eq!(state.notes.deployed_at.as_deref(), Some("2025-11-05T19:00:00Z"));
+    assert_eq!(state.metadata.canary_worker.as_deref(), Some("my-api-canary"));
+    assert_eq!(state.metadata.deployed_at.as_deref(), Some("2025-11-05T19:00:00Z"));
 }
 
 #[test]
@@ -48,11 +48,11 @@ fn every_error_names_the_field_its_value_and_what_is_accepted() {
         ),
         (
             r#""enabled": true, "percentage": 5, "rules": [{"match": {"asn": [1, "x"]}, "serve": "canary"}]"#,
-            r#"rules[0].match.asn[1]: "x" is not accepted, accepted: a number or a list of numbers"#,
+            r#"rules[0].match.asn[1]: "x" is not accepted, accepted: a whole number from 0"#,
         ),
         (
             r#""enabled": true, "percentage": 5, "stickiness": ["visitor", "ipv4"]"#,
-            r#"stickiness[1]: "ipv4" is not accepted, accepted: a list of "cookie:NAME", "header:NAME", "ip" or "visitor""#,
+            r#"stickiness[1]: "ipv4" is not accepted, accepted: "cookie:NAME", "header:NAME", "ip" or "visitor""#,
         ),
         (r#""enabled": true, "percentage": 5, "canaryUrl": 7"#, "canaryUrl: 7 is not accepted, accepted: a string"),
         (

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::policy::CanaryState;
-use crate::routing::facts::samples::SampleRequest;
+use crate::request_attributes::samples::SampleRequest;
 
 fn rules(json: &str) -> Rules {
     CanaryState::parse("canary-state", &format!(r#"{{"enabled": true, "percentage": 0, "rules": {json}}}"#))
@@ -68,7 +68,7 @@ fn what_is_not_known_of_a_request_matches_nothing() {
 fn a_rule_with_a_matcher_from_the_future_never_applies_and_says_so() {
     let rules = one(r#"{"path": "*", "query": "x"}"#);
     assert_eq!(rules.first_match(&SampleRequest::get("/")), None);
-    let warnings = rules.warnings();
+    let warnings: Vec<String> = rules.warnings().collect();
     assert_eq!(warnings, ["rules[0].match has matchers this version does not know (query): the rule never applies"]);
 }
 
@@ -93,7 +93,7 @@ proptest! {
         let json: Vec<String> =
             patterns.iter().map(|path| format!(r#"{{"match": {{"path": "{path}"}}, "serve": "canary"}}"#)).collect();
         let found = rules(&format!("[{}]", json.join(","))).first_match(&SampleRequest::get(&path));
-        let scanned = patterns.iter().position(|pattern| crate::policy::pattern::Pattern::path(pattern).matches(&path));
+        let scanned = patterns.iter().position(|pattern| crate::matcher::pattern::Pattern::path(pattern).matches(&path));
         prop_assert_eq!(found.map(|(number, _)| number.0), scanned);
     }
 }

@@ -9,8 +9,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::freeze::FreezeDocument;
-use super::{Freeze, Limits, Matcher, OnFail, Plan, PlanStep, Schedule, Timing, check_steps};
+use super::{Freeze, Limits, OnFail, Plan, PlanStep, Schedule, Timing, check_steps};
 use crate::document::InvalidDocument;
+use crate::matcher::Matcher;
 use crate::percentage::Percentage;
 use crate::span::Span;
 
@@ -51,8 +52,12 @@ struct StepFields {
     hold: Option<SpanWithin<0, { 30 * DAY }>>,
     #[serde(default)]
     approval: bool,
-    #[serde(rename = "where")]
+    #[serde(rename = "where", default, deserialize_with = "ring")]
     ring: Option<Matcher>,
+}
+
+fn ring<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Matcher>, D::Error> {
+    Matcher::for_ring(deserializer).map(Some)
 }
 
 /// A span from `LOW` to `HIGH` milliseconds, both included.
@@ -60,6 +65,26 @@ struct SpanWithin<const LOW: u64, const HIGH: u64>(Span);
 
 /// A whole number from 1 to `HIGH`.
 struct CountUpTo<const HIGH: u32>(u32);
+
+// === impl Plan ===
+
+impl Plan {
+    /// Parses the document that an operator sends.
+    ///
+    /// # Errors
+    /// The first field that is unknown, of the wrong type or outside its range.
+    pub fn parse(json: &str) -> Result<Self, InvalidDocument> {
+        crate::document::parse::<PlanDocument>("plan", json)?.try_into()
+    }
+
+    /// The same for a document that is part of another one.
+    ///
+    /// # Errors
+    /// The first field that is unknown, of the wrong type or outside its range.
+    pub fn read(json: Value) -> Result<Self, InvalidDocument> {
+        crate::document::read::<PlanDocument>("plan", json)?.try_into()
+    }
+}
 
 // === impl PlanDocument ===
 
@@ -96,8 +121,13 @@ impl TryFrom<PlanDocument> for Plan {
         let preset = Self::preset(schedule);
         let hold = document.hold.map(|hold| hold.0);
         let default_hold = hold.unwrap_or_else(|| schedule.hold());
+        let is_preset = |steps: &[StepDocument]| {
+            let percentages = steps.iter().map(|step| step.0.percentage);
+            percentages.eq(preset.steps.iter().map(|step| step.percentage))
+        };
         let steps = match document.steps {
-            Some(steps) if schedule == Schedule::Custom => {
+            // A preset's own steps are accepted, so that a plan that is shown can be sent again.
+            Some(steps) if schedule == Schedule::Custom || is_preset(&steps) => {
                 steps.into_iter().map(|step| step.with_hold(default_hold)).collect()
             }
             Some(_) => {

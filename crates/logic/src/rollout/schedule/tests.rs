@@ -21,7 +21,7 @@ fn the_presets_are_the_contract_s() {
 }
 
 #[test]
-fn a_custom_plan_is_as_short_as_its_author_likes() {
+fn a_custom_plan_may_leave_defaults_out() {
     let short = r#"{"steps":[5,15,35,65,100],"hold":600}"#;
     assert_eq!(shape(short), ["5 % 10m", "15 % 10m", "35 % 10m", "65 % 10m", "100 % 10m"]);
     let long = r#"{"schedule":"custom","steps":[{"percentage":0.001,"hold":0.5},{"percentage":100,"hold":"2s"}],"lookEvery":"100ms","settle":0}"#;
@@ -31,7 +31,7 @@ fn a_custom_plan_is_as_short_as_its_author_likes() {
 }
 
 #[test]
-fn a_ring_comes_before_the_world_and_grows_by_itself() {
+fn steps_of_rings_come_first_and_each_ring_ascends() {
     let rings = r#"{"steps":[{"percentage":50,"where":{"country":["NZ"]}},{"percentage":100,"where":{"country":["NZ"]}},
         {"percentage":10,"where":{"colo":["FRA"]}},5,100]}"#;
     assert_eq!(shape(rings).len(), 5);
@@ -45,12 +45,12 @@ fn a_ring_comes_before_the_world_and_grows_by_itself() {
     );
     assert_eq!(
         said(r#"{"steps":[{"percentage":5,"where":{"contry":["NZ"]}},100]}"#),
-        format!(r#"steps[0].where: {{"contry":["NZ"]}} is not accepted, accepted: {}"#, matcher::ACCEPTED)
+        format!(r#"steps[0].where: {{"contry":["NZ"]}} is not accepted, accepted: {}"#, crate::matcher::ACCEPTED_RING)
     );
 }
 
 #[test]
-fn what_is_wrong_is_named_with_its_value_and_what_would_do() {
+fn a_refused_plan_is_explained_with_path_value_and_accepted_values() {
     let choices = "one of standard, fast, safe, blue-green, custom";
     for (json, expected) in [
         ("{}", "schedule: missing, needed: standard, fast, safe, blue-green or custom".into()),
@@ -106,7 +106,7 @@ fn what_is_wrong_is_named_with_its_value_and_what_would_do() {
 }
 
 #[test]
-fn twenty_steps_are_the_most() {
+fn more_than_twenty_steps_are_refused() {
     let steps = |n: usize| format!(r#"{{"steps":{:?}}}"#, (0..n).map(|i| 100 - n + i + 1).collect::<Vec<_>>());
     assert_eq!(Plan::parse(&steps(20)).unwrap().steps.len(), 20);
     assert!(Plan::parse(&steps(21)).is_err());

@@ -1,72 +1,72 @@
-//! Orders that come twice, late, at the same time, or from somebody who has not seen what happened.
+//! Commands that are repeated, late, concurrent, or sent without knowledge of the current state.
 
 use super::*;
 
 const PLAN: &str = r#"{"schedule":"standard"}"#;
 
-fn with_epoch(command: Command, epoch: u64) -> Order {
-    Order { epoch: Some(epoch), ..order(command) }
+fn with_epoch(command: Command, epoch: u64) -> CommandRequest {
+    CommandRequest { epoch: Some(epoch), ..request(command) }
 }
 
 #[test]
 fn two_starts_at_once_give_one_rollout_and_a_clear_conflict() {
     let mut world = World::new();
-    world.order(start_of("r1", PLAN)).unwrap();
-    let refused = world.order(start_of("r2", PLAN)).unwrap_err();
+    world.execute(start_of("r1", PLAN)).unwrap();
+    let refused = world.execute(start_of("r2", PLAN)).unwrap_err();
     assert_eq!(refused.to_string(), "rollout r1 is progressing, should be over before r2 starts");
-    assert_eq!(world.order(start_of("r1", PLAN)), Ok(true), "the same start again is no second one");
-    let other_plan = world.order(start_of("r1", r#"{"schedule":"fast"}"#)).unwrap_err();
-    assert!(matches!(other_plan, Refused::Running { .. }));
-    let refused = carry_out(&world.state, &with_epoch(start_of("r2", PLAN), 0), world.now).unwrap_err();
-    assert_eq!(refused, Refused::Conflict { expected: 0, actual: 1 });
+    assert_eq!(world.execute(start_of("r1", PLAN)), Ok(true), "the same start again is no second one");
+    let other_plan = world.execute(start_of("r1", r#"{"schedule":"fast"}"#)).unwrap_err();
+    assert!(matches!(other_plan, CommandError::Running { .. }));
+    let refused = execute(&world.state, &with_epoch(start_of("r2", PLAN), 0), world.now).unwrap_err();
+    assert_eq!(refused, CommandError::Conflict { expected: 0, actual: 1 });
     assert_eq!(refused.to_string(), "the epoch is 1, should be 0: the rollout has moved on");
 }
 
 #[test]
-fn an_id_is_used_once_whatever_became_of_it() {
+fn an_id_is_used_once() {
     let mut world = World::started(PLAN);
-    world.order(Command::Abort { rollout: None }).unwrap();
-    assert_eq!(world.order(start_of("r1", PLAN)), Err(Refused::IdUsed { id: "r1".into() }));
-    world.order(start_of("r2", PLAN)).unwrap();
+    world.execute(Command::Abort { rollout: None }).unwrap();
+    assert_eq!(world.execute(start_of("r1", PLAN)), Err(CommandError::IdUsed { id: "r1".into() }));
+    world.execute(start_of("r2", PLAN)).unwrap();
     assert_eq!(world.state.halted(), None, "a new rollout lifts the old one's halt");
-    world.order(Command::Abort { rollout: None }).unwrap();
-    assert_eq!(world.order(start_of("r1", PLAN)), Err(Refused::IdUsed { id: "r1".into() }));
+    world.execute(Command::Abort { rollout: None }).unwrap();
+    assert_eq!(world.execute(start_of("r1", PLAN)), Err(CommandError::IdUsed { id: "r1".into() }));
     for id in ["", "a b", "ä", &"x".repeat(65)] {
-        assert!(matches!(world.order(start_of(id, PLAN)), Err(Refused::InvalidId { .. })), "{id}");
+        assert!(matches!(world.execute(start_of(id, PLAN)), Err(CommandError::InvalidId { .. })), "{id}");
     }
 }
 
 #[test]
 fn a_second_click_on_promote_is_one_step() {
     let mut world = World::started(PLAN);
-    assert_eq!(world.order(Command::Promote), Ok(false));
-    assert_eq!(world.order(Command::Promote), Ok(true));
+    assert_eq!(world.execute(Command::Promote), Ok(false));
+    assert_eq!(world.execute(Command::Promote), Ok(true));
     assert_eq!(world.says(), "progressing, step 2 of 4 at 25 %");
     world.run("11s");
-    assert_eq!(world.order(Command::Promote), Ok(false), "later it is meant");
+    assert_eq!(world.execute(Command::Promote), Ok(false), "later it is meant");
     assert_eq!(world.says(), "progressing, step 3 of 4 at 50 %");
 }
 
 #[test]
-fn a_retry_with_its_epoch_is_known_for_as_long_as_nothing_else_happened() {
+fn a_retry_with_its_epoch_is_recognised_until_the_state_changes() {
     let mut world = World::started(PLAN);
     let promote = with_epoch(Command::Promote, world.state.epoch());
-    let outcome = carry_out(&world.state, &promote, world.now).unwrap();
+    let outcome = execute(&world.state, &promote, world.now).unwrap();
     world.take(outcome.step);
     world.run("5m");
-    assert!(carry_out(&world.state, &promote, world.now).unwrap().already);
-    let of_another = Order { who: "bob".into(), ..promote.clone() };
-    assert_eq!(carry_out(&world.state, &of_another, world.now), Err(Refused::Conflict { expected: 1, actual: 2 }));
-    world.order(Command::Pause).unwrap();
-    assert_eq!(carry_out(&world.state, &promote, world.now), Err(Refused::Conflict { expected: 1, actual: 3 }));
+    assert!(execute(&world.state, &promote, world.now).unwrap().already);
+    let of_another = CommandRequest { actor: "bob".into(), ..promote.clone() };
+    assert_eq!(execute(&world.state, &of_another, world.now), Err(CommandError::Conflict { expected: 1, actual: 2 }));
+    world.execute(Command::Pause).unwrap();
+    assert_eq!(execute(&world.state, &promote, world.now), Err(CommandError::Conflict { expected: 1, actual: 3 }));
 }
 
 #[test]
-fn what_stops_a_canary_does_not_fail_for_having_been_slow() {
+fn abort_and_halt_ignore_the_epoch() {
     for command in [Command::Abort { rollout: None }, Command::Halt] {
         let mut world = World::started(PLAN);
         world.run("20m");
-        let outcome = carry_out(&world.state, &with_epoch(command, 1), world.now).unwrap();
+        let outcome = execute(&world.state, &with_epoch(command, 1), world.now).unwrap();
         world.take(outcome.step);
         assert_eq!(world.kv(), 0);
     }
@@ -75,40 +75,40 @@ fn what_stops_a_canary_does_not_fail_for_having_been_slow() {
 #[test]
 fn a_late_abort_does_not_hit_the_next_rollout() {
     let mut world = World::started(PLAN);
-    world.order(Command::Abort { rollout: Some("r1".into()) }).unwrap();
-    world.order(start_of("r2", PLAN)).unwrap();
-    let refused = world.order(Command::Abort { rollout: Some("r1".into()) }).unwrap_err();
+    world.execute(Command::Abort { rollout: Some("r1".into()) }).unwrap();
+    world.execute(start_of("r2", PLAN)).unwrap();
+    let refused = world.execute(Command::Abort { rollout: Some("r1".into()) }).unwrap_err();
     assert_eq!(refused.to_string(), "the rollout is r2, should be r1");
 }
 
 #[test]
-fn an_order_says_who_and_why_in_the_audit() {
+fn the_audit_log_has_actor_and_reason_of_a_command() {
     let mut world = World::started(PLAN);
-    world.order(Command::Pause).unwrap();
-    let row = world.audit.values().last().unwrap();
-    assert_eq!((row.who.as_str(), row.what, row.why.as_str()), ("ada", What::Paused, "because"));
+    world.execute(Command::Pause).unwrap();
+    let entry = world.audit.values().last().unwrap();
+    assert_eq!((entry.actor.as_str(), entry.action, entry.reason.as_str()), ("ada", Action::Paused, "because"));
     assert_eq!(
-        row.to_string(),
+        entry.to_string(),
         "Rollout r1 paused by ada: progressing, step 1 of 4 at 5 % → paused, step 1 of 4 at 5 %. because"
     );
 }
 
 #[test]
-fn a_refusal_says_what_stands_in_the_way() {
+fn a_refusal_names_its_reason() {
     let mut world = World::new();
-    assert_eq!(world.order(Command::Pause).unwrap_err().to_string(), "there is no rollout to pause");
-    world.order(start_of("r1", PLAN)).unwrap();
-    assert_eq!(world.order(Command::Undo).unwrap_err().to_string(), "cannot undo: rollout r1 is progressing");
-    world.order(Command::Halt).unwrap();
+    assert_eq!(world.execute(Command::Pause).unwrap_err().to_string(), "there is no rollout to pause");
+    world.execute(start_of("r1", PLAN)).unwrap();
+    assert_eq!(world.execute(Command::Undo).unwrap_err().to_string(), "cannot undo: rollout r1 is progressing");
+    world.execute(Command::Halt).unwrap();
     assert_eq!(
-        world.order(Command::Promote).unwrap_err().to_string(),
+        world.execute(Command::Promote).unwrap_err().to_string(),
         "cannot promote: ada halted the canary (because); resume-canary first"
     );
 }
 
 #[test]
-fn a_found_document_is_outnumbered_or_refused() {
-    let document = |generation| Document {
+fn the_generation_exceeds_that_of_the_published_state() {
+    let document = |generation| PublishedState {
         enabled: true,
         percentage: Percentage::ZERO,
         rollout_id: String::new(),
@@ -116,11 +116,11 @@ fn a_found_document_is_outnumbered_or_refused() {
     };
     let start = |generation| {
         let plan = Plan::preset(Schedule::Fast);
-        order(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(document(generation)) })))
+        request(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(document(generation)) })))
     };
     let state = State::default();
     let now = Timestamp::from_millis(1);
-    assert_eq!(carry_out(&state, &start(41), now).unwrap().step.next.overlay().generation, 42);
-    let refused = carry_out(&state, &start(u64::MAX), now).unwrap_err();
-    assert!(matches!(refused, Refused::InvalidGeneration { generation: u64::MAX }));
+    assert_eq!(execute(&state, &start(41), now).unwrap().step.next.desired_state().generation, 42);
+    let refused = execute(&state, &start(u64::MAX), now).unwrap_err();
+    assert!(matches!(refused, CommandError::InvalidGeneration { generation: u64::MAX }));
 }

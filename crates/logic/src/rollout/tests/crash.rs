@@ -1,18 +1,18 @@
-//! A controller that is killed in any effect, performed or not, ends where an undisturbed one ends.
+//! A controller that is killed during any effect, performed or not, ends in the same state as one that is not killed.
 
 use super::*;
 
 /// Few looks, so that there are few effects to be killed in.
 const QUICK: &str = r#"{"schedule":"fast","lookEvery":"5m"}"#;
 
-/// What must come out the same. Times may differ by a retry.
+/// The results that must be equal. Times may differ by a retry.
 #[derive(Debug, PartialEq)]
 struct End {
-    standing: Standing,
-    kv: Option<Document>,
+    summary: RolloutSummary,
+    kv: Option<PublishedState>,
     halted: bool,
-    story: Vec<(What, Standing, Standing)>,
-    told: Vec<What>,
+    story: Vec<(Action, RolloutSummary, RolloutSummary)>,
+    notified: Vec<Action>,
 }
 
 fn until_over(world: &mut World) {
@@ -23,13 +23,13 @@ fn until_over(world: &mut World) {
 }
 
 fn healthy(world: &mut World) {
-    world.order(start_of("r1", QUICK)).unwrap();
+    world.execute(start_of("r1", QUICK)).unwrap();
     until_over(world);
 }
 
 fn turns_bad(world: &mut World) {
-    world.order(start_of("r1", QUICK)).unwrap();
-    while world.state.standing().step < 2 {
+    world.execute(start_of("r1", QUICK)).unwrap();
+    while world.state.summary().step < 2 {
         world.ring();
     }
     world.finding = fail(true);
@@ -37,7 +37,7 @@ fn turns_bad(world: &mut World) {
 }
 
 fn steered(world: &mut World) {
-    world.order(start_of("r1", r#"{"schedule":"standard","lookEvery":"15m"}"#)).unwrap();
+    world.execute(start_of("r1", r#"{"schedule":"standard","lookEvery":"15m"}"#)).unwrap();
     let orders = [
         Command::Pause,
         Command::Resume,
@@ -54,11 +54,11 @@ fn steered(world: &mut World) {
     ];
     for command in orders {
         world.run("20s");
-        world.order(command.clone()).unwrap();
+        world.execute(command.clone()).unwrap();
         // A client that lost its answer asks again.
-        assert_eq!(world.order(command), Ok(true));
+        assert_eq!(world.execute(command), Ok(true));
     }
-    world.order(start_of("r2", QUICK)).unwrap();
+    world.execute(start_of("r2", QUICK)).unwrap();
     until_over(world);
 }
 
@@ -69,14 +69,14 @@ fn end(scenario: fn(&mut World), fault: Option<(usize, Fault)>) -> (End, usize) 
     let story = world
         .audit
         .values()
-        .filter(|row| row.what.is_news())
-        .map(|row| (row.what, row.before.clone(), row.after.clone()));
+        .filter(|entry| entry.action.is_notified())
+        .map(|entry| (entry.action, entry.before.clone(), entry.after.clone()));
     let end = End {
-        standing: world.state.standing(),
+        summary: world.state.summary(),
         kv: world.kv.clone(),
         halted: world.halted,
         story: story.collect(),
-        told: world.told(),
+        notified: world.notified(),
     };
     (end, world.begun)
 }
@@ -102,15 +102,15 @@ fn a_rollback_survives_being_killed_anywhere() {
 }
 
 #[test]
-fn orders_survive_being_killed_anywhere() {
+fn commands_survive_being_killed_anywhere() {
     converges(steered);
 }
 
 #[test]
-fn an_event_that_was_never_stored_comes_again_by_itself() {
+fn an_event_that_was_not_stored_is_repeated() {
     let mut world = World::started(r#"{"schedule":"fast"}"#);
     world.run("4m30s");
-    // Killed while looking: nothing is stored, the alarm that was set before rings again.
+    // Killed during a look: nothing is stored, and the alarm that was set before fires again.
     let lost = step(&world.state, Event::Alarm, world.now.after(Span::from_secs(30)));
     let Some(Effect::SetAlarm(again)) = lost.effects.first() else {
         panic!("the alarm comes first: {:?}", lost.effects)

@@ -1,8 +1,8 @@
-//! The plans of docs/rollouts.md do what is said of them there.
+//! The plans of docs/rollouts.md behave as the page says.
 
 use super::*;
 
-/// The plan that stands under a heading.
+/// The plan under a heading.
 fn plan(heading: &str) -> &'static str {
     let page = include_str!("../../../../../docs/rollouts.md");
     let (_, section) = page.split_once(&format!("### {heading}\n")).unwrap_or_else(|| panic!("no section {heading}"));
@@ -11,7 +11,7 @@ fn plan(heading: &str) -> &'static str {
 }
 
 #[test]
-fn blue_green_is_everybody_at_once_judged_for_fifteen_minutes_and_taken_back_for_an_hour() {
+fn blue_green_is_judged_for_fifteen_minutes_and_undone_within_an_hour() {
     let start = || World::started(plan("Blue-green"));
     let mut world = start();
     assert_eq!((world.says().as_str(), world.kv()), ("baking, step 1 of 1 at 100 %", 100));
@@ -20,10 +20,10 @@ fn blue_green_is_everybody_at_once_judged_for_fifteen_minutes_and_taken_back_for
     world.run("1s");
     assert_eq!(world.says(), "completed, step 1 of 1 at 100 %");
     world.run("59m59s");
-    world.order(Command::Undo).unwrap();
+    world.execute(Command::Undo).unwrap();
     assert_eq!((world.says().as_str(), world.kv()), ("rolled back, step 1 of 1 at 0 %, halted", 0));
 
-    // A ceiling that is broken three times in a row takes it back by itself; once does not.
+    // A threshold that is exceeded in three looks in a row rolls back; one look does not.
     let mut world = start();
     world.finding = fail(false);
     world.run("2m");
@@ -33,11 +33,14 @@ fn blue_green_is_everybody_at_once_judged_for_fifteen_minutes_and_taken_back_for
 
     let mut world = start();
     world.run("1h15m1s");
-    assert!(matches!(world.order(Command::Undo), Err(Refused::WindowOver { .. })), "an hour after the end is too late");
+    assert!(
+        matches!(world.execute(Command::Undo), Err(CommandError::WindowOver { .. })),
+        "an hour after the end is too late"
+    );
 }
 
 #[test]
-fn an_ab_test_stays_until_somebody_ends_it_either_way() {
+fn an_ab_test_stays_until_an_operator_promotes_or_aborts() {
     let start = || {
         let mut world = World::started(plan("A/B test"));
         world.run("30d");
@@ -45,10 +48,10 @@ fn an_ab_test_stays_until_somebody_ends_it_either_way() {
         world
     };
     let mut for_canary = start();
-    for_canary.order(Command::Promote).unwrap();
+    for_canary.execute(Command::Promote).unwrap();
     assert_eq!((for_canary.says().as_str(), for_canary.kv()), ("baking, step 2 of 2 at 100 %", 100));
     let mut for_stable = start();
-    for_stable.order(Command::Abort { rollout: None }).unwrap();
+    for_stable.execute(Command::Abort { rollout: None }).unwrap();
     assert_eq!((for_stable.says().as_str(), for_stable.kv()), ("aborted, step 1 of 2 at 0 %, halted", 0));
     let mut bad = start();
     bad.finding = fail(true);
@@ -57,7 +60,7 @@ fn an_ab_test_stays_until_somebody_ends_it_either_way() {
 }
 
 #[test]
-fn an_approval_is_asked_for_after_the_hold_and_only_while_nothing_speaks_against_the_canary() {
+fn a_step_waits_for_approval_after_its_hold_and_a_passed_look() {
     let mut world = World::started(plan("Approval"));
     world.run("15m");
     assert_eq!(world.says(), "progressing, step 2 of 3 at 25 %", "the first step needs none");
@@ -71,12 +74,12 @@ fn an_approval_is_asked_for_after_the_hold_and_only_while_nothing_speaks_against
     assert!(world.last_row().ends_with("The step waits for promote."), "{}", world.last_row());
     world.run("7d");
     assert_eq!(world.kv(), 25);
-    world.order(Command::Promote).unwrap();
+    world.execute(Command::Promote).unwrap();
     assert_eq!((world.says().as_str(), world.kv()), ("baking, step 3 of 3 at 100 %", 100));
 }
 
 #[test]
-fn a_freeze_pauses_where_it_is_and_people_may_go_either_way() {
+fn on_fail_hold_pauses_and_operators_may_resume_or_abort() {
     for strong in [true, false] {
         let start = || {
             let mut world = World::started(plan("Freeze"));
@@ -84,16 +87,16 @@ fn a_freeze_pauses_where_it_is_and_people_may_go_either_way() {
             world.finding = fail(strong);
             world.run("1d");
             assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 6 at 10 %", 10, false));
-            assert!(world.audit.values().any(|row| row.why.ends_with("somebody must decide.")));
+            assert!(world.audit.values().any(|entry| entry.reason.ends_with("an operator must decide.")));
             world
         };
         let mut on = start();
         on.finding = pass();
-        on.order(Command::Resume).unwrap();
+        on.execute(Command::Resume).unwrap();
         on.run("30m");
         assert_eq!(on.says(), "progressing, step 3 of 6 at 25 %");
         let mut back = start();
-        back.order(Command::Abort { rollout: None }).unwrap();
+        back.execute(Command::Abort { rollout: None }).unwrap();
         assert_eq!(back.kv(), 0);
     }
 }
@@ -107,8 +110,8 @@ fn windows_hold_a_step_and_end() {
     let stepped: Vec<String> = world
         .audit
         .values()
-        .filter(|row| matches!(row.what, What::Stepped | What::Completed))
-        .map(|row| row.when.to_string())
+        .filter(|entry| matches!(entry.action, Action::Stepped | Action::Completed))
+        .map(|entry| entry.when.to_string())
         .collect();
     assert_eq!(stepped.first().map(String::as_str), Some("1970-01-01T06:00:00Z"), "{stepped:?}");
 }

@@ -1,5 +1,5 @@
-//! What is stored, byte for byte. A controller that is deployed in the middle of a rollout reads what its predecessor wrote: a change
-//! that makes one of these tests fail loses that rollout, unless the old form is still read.
+//! The stored form, byte for byte. A controller that is deployed during a rollout reads the state of the version before, so a change that
+//! makes one of these tests fail loses that rollout, unless the old form is still read.
 
 use super::*;
 
@@ -12,14 +12,15 @@ fn read<T: serde::de::DeserializeOwned + std::fmt::Debug + PartialEq>(json: &str
     Ok(read)
 }
 
-/// A state in which as much as possible is set: killed in the middle of a rollback, after a hand edit and an order.
+/// A state in which as much as possible is set: killed during a rollback, after a hand edit and a command.
 fn crowded() -> State {
     let mut world = World::new();
-    let found = Document { enabled: false, percentage: Percentage::ZERO, rollout_id: "r0".into(), generation: Some(7) };
+    let found =
+        PublishedState { enabled: false, percentage: Percentage::ZERO, rollout_id: "r0".into(), generation: Some(7) };
     let plan = Plan::parse(PLAN).unwrap();
-    world.order(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(found) }))).unwrap();
+    world.execute(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(found) }))).unwrap();
     world.run("3m");
-    world.order(Command::Pause).unwrap();
+    world.execute(Command::Pause).unwrap();
     let observation = world.state.observation().unwrap();
     step(&world.state, Event::Look(Look { observation, finding: fail(true), frozen_until: None }), world.now).next
 }
@@ -36,15 +37,15 @@ fn the_state_before_the_first_rollout_is_frozen() {
     assert_eq!(
         serde_json::to_string(&State::default()).unwrap(),
         concat!(
-            r#"{"epoch":0,"generation":0,"seq":0,"halted":null,"rollout":null,"past":[],"recent":[],"lastOrder":null,"#,
-            r#""outbox":{"halt":null,"write":null,"audit":[],"notices":[]}}"#
+            r#"{"epoch":0,"generation":0,"seq":0,"halted":null,"rollout":null,"past":[],"recent":[],"lastCommand":null,"#,
+            r#""outbox":{"halt":null,"write":null,"audit":[],"notifications":[]}}"#
         ),
         "a deployed controller would lose its rollout"
     );
 }
 
 #[test]
-fn fields_of_a_newer_version_are_let_be() {
+fn fields_of_a_newer_version_are_ignored() {
     let newer = include_str!("state.json").replacen('{', r#"{"fromTheFuture":1,"#, 1);
     assert_eq!(read::<State>(&newer).unwrap(), crowded(), "or nobody could go back to an older Serin");
 }
@@ -52,7 +53,7 @@ fn fields_of_a_newer_version_are_let_be() {
 #[test]
 fn phases_are_frozen() {
     let at = Timestamp::from_millis(7);
-    let (who, why) = (String::from("ada"), String::from("because"));
+    let (actor, reason) = (String::from("ada"), String::from("because"));
     for (phase, json) in [
         (Phase::Progressing { step: 0, since: at }, r#"{"phase":"progressing","step":0,"since":7}"#),
         (
@@ -61,20 +62,26 @@ fn phases_are_frozen() {
                 held: Span::from_millis(5),
                 at,
                 kind: PauseKind::HandEdited,
-                who: who.clone(),
-                why: why.clone(),
+                actor: actor.clone(),
+                reason: reason.clone(),
             },
-            r#"{"phase":"paused","step":1,"held":5,"at":7,"kind":"hand-edited","who":"ada","why":"because"}"#,
+            r#"{"phase":"paused","step":1,"held":5,"at":7,"kind":"hand-edited","actor":"ada","reason":"because"}"#,
         ),
         (Phase::Baking { since: at }, r#"{"phase":"baking","since":7}"#),
         (Phase::Completed { at }, r#"{"phase":"completed","at":7}"#),
         (
-            Phase::RolledBack { step: 1, at, kind: RollbackKind::Ceiling, who: who.clone(), why: why.clone() },
-            r#"{"phase":"rolled-back","step":1,"at":7,"kind":"ceiling","who":"ada","why":"because"}"#,
+            Phase::RolledBack {
+                step: 1,
+                at,
+                kind: RollbackKind::Ceiling,
+                actor: actor.clone(),
+                reason: reason.clone(),
+            },
+            r#"{"phase":"rolled-back","step":1,"at":7,"kind":"ceiling","actor":"ada","reason":"because"}"#,
         ),
         (
-            Phase::Aborted { step: 1, at, who, why },
-            r#"{"phase":"aborted","step":1,"at":7,"who":"ada","why":"because"}"#,
+            Phase::Aborted { step: 1, at, actor, reason },
+            r#"{"phase":"aborted","step":1,"at":7,"actor":"ada","reason":"because"}"#,
         ),
     ] {
         assert_eq!(serde_json::to_string(&phase).unwrap(), json, "a rollout in this phase would be lost");
@@ -83,7 +90,7 @@ fn phases_are_frozen() {
 }
 
 #[test]
-fn a_phase_without_what_belongs_to_it_is_refused() {
+fn a_stored_phase_without_its_fields_is_refused() {
     let said = |json| serde_json::from_str::<Phase>(json).unwrap_err().to_string();
     assert_eq!(said(r#"{"phase":"baking","step":3,"at":7}"#), "missing field `since`");
     assert_eq!(said(r#"{"phase":"rolled-back","step":3,"at":7}"#), "missing field `kind`");
@@ -94,7 +101,7 @@ fn a_phase_without_what_belongs_to_it_is_refused() {
 }
 
 #[test]
-fn words_that_others_read_are_frozen() {
+fn names_in_interfaces_are_frozen() {
     let pauses = [
         PauseKind::Operator,
         PauseKind::Approval,
@@ -110,21 +117,21 @@ fn words_that_others_read_are_frozen() {
         "stored pauses and dashboards use these words"
     );
     let whats = [
-        What::Started,
-        What::Stepped,
-        What::Promoted,
-        What::Paused,
-        What::Resumed,
-        What::Completed,
-        What::RolledBack,
-        What::Aborted,
-        What::Undone,
-        What::Halted,
-        What::CanaryResumed,
-        What::HandEdited,
-        What::Late,
-        What::Looked,
-        What::LookFailed,
+        Action::Started,
+        Action::Stepped,
+        Action::Promoted,
+        Action::Paused,
+        Action::Resumed,
+        Action::Completed,
+        Action::RolledBack,
+        Action::Aborted,
+        Action::Undone,
+        Action::Halted,
+        Action::CanaryResumed,
+        Action::HandEdited,
+        Action::Late,
+        Action::Looked,
+        Action::LookFailed,
     ];
     assert_eq!(
         serde_json::to_string(&whats).unwrap(),
@@ -146,7 +153,7 @@ fn words_that_others_read_are_frozen() {
 fn the_overlay_is_frozen() {
     let world = World::started(r#"{"schedule":"fast"}"#);
     assert_eq!(
-        serde_json::to_string(&world.state.overlay()).unwrap(),
+        serde_json::to_string(&world.state.desired_state()).unwrap(),
         concat!(
             r#"{"epoch":1,"halted":false,"generation":1,"rolloutId":"r1","target":{"percentage":10},"#,
             r#""observation":{"rolloutId":"r1","attempt":0,"step":0},"ring":null,"share":10}"#

@@ -1,4 +1,4 @@
-//! What holds whatever comes in whatever order. More of it: `PROPTEST_CASES=100000 cargo test --release`.
+//! Invariants for events in any order. To test more of them: `PROPTEST_CASES=100000 cargo test --release`.
 
 use proptest::prelude::*;
 
@@ -13,20 +13,20 @@ const PLANS: [&str; 5] = [
     r#"{"steps":[5,50,100],"hold":"3m","freeze":{"timeZone":"UTC","hours":["00:10-01:00","01:10-02:00","02:10-00:00"]}}"#,
 ];
 
-/// Something that happens, before it is known to whom.
+/// A happening, independent of the state in which it occurs.
 #[derive(Clone, Debug)]
 enum Happens {
-    /// Time passes, and the alarm rings if it is due; or twice, or for nothing.
+    /// Time passes and the alarm fires: when due, twice or spuriously.
     Alarm {
         after_ms: u64,
         times: usize,
     },
     Look(Finding),
-    /// A look that was taken so many observations ago.
+    /// A look at an observation of that many steps ago.
     OldLook(usize, Finding),
     Edit(u32),
     StaleRead,
-    Order(Command, Option<u64>),
+    CommandRequest(Command, Option<u64>),
     Start(usize, usize),
     /// The clock is set back.
     Back(u64),
@@ -56,7 +56,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happens>> {
         2 => (0..6_usize, findings()).prop_map(|(ago, finding)| Happens::OldLook(ago, finding)),
         1 => (0..100_u32).prop_map(Happens::Edit),
         1 => Just(Happens::StaleRead),
-        4 => (commands(), proptest::option::of(0..20_u64)).prop_map(|(command, epoch)| Happens::Order(command, epoch)),
+        4 => (commands(), proptest::option::of(0..20_u64)).prop_map(|(command, epoch)| Happens::CommandRequest(command, epoch)),
         2 => (0..6_usize, 0..PLANS.len()).prop_map(|(id, plan)| Happens::Start(id, plan)),
         1 => (0..300_000_u64).prop_map(Happens::Back),
     ];
@@ -75,25 +75,27 @@ fn event(happens: &Happens, world: &World, observations: &[Observation]) -> Opti
         Happens::OldLook(ago, finding) => {
             observations.iter().rev().nth(*ago).map(|observation| look(observation, finding))
         }
-        Happens::Edit(percent) => Some(Event::Seen(Some(Document {
+        Happens::Edit(percent) => Some(Event::Seen(Some(PublishedState {
             enabled: true,
             percentage: Percentage::percent(*percent),
             rollout_id: "by hand".into(),
             generation: None,
         }))),
         Happens::StaleRead => Some(Event::Seen(world.kv.clone())),
-        Happens::Order(command, epoch) => Some(Event::Order(Order { epoch: *epoch, ..order(command.clone()) })),
-        Happens::Start(id, plan) => Some(Event::Order(order(start_of(&format!("r{id}"), PLANS[*plan])))),
+        Happens::CommandRequest(command, epoch) => {
+            Some(Event::Command(CommandRequest { epoch: *epoch, ..request(command.clone()) }))
+        }
+        Happens::Start(id, plan) => Some(Event::Command(request(start_of(&format!("r{id}"), PLANS[*plan])))),
         Happens::Back(_) => None,
     }
 }
 
-/// Everything that must hold of one step.
+/// Checks the invariants of one step.
 fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
     let Step { next, effects } = after;
-    let (was, is) = (before.standing(), next.standing());
+    let (was, is) = (before.summary(), next.summary());
     assert!(next.epoch() >= before.epoch(), "epochs only grow");
-    assert!(next.overlay().generation >= before.overlay().generation, "generations only grow");
+    assert!(next.desired_state().generation >= before.desired_state().generation, "generations only grow");
 
     let json = serde_json::to_string(next).unwrap();
     assert_eq!(serde_json::from_str::<State>(&json).unwrap(), *next, "the state reloads identically");
@@ -110,18 +112,19 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
                 share <= rings && (step.ring.is_some() || write.target.percentage <= step.percentage),
                 "within [0, step]"
             );
-            assert_eq!(next.overlay().target.as_ref(), Some(&write.target));
-            assert_eq!(next.overlay().generation, write.generation);
+            assert_eq!(next.desired_state().target.as_ref(), Some(&write.target));
+            assert_eq!(next.desired_state().generation, write.generation);
         }
     }
 
-    // What may raise the share: a look that passed, or a person.
-    let share =
-        |state: &State| state.overlay().target.filter(|_| !state.overlay().halted).unwrap_or_default().percentage;
+    // Only a passed look or an operator may raise the percentage.
+    let share = |state: &State| {
+        state.desired_state().target.filter(|_| !state.desired_state().halted).unwrap_or_default().percentage
+    };
     let edited = before.rollout().is_some_and(|rollout| rollout.edited.is_some());
     if same && !edited && share(next) > share(before) {
         let passed = matches!(event, Event::Look(Look { finding: Finding::Pass { .. }, .. }));
-        assert!(passed || matches!(event, Event::Order(_)), "{event:?} raised {was} to {is}");
+        assert!(passed || matches!(event, Event::Command(_)), "{event:?} raised {was} to {is}");
         let frozen = matches!(event, Event::Look(Look { frozen_until: Some(_), .. }));
         assert!(!frozen, "{event:?} raised {was} to {is} in a window");
         if passed {
@@ -132,11 +135,11 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
         }
     }
 
-    // A rollback or an abort is undone by a person or not at all.
+    // Only an operator undoes a rollback or an abort.
     if was.phase.is_some_and(|phase| matches!(phase, PhaseKind::RolledBack | PhaseKind::Aborted))
         && is.phase != was.phase
     {
-        let Event::Order(Order { command, .. }) = event else { panic!("{event:?} made {was} {is}") };
+        let Event::Command(CommandRequest { command, .. }) = event else { panic!("{event:?} made {was} {is}") };
         match command {
             Command::Start(_) => assert!(!same, "with a new id"),
             Command::Abort { .. } => {}
@@ -145,10 +148,10 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
         }
     }
     let taken_out = matches!(is.phase, Some(PhaseKind::RolledBack | PhaseKind::Aborted));
-    if let Some(target) = next.overlay().target.filter(|_| taken_out || is.halted) {
+    if let Some(target) = next.desired_state().target.filter(|_| taken_out || is.halted) {
         assert!(target.is_zero(), "{is} serves {target:?}");
     }
-    if let Event::Order(Order { command: Command::Abort { .. }, .. }) = event
+    if let Event::Command(CommandRequest { command: Command::Abort { .. }, .. }) = event
         && before.rollout().is_some()
     {
         assert_eq!(
@@ -158,22 +161,28 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
         );
     }
 
-    // Every transition is one epoch and one row that says where it came from and where it went.
-    let rows: Vec<_> =
-        effects.iter().filter_map(|effect| if let Effect::Audit(row) = effect { Some(row) } else { None }).collect();
+    // Every transition has one epoch and one audit entry with the summaries before and after.
+    let entries: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| if let Effect::Audit(entry) = effect { Some(entry) } else { None })
+        .collect();
     if was != is {
         assert_eq!(is.epoch, was.epoch + 1);
         assert!(
-            rows.iter().any(|row| row.before == was && row.after == is && !row.why.is_empty()),
-            "{was} → {is}: {rows:?}"
+            entries.iter().any(|entry| entry.before == was && entry.after == is && !entry.reason.is_empty()),
+            "{was} → {is}: {entries:?}"
         );
     }
     if !matches!(event, Event::Alarm) {
-        assert_eq!(before.overlay() == next.overlay(), was.epoch == is.epoch, "isolates hear of it by the epoch");
+        assert_eq!(
+            before.desired_state() == next.desired_state(),
+            was.epoch == is.epoch,
+            "isolates hear of it by the epoch"
+        );
     }
 
-    // The same again is nothing, and says so.
-    if !matches!(event, Event::Order(_)) {
+    // A repetition changes nothing and is answered as done.
+    if !matches!(event, Event::Command(_)) {
         assert_eq!(step(next, event.clone(), now).next, *next, "{event:?} a second time");
     }
     let alarm = step(next, Event::Alarm, now);
@@ -209,7 +218,7 @@ proptest! {
     }
 
     #[test]
-    fn an_order_that_comes_twice_is_carried_out_once(happenings in happenings(), command in commands()) {
+    fn a_repeated_command_is_executed_once(happenings in happenings(), command in commands()) {
         let mut world = World::started(PLANS[1]);
         for happens in happenings {
             if let Some(event) = event(&happens, &world, &[]) {
@@ -217,9 +226,9 @@ proptest! {
                 world.event(event);
             }
         }
-        if world.order(command.clone()).is_ok() {
+        if world.execute(command.clone()).is_ok() {
             let once = world.state.clone();
-            prop_assert_eq!(world.order(command), Ok(true));
+            prop_assert_eq!(world.execute(command), Ok(true));
             prop_assert_eq!(world.state, once);
         }
     }

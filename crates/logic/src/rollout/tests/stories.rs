@@ -1,11 +1,11 @@
-//! What operators live through.
+//! Rollouts as operators experience them.
 
 use super::*;
 
 const STANDARD: &str = r#"{"schedule":"standard"}"#;
 
 #[test]
-fn a_healthy_canary_is_everywhere_after_an_hour() {
+fn a_healthy_canary_completes_after_an_hour() {
     let mut world = World::started(STANDARD);
     assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 1 of 4 at 5 %", 5));
     world.run("14m59s");
@@ -16,15 +16,18 @@ fn a_healthy_canary_is_everywhere_after_an_hour() {
     assert_eq!(world.says(), "baking, step 4 of 4 at 100 %");
     world.run("15m");
     assert_eq!((world.says().as_str(), world.kv()), ("completed, step 4 of 4 at 100 %", 100));
-    assert_eq!(world.told(), [What::Started, What::Stepped, What::Stepped, What::Stepped, What::Completed]);
-    let looks = world.audit.values().filter(|row| row.what == What::Looked).count();
+    assert_eq!(
+        world.notified(),
+        [Action::Started, Action::Stepped, Action::Stepped, Action::Stepped, Action::Completed]
+    );
+    let looks = world.audit.values().filter(|entry| entry.action == Action::Looked).count();
     assert_eq!(looks, 4 * 14, "a look a minute, of which every fifteenth is a step");
     world.run("1d");
     assert_eq!(world.alarm, None, "nothing is left to do");
 }
 
 #[test]
-fn strong_evidence_takes_the_canary_out_in_one_turn() {
+fn strong_evidence_takes_the_canary_out_in_one_transition() {
     let mut world = World::started(STANDARD);
     world.run("20m");
     let step = step(
@@ -47,7 +50,7 @@ fn strong_evidence_takes_the_canary_out_in_one_turn() {
 }
 
 #[test]
-fn a_broken_ceiling_takes_three_looks_in_a_row() {
+fn an_exceeded_threshold_rolls_back_after_three_looks_in_a_row() {
     let mut world = World::started(STANDARD);
     world.finding = fail(false);
     world.run("2m");
@@ -79,15 +82,15 @@ fn looks_in_a_row_are_broken_by_an_incident_on_stable_but_not_by_a_lack_of_traff
 }
 
 #[test]
-fn lifting_the_halt_of_a_rollback_brings_nothing_back() {
+fn lifting_the_halt_of_a_rollback_leaves_the_canary_at_zero() {
     for bad in [true, false] {
         let mut world = World::started(STANDARD);
         if bad {
             world.look(fail(true));
         } else {
-            world.order(Command::Abort { rollout: None }).unwrap();
+            world.execute(Command::Abort { rollout: None }).unwrap();
         }
-        world.order(Command::ResumeCanary).unwrap();
+        world.execute(Command::ResumeCanary).unwrap();
         world.run("1d");
         assert_eq!((world.kv(), world.halted), (0, false));
     }
@@ -96,9 +99,9 @@ fn lifting_the_halt_of_a_rollback_brings_nothing_back() {
 #[test]
 fn a_write_that_waits_does_not_overwrite_an_edit() {
     let mut world = World::new();
-    world.state = carry_out(&world.state, &order(start_of("r1", STANDARD)), world.now).unwrap().step.next;
+    world.state = execute(&world.state, &request(start_of("r1", STANDARD)), world.now).unwrap().step.next;
     let edited =
-        Document { enabled: true, percentage: Percentage::percent(1), rollout_id: "x".into(), generation: None };
+        PublishedState { enabled: true, percentage: Percentage::percent(1), rollout_id: "x".into(), generation: None };
     world.event(Event::Seen(None));
     assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %", "the key is absent as it was");
     world.event(Event::Seen(Some(edited)));
@@ -109,11 +112,11 @@ fn a_write_that_waits_does_not_overwrite_an_edit() {
 #[test]
 fn a_pause_does_not_count_time_before_the_state_was_written() {
     let mut world = World::new();
-    world.state = carry_out(&world.state, &order(start_of("r1", STANDARD)), world.now).unwrap().step.next;
+    world.state = execute(&world.state, &request(start_of("r1", STANDARD)), world.now).unwrap().step.next;
     world.now = world.now.after(Span::from_secs(3_600));
-    world.order(Command::Pause).unwrap();
+    world.execute(Command::Pause).unwrap();
     world.event(Event::Alarm);
-    world.order(Command::Resume).unwrap();
+    world.execute(Command::Resume).unwrap();
     world.run("14m");
     assert_eq!(world.kv(), 5);
     world.run("1m");
@@ -121,7 +124,7 @@ fn a_pause_does_not_count_time_before_the_state_was_written() {
 }
 
 #[test]
-fn not_knowing_holds_and_after_a_while_calls_somebody() {
+fn inconclusive_looks_hold_and_then_pause() {
     let mut world = World::started(STANDARD);
     world.finding = unsure();
     world.run("9m");
@@ -129,17 +132,17 @@ fn not_knowing_holds_and_after_a_while_calls_somebody() {
     world.run("1m");
     assert_eq!((world.says().as_str(), world.kv()), ("paused, step 1 of 4 at 5 %", 5));
     assert!(world.last_row().ends_with("Inconclusive looks in a row: 10, limit 10."), "{}", world.last_row());
-    let rows = world.audit.len();
+    let entries = world.audit.len();
     world.run("1d");
-    assert_eq!(world.audit.len(), rows, "a day's pause does not fill the audit");
+    assert_eq!(world.audit.len(), entries, "a day's pause does not fill the audit");
     world.finding = pass();
-    world.order(Command::Resume).unwrap();
+    world.execute(Command::Resume).unwrap();
     world.run("5m");
     assert_eq!(world.kv(), 25, "ten minutes of the hold were done");
 }
 
 #[test]
-fn waiting_for_traffic_holds_for_as_long_as_it_takes() {
+fn waiting_for_traffic_never_pauses() {
     let mut world = World::started(STANDARD);
     world.finding = waiting();
     world.run("12h");
@@ -150,12 +153,12 @@ fn waiting_for_traffic_holds_for_as_long_as_it_takes() {
 }
 
 #[test]
-fn an_analyser_in_trouble_is_told_once_and_never_blames_the_canary() {
+fn a_failing_analysis_is_notified_once_and_does_not_fail_the_canary() {
     let mut world = World::started(STANDARD);
     world.finding = error();
     world.run("6h");
     assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %");
-    assert_eq!(world.told(), [What::Started, What::LookFailed]);
+    assert_eq!(world.notified(), [Action::Started, Action::LookFailed]);
     assert_eq!(world.state.overdue(world.now), None, "somebody does look");
     world.finding = pass();
     world.run("1m");
@@ -166,7 +169,7 @@ fn an_analyser_in_trouble_is_told_once_and_never_blames_the_canary() {
 fn a_canary_is_judged_while_paused() {
     let mut world = World::started(STANDARD);
     world.run("20m");
-    world.order(Command::Pause).unwrap();
+    world.execute(Command::Pause).unwrap();
     world.run("3h");
     assert_eq!(world.says(), "paused, step 2 of 4 at 25 %");
     world.finding = fail(true);
@@ -178,7 +181,7 @@ fn a_canary_is_judged_while_paused() {
 fn a_hand_edited_state_is_respected() {
     let mut world = World::started(STANDARD);
     world.run("20m");
-    world.kv = Some(Document {
+    world.kv = Some(PublishedState {
         enabled: true,
         percentage: Percentage::percent(60),
         rollout_id: "r1".into(),
@@ -186,7 +189,7 @@ fn a_hand_edited_state_is_respected() {
     });
     world.event(Event::Seen(world.kv.clone()));
     assert_eq!(world.says(), "paused, step 2 of 4 at 60 %");
-    assert_eq!(world.state.overlay().target, None, "isolates go by the document");
+    assert_eq!(world.state.desired_state().target, None, "isolates go by the document");
     assert!(
         world
             .last_row()
@@ -195,20 +198,21 @@ fn a_hand_edited_state_is_respected() {
         world.last_row()
     );
     let again = step(&world.state, Event::Seen(world.kv.clone()), world.now);
-    assert_eq!(again.next, world.state, "the same edit is told once");
+    assert_eq!(again.next, world.state, "the same edit is notified once");
     world.run("3h");
     assert_eq!(world.kv(), 60);
-    world.order(Command::Resume).unwrap();
+    world.execute(Command::Resume).unwrap();
     assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 2 of 4 at 25 %", 25));
 }
 
 #[test]
 fn a_stale_read_is_no_edit_but_putting_the_old_file_back_is_one() {
-    let old = Document { enabled: false, percentage: Percentage::ZERO, rollout_id: String::new(), generation: None };
+    let old =
+        PublishedState { enabled: false, percentage: Percentage::ZERO, rollout_id: String::new(), generation: None };
     let mut world = World::new();
     world.kv = Some(old.clone());
     let plan = Plan::preset(Schedule::Standard);
-    world.order(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(old.clone()) }))).unwrap();
+    world.execute(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(old.clone()) }))).unwrap();
     let five = world.kv.clone();
     world.run("1m");
     world.event(Event::Seen(Some(old.clone())));
@@ -222,7 +226,7 @@ fn a_stale_read_is_no_edit_but_putting_the_old_file_back_is_one() {
 }
 
 #[test]
-fn time_that_nobody_watched_does_not_count() {
+fn overdue_time_does_not_count_towards_the_hold() {
     let mut world = World::started(STANDARD);
     world.run("5m");
     let alarm = world.alarm.unwrap();
@@ -230,7 +234,7 @@ fn time_that_nobody_watched_does_not_count() {
     assert_eq!(world.state.overdue(world.now).unwrap().to_string(), "4h", "/health shows it");
     world.ring();
     assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 1 of 4 at 5 %", 5));
-    assert!(world.told().contains(&What::Late));
+    assert!(world.notified().contains(&Action::Late));
     world.run("8m");
     assert_eq!(world.kv(), 5);
     world.run("1m");
@@ -241,14 +245,14 @@ fn time_that_nobody_watched_does_not_count() {
 fn a_halt_stops_at_once_and_its_end_starts_nothing_by_itself() {
     let mut world = World::started(STANDARD);
     world.run("20m");
-    world.order(Command::Halt).unwrap();
+    world.execute(Command::Halt).unwrap();
     assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 4 at 0 %, halted", 0, true));
-    assert!(matches!(world.order(Command::Resume), Err(Refused::Halted { .. })));
-    world.order(Command::ResumeCanary).unwrap();
+    assert!(matches!(world.execute(Command::Resume), Err(CommandError::Halted { .. })));
+    world.execute(Command::ResumeCanary).unwrap();
     assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 4 at 25 %", 25, false));
     world.run("2h");
     assert_eq!(world.says(), "paused, step 2 of 4 at 25 %");
-    world.order(Command::Resume).unwrap();
+    world.execute(Command::Resume).unwrap();
     world.run("14m");
     assert_eq!(world.kv(), 25, "the step begins anew");
     world.run("1m");
@@ -258,24 +262,24 @@ fn a_halt_stops_at_once_and_its_end_starts_nothing_by_itself() {
 #[test]
 fn a_halt_needs_no_rollout() {
     let mut world = World::new();
-    world.order(Command::Halt).unwrap();
+    world.execute(Command::Halt).unwrap();
     assert!(world.halted && world.kv.is_none());
     assert_eq!(world.last_row(), "Canary halted by ada: no rollout → no rollout, halted. because");
-    assert!(matches!(world.order(start_of("r1", STANDARD)), Err(Refused::Halted { .. })));
-    world.order(Command::ResumeCanary).unwrap();
-    world.order(start_of("r1", STANDARD)).unwrap();
+    assert!(matches!(world.execute(start_of("r1", STANDARD)), Err(CommandError::Halted { .. })));
+    world.execute(Command::ResumeCanary).unwrap();
+    world.execute(start_of("r1", STANDARD)).unwrap();
 }
 
 #[test]
-fn a_completed_rollout_can_be_taken_back_within_its_window() {
+fn a_completed_rollout_can_be_undone_within_its_window() {
     let mut world = World::started(r#"{"schedule":"blue-green"}"#);
     assert_eq!(world.says(), "baking, step 1 of 1 at 100 %");
     world.run("16m");
     assert_eq!(world.says(), "completed, step 1 of 1 at 100 %");
     let later = World { state: world.state.clone(), now: world.now.after(Span::parse("1h").unwrap()), ..World::new() };
-    let refused = carry_out(&later.state, &order(Command::Undo), later.now).unwrap_err();
+    let refused = execute(&later.state, &request(Command::Undo), later.now).unwrap_err();
     assert_eq!(refused.to_string(), "cannot undo: rollout r1 ended 1h1m ago, should be at most 1h");
-    world.order(Command::Undo).unwrap();
+    world.execute(Command::Undo).unwrap();
     assert_eq!((world.says().as_str(), world.kv()), ("rolled back, step 1 of 1 at 0 %, halted", 0));
 }
 
@@ -284,11 +288,11 @@ fn a_false_alarm_can_be_undone_in_two_steps() {
     let mut world = World::started(STANDARD);
     world.run("20m");
     world.look(fail(true));
-    world.order(Command::Undo).unwrap();
+    world.execute(Command::Undo).unwrap();
     assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 4 at 0 %", 0, false));
     assert_eq!(world.state.observation(), None, "nothing is served, nothing is judged");
-    assert!(matches!(world.order(Command::Promote), Err(Refused::ResumeFirst { .. })));
-    world.order(Command::Resume).unwrap();
+    assert!(matches!(world.execute(Command::Promote), Err(CommandError::ResumeFirst { .. })));
+    world.execute(Command::Resume).unwrap();
     assert_eq!(world.kv(), 25);
     let late = Observation { attempt: 0, ..world.state.observation().unwrap() };
     world.event(Event::Look(Look { observation: late, finding: fail(true), frozen_until: None }));
@@ -305,12 +309,12 @@ fn a_step_can_wait_for_approval_and_an_ab_test_stays_where_it_is() {
     assert!(world.last_row().ends_with("The step waits for promote."), "{}", world.last_row());
     world.run("7d");
     assert_eq!(world.kv(), 50);
-    world.order(Command::Promote).unwrap();
+    world.execute(Command::Promote).unwrap();
     assert_eq!(world.says(), "baking, step 2 of 2 at 100 %");
 }
 
 #[test]
-fn a_plan_can_hold_a_bad_canary_and_leave_the_decision_to_people() {
+fn a_plan_can_hold_a_bad_canary_and_leave_the_decision_to_operators() {
     let mut world = World::started(r#"{"schedule":"standard","onFail":"hold"}"#);
     world.finding = fail(true);
     world.run("1m");
@@ -318,17 +322,17 @@ fn a_plan_can_hold_a_bad_canary_and_leave_the_decision_to_people() {
     for _ in 0..100 {
         world.look(fail(true));
     }
-    assert_eq!(world.told(), [What::Started, What::Paused], "and calls them once");
-    world.order(Command::Abort { rollout: Some("r1".into()) }).unwrap();
+    assert_eq!(world.notified(), [Action::Started, Action::Paused], "and calls them once");
+    world.execute(Command::Abort { rollout: Some("r1".into()) }).unwrap();
     assert_eq!(world.kv(), 0);
 }
 
 #[test]
 fn a_step_begins_when_its_state_is_written() {
     let mut world = World::new();
-    let step = carry_out(&world.state, &order(start_of("r1", STANDARD)), world.now).unwrap().step;
+    let step = execute(&world.state, &request(start_of("r1", STANDARD)), world.now).unwrap().step;
     world.state = step.next;
-    // KV does not answer for an hour: the alarm asks again every few seconds, and looks, but nothing advances.
+    // KV does not answer for an hour: the alarm retries every few seconds and looks are taken, but the rollout does not advance.
     for _ in 0..720 {
         world.now = world.now.after(Span::from_secs(5));
         let effects = pending(&world.state, world.now);
@@ -344,12 +348,12 @@ fn a_step_begins_when_its_state_is_written() {
 }
 
 #[test]
-fn a_ring_comes_first_and_keeps_what_it_got() {
+fn a_ring_comes_first_and_keeps_its_percentage() {
     let plan = r#"{"steps":[{"percentage":20,"where":{"country":["NZ"]}},{"percentage":100,"where":{"country":["NZ"]}},25,100],
         "hold":"10m"}"#;
     let mut world = World::started(plan);
     let rings = |world: &World| {
-        let target = world.state.overlay().target.unwrap();
+        let target = world.state.desired_state().target.unwrap();
         (target.percentage.to_string(), target.rings.iter().map(|ring| ring.percentage.to_string()).collect::<Vec<_>>())
     };
     assert_eq!(rings(&world), ("0".into(), vec!["20".into()]));

@@ -1,4 +1,4 @@
-//! The table, seen from outside: every order and every finding in every phase.
+//! The transition table from outside: every command and every finding in every phase.
 
 use super::*;
 
@@ -10,22 +10,22 @@ fn world_in(phase: &str) -> World {
     world.run("20m");
     match phase {
         "progressing" => {}
-        "paused" => drop(world.order(Command::Pause)),
-        "baking" => drop(world.order(Command::PromoteFull)),
+        "paused" => drop(world.execute(Command::Pause)),
+        "baking" => drop(world.execute(Command::PromoteFull)),
         "completed" => world.run("1h"),
         "rolled back" => world.look(fail(true)),
-        "aborted" => drop(world.order(Command::Abort { rollout: None })),
+        "aborted" => drop(world.execute(Command::Abort { rollout: None })),
         other => panic!("no phase {other}"),
     }
-    // Past the time in which an order that comes again is a second click, and a minute before the next look.
+    // After the time in which a repeated command is a second click, and a minute before the next look.
     world.run("11s");
     assert!(world.says().starts_with(phase), "{}", world.says());
     world
 }
 
-fn after(phase: &str, what: &str) -> String {
+fn after(phase: &str, action: &str) -> String {
     let mut world = world_in(phase);
-    let ordered = |world: &mut World, command| match world.order(command) {
+    let ordered = |world: &mut World, command| match world.execute(command) {
         Ok(true) => "already".to_owned(),
         Ok(false) => String::new(),
         Err(_) => "refused".to_owned(),
@@ -37,7 +37,7 @@ fn after(phase: &str, what: &str) -> String {
         }
         String::new()
     };
-    let said = match what {
+    let said = match action {
         "one pass" => due(&mut world, pass(), 1),
         "hold over" => due(&mut world, pass(), 15),
         "strong fail" => due(&mut world, fail(true), 1),
@@ -61,7 +61,7 @@ fn after(phase: &str, what: &str) -> String {
         "abort" => ordered(&mut world, Command::Abort { rollout: None }),
         other => panic!("no event {other}"),
     };
-    let Standing { phase, step, .. } = world.state.standing();
+    let RolloutSummary { phase, step, .. } = world.state.summary();
     if said.is_empty() { format!("{} {step}", phase.unwrap()) } else { said }
 }
 
@@ -90,9 +90,9 @@ fn every_event_in_every_phase() {
         ("undo",            ["refused",        "refused",        "refused",       "rolled back 4", "paused 2",      "refused"]),
         ("abort",           ["aborted 2",      "aborted 2",      "aborted 4",     "aborted 4",     "aborted 2",     "already"]),
     ];
-    for (what, expected) in table {
+    for (action, expected) in table {
         for (phase, expected) in phases.into_iter().zip(expected) {
-            assert_eq!(after(phase, what), expected, "{what} while {phase}");
+            assert_eq!(after(phase, action), expected, "{action} while {phase}");
         }
     }
 }
@@ -102,9 +102,9 @@ fn the_canary_has_nothing_after_a_halt_an_abort_or_a_rollback_in_every_phase() {
     for phase in ["progressing", "paused", "baking", "completed", "rolled back", "aborted"] {
         for command in [Command::Halt, Command::Abort { rollout: None }] {
             let mut world = world_in(phase);
-            world.order(command).unwrap();
+            world.execute(command).unwrap();
             assert!(world.halted && world.kv.as_ref().unwrap().percentage == Percentage::ZERO, "{phase}");
-            assert!(world.state.overlay().halted);
+            assert!(world.state.desired_state().halted);
         }
     }
 }

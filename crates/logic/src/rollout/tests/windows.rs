@@ -7,11 +7,11 @@ use super::*;
 /// Steps of an hour, from eight to five on weekdays.
 const OFFICE: &str = r#"{"steps":[5,50,100],"hold":"1h","freeze":{"timeZone":"Europe/Berlin","days":["sat","sun"],"hours":["17:00-08:00"]}}"#;
 
-/// A world in which it is now this late, an hour ahead of UTC.
+/// A world at this time, in a zone an hour ahead of UTC.
 fn started_at(moment: &str, plan: &str) -> World {
     let mut world = World { offset: |_, _| Some(60), ..World::new() };
     world.now = at(moment);
-    world.order(start_of("r1", plan)).unwrap();
+    world.execute(start_of("r1", plan)).unwrap();
     world
 }
 
@@ -19,9 +19,9 @@ fn at(moment: &str) -> Timestamp {
     Timestamp::parse(moment).unwrap()
 }
 
-fn rows(world: &World, what: What) -> Vec<String> {
-    let rows = world.audit.values().filter(|row| row.what == what);
-    rows.map(|row| row.when.to_string()).collect()
+fn entries(world: &World, action: Action) -> Vec<String> {
+    let entries = world.audit.values().filter(|entry| entry.action == action);
+    entries.map(|entry| entry.when.to_string()).collect()
 }
 
 #[test]
@@ -41,16 +41,16 @@ fn a_step_whose_hold_ends_on_friday_night_is_taken_on_monday_morning() {
 }
 
 #[test]
-fn the_audit_and_people_are_told_once_what_it_waits_for() {
+fn waiting_for_a_window_is_audited_and_notified_once() {
     let mut world = started_at("2026-11-20T15:30:00Z", OFFICE);
     world.run("2d");
-    let told: Vec<_> = world.audit.values().filter(|row| row.why.contains("window")).collect();
-    let [row] = told.as_slice() else { panic!("{told:?}") };
+    let notified: Vec<_> = world.audit.values().filter(|entry| entry.reason.contains("window")).collect();
+    let [entry] = notified.as_slice() else { panic!("{notified:?}") };
     assert_eq!(
-        row.why,
+        entry.reason,
         "0 of 400 requests failed. No step in a window of the plan's freeze (Europe/Berlin): waits until 2026-11-23T07:00:00Z."
     );
-    assert_eq!(world.told(), [What::Started, What::Looked]);
+    assert_eq!(world.notified(), [Action::Started, Action::Looked]);
 }
 
 #[test]
@@ -62,11 +62,11 @@ fn completion_waits_too() {
     world.run("7h29m");
     assert_eq!(world.says(), "baking, step 1 of 1 at 100 %");
     world.run("1m");
-    assert_eq!(rows(&world, What::Completed), ["2026-11-20T23:00:00Z"]);
+    assert_eq!(entries(&world, Action::Completed), ["2026-11-20T23:00:00Z"]);
 }
 
 #[test]
-fn a_bad_canary_is_taken_out_in_a_window_as_ever() {
+fn a_bad_canary_is_taken_out_during_a_window() {
     for strong in [true, false] {
         let mut world = started_at("2026-11-20T15:30:00Z", OFFICE);
         world.run("5h");
@@ -78,17 +78,17 @@ fn a_bad_canary_is_taken_out_in_a_window_as_ever() {
 }
 
 #[test]
-fn people_may_promote_pause_and_resume_in_a_window() {
+fn operators_may_promote_pause_and_resume_in_a_window() {
     let mut world = started_at("2026-11-20T15:30:00Z", OFFICE);
     world.run("2h");
-    world.order(Command::Promote).unwrap();
+    world.execute(Command::Promote).unwrap();
     assert_eq!(world.says(), "progressing, step 2 of 3 at 50 %");
     assert_eq!(world.state.rollout().unwrap().frozen_until, None, "the new step has its hold first");
     world.run("2h");
     assert!(world.state.rollout().unwrap().frozen_until.is_some());
-    world.order(Command::Pause).unwrap();
+    world.execute(Command::Pause).unwrap();
     assert_eq!(world.state.rollout().unwrap().frozen_until, None, "now it waits for somebody");
-    world.order(Command::Resume).unwrap();
+    world.execute(Command::Resume).unwrap();
     world.run("1h");
     assert_eq!(world.says(), "progressing, step 2 of 3 at 50 %");
 }
@@ -96,7 +96,7 @@ fn people_may_promote_pause_and_resume_in_a_window() {
 /// A few hours of each day but Wednesday.
 const SHORT_DAYS: &str = r#"{"steps":[5,20,50,100],"hold":"30m","lookEvery":"10m","freeze":{"timeZone":"Z","days":["wed"],"hours":["10:30-06:15","07:00-08:00"]}}"#;
 
-/// Zones without surroundings: behind UTC, at it, ahead of it.
+/// Zones without summer time: behind UTC, at UTC and ahead of it.
 const OFFSETS: [UtcOffset; 3] = [|_, _| Some(-570), |_, _| Some(0), |_, _| Some(330)];
 
 proptest! {
@@ -105,13 +105,13 @@ proptest! {
         let offset = OFFSETS[zone];
         let mut world = World { offset, ..World::new() };
         world.now = at("2026-11-16T00:00:00Z").after(Span::from_secs(start * 60));
-        world.order(start_of("r1", SHORT_DAYS)).unwrap();
+        world.execute(start_of("r1", SHORT_DAYS)).unwrap();
         let freeze = world.state.rollout().unwrap().plan.freeze().unwrap().clone();
         let mut entered = world.now;
-        while world.state.standing().phase != Some(PhaseKind::Completed) {
+        while world.state.summary().phase != Some(PhaseKind::Completed) {
             let due = entered.after(Span::from_secs(1_800));
-            let step = world.state.standing().step;
-            while world.state.standing().step == step && world.state.standing().phase != Some(PhaseKind::Completed) {
+            let step = world.state.summary().step;
+            while world.state.summary().step == step && world.state.summary().phase != Some(PhaseKind::Completed) {
                 world.ring();
                 prop_assert!(world.now.since(entered) < Span::from_secs(3 * 86_400).into(), "it must go on");
             }

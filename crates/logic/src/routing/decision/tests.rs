@@ -2,23 +2,23 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 
-use super::super::facts::samples::SampleRequest;
 use super::super::override_token::{self, OverrideKey};
-use super::super::visitor;
 use super::*;
-use crate::policy::snapshot::Documents;
+use crate::request_attributes::samples::SampleRequest;
+use crate::snapshot::KvValues;
+use crate::visitor;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-fn setup() -> Setup {
-    Setup { canary_bound: true, override_key: OverrideKey::new("secret"), max_stale: Duration::from_mins(5) }
+fn config() -> RoutingConfig {
+    RoutingConfig { canary_bound: true, override_key: OverrideKey::new("secret"), max_stale: Duration::from_mins(5) }
 }
 
 /// A snapshot of a state, given as JSON, and of the switches that are on.
 fn snapshot(state: Option<&str>, on: &[Switch]) -> Snapshot {
     let switches = Switch::ALL.map(|switch| on.contains(&switch).then(|| "1".to_owned()));
-    let documents = Documents { canary_state: state.map(str::to_owned), switches };
-    Snapshot::default().read("canary-state", documents, NOW).0
+    let values = KvValues { canary_state: state.map(str::to_owned), switches };
+    Snapshot::default().apply_kv_values("canary-state", values, NOW).0
 }
 
 fn forced(request: SampleRequest) -> SampleRequest {
@@ -28,7 +28,7 @@ fn forced(request: SampleRequest) -> SampleRequest {
 }
 
 fn decided(snapshot: &Snapshot, request: &SampleRequest) -> (Outcome, Reason) {
-    let decision = decide(snapshot, &setup(), request, NOW);
+    let decision = decide(snapshot, &config(), request, NOW);
     (decision.outcome, decision.reason)
 }
 
@@ -60,7 +60,7 @@ fn each_reason_outranks_all_that_follow_it() {
 
 #[test]
 fn without_a_canary_stable_gets_all() {
-    let alone = Setup { canary_bound: false, ..setup() };
+    let alone = RoutingConfig { canary_bound: false, ..config() };
     let decision = decide(&snapshot(Some(ALL), &[]), &alone, &forced(SampleRequest::get("/")), NOW);
     assert_eq!((decision.outcome, decision.reason), (STABLE, Reason::Unbound));
 }
@@ -68,7 +68,7 @@ fn without_a_canary_stable_gets_all() {
 #[test]
 fn the_canary_is_off_when_its_policy_was_not_readable_for_too_long() {
     let snapshot = snapshot(Some(ALL), &[]);
-    let at = |seconds| decide(&snapshot, &setup(), &SampleRequest::get("/"), NOW.after(Duration::from_secs(seconds)));
+    let at = |seconds| decide(&snapshot, &config(), &SampleRequest::get("/"), NOW.after(Duration::from_secs(seconds)));
     assert_eq!(at(300).reason, Reason::Percentage);
     assert_eq!(at(301).reason, Reason::Stale);
     assert_eq!(at(301).outcome, STABLE);
@@ -102,7 +102,7 @@ fn only_a_visitor_who_was_dealt_gets_the_cookie() {
     let page = SampleRequest::get("/").header("accept", "text/html");
     let rule = SampleRequest::get("/rule").header("accept", "text/html");
     let cookie =
-        |state, request: &SampleRequest| decide(&snapshot(Some(state), &[]), &setup(), request, NOW).new_visitor;
+        |state, request: &SampleRequest| decide(&snapshot(Some(state), &[]), &config(), request, NOW).new_visitor;
     assert!(cookie(ALL, &page).is_some());
     assert!(cookie(NONE, &page).is_some());
     assert!(cookie(ALL, &rule).is_none());

@@ -25,7 +25,7 @@ fn only_a_canary_that_is_in_use_and_not_in_doubt_becomes_stable() {
         (on.clone(), rollout("completed"), None),
         (json!({"enabled": true, "percentage": 0}), json!(null), None),
         (on.clone(), rollout("baking"), Some("rollout r1 is baking")),
-        (on.clone(), json!({"halt": {"by": "ada", "why": "pager"}}), Some("halted by ada: pager")),
+        (on.clone(), json!({"halt": {"actor": "ada", "reason": "pager"}}), Some("halted by ada: pager")),
         (with("stage", json!("rolled-back")), json!(null), Some("rolled back")),
         (with("percentage", json!(0)), rollout("rolled-back"), Some("rollout r1 is rolled-back")),
         (with("percentage", json!(5)), rollout("aborted"), None),

@@ -50,7 +50,7 @@ fn nights_and_the_weekend_are_one_window() {
 }
 
 #[test]
-fn the_clock_on_the_wall_counts_when_it_is_put_forward_and_back() {
+fn local_time_counts_when_the_clock_is_put_forward_and_back() {
     let weekend = freeze(&json!({"timeZone": "Europe/Berlin", "days": ["sun"]}));
     assert_eq!(end(&weekend, "2027-03-28T00:00:00Z").as_deref(), Some("2027-03-28T22:00:00Z"));
     assert_eq!(end(&weekend, "2026-10-25T00:00:00Z").as_deref(), Some("2026-10-25T23:00:00Z"));
@@ -76,7 +76,7 @@ fn dates_are_whole_days_and_stretches_include_both_ends() {
 }
 
 #[test]
-fn a_zone_that_is_none_is_known_to_be_none() {
+fn an_unknown_zone_is_refused() {
     let of = freeze(&json!({"timeZone": "Europe/Berlim", "days": ["sun"]}));
     let expected = UnknownZone("Europe/Berlim".into());
     assert_eq!(of.check_zone(offset, at("2026-12-24T00:00:00Z")), Err(expected.clone()));
@@ -88,7 +88,7 @@ fn a_zone_that_is_none_is_known_to_be_none() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn a_refused_freeze_is_explained_with_path_value_and_accepted_values() {
     let hours = "hours such as 22:00-06:00, from 00:00 to 24:00";
     let dates = "dates such as 2026-12-24 or 2026-12-24..2027-01-02, at most 366 days";
     let days = "one of mon, tue, wed, thu, fri, sat, sun";
@@ -102,7 +102,7 @@ fn what_is_wrong_is_named() {
             ),
         ),
         (json!({"timeZone": "UTC"}), format!(r#"freeze: {{"timeZone":"UTC"}} is not accepted, accepted: {some}"#)),
-        (json!({"days": ["sat"]}), format!("freeze: missing field `timeZone`")),
+        (json!({"days": ["sat"]}), format!("freeze.timeZone: missing, needed: a string")),
         (
             json!({"timeZone": "a b", "days": ["sat"]}),
             format!(r#"freeze.timeZone: "a b" is not accepted, accepted: {ACCEPTED_ZONE}"#),
@@ -111,10 +111,7 @@ fn what_is_wrong_is_named() {
             json!({"timezone": "UTC"}),
             r#"freeze.timezone: is not known, accepted: one of timeZone, days, hours, dates"#.into(),
         ),
-        (
-            json!({"timeZone": "UTC", "days": "sat"}),
-            format!(r#"freeze.days: "sat" is not accepted, accepted: a sequence"#),
-        ),
+        (json!({"timeZone": "UTC", "days": "sat"}), format!(r#"freeze.days: "sat" is not accepted, accepted: a list"#)),
         (
             json!({"timeZone": "UTC", "days": ["sat", "Sun"]}),
             format!(r#"freeze.days[1]: "Sun" is not accepted, accepted: {days}"#),

@@ -5,11 +5,9 @@
 //! starts with; one binary search finds the last prefix not after the text, and every prefix of the text is on the chain
 //! of links from there.
 
-use super::one_of::sorted;
-
 /// Entries by prefix. An entry is its position in some list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Prefixes(Vec<Prefix>);
+pub(crate) struct Prefixes(Vec<Prefix>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Prefix {
@@ -23,10 +21,10 @@ struct Prefix {
 // === impl Prefixes ===
 
 impl Prefixes {
-    /// Takes prefixes, each with its entry.
-    pub(super) fn of(pairs: Vec<(&str, usize)>) -> Self {
+    /// Indexes prefixes, each with its entry.
+    pub(crate) fn new(mut pairs: Vec<(&str, usize)>) -> Self {
         let mut index = Self::default();
-        let mut pairs = sorted(pairs);
+        pairs.sort_unstable();
         pairs.dedup();
         for (text, entry) in pairs {
             match index.0.last_mut() {
@@ -42,7 +40,7 @@ impl Prefixes {
     }
 
     /// For each prefix that `text` starts with, the longest first: its entries, ascending.
-    pub(super) fn candidates<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a [usize]> {
+    pub(crate) fn candidates<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a [usize]> {
         let end = self.0.partition_point(|prefix| &*prefix.text <= text);
         self.starts_of(text, end).map(|(_, prefix)| &*prefix.entries)
     }
@@ -67,7 +65,7 @@ mod tests {
             prefixes in proptest::collection::vec("[ab]{0,4}", 0..20),
             text in "[ab]{0,6}",
         ) {
-            let index = Prefixes::of(prefixes.iter().enumerate().map(|(entry, prefix)| (prefix.as_str(), entry)).collect());
+            let index = Prefixes::new(prefixes.iter().enumerate().map(|(entry, prefix)| (prefix.as_str(), entry)).collect());
             let mut found: Vec<usize> = index.candidates(&text).flatten().copied().collect();
             found.sort_unstable();
             let expected: Vec<usize> =
@@ -77,7 +75,7 @@ mod tests {
 
         #[test]
         fn longer_prefixes_come_first(prefixes in proptest::collection::vec("[ab]{0,4}", 0..20), text in "[ab]{0,6}") {
-            let index = Prefixes::of(prefixes.iter().enumerate().map(|(entry, prefix)| (prefix.as_str(), entry)).collect());
+            let index = Prefixes::new(prefixes.iter().enumerate().map(|(entry, prefix)| (prefix.as_str(), entry)).collect());
             let lengths: Vec<usize> = index.candidates(&text).map(|entries| prefixes[entries[0]].len()).collect();
             prop_assert!(lengths.is_sorted_by(|longer, shorter| longer > shorter), "{:?}", lengths);
         }

@@ -1,15 +1,14 @@
-//! What a decision may know of a request.
+//! The attributes of a request that a decision may ask for.
 //!
-//! A trait and not a struct, because on the edge most facts have to be fetched from JavaScript: a fact that no rule asks
-//! for costs nothing.
+//! They are a trait and not a struct, because on the edge most attributes are fetched from JavaScript, and an attribute that no rule
+//! asks for is not fetched.
 
 use std::rc::Rc;
 
-use super::visitor::VisitorId;
-use crate::search::find;
+use crate::visitor::VisitorId;
 
-/// The facts of one request. Implementations fetch what is not at hand when it is first asked for.
-pub trait Facts {
+/// The attributes of one request. Implementations fetch an attribute when it is first asked for.
+pub trait RequestAttributes {
     /// The method as sent, such as `GET`.
     fn method(&self) -> Rc<str>;
     /// The host name, without a port, as the URL standard leaves it.
@@ -26,31 +25,28 @@ pub trait Facts {
     fn continent(&self) -> Option<Rc<str>>;
     /// Cloudflare's data centre, three letters, upper case.
     fn colo(&self) -> Option<Rc<str>>;
-    /// The visitor's network, as an autonomous system's number.
+    /// The autonomous system number of the visitor's network.
     fn asn(&self) -> Option<u64>;
-    /// A fresh random id. `None` when there is no randomness: then the visitor is told by the IP address.
+    /// A new random id. `None` where there is no randomness: then the IP address identifies the visitor.
     fn draw_visitor(&self) -> Option<VisitorId>;
 
-    /// The sticky key, where somebody names it instead of sending a request.
+    /// The sticky key, where a query for an explanation names it.
     fn given_key(&self) -> Option<&str> {
         None
     }
 
-    /// The visitor's address, as Cloudflare saw it: a client cannot set this header.
+    /// The visitor's IP address. Clients cannot forge it, because Cloudflare sets the header.
     fn ip(&self) -> Option<Rc<str>> {
         self.header("cf-connecting-ip")
     }
 
-    /// Whether a browser asks for a page to show, so that a cookie set now comes back with what the page asks for.
-    /// Frames are none: a third party's frame would not keep the cookie, and be dealt anew each time.
+    /// Whether a browser requests a top-level page, so that a cookie set now is sent with the page's later requests. Frames do not count,
+    /// because a frame of a third party would not keep the cookie and would get a new id with each request.
     fn is_navigation(&self) -> bool {
         match self.header("sec-fetch-mode") {
             Some(mode) => &*mode == "navigate" && self.header("sec-fetch-dest").is_some_and(|to| &*to == "document"),
             // Browsers before 2023 and plain HTTP: a GET that wants HTML.
-            None => {
-                &*self.method() == "GET"
-                    && self.header("accept").is_some_and(|types| find(&types, "text/html").is_some())
-            }
+            None => &*self.method() == "GET" && self.header("accept").is_some_and(|types| types.contains("text/html")),
         }
     }
 }

@@ -1,44 +1,45 @@
-//! What identifies a visitor, so that the same one is always dealt the same side.
+//! Sticky keys: the part of a request that identifies its visitor, so that a visitor always gets the same variant.
 
+use std::fmt;
 use std::rc::Rc;
 
-use serde::Serialize;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
-use super::facts::Facts;
-use super::visitor::{self, VisitorId};
-use crate::policy::document::Reader;
+use crate::request_attributes::RequestAttributes;
+use crate::visitor::{self, VisitorId};
 
-/// The sources to ask, in order: the first that is present on the request is the sticky key.
+/// The sources of the sticky key, in order: the first one that is present on the request is its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stickiness(Vec<Source>);
 
-/// Where a sticky key can come from.
+/// A source of sticky keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A cookie of the application.
     Cookie(String),
     /// A header, in lower case.
     Header(String),
-    /// The visitor's address.
+    /// The visitor's IP address.
     Ip,
-    /// Serin's own cookie; a new one for a navigation without it; else the visitor's address.
+    /// Serin's own cookie. A navigation without it gets a new one; any other request without it is identified by its IP address.
     Visitor,
 }
 
 /// A request's sticky key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StickyKey<'a> {
-    /// Named by somebody who asks what would become of it.
+    /// A key that a query for an explanation names.
     Given(&'a str),
-    /// A cookie of the application.
+    /// The value of one of the application's cookies.
     Cookie(&'a str),
     /// A header's value.
     Header(Rc<str>),
-    /// The visitor's address.
+    /// The visitor's IP address.
     Ip(Rc<str>),
-    /// A visitor who came with Serin's cookie.
+    /// The id in Serin's cookie.
     Visitor(VisitorId),
-    /// A visitor who gets Serin's cookie with this response.
+    /// A new id, which the response stores in Serin's cookie.
     NewVisitor(VisitorId),
 }
 
@@ -54,10 +55,8 @@ pub enum Kind {
     Visitor,
 }
 
-/// Each is looked for in every request that has none of those before it.
+/// The limit on sources, because a request that lacks them is searched for each.
 const MAX_SOURCES: usize = 16;
-
-const ACCEPTED: &str = r#"a list of "cookie:NAME", "header:NAME", "ip" or "visitor""#;
 
 // === impl Stickiness ===
 
@@ -67,32 +66,67 @@ impl Default for Stickiness {
     }
 }
 
-impl Stickiness {
-    pub(crate) fn read(field: &Reader<'_>) -> Self {
-        if field.is_absent() {
-            return Self::default();
-        }
-        let sources = field.each(ACCEPTED, |item| {
-            let source = item.string(ACCEPTED).and_then(Source::parse);
-            if source.is_none() {
-                item.reject(ACCEPTED);
-            }
-            source.unwrap_or(Source::Ip)
-        });
-        if !(1..=MAX_SOURCES).contains(&sources.len()) {
-            field.reject(&format!("{ACCEPTED}, 1 to {MAX_SOURCES} of them"));
-        }
-        Self(sources)
+impl<'de> Deserialize<'de> for Stickiness {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(StickinessVisitor)
+    }
+}
+
+struct StickinessVisitor;
+
+// === impl StickinessVisitor ===
+
+impl<'de> Visitor<'de> for StickinessVisitor {
+    type Value = Stickiness;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, r#"a list of "cookie:NAME", "header:NAME", "ip" or "visitor", 1 to {MAX_SOURCES} of them"#)
     }
 
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Stickiness, A::Error> {
+        let mut sources = Vec::new();
+        while let Some(source) = list.next_element()? {
+            sources.push(source);
+        }
+        if (1..=MAX_SOURCES).contains(&sources.len()) {
+            Ok(Stickiness(sources))
+        } else {
+            Err(de::Error::invalid_length(sources.len(), &self))
+        }
+    }
+}
+
+impl Stickiness {
     /// The sticky key of a request; `None` where no source is present on it.
-    pub fn key_of<'a>(&self, facts: &'a impl Facts) -> Option<StickyKey<'a>> {
-        let given = facts.given_key().map(StickyKey::Given);
-        given.or_else(|| self.0.iter().find_map(|source| source.key_of(facts)))
+    pub fn key_of<'a>(&self, request: &'a impl RequestAttributes) -> Option<StickyKey<'a>> {
+        let given = request.given_key().map(StickyKey::Given);
+        given.or_else(|| self.0.iter().find_map(|source| source.key_of(request)))
     }
 }
 
 // === impl Source ===
+
+impl<'de> Deserialize<'de> for Source {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(SourceVisitor)
+    }
+}
+
+struct SourceVisitor;
+
+// === impl SourceVisitor ===
+
+impl Visitor<'_> for SourceVisitor {
+    type Value = Source;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(r#""cookie:NAME", "header:NAME", "ip" or "visitor""#)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Source, E> {
+        Source::parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+    }
+}
 
 impl Source {
     fn parse(text: &str) -> Option<Self> {
@@ -106,18 +140,18 @@ impl Source {
         }
     }
 
-    fn key_of<'a>(&self, facts: &'a impl Facts) -> Option<StickyKey<'a>> {
+    fn key_of<'a>(&self, request: &'a impl RequestAttributes) -> Option<StickyKey<'a>> {
         match self {
-            Self::Cookie(name) => facts.cookie(name).filter(|value| !value.is_empty()).map(StickyKey::Cookie),
-            Self::Header(name) => facts.header(name).filter(|value| !value.is_empty()).map(StickyKey::Header),
-            Self::Ip => facts.ip().map(StickyKey::Ip),
-            Self::Visitor => match facts.cookie(visitor::COOKIE).and_then(VisitorId::parse) {
+            Self::Cookie(name) => request.cookie(name).filter(|value| !value.is_empty()).map(StickyKey::Cookie),
+            Self::Header(name) => request.header(name).filter(|value| !value.is_empty()).map(StickyKey::Header),
+            Self::Ip => request.ip().map(StickyKey::Ip),
+            Self::Visitor => match request.cookie(visitor::COOKIE).and_then(VisitorId::parse) {
                 Some(known) => Some(StickyKey::Visitor(known)),
-                None if facts.is_navigation() => match facts.draw_visitor() {
+                None if request.is_navigation() => match request.draw_visitor() {
                     Some(new) => Some(StickyKey::NewVisitor(new)),
-                    None => facts.ip().map(StickyKey::Ip),
+                    None => request.ip().map(StickyKey::Ip),
                 },
-                None => facts.ip().map(StickyKey::Ip),
+                None => request.ip().map(StickyKey::Ip),
             },
         }
     }
@@ -127,14 +161,12 @@ impl Source {
 
 impl StickyKey<'_> {
     /// The string that is hashed.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         // The bytes of a `str` or ASCII digits.
         core::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
-    /// The bytes that are hashed: of a known visitor, without another look at what they are.
-    #[must_use]
+    /// The bytes that are hashed.
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Given(value) | Self::Cookie(value) => value.as_bytes(),
@@ -143,8 +175,7 @@ impl StickyKey<'_> {
         }
     }
 
-    /// Where it came from.
-    #[must_use]
+    /// The kind of the key's source.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Given(_) => Kind::Given,
@@ -163,8 +194,8 @@ fn is_token_byte(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::samples::SampleRequest;
     use super::*;
+    use crate::request_attributes::samples::SampleRequest;
 
     fn stickiness(sources: &[&str]) -> Stickiness {
         Stickiness(sources.iter().map(|source| Source::parse(source).unwrap()).collect())

@@ -1,37 +1,36 @@
-//! What an operator must hear of: one structured line each, never one per request.
+//! Events for the Worker's log, one structured line each. There is never one per request.
 
 use serde::Serialize;
 
 use crate::breaker::Transition;
-use crate::json;
 use crate::percentage::Percentage;
 use crate::policy::CanaryState;
 use crate::policy::switches::{Setting, Switch};
 use crate::timestamp::Timestamp;
 
-/// A line for the log. The field names are an interface: alerts match on them.
+/// An event for the log. The field names are an interface, because alerts match on them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
-pub enum Notice {
+pub enum LogEvent {
     /// Another policy is in force.
     PolicyChanged {
         /// The policy before; absent where there was none.
         #[serde(skip_serializing_if = "Option::is_none")]
-        before: Option<Gist>,
+        before: Option<PolicySummary>,
         /// The policy now; absent where the key is gone.
         #[serde(skip_serializing_if = "Option::is_none")]
-        after: Option<Gist>,
+        after: Option<PolicySummary>,
     },
-    /// The document in KV is not valid: the last good policy stays.
+    /// The document in KV is not valid. The last good policy stays in force.
     PolicyRejected {
         /// The offending field.
         field: String,
-        /// Its value and what would be accepted.
+        /// Its value and the values that are accepted.
         message: String,
     },
-    /// KV did not answer: the last good policy stays.
+    /// KV did not answer. The last good policy stays in force.
     PolicyUnreadable {
-        /// What went wrong.
+        /// The cause.
         error: String,
     },
     /// KV answers again.
@@ -40,7 +39,7 @@ pub enum Notice {
     SwitchThrown {
         /// Its key.
         switch: &'static str,
-        /// Why, when the operator said so.
+        /// The operator's reason.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
         /// When it clears itself.
@@ -56,42 +55,42 @@ pub enum Notice {
     Halted,
     /// The controller lifted the halt.
     HaltLifted,
-    /// Stable answered for a failed canary, since the last such line.
+    /// Stable answered for the failed canary since the last event of this kind.
     Fallback {
-        /// How often.
+        /// The number of requests.
         count: u32,
         /// The last failure: a status, or the exception's text.
         cause: String,
     },
-    /// A variant threw and nothing could stand in: clients got 502, since the last such line.
+    /// A variant threw and no other could answer, so that clients got 502, since the last event of this kind.
     Unanswered {
-        /// How often.
+        /// The number of requests.
         count: u32,
         /// The last exception's text.
         cause: String,
     },
     /// The isolate's breaker changed its state.
     Breaker(Transition),
-    /// A part of the control plane does not work; traffic does.
+    /// A part of the control plane does not work. Traffic is not affected.
     ControlTrouble {
-        /// Which part.
+        /// The part.
         part: &'static str,
-        /// What went wrong.
+        /// The cause.
         why: String,
     },
     /// The Worker itself is configured wrongly.
     Misconfigured {
         /// The variable or binding.
         name: &'static str,
-        /// Its value and what would be accepted.
+        /// Its value and the values that are accepted.
         message: String,
     },
 }
 
-/// A policy in one line.
+/// The fields of a policy that identify it in the log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Gist {
+pub struct PolicySummary {
     enabled: bool,
     percentage: Percentage,
     rollout_id: String,
@@ -102,31 +101,30 @@ pub struct Gist {
     updated_by: Option<String>,
 }
 
-// === impl Notice ===
+// === impl LogEvent ===
 
-impl Notice {
+impl LogEvent {
     pub(crate) fn thrown(switch: Switch, setting: &Setting) -> Self {
         Self::SwitchThrown { switch: switch.key(), reason: setting.reason.clone(), until: setting.until }
     }
 
     pub(crate) fn policy_changed(before: Option<&CanaryState>, after: Option<&CanaryState>) -> Self {
-        Self::PolicyChanged { before: before.map(Gist::of), after: after.map(Gist::of) }
+        Self::PolicyChanged { before: before.map(PolicySummary::of), after: after.map(PolicySummary::of) }
     }
 
-    /// A policy that the controller changed, if it did.
-    pub(crate) fn share_changed(before: Option<&CanaryState>, after: Option<&CanaryState>) -> Option<Self> {
-        let (before, after) = (before.map(Gist::of), after.map(Gist::of));
+    /// The event of a policy that the overlay changed, if it did.
+    pub(crate) fn percentage_changed(before: Option<&CanaryState>, after: Option<&CanaryState>) -> Option<Self> {
+        let (before, after) = (before.map(PolicySummary::of), after.map(PolicySummary::of));
         (before != after).then_some(Self::PolicyChanged { before, after })
     }
 
     /// The line as JSON.
-    #[must_use]
     pub fn to_line(&self) -> String {
-        one_line(&json::text(self))
+        one_line(&serde_json::to_string(self).unwrap_or_default())
     }
 }
 
-/// Escapes what JSON leaves as it is and some readers of logs take for the end of a line: it can stand in strings only.
+/// Escapes characters that JSON allows in strings and that some log readers take for the end of a line.
 fn one_line(json: &str) -> String {
     let mut line = String::with_capacity(json.len());
     for character in json.chars() {
@@ -140,17 +138,17 @@ fn one_line(json: &str) -> String {
     line
 }
 
-// === impl Gist ===
+// === impl PolicySummary ===
 
-impl Gist {
+impl PolicySummary {
     fn of(state: &CanaryState) -> Self {
         Self {
             enabled: state.enabled,
             percentage: state.percentage,
             rollout_id: state.rollout_id.clone(),
             rules: state.rules.len(),
-            generation: state.notes.generation,
-            updated_by: state.notes.updated_by.clone(),
+            generation: state.metadata.generation,
+            updated_by: state.metadata.updated_by.clone(),
         }
     }
 }
@@ -160,9 +158,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_ends_a_line_somewhere_is_escaped() {
+    fn characters_that_end_a_line_are_escaped() {
         let error = "a\r\nb\u{85}c\u{2028}d\u{2029}e\0".to_owned();
-        let line = Notice::PolicyUnreadable { error: error.clone() }.to_line();
+        let line = LogEvent::PolicyUnreadable { error: error.clone() }.to_line();
         assert_eq!(line, r#"{"event":"policy-unreadable","error":"a\r\nb\u0085c\u2028d\u2029e\u0000"}"#);
         assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap()["error"], error);
     }

@@ -2,11 +2,12 @@
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::prefixes::Prefixes;
-use crate::search::find;
+use serde::{Serialize, Serializer};
 
-/// What a URL parser encodes in a path (WHATWG URL, "path percent-encode set"); `?` and `#` cannot occur in one.
-/// A pattern is brought into the same form, so that `/café` matches the path a browser sends.
+use super::prefixes::Prefixes;
+
+/// The characters that a URL parser encodes in a path (WHATWG URL, "path percent-encode set"); `?` and `#` cannot occur in one.
+/// Patterns are encoded the same way, so that `/café` matches the path a browser sends.
 const PATH: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'^').add(b'`').add(b'{').add(b'}');
 
@@ -18,7 +19,7 @@ pub struct Pattern {
     literal: usize,
 }
 
-/// Patterns of which one must match, indexed: ten thousand of them are no slower than ten.
+/// Patterns of which one must match. They are indexed, so that a match takes about as long with ten thousand as with ten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patterns {
     patterns: Vec<Pattern>,
@@ -29,13 +30,11 @@ pub struct Patterns {
 
 impl Pattern {
     /// A pattern for the path of a URL.
-    #[must_use]
     pub fn path(text: &str) -> Self {
         Self::new(&utf8_percent_encode(text, PATH).collect::<String>())
     }
 
     /// A pattern for a host name.
-    #[must_use]
     pub fn host(text: &str) -> Self {
         Self::new(text)
     }
@@ -44,22 +43,20 @@ impl Pattern {
         Self { literal: text.find('*').unwrap_or(text.len()), text: text.into() }
     }
 
-    /// Everything before the first `*`: whatever matches starts with it.
-    #[must_use]
+    /// Everything before the first `*`. Every text that matches starts with it.
     pub fn prefix(&self) -> &str {
         self.text.get(..self.literal).unwrap_or_default()
     }
 
-    /// Whether the whole of `text` matches. Without going back: each literal is taken where it first occurs, which leaves
-    /// the most for the rest.
-    #[must_use]
+    /// Whether the whole of `text` matches. Each literal is matched where it first occurs, which leaves the most text for the literals
+    /// after it, so no backtracking is needed.
     pub fn matches(&self, text: &str) -> bool {
         let Some(rest) = text.strip_prefix(self.prefix()) else { return false };
         let Some(tail) = self.text.get(self.literal..).filter(|tail| !tail.is_empty()) else { return rest.is_empty() };
         let Some((middle, suffix)) = tail.rsplit_once('*') else { return false };
         let Some(mut rest) = rest.strip_suffix(suffix) else { return false };
         for literal in middle.split('*').filter(|literal| !literal.is_empty()) {
-            let after = find(rest, literal).and_then(|at| rest.get(at + literal.len()..));
+            let after = rest.find(literal).and_then(|at| rest.get(at + literal.len()..));
             let Some(after) = after else { return false };
             rest = after;
         }
@@ -70,13 +67,12 @@ impl Pattern {
 // === impl Patterns ===
 
 impl Patterns {
-    pub(super) fn of(patterns: Vec<Pattern>) -> Self {
+    pub(super) fn new(patterns: Vec<Pattern>) -> Self {
         let prefixes = patterns.iter().enumerate().map(|(entry, pattern)| (pattern.prefix(), entry));
-        Self { by_prefix: Prefixes::of(prefixes.collect()), patterns }
+        Self { by_prefix: Prefixes::new(prefixes.collect()), patterns }
     }
 
     /// Whether the whole of `text` matches one of them.
-    #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         let is_match = |entry: &usize| self.patterns.get(*entry).is_some_and(|pattern| pattern.matches(text));
         self.by_prefix.candidates(text).any(|entries| entries.iter().any(is_match))
@@ -84,6 +80,12 @@ impl Patterns {
 
     pub(super) fn prefixes(&self) -> impl Iterator<Item = &str> {
         self.patterns.iter().map(Pattern::prefix)
+    }
+}
+
+impl Serialize for Patterns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.patterns.iter().map(|pattern| &*pattern.text))
     }
 }
 

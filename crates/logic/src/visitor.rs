@@ -1,4 +1,4 @@
-//! The visitor cookie: it carries who drew, never which side.
+//! The visitor cookie. It carries a random id, never the variant, so that a new percentage applies at once.
 
 use core::fmt;
 
@@ -19,7 +19,6 @@ pub struct VisitorId([u8; DIGITS]);
 
 impl VisitorId {
     /// From 128 random bits.
-    #[must_use]
     pub fn from_random(bytes: [u8; 16]) -> Self {
         let mut digits = [b'0'; DIGITS];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
@@ -30,28 +29,24 @@ impl VisitorId {
         Self(digits)
     }
 
-    /// Reads a cookie's value; anything but 32 lower-case hexadecimal digits is nobody's id.
-    #[must_use]
+    /// Reads a cookie's value; only 32 lower-case hexadecimal digits are an id.
     pub fn parse(value: &str) -> Option<Self> {
         let digits: [u8; DIGITS] = value.as_bytes().try_into().ok()?;
         digits.as_chunks().0.iter().all(|eight| are_digits(u64::from_le_bytes(*eight))).then_some(Self(digits))
     }
 
     /// The 32 digits.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         // ASCII digits by both constructors.
         core::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// The 32 digits, as bytes.
-    #[must_use]
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
     /// The `Set-Cookie` value that gives a browser this id for a year.
-    #[must_use]
     pub fn set_cookie(&self) -> String {
         format!("{COOKIE}={}; Max-Age={MAX_AGE}; Path=/; Secure; HttpOnly; SameSite=Lax", self.as_str())
     }

@@ -1,11 +1,11 @@
-//! A request made up in memory.
+//! Requests for tests.
 
 use std::rc::Rc;
 
-use super::{Facts, VisitorId};
+use super::{RequestAttributes, VisitorId};
 use crate::routing::cookies;
 
-/// Facts that a test writes down.
+/// A request whose attributes a test sets.
 #[derive(Clone, Debug)]
 pub(crate) struct SampleRequest {
     pub(crate) method: Rc<str>,
@@ -52,7 +52,7 @@ impl SampleRequest {
     }
 }
 
-impl Facts for SampleRequest {
+impl RequestAttributes for SampleRequest {
     fn method(&self) -> Rc<str> {
         self.method.clone()
     }

@@ -1,0 +1,224 @@
+//! Requests to the control API, parsed: path and method name the request, its query or body has the settings.
+
+use serde_json::{Map, Value};
+
+use super::body::{self, AbortBody, Actor, CommandBody, PromoteBody, PromoteTo, StartBody, StateBody, SwitchBody};
+use super::explain::ExplainQuery;
+use crate::controller::analysis_config;
+use crate::document::{InvalidDocument, shown};
+use crate::policy::{CanaryState, Switch};
+use crate::problem::Problem;
+use crate::rollout::{Command, Plan};
+use crate::timestamp::Timestamp;
+
+/// Path prefix of the control API. Requests below it never reach a variant.
+pub const PREFIX: &str = "/__serin/";
+
+/// Longest body, in bytes. KV takes a larger `canary-state`, but only from wrangler.
+pub const MAX_BODY: usize = 64 << 10;
+
+/// Most records of a page of the audit.
+const MAX_RECORDS: u32 = 1_000;
+
+const GET: &str = "GET, HEAD";
+
+/// A request to the control API.
+#[derive(Clone, Copy, Debug)]
+pub struct IncomingRequest<'a> {
+    /// The method, as sent.
+    pub method: &'a str,
+    /// The path, as the URL standard leaves it.
+    pub path: &'a str,
+    /// The query, without its question mark.
+    pub query: &'a str,
+    /// The `Content-Type`, if any.
+    pub content_type: Option<&'a str>,
+    /// The body; empty if there is none.
+    pub body: &'a str,
+}
+
+/// A parsed request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ApiRequest {
+    /// `GET status`.
+    Status,
+    /// `GET rollouts/current`.
+    CurrentRollout,
+    /// `GET audit`.
+    Audit {
+        /// Only records before this `seq`.
+        before: Option<u64>,
+        /// Most records of the page.
+        limit: u32,
+    },
+    /// `GET explain`.
+    Explain(Box<ExplainQuery>),
+    /// `GET metrics`.
+    Metrics,
+    /// `GET state`.
+    State,
+    /// `POST rollouts`.
+    StartRollout {
+        /// Id of the new rollout; made up if absent.
+        id: Option<String>,
+        /// Plan of the new rollout.
+        plan: Box<Plan>,
+        /// Actor, for the audit log.
+        actor: Actor,
+    },
+    /// A command to the current rollout, or a halt.
+    Command {
+        /// Command to execute.
+        command: Command,
+        /// Actor, for the audit log.
+        actor: Actor,
+    },
+    /// `PUT state`.
+    PutState {
+        /// The valid document to write.
+        document: String,
+        /// Actor, for the audit log.
+        actor: Actor,
+    },
+    /// `PUT switches/NAME`.
+    PutSwitch {
+        /// Switch to set.
+        switch: Switch,
+        /// Value for KV; none clears the switch.
+        value: Option<String>,
+        /// Actor, for the audit log.
+        actor: Actor,
+    },
+}
+
+// === impl ApiRequest ===
+
+impl ApiRequest {
+    /// Parses a request whose sender is authorized.
+    ///
+    /// # Errors
+    /// The problem to answer with.
+    pub fn parse(request: &IncomingRequest<'_>) -> Result<Self, Problem> {
+        let path = request.path.strip_prefix(PREFIX).ok_or_else(Problem::not_found)?;
+        let query = |parsed: Self| match request.method {
+            "GET" | "HEAD" => Ok(parsed),
+            _ => Err(Problem::method_not_allowed(GET)),
+        };
+        let command = |command: Command| {
+            let body: CommandBody = body::read(request, "POST")?;
+            Ok(Self::Command { command, actor: body.into() })
+        };
+        match path {
+            "status" => query(Self::Status),
+            "rollouts/current" => query(Self::CurrentRollout),
+            "metrics" => query(Self::Metrics),
+            "audit" => query(audit(request.query)?),
+            "explain" => query(Self::Explain(Box::new(ExplainQuery::parse(request.query)?))),
+            "rollouts" => start(request),
+            "rollouts/current/pause" => command(Command::Pause),
+            "rollouts/current/resume" => command(Command::Resume),
+            "rollouts/current/undo" => command(Command::Undo),
+            "rollouts/current/promote" => promote(request),
+            "rollouts/current/abort" => abort(request),
+            "halt" => command(Command::Halt),
+            "resume-canary" => command(Command::ResumeCanary),
+            "state" => match request.method {
+                "GET" | "HEAD" => Ok(Self::State),
+                "PUT" => put_state(request),
+                _ => Err(Problem::method_not_allowed("GET, HEAD, PUT")),
+            },
+            _ => match path.strip_prefix("switches/").and_then(Switch::named) {
+                Some(switch) => put_switch(request, switch),
+                None => Err(Problem::not_found()),
+            },
+        }
+    }
+
+    /// Whether the request changes nothing.
+    pub fn is_query(&self) -> bool {
+        matches!(
+            self,
+            Self::Status | Self::State | Self::CurrentRollout | Self::Audit { .. } | Self::Explain(_) | Self::Metrics
+        )
+    }
+}
+
+fn audit(query: &str) -> Result<ApiRequest, Problem> {
+    let (mut before, mut limit) = (None, 100);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            "before" => {
+                let seq = value.parse().map_err(|_| InvalidDocument::new(&*name, &value, "a record's seq"))?;
+                before = Some(seq);
+            }
+            "limit" => {
+                let accepted = format!("1 to {MAX_RECORDS}");
+                let in_range = value.parse().ok().filter(|limit| (1..=MAX_RECORDS).contains(limit));
+                limit = in_range.ok_or_else(|| InvalidDocument::new(&*name, &value, &accepted))?;
+            }
+            _ => return Err(Problem::invalid(&shown(&name), "is not known, accepted: before, limit")),
+        }
+    }
+    Ok(ApiRequest::Audit { before, limit })
+}
+
+fn start(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
+    let (mut body, plan) = StartBody::read(request)?;
+    let plan = Plan::read(plan)?;
+    analysis_config(&plan).map_err(|error| Problem::invalid("analysis", &error))?;
+    let id = body.id.take().map(String::from);
+    Ok(ApiRequest::StartRollout { id, plan: Box::new(plan), actor: body.into() })
+}
+
+fn promote(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
+    let body: PromoteBody = body::read(request, "POST")?;
+    let command = match body.to {
+        PromoteTo::Next => Command::Promote,
+        PromoteTo::Full => Command::PromoteFull,
+    };
+    Ok(ApiRequest::Command { command, actor: body.into() })
+}
+
+fn abort(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
+    let mut body: AbortBody = body::read(request, "POST")?;
+    let command = Command::Abort { rollout: body.rollout_id.take().map(String::from) };
+    Ok(ApiRequest::Command { command, actor: body.into() })
+}
+
+fn put_state(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
+    // As sent: reading the body removes members that are null.
+    let document = body::object(request, "PUT")?.remove("state").unwrap_or_default();
+    let body: StateBody = body::read(request, "PUT")?;
+    if !document.is_object() {
+        return Err(InvalidDocument::new("state", &document, "a canary-state document").into());
+    }
+    let document = document.to_string();
+    CanaryState::parse("state", &document)?;
+    Ok(ApiRequest::PutState { document, actor: body.into() })
+}
+
+fn put_switch(request: &IncomingRequest<'_>, switch: Switch) -> Result<ApiRequest, Problem> {
+    let mut body: SwitchBody = body::read(request, "PUT")?;
+    let is_on = body.on.ok_or_else(|| InvalidDocument::new("on", &Value::Null, "true or false"))?;
+    let until = body.until.take().map(String::from);
+    if let Some(until) = until.as_ref().filter(|until| Timestamp::parse(until).is_none()) {
+        return Err(InvalidDocument::new("until", until, "an RFC 3339 date-time such as 2027-01-15T08:00:00Z").into());
+    }
+    let actor = Actor::from(body);
+    let value = is_on.then(|| {
+        let reason = if actor.reason.is_empty() { &actor.name } else { &actor.reason };
+        let mut value = Map::from_iter([("reason".to_owned(), Value::from(reason.as_str()))]);
+        value.extend(until.map(|until| ("until".to_owned(), until.into())));
+        Value::from(value).to_string()
+    });
+    Ok(ApiRequest::PutSwitch { switch, value, actor })
+}
+
+impl From<InvalidDocument> for Problem {
+    fn from(error: InvalidDocument) -> Self {
+        Self::invalid(&error.field, &error.message)
+    }
+}
+
+#[cfg(test)]
+mod tests;
