@@ -93,7 +93,11 @@ async function bundle() {
   const esbuild = await import("esbuild").catch(() => stop("esbuild is missing: run `npm run setup`"));
   await esbuild.build({
     absWorkingDir: ROOT,
-    entryPoints: [join(GLUE, "snippets", crate, "src", "shim.js")],
+    // Of the shim's exports, those that the runtime calls; the others are for Rust.
+    stdin: {
+      contents: `export { default, RolloutController, MetricsShard } from "./snippets/${crate}/src/shim.js";`,
+      resolveDir: GLUE,
+    },
     outfile: join(OUT, "index.js"),
     bundle: true,
     format: "esm",

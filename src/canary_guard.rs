@@ -6,8 +6,8 @@ use std::cell::RefCell;
 use serin_logic::Timestamp;
 use serin_logic::breaker::{BackOff, Breaker, Permit, Transition};
 use serin_logic::fallback::{Answer, Budget};
-use serin_logic::notice::Notice;
-use serin_logic::policy::Snapshot;
+use serin_logic::log_event::LogEvent;
+use serin_logic::snapshot::Snapshot;
 use serin_logic::throttle::Throttle;
 
 use crate::platform::{clock, log, random};
@@ -90,7 +90,7 @@ impl CanaryGuard {
             return (Fallback::Exhausted, log_transition(transition));
         }
         let line = self.fallbacks.borrow_mut().record(&outcome.cause, now);
-        log::events(line.map(|(count, cause)| Notice::Fallback { count, cause }).as_slice());
+        log::events(line.map(|(count, cause)| LogEvent::Fallback { count, cause }).as_slice());
         (Fallback::Retry, false)
     }
 
@@ -113,6 +113,6 @@ fn back_off(outcome: &CanaryOutcome) -> BackOff {
 /// Logs a change of the breaker's state. Returns whether it opened.
 fn log_transition(transition: Option<Transition>) -> bool {
     let Some(transition) = transition else { return false };
-    log::event(&Notice::Breaker(transition));
+    log::event(&LogEvent::Breaker(transition));
     matches!(transition, Transition::Open { .. })
 }

@@ -6,8 +6,8 @@ use core::time::Duration;
 use js_sys::Reflect;
 use serin_logic::controller::WebhookFormat;
 use serin_logic::fallback::CANARY_DEADLINE_SECONDS;
-use serin_logic::notice::Notice;
-use serin_logic::routing::decision::Setup;
+use serin_logic::log_event::LogEvent;
+use serin_logic::routing::decision::RoutingConfig;
 use serin_logic::routing::override_token::OverrideKey;
 use worker::{AnalyticsEngineDataset, Env, Fetcher, KvStore, ObjectNamespace, WorkerVersionMetadata, worker_sys};
 
@@ -37,7 +37,7 @@ pub(crate) struct Config {
     /// `CANARY_DEADLINE_SECONDS`, by default 15: how long the canary may take to the head of its response; zero is without limit.
     pub(crate) canary_deadline: Duration,
     /// What every decision needs: whether there is a canary, `OVERRIDE_TOKEN`, and `MAX_STALE_SECONDS`, by default 300.
-    pub(crate) routing: Setup,
+    pub(crate) routing: RoutingConfig,
     /// `ADMIN_TOKEN`: the bearer token of the control API.
     pub(crate) admin_token: Option<String>,
     /// `HEALTH_DETAIL`: whether `/health?detailed=true` needs the token.
@@ -52,11 +52,11 @@ pub(crate) struct Config {
 
 impl Config {
     /// Reads the environment, and what is wrong with it.
-    pub(crate) fn read(env: &Env) -> (Self, Vec<Notice>) {
+    pub(crate) fn read(env: &Env) -> (Self, Vec<LogEvent>) {
         let mut misconfigured = Vec::new();
         let mut seconds = |name, default, least_ms| {
             parse_seconds(variable(env, name).as_deref(), default, least_ms).unwrap_or_else(|message| {
-                misconfigured.push(Notice::Misconfigured { name, message });
+                misconfigured.push(LogEvent::Misconfigured { name, message });
                 Duration::from_secs(default)
             })
         };
@@ -68,7 +68,7 @@ impl Config {
             Some("token") => true,
             Some(other) => {
                 let message = format!("{other} is not accepted, accepted: public or token; token is used");
-                misconfigured.push(Notice::Misconfigured { name: "HEALTH_DETAIL", message });
+                misconfigured.push(LogEvent::Misconfigured { name: "HEALTH_DETAIL", message });
                 true
             }
         };
@@ -76,13 +76,13 @@ impl Config {
             None => WebhookFormat::default(),
             Some(name) => WebhookFormat::named(&name).unwrap_or_else(|| {
                 let message = format!("{name} is not accepted, accepted: json, text or content; json is used");
-                misconfigured.push(Notice::Misconfigured { name: "WEBHOOK_FORMAT", message });
+                misconfigured.push(LogEvent::Misconfigured { name: "WEBHOOK_FORMAT", message });
                 WebhookFormat::default()
             }),
         };
         let canary = service(env, "CANARY");
         let config = Self {
-            routing: Setup {
+            routing: RoutingConfig {
                 canary_bound: canary.is_some(),
                 override_key: variable(env, "OVERRIDE_TOKEN").as_deref().and_then(OverrideKey::new),
                 max_stale,

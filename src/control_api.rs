@@ -4,8 +4,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use js_sys::Promise;
-use serde_json::json;
-use serin_logic::api::{Call, Incoming, MAX_BODY};
+use serin_logic::api::{ApiRequest, ChangeAnswer, IncomingRequest, MAX_BODY};
 use serin_logic::bearer::is_authorized;
 use serin_logic::problem::Problem;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
@@ -43,7 +42,7 @@ pub(crate) fn respond(isolate: Rc<Isolate>, request: Request) -> Promise {
 }
 
 /// Reads a request to the control API.
-pub(crate) async fn parse(request: &Request) -> Result<Call, Problem> {
+pub(crate) async fn parse(request: &Request) -> Result<ApiRequest, Problem> {
     let url = Url::new(&request.url()).map_err(|_| Problem::not_found())?;
     let header = |name: &str| request.headers().get(name).ok().flatten();
     let announced = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0_usize);
@@ -52,7 +51,7 @@ pub(crate) async fn parse(request: &Request) -> Result<Call, Problem> {
     }
     let body = async { JsFuture::from(request.text()?).await };
     let body = body.await.map_err(|error| Problem::unreachable("the request", &exception::text(error)))?;
-    Call::parse(&Incoming {
+    ApiRequest::parse(&IncomingRequest {
         method: &request.method(),
         path: &url.pathname(),
         query: url.search().trim_start_matches('?'),
@@ -69,10 +68,10 @@ fn authenticate(request: &Request, config: &Config) -> Result<(), Problem> {
 
 async fn by_kv_alone(request: &Request, store: &PolicyStore, config: &Config) -> Result<Response, Problem> {
     match parse(request).await? {
-        Call::PutState { document, .. } => put(store, store.state_key(), Some(&document)).await,
-        Call::State => Ok(queries::state(store).await),
-        Call::PutSwitch { switch, value, .. } => put(store, switch.key(), value.as_deref()).await,
-        call if call.is_reading() => Ok(queries::respond(&call, &queries::policy(store).await, None, config)),
+        ApiRequest::PutState { document, .. } => put(store, store.state_key(), Some(&document)).await,
+        ApiRequest::State => Ok(queries::state(store).await),
+        ApiRequest::PutSwitch { switch, value, .. } => put(store, switch.key(), value.as_deref()).await,
+        query if query.is_query() => Ok(queries::respond(&query, &queries::policy(store).await, None, config)),
         _ => Err(Problem::unbound()),
     }
 }
@@ -80,5 +79,5 @@ async fn by_kv_alone(request: &Request, store: &PolicyStore, config: &Config) ->
 async fn put(store: &PolicyStore, key: &str, value: Option<&str>) -> Result<Response, Problem> {
     let written = store.write(key, value, KV_LIMIT).await;
     written.map_err(|error| Problem::unreachable("KV", &error))?;
-    Ok(response::json(&json!({"already": false})))
+    Ok(response::json(&ChangeAnswer { already: false }))
 }

@@ -7,10 +7,10 @@ use std::rc::Rc;
 use futures_util::future::join;
 use serin_logic::analysis::Health;
 use serin_logic::controller::{AlarmInputs, WantedInputs};
-use serin_logic::telemetry::Batch;
-use serin_logic::policy::{CanaryState, Overlay};
+use serin_logic::policy::CanaryState;
 use serin_logic::problem::Problem;
-use serin_logic::rollout::Document;
+use serin_logic::rollout::{Overlay, PublishedState};
+use serin_logic::telemetry::Batch;
 use web_sys::Url;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
@@ -95,7 +95,7 @@ impl RolloutController {
             let text = values.inspect_err(|error| log::control_trouble("KV", error.clone())).ok()?.canary_state;
             // A document that is not valid is not in force.
             let state = text.map(|text| CanaryState::parse(policy.state_key(), &text)).transpose().ok()?;
-            Some(state.as_ref().map(Document::from))
+            Some(state.as_ref().map(PublishedState::from))
         };
         let health = async {
             let Some(canary) = config.canary.as_ref().filter(|_| wants.health) else { return Health::Unknown };

@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use serin_logic::fallback::{Answer, has_deadline, may_replay};
-use serin_logic::telemetry::Observed;
 use serin_logic::problem::Problem;
 use serin_logic::rollout::Observation;
+use serin_logic::telemetry::Observed;
 use serin_logic::{Timestamp, Variant};
 use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response};
@@ -156,7 +156,7 @@ impl Exchange {
     fn observe(&self, variant: Variant, answer: Answer) {
         let Some(ObservedRequest { observed, window }) = &self.observed else { return };
         let snapshot = self.isolate.policy.known();
-        if !snapshot.watch().is_some_and(|present| *present.observation == **window) {
+        if !snapshot.observation_window().is_some_and(|present| *present.observation == **window) {
             return;
         }
         let latency = clock::now().since(self.sent_at);
@@ -166,7 +166,7 @@ impl Exchange {
 
     /// An open breaker is news that the controller should have at once.
     fn breaker_opened(&self) {
-        if let Some(window) = self.isolate.policy.known().watch() {
+        if let Some(window) = self.isolate.policy.known().observation_window() {
             self.flush(self.isolate.telemetry.record_open_breaker(&window.observation));
         }
     }

@@ -4,9 +4,10 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use serin_logic::breaker::Permit;
-use serin_logic::policy::Snapshot;
 use serin_logic::problem::Problem;
-use serin_logic::routing::{Decision, Facts as _, Outcome, Reason, cookies, decide, override_token};
+use serin_logic::request_attributes::RequestAttributes as _;
+use serin_logic::routing::{Decision, Outcome, Reason, cookies, decide, override_token};
+use serin_logic::snapshot::Snapshot;
 use serin_logic::{Timestamp, Variant};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
@@ -90,7 +91,7 @@ fn serve(
             Permit::Divert => Route::ShortCircuited,
         },
     };
-    let window = snapshot.watch().map(|watch| watch.observation.clone());
+    let window = snapshot.observation_window().map(|watch| watch.observation.clone());
     if let (Route::ShortCircuited, Some(_), Some(window)) = (route, decision.observed, &window) {
         isolate.telemetry.record_short_circuit(window);
     }

@@ -8,7 +8,7 @@ use js_sys::Promise;
 use serin_logic::bearer::is_authorized;
 use serin_logic::health::{BuildDetail, Component, Report, STABLE, Status};
 use serin_logic::problem::Problem;
-use serin_logic::routing::Facts as _;
+use serin_logic::request_attributes::RequestAttributes as _;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::Response;

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use serin_logic::policy::Overlay;
+use serin_logic::rollout::Overlay;
 use worker::Env;
 
 use crate::canary_guard::CanaryGuard;

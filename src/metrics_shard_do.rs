@@ -4,9 +4,10 @@
 use core::time::Duration;
 
 use js_sys::Date;
-use serin_logic::telemetry::{Batch, Shard};
+use serin_logic::Timestamp;
 use serin_logic::problem::Problem;
-use serin_logic::{Timestamp, policy::Overlay};
+use serin_logic::rollout::Overlay;
+use serin_logic::telemetry::{Batch, Shard};
 use web_sys::Url;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 

@@ -6,8 +6,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use serin_logic::Timestamp;
-use serin_logic::notice::Notice;
-use serin_logic::policy::{Overlay, Snapshot};
+use serin_logic::log_event::LogEvent;
+use serin_logic::rollout::Overlay;
+use serin_logic::snapshot::Snapshot;
 
 use crate::platform::{clock, log, timeout};
 use crate::policy_store::PolicyStore;
@@ -73,12 +74,12 @@ impl PolicyCache {
         let before = self.known();
         match read {
             Ok(values) => {
-                let (next, events) = before.read(self.store.state_key(), values, clock::now());
+                let (next, events) = before.apply_kv_values(self.store.state_key(), values, clock::now());
                 self.replace(next, &events);
                 Ok(())
             }
             Err(error) => {
-                let (next, event) = before.unread(error.clone());
+                let (next, event) = before.record_read_error(error.clone());
                 self.replace(next, event.as_slice());
                 Err(error)
             }
@@ -87,11 +88,11 @@ impl PolicyCache {
 
     /// Takes over what the controller says.
     pub(crate) fn apply_overlay(&self, overlay: Overlay) {
-        let (next, events) = self.known().heard(self.store.state_key(), overlay, clock::now());
+        let (next, events) = self.known().apply_overlay(self.store.state_key(), overlay, clock::now());
         self.replace(next, &events);
     }
 
-    fn replace(&self, next: Snapshot, events: &[Notice]) {
+    fn replace(&self, next: Snapshot, events: &[LogEvent]) {
         log::events(events);
         *self.snapshot.borrow_mut() = Some(Rc::new(next));
     }

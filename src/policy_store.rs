@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use serin_logic::policy::Switch;
-use serin_logic::policy::snapshot::Documents;
+use serin_logic::snapshot::KvValues;
 use worker::KvStore;
 
 use crate::platform::{exception, timeout};
@@ -30,13 +30,13 @@ impl PolicyStore {
     }
 
     /// Reads the policy document and all switches in one operation of KV.
-    pub(crate) async fn read(&self, limit: Duration) -> Result<Documents, String> {
+    pub(crate) async fn read(&self, limit: Duration) -> Result<KvValues, String> {
         let [first, second, third] = Switch::ALL.map(Switch::key);
         let values = self.kv()?.get_bulk(&[&self.state_key, first, second, third]).cache_ttl(CACHE_SECONDS).text();
         let read = async { values.await.map_err(exception::kv_text) };
         let mut values = timeout::attempt(limit, read).await?;
         let mut value = |key: &str| values.remove(key).flatten();
-        Ok(Documents { canary_state: value(&self.state_key), switches: Switch::ALL.map(|switch| value(switch.key())) })
+        Ok(KvValues { canary_state: value(&self.state_key), switches: Switch::ALL.map(|switch| value(switch.key())) })
     }
 
     /// Writes a value, or removes the key.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use serin_logic::headers;
-use serin_logic::notice::Notice;
+use serin_logic::log_event::LogEvent;
 use serin_logic::problem::Problem;
 use serin_logic::throttle::Throttle;
 use serin_logic::{Timestamp, Variant};
@@ -77,7 +77,7 @@ impl Proxy {
 
 fn unanswered_response(limiter: &RefCell<Throttle>, problem: Problem, error: JsValue, now: Timestamp) -> Response {
     let line = limiter.borrow_mut().record(&exception::text(error), now);
-    log::events(line.map(|(count, cause)| Notice::Unanswered { count, cause }).as_slice());
+    log::events(line.map(|(count, cause)| LogEvent::Unanswered { count, cause }).as_slice());
     response::problem(&problem)
 }
 

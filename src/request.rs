@@ -4,8 +4,9 @@ use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use serin_logic::headers;
-use serin_logic::routing::visitor::VisitorId;
-use serin_logic::routing::{Facts, cookies, override_token};
+use serin_logic::request_attributes::RequestAttributes;
+use serin_logic::routing::{cookies, override_token};
+use serin_logic::visitor::VisitorId;
 use web_sys::{Headers, Request, Url};
 use worker::worker_sys::IncomingRequestCfProperties;
 use worker::worker_sys::ext::RequestExt as _;
@@ -72,7 +73,7 @@ impl<'a> IncomingRequest<'a> {
     }
 }
 
-impl Facts for IncomingRequest<'_> {
+impl RequestAttributes for IncomingRequest<'_> {
     fn method(&self) -> Rc<str> {
         self.request.method().into()
     }

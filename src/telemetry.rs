@@ -4,9 +4,9 @@
 use core::time::Duration;
 use std::cell::{Cell, OnceCell, RefCell};
 
-use serin_logic::telemetry::{Observed, OutcomeBatcher};
-use serin_logic::policy::Overlay;
 use serin_logic::rollout::Observation;
+use serin_logic::rollout::Overlay;
+use serin_logic::telemetry::{Observed, OutcomeBatcher};
 use serin_logic::{Timestamp, Variant};
 use worker::{AnalyticsEngineDataPointBuilder, AnalyticsEngineDataset, Delay, ObjectNamespace};
 

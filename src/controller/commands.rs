@@ -3,14 +3,13 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use serde_json::json;
 use serin_logic::Timestamp;
-use serin_logic::api::{By, Call, change_row, rollout_view};
+use serin_logic::api::{Actor, ApiRequest, AuditPage, AuditRecord, ChangeAnswer, CommandAnswer, RolloutView};
 use serin_logic::controller::Controller;
 use serin_logic::document::InvalidDocument;
 use serin_logic::policy::{CanaryState, Switch};
 use serin_logic::problem::Problem;
-use serin_logic::rollout::{Command, Document, Order, Plan, Start};
+use serin_logic::rollout::{Command, CommandRequest, Plan, PublishedState, Start};
 use web_sys::Response;
 
 use super::store::{StorageError, Store};
@@ -31,19 +30,19 @@ pub(crate) enum ControllerError {
     Report(String),
 }
 
-/// Executes a call and answers it.
-pub(crate) async fn respond(context: &Rc<ControllerContext>, call: Call) -> Result<Response, ControllerError> {
-    match call {
-        Call::Audit { before, limit } => {
+/// Executes a request and answers it.
+pub(crate) async fn respond(context: &Rc<ControllerContext>, request: ApiRequest) -> Result<Response, ControllerError> {
+    match request {
+        ApiRequest::Audit { before, limit } => {
             let (rows, next) = Store::open(&context.state)?.entries(before, limit)?;
-            Ok(response::json(&json!({"rows": rows, "next": next})))
+            Ok(response::json(&AuditPage { rows, next }))
         }
-        Call::Start { id, plan, by } => start(context, id, *plan, by).await,
-        Call::Order { command, by } => execute(context, command, by),
-        Call::State => Ok(queries::state(&context.policy).await),
-        Call::PutState { document, by } => put_state(context, &document, &by).await,
-        Call::PutSwitch { switch, value, by } => put_switch(context, switch, value, &by).await,
-        query @ (Call::Status | Call::Current | Call::Explain(_) | Call::Metrics) => {
+        ApiRequest::StartRollout { id, plan, actor } => start(context, id, *plan, actor).await,
+        ApiRequest::Command { command, actor } => execute(context, command, actor),
+        ApiRequest::State => Ok(queries::state(&context.policy).await),
+        ApiRequest::PutState { document, actor } => put_state(context, &document, &actor).await,
+        ApiRequest::PutSwitch { switch, value, actor } => put_switch(context, switch, value, &actor).await,
+        query @ (ApiRequest::Status | ApiRequest::CurrentRollout | ApiRequest::Explain(_) | ApiRequest::Metrics) => {
             let policy = queries::policy(&context.policy).await;
             Ok(queries::respond(&query, &policy, Some(&transaction::load(context)?), &context.config))
         }
@@ -55,12 +54,12 @@ async fn start(
     context: &Rc<ControllerContext>,
     id: Option<String>,
     plan: Plan,
-    by: By,
+    actor: Actor,
 ) -> Result<Response, ControllerError> {
     let key = context.policy.state_key();
     let text = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?.canary_state;
     let found = match text.map(|text| CanaryState::parse(key, &text)).transpose() {
-        Ok(state) => state.as_ref().map(Document::from),
+        Ok(state) => state.as_ref().map(PublishedState::from),
         Err(error) => return Ok(response::problem(&Problem::conflict(format!("{error}; mend it in KV first")))),
     };
     let now = clock::now();
@@ -69,16 +68,17 @@ async fn start(
         return Ok(response::problem(&Problem::invalid(&error.field, &error.message)));
     }
     let id = id.unwrap_or_else(|| new_id(now));
-    execute(context, Command::Start(Box::new(Start { id, plan, found })), by)
+    execute(context, Command::Start(Box::new(Start { id, plan, found })), actor)
 }
 
-fn execute(context: &Rc<ControllerContext>, command: Command, by: By) -> Result<Response, ControllerError> {
-    let By { who, why, epoch } = by;
-    let order = Order { command, who, why, epoch };
+fn execute(context: &Rc<ControllerContext>, command: Command, actor: Actor) -> Result<Response, ControllerError> {
+    let Actor { name: actor, reason, epoch } = actor;
+    let request = CommandRequest { command, actor, reason, epoch };
     let (outcome, claimed) = transaction::run(context, |controller, _, now| {
-        Ok(controller.execute(&order, now).map(|(already, _)| {
-            let epoch = controller.state.epoch();
-            json!({"already": already, "epoch": epoch, "rollout": rollout_view(controller, now)})
+        Ok(controller.execute(&request, now).map(|(already, _)| CommandAnswer {
+            already,
+            epoch: controller.state.epoch(),
+            rollout: RolloutView::new(controller, now),
         }))
     })?;
     outbox::deliver(context, claimed);
@@ -88,17 +88,21 @@ fn execute(context: &Rc<ControllerContext>, command: Command, by: By) -> Result<
     })
 }
 
-async fn put_state(context: &Rc<ControllerContext>, document: &str, by: &By) -> Result<Response, ControllerError> {
+async fn put_state(
+    context: &Rc<ControllerContext>,
+    document: &str,
+    actor: &Actor,
+) -> Result<Response, ControllerError> {
     let key = context.policy.state_key();
     let before = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?.canary_state;
     if before.as_deref() == Some(document) {
-        return Ok(response::json(&json!({"already": true})));
+        return Ok(response::json(&ChangeAnswer { already: true }));
     }
     context.policy.write(key, Some(document), LIMIT).await.map_err(ControllerError::Kv)?;
     let state = CanaryState::parse(key, document).map_err(|error| ControllerError::Kv(error.to_string()))?;
     change(context, |controller, store, now| {
-        let _ = controller.replaced(Document::from(&state), now);
-        store.append(None, &change_row(key, by, before.as_deref(), Some(document), now))
+        let _ = controller.replaced(PublishedState::from(&state), now);
+        store.append(None, &AuditRecord::of_change(key, actor, before.as_deref(), Some(document), now))
     })
 }
 
@@ -107,16 +111,16 @@ async fn put_switch(
     context: &Rc<ControllerContext>,
     switch: Switch,
     value: Option<String>,
-    by: &By,
+    actor: &Actor,
 ) -> Result<Response, ControllerError> {
     let values = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?;
     let before = values.value(switch);
     if before == value.as_deref() {
-        return Ok(response::json(&json!({"already": true})));
+        return Ok(response::json(&ChangeAnswer { already: true }));
     }
     let response = change(context, |controller, store, now| {
         controller.switches.set(switch, value.clone(), now);
-        store.append(None, &change_row(switch.key(), by, before, value.as_deref(), now))
+        store.append(None, &AuditRecord::of_change(switch.key(), actor, before, value.as_deref(), now))
     })?;
     context.policy.write(switch.key(), value.as_deref(), LIMIT).await.map_err(ControllerError::Kv)?;
     Ok(response)
@@ -128,7 +132,7 @@ fn change(
 ) -> Result<Response, ControllerError> {
     let ((), claimed) = transaction::run(context, act)?;
     outbox::deliver(context, claimed);
-    Ok(response::json(&json!({"already": false})))
+    Ok(response::json(&ChangeAnswer { already: false }))
 }
 
 /// The id of a rollout that was started without one: the time it began.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serin_logic::Timestamp;
 use serin_logic::controller::Controller;
-use serin_logic::rollout::{Notice, WriteState};
+use serin_logic::rollout::{Notification, WriteState};
 use wasm_bindgen_futures::spawn_local;
 use worker::{Fetch, Headers, Method, Request, RequestInit};
 
@@ -19,12 +19,12 @@ const WEBHOOK_LIMIT: Duration = Duration::from_secs(4);
 
 /// Delivers what was claimed, and what follows from it. Neither delivery waits for the other.
 pub(crate) fn deliver(context: &Rc<ControllerContext>, claimed: Claimed) {
-    let Claimed { write, notice } = claimed;
+    let Claimed { write, notification } = claimed;
     if let Some(write) = write {
         spawn_local(write_state(context.clone(), write));
     }
-    if let Some(notice) = notice {
-        spawn_local(notify(context.clone(), notice));
+    if let Some(notification) = notification {
+        spawn_local(notify(context.clone(), notification));
     }
 }
 
@@ -40,11 +40,11 @@ async fn put(context: &ControllerContext, write: &WriteState) -> Result<(), Stri
     policy.write(policy.state_key(), Some(&document), WRITE_LIMIT).await
 }
 
-async fn notify(context: Rc<ControllerContext>, notice: Notice) {
+async fn notify(context: Rc<ControllerContext>, notification: Notification) {
     let Some(url) = &context.config.webhook_url else { return };
-    let body = context.config.webhook_format.body(&notice);
+    let body = context.config.webhook_format.body(&notification);
     let is_taken = logged("the webhook", timeout::attempt(WEBHOOK_LIMIT, post(url, &body)).await);
-    record(&context, |controller, now| controller.notified(notice.seq, is_taken, now));
+    record(&context, |controller, now| controller.notified(notification.seq, is_taken, now));
 }
 
 /// Posts JSON to a URL outside. A status of 2xx is success.

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serin_logic::rollout::Overlay;
 use serin_logic::telemetry::Batch;
-use serin_logic::policy::Overlay;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Request;
 use worker::{Method, ObjectNamespace, RequestInit, Stub};

@@ -4,9 +4,9 @@
 use std::rc::Rc;
 
 use serin_logic::Timestamp;
-use serin_logic::api::rollout_row;
+use serin_logic::api::AuditRecord;
 use serin_logic::controller::{Controller, documents};
-use serin_logic::rollout::{Effect, Notice, Receipt, WriteState, pending};
+use serin_logic::rollout::{Effect, Notification, Receipt, WriteState, pending};
 use worker::js_sys::Date;
 use worker::{ScheduledTime, State, Storage};
 
@@ -26,7 +26,7 @@ pub(crate) struct ControllerContext {
 #[derive(Debug, Default)]
 pub(crate) struct Claimed {
     pub(crate) write: Option<WriteState>,
-    pub(crate) notice: Option<Notice>,
+    pub(crate) notification: Option<Notification>,
 }
 
 /// The stored documents as loaded, and their texts.
@@ -79,7 +79,7 @@ impl Transaction {
     fn end(mut self, context: &ControllerContext) -> Result<Claimed, StorageError> {
         self.settle(&context.config)?;
         let Self { store, texts, mut controller, alarm: set, now } = self;
-        let claimed = Claimed { write: controller.claim_write(now), notice: controller.claim_notification(now) };
+        let claimed = Claimed { write: controller.claim_write(now), notification: controller.claim_notification(now) };
 
         let Controller { state, analysis, metrics, switches, outbox } = &controller;
         let [state_text, analysis_text, metrics_text, switches_text, outbox_text] = &texts;
@@ -101,13 +101,15 @@ impl Transaction {
     fn settle(&mut self, config: &Config) -> Result<(), StorageError> {
         for effect in pending(&self.controller.state, self.now) {
             let receipt = match effect {
-                Effect::Audit(row) => {
-                    self.store.append(Some(row.seq), &rollout_row(&row))?;
-                    Receipt::Audited { seq: row.seq }
+                Effect::Audit(entry) => {
+                    self.store.append(Some(entry.seq), &AuditRecord::of_rollout(&entry))?;
+                    Receipt::Audited { seq: entry.seq }
                 }
                 // The overlay is made of what is stored.
                 Effect::SetHalt(halt) => Receipt::Halted { epoch: halt.epoch },
-                Effect::Notify(notice) if config.webhook_url.is_none() => Receipt::Notified { seq: notice.seq },
+                Effect::Notify(notification) if config.webhook_url.is_none() => {
+                    Receipt::Notified { seq: notification.seq }
+                }
                 Effect::Notify(_) | Effect::WriteState(_) | Effect::SetAlarm(_) | Effect::TakeLook(_) => continue,
             };
             let _ = self.controller.done(receipt, self.now);
