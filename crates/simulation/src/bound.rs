@@ -17,7 +17,7 @@ pub fn upper_99(hits: u64, runs: u64) -> f64 {
         sum
     };
     let (mut low, mut high) = (hits as f64 / runs as f64, 1.0);
-    // Each halves what is unsure: 2^-60 is beyond an f64's digits.
+    // Each halves the interval: 2^-60 is beyond an f64's digits.
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);
         if at_most(middle) > 0.01 { low = middle } else { high = middle }

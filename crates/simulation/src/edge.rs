@@ -1,4 +1,4 @@
-//! An isolate: what it knows of the policy, what it decides, and what it has counted. Serin's own parts, wired as on the edge.
+//! An isolate: its snapshot of the policy, its decisions and its counts. Serin's own parts, wired as on the edge.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub(crate) struct Isolate {
 pub(crate) enum Sent {
     /// To the canary.
     Canary(Option<Observing>),
-    /// Dealt to the canary, sent to stable by the breaker.
+    /// Assigned to the canary, sent to stable by the breaker.
     Diverted,
     /// To stable, and its answer counts.
     Compared(Observing),
@@ -47,7 +47,7 @@ pub(crate) enum Sent {
     Stable,
 }
 
-/// What an answer counts for.
+/// Assignment that an answer counts for.
 #[derive(Clone)]
 pub(crate) struct Observing {
     observation: Rc<Observation>,
@@ -71,7 +71,7 @@ impl Isolate {
         Self { location, life, snapshot, breaker, budget, batcher: OutcomeBatcher::new(id) }
     }
 
-    /// KV answered, or did not.
+    /// Handles a read of KV that was answered or failed.
     pub(crate) fn read(&mut self, text: Option<&str>, now: Timestamp) {
         let next = match text {
             Some(text) => {
@@ -84,7 +84,7 @@ impl Isolate {
         self.replace(next);
     }
 
-    /// The shard answered.
+    /// Handles the shard's answer.
     pub(crate) fn hear(&mut self, seq: u64, overlay: Option<Overlay>, now: Timestamp) {
         self.batcher.acknowledge(seq);
         if let Some(overlay) = overlay {
@@ -100,7 +100,7 @@ impl Isolate {
         self.snapshot = next;
     }
 
-    /// What is to be sent to the shard.
+    /// The batch to send to the shard.
     pub(crate) fn flush(&mut self) -> Rc<Batch> {
         self.batcher.flush()
     }
@@ -126,7 +126,7 @@ impl Isolate {
         }
     }
 
-    /// The canary answered; whether the breaker opened. `chance` is uniform in 0..1.
+    /// Handles an answer of the canary; gives whether the breaker opened. `chance` is uniform in 0..1.
     pub(crate) fn canary_answered(
         &mut self,
         observing: Option<&Observing>,
@@ -150,7 +150,7 @@ impl Isolate {
         }
     }
 
-    /// Stable answered a diverted request.
+    /// Handles an answer of stable to a short-circuited request.
     pub(crate) fn stable_answered(&mut self, answer: Answer, now: Timestamp) {
         self.breaker.record_stable(!answer.failed, now);
     }
@@ -175,7 +175,7 @@ impl Observing {
 
 // === impl Request ===
 
-/// A visitor who sends a cookie to a service without rules: nothing else is asked for.
+/// A visitor with a cookie, of a service without rules: a decision reads nothing else.
 impl RequestAttributes for Request<'_> {
     fn method(&self) -> Rc<str> {
         "GET".into()

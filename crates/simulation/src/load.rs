@@ -33,11 +33,11 @@ pub struct Scale {
     pub refresh_s: f64,
 }
 
-/// What reaches the objects.
+/// Load on the Durable Objects.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Load {
-    /// What it was computed for.
+    /// Scale that the load was computed for.
     pub scale: Scale,
     /// Batches to each shard, a second.
     pub shard_per_second: f64,

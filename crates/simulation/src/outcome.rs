@@ -1,4 +1,4 @@
-//! How one run ended, and what it took.
+//! How one run ended, and its cost.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ pub enum End {
     Promoted,
     /// The canary was taken out.
     RolledBack,
-    /// It waits for somebody.
+    /// The rollout waits for an operator.
     Paused,
     /// It goes on, or waits for traffic.
     Unfinished,
@@ -48,11 +48,11 @@ pub struct Outcome {
     pub why: String,
     /// Virtual time that passed.
     pub simulated_ms: u64,
-    /// What was sent.
+    /// Messages and requests.
     pub messages: Messages,
-    /// What went wrong on purpose.
+    /// Injected faults.
     pub faulted: Faulted,
-    /// What must hold and did not.
+    /// Violated invariants.
     pub violations: Vec<Violation>,
 }
 

@@ -1,4 +1,4 @@
-//! Scenarios by name: what an operator asks first.
+//! Scenarios by name, for an operator's first questions.
 
 use serin_logic::Span;
 
@@ -47,7 +47,7 @@ pub fn by_name(name: &str) -> Option<Scenario> {
     Some(Scenario { name: title.into(), stages, faults, ..Scenario::default() })
 }
 
-/// What is no fault: KV takes up to a minute to reach every location.
+/// KV takes up to a minute to reach every location; that is no fault.
 fn usual() -> Faults {
     Faults { kv_delay: Span::from_secs(60), ..Faults::default() }
 }

@@ -13,7 +13,7 @@ use crate::thresholds::{Judge, Judged};
 /// Violations that are shown; all are counted.
 const SHOWN: usize = 20;
 
-/// What came of a scenario over many seeds. Times in ms.
+/// Results of a scenario over many seeds. Times in ms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -65,7 +65,7 @@ pub struct Ends {
     pub promoted: u64,
     /// Taken out.
     pub rolled_back: u64,
-    /// Waiting for somebody.
+    /// Rollouts that wait for an operator.
     pub paused: u64,
     /// Not at an end within the limit.
     pub unfinished: u64,
@@ -103,7 +103,7 @@ pub struct Quantiles {
     pub max: u64,
 }
 
-/// What is kept of each run until the report is made.
+/// Results of each run, kept until the report is made.
 #[derive(Default)]
 pub(crate) struct Collected {
     outcomes: Vec<Kept>,

@@ -6,7 +6,7 @@ use crate::load::Load;
 use crate::report::{Ends, Quantiles, Report};
 use crate::thresholds::Judge;
 
-/// How the rollouts of some scenarios ended, and what the bad canaries cost. One row for each.
+/// How the rollouts of some scenarios ended, and the cost of their bad canaries. One row for each.
 #[must_use]
 pub fn outcomes(reports: &[Report]) -> String {
     let mut table = Table::new(&[
@@ -83,7 +83,7 @@ pub fn judges(reports: &[Report]) -> String {
     table.text
 }
 
-/// What the runs went through.
+/// Faults that the runs went through.
 #[must_use]
 pub fn faults(reports: &[Report]) -> String {
     let mut table = Table::new(&[
@@ -119,7 +119,7 @@ pub fn faults(reports: &[Report]) -> String {
     text
 }
 
-/// What reaches each object.
+/// Load on each Durable Object.
 #[must_use]
 pub fn loads(loads: &[Load]) -> String {
     let mut table = Table::new(&[

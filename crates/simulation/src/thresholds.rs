@@ -15,7 +15,7 @@ use crate::scenario::Scenario;
 /// Both tools look once a minute in the configurations that are compared.
 const WINDOW_MS: u64 = 60_000;
 
-/// Who judges.
+/// A judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judge {
@@ -134,7 +134,7 @@ pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
 // === impl Scenario ===
 
 impl Scenario {
-    /// What both arms count in `tick_ms`.
+    /// Counts of both variants in `tick_ms`.
     fn tick(&self, at_ms: u64, tick_ms: u64, split: PerVariant<u64>, rng: &mut StdRng) -> PerVariant<Counts> {
         let stage = self.stage(at_ms);
         let expected = self.traffic.requests_per_second * stage.load * tick_ms as f64 / 1e3;

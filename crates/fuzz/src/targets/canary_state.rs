@@ -1,4 +1,4 @@
-//! `canary-state`: what is not valid is rejected whole and changes nothing; what is valid is in force.
+//! `canary-state`: an invalid document is rejected whole and changes nothing; a valid one is in force.
 
 use core::time::Duration;
 
@@ -53,7 +53,7 @@ fn obeys(state: &CanaryState, snapshot: &Snapshot, visitor: &serin_logic::api::E
     }
 }
 
-/// What the controller writes over it is valid where it was, and what it writes over that is the same.
+/// Checks that the controller's write keeps a valid document valid, and that writing again changes nothing.
 fn rewritten(text: &str, was_valid: bool) {
     let write = r#"{"generation":8,"rolloutId":"r2","percentage":5,"updatedAt":1800000000000,"updatedBy":"ada"}"#;
     let write: WriteState = serde_json::from_str(write).unwrap();

@@ -1,4 +1,4 @@
-//! Requests: dealt by Serin's decision, answered by a variant that behaves as the stage says, counted.
+//! Requests: decided by Serin, answered by a variant that behaves as the stage says, counted.
 
 use rand::RngExt;
 use serin_logic::variant::Variant;
@@ -8,7 +8,7 @@ use super::{START_MS, World, whole_ms};
 use crate::edge::{Answer, Observing, Sent};
 use crate::invariants::Invariant;
 
-/// Who is compared with the canary is no further up than this many times its share.
+/// The control slice ends at this many times the canary's share.
 const REACH: u32 = 5;
 
 /// An answer that is on its way.
@@ -21,7 +21,7 @@ pub(super) struct Answered {
     answer: Answer,
     /// The client saw the failure.
     unrescued: bool,
-    /// The request was sent when the canary was what the scenario is about.
+    /// Whether the request was sent while the canary was in the stage that the scenario is about.
     counts: bool,
 }
 
@@ -32,7 +32,7 @@ enum From {
     Stable,
 }
 
-/// What a canary costs.
+/// Cost of a canary.
 pub(super) struct Tolls {
     /// Counted from here, true time.
     pub(super) from: u64,
@@ -71,7 +71,7 @@ impl World<'_> {
             return;
         }
         self.one_request();
-        // Whoever comes before anything else happens needs no place in the queue.
+        // A visitor who comes before the next event needs no place in the queue.
         let rate = self.scenario.traffic.requests_per_second;
         while let Some(wait_ms) = self.scenario.wait_ms(self.next_request_ms, rate, &mut self.rng) {
             self.next_request_ms += wait_ms;
