@@ -29,7 +29,6 @@ pub const TARGETS: [(&str, Check); 14] = [
 ];
 
 /// The target of that name.
-#[must_use]
 pub fn named(name: &str) -> Option<Check> {
     TARGETS.iter().find(|(known, _)| *known == name).map(|(_, check)| *check)
 }

@@ -2,7 +2,6 @@
 
 /// The rate at which `hits` or fewer of `runs` would be seen 1 time in 100 (Clopper and Pearson 1934), 0..=1: the true rate is below it,
 /// 99 % sure. By bisection.
-#[must_use]
 pub fn upper_99(hits: u64, runs: u64) -> f64 {
     if hits >= runs {
         return 1.0;

@@ -40,7 +40,7 @@ pub(crate) enum Sent {
     /// To the canary.
     Canary(Option<Observing>),
     /// Assigned to the canary, sent to stable by the breaker.
-    Diverted,
+    ShortCircuited,
     /// To stable, and its answer counts.
     Compared(Observing),
     /// To stable.
@@ -85,7 +85,7 @@ impl Isolate {
     }
 
     /// Handles the shard's answer.
-    pub(crate) fn hear(&mut self, seq: u64, overlay: Option<Overlay>, now: Timestamp) {
+    pub(crate) fn receive(&mut self, seq: u64, overlay: Option<Overlay>, now: Timestamp) {
         self.batcher.acknowledge(seq);
         if let Some(overlay) = overlay {
             let next = self.snapshot.apply_overlay(KEY, overlay, now).0;
@@ -118,7 +118,7 @@ impl Isolate {
                     if let Some(Observing { observation, .. }) = observing {
                         self.batcher.short_circuit(&observation);
                     }
-                    Sent::Diverted
+                    Sent::ShortCircuited
                 }
             },
             (_, Some(observing)) => Sent::Compared(observing),

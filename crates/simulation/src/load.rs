@@ -63,7 +63,6 @@ impl Default for Scale {
 
 impl Scale {
     /// Computes it. Latencies are those of [`Traffic`]'s defaults.
-    #[must_use]
     pub fn load(&self) -> Load {
         let Self { locations, isolates, requests_per_second, refresh_s, .. } = *self;
         let per_location = requests_per_second / f64::from(locations);

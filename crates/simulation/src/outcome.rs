@@ -39,7 +39,7 @@ pub struct Outcome {
     /// Requests that the canary failed, in the same time and until its last response.
     pub failed: u64,
     /// Of these, those that the client saw: not to be sent again, or failed by stable too.
-    pub unrescued: u64,
+    pub without_fallback: u64,
     /// From the rollback to the canary's last response; none: it was not rolled back, or nothing came after.
     pub last_canary_ms: Option<u64>,
     /// Alarms besides the canary's: the split is not the one that was asked for.
@@ -96,7 +96,6 @@ pub struct Faulted {
 
 impl Faulted {
     /// All of them.
-    #[must_use]
     pub fn total(&self) -> u64 {
         let Self { lost, doubled, late, kv, killed, alarms, clock_jumps, recycled } = self;
         lost + doubled + late + kv + killed + alarms + clock_jumps + recycled

@@ -18,7 +18,6 @@ pub const NAMES: [&str; 9] = [
 ];
 
 /// A preset; none: there is none of that name.
-#[must_use]
 pub fn by_name(name: &str) -> Option<Scenario> {
     let both = |failures| stage(0, failures, failures);
     let (title, stages, faults) = match name {

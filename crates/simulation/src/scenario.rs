@@ -139,13 +139,11 @@ impl Default for Scenario {
 
 impl Scenario {
     /// The stage in force so many ms after the start.
-    #[must_use]
     pub fn stage(&self, since_start_ms: u64) -> Stage {
         self.stages.iter().rev().find(|stage| stage.at.as_millis() <= since_start_ms).copied().unwrap_or_default()
     }
 
     /// When the canary first becomes worse than stable; none: it never does, and a rollback is a false one.
-    #[must_use]
     pub fn onset(&self) -> Option<Span> {
         self.stages.iter().find(|stage| stage.is_regression()).map(|stage| stage.at)
     }

@@ -65,7 +65,6 @@ impl Judge {
     pub const ALL: [Self; 4] = [Self::Serin, Self::SerinOnAll, Self::ArgoLike, Self::FlaggerLike];
 
     /// For tables.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Serin => "Serin's tests, without an edge",
@@ -91,7 +90,6 @@ impl Judge {
 /// are at the same step.
 ///
 /// None: the plan's `analysis` is not accepted.
-#[must_use]
 pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
     let plan = &scenario.plan;
     let config: AnalysisConfig = serde_json::from_value(plan.analysis().clone().into()).ok()?;

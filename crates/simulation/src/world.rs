@@ -70,7 +70,6 @@ struct World<'a> {
 }
 
 /// Simulates one rollout.
-#[must_use]
 pub fn simulate(scenario: &Scenario, seed: u64) -> Outcome {
     let mut world = World::new(scenario, seed);
     world.start(seed);
@@ -304,7 +303,7 @@ impl<'a> World<'a> {
             canary_requests: self.tolls.requests,
             counted_requests: figures.map_or(0, |figures| figures.canary.counts.requests()),
             failed: self.tolls.failed,
-            unrescued: self.tolls.unrescued,
+            without_fallback: self.tolls.without_fallback,
             last_canary_ms: rolled_back_at.zip(self.tolls.last_answer).and_then(|(at, last)| since(last, at)),
             alarms: self.control.live.analysis.alarms().len() as u64,
             why: news.map(|row| row.reason.clone()).unwrap_or_default(),

@@ -67,9 +67,9 @@ fn a_dead_canary_is_out_within_seconds_and_most_clients_never_notice() {
     let report = report(&presets::by_name("dead-canary").unwrap(), 100);
     assert_eq!(report.ends.rolled_back, 100);
     assert!(report.detected_ms.unwrap().p99 <= 20_000, "{:?}", report.detected_ms);
-    let (failed, unrescued) = (report.failed.unwrap().median, report.unrescued.unwrap().median);
+    let (failed, without_fallback) = (report.failed.unwrap().median, report.without_fallback.unwrap().median);
     // Four in five requests may be sent again, and stable answers 99 in 100 of them.
-    assert!(unrescued * 3 < failed, "{unrescued} of {failed}");
+    assert!(without_fallback * 3 < failed, "{without_fallback} of {failed}");
 }
 
 #[test]

@@ -182,7 +182,7 @@ impl World<'_> {
         let now = self.timestamp();
         let Some(isolate) = self.isolates.get_mut(*slot).filter(|isolate| isolate.life == *life) else { return };
         let before = isolate.snapshot.overlay().revision;
-        isolate.hear(*seq, overlay, now);
+        isolate.receive(*seq, overlay, now);
         let after = isolate.snapshot.overlay().revision;
         self.checks.hold(Invariant::EpochsGrow, after >= before, || format!("revision {after} after {before}"));
         self.check_share(*slot);
@@ -193,7 +193,7 @@ impl World<'_> {
             self.isolates.get(slot).and_then(|isolate| isolate.snapshot.last_good()).map(|state| state.percentage);
         let (share, highest) = (share.map_or(0, serin_logic::Percentage::thousandths), self.checks.highest);
         self.checks.hold(Invariant::PercentageWithinStep, share <= highest, || {
-            format!("isolate {slot} deals {share} thousandths, asked for were at most {highest}")
+            format!("isolate {slot} assigns {share} thousandths, the rollout asked for at most {highest}")
         });
     }
 
