@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serin_logic::Timestamp;
 use serin_logic::breaker::{BackOff, Breaker, Permit, Transition};
-use serin_logic::fallback::{self, Budget};
+use serin_logic::fallback::{self, RetryBudget};
 use serin_logic::policy::Switch;
 use serin_logic::request_attributes::RequestAttributes;
 use serin_logic::rollout::{Observation, Overlay};
@@ -31,7 +31,7 @@ pub(crate) struct Isolate {
     pub(crate) life: u64,
     pub(crate) snapshot: Snapshot,
     breaker: Breaker,
-    budget: Budget,
+    budget: RetryBudget,
     batcher: OutcomeBatcher,
 }
 
@@ -67,7 +67,7 @@ struct Request<'a>(&'a str);
 
 impl Isolate {
     pub(crate) fn new(location: u32, life: u64, id: String) -> Self {
-        let (snapshot, breaker, budget) = (Snapshot::default(), Breaker::default(), Budget::default());
+        let (snapshot, breaker, budget) = (Snapshot::default(), Breaker::default(), RetryBudget::default());
         Self { location, life, snapshot, breaker, budget, batcher: OutcomeBatcher::new(id) }
     }
 
@@ -114,7 +114,7 @@ impl Isolate {
         match (decision.outcome, observing) {
             (Outcome::Serve(Variant::Canary), observing) => match self.breaker.permit(now) {
                 Permit::Canary => Sent::Canary(observing),
-                Permit::Divert => {
+                Permit::ShortCircuit => {
                     if let Some(Observing { observation, .. }) = observing {
                         self.batcher.short_circuit(&observation);
                     }
@@ -135,11 +135,11 @@ impl Isolate {
         now: Timestamp,
     ) {
         let outcome = fallback::Answer::Status(if answer.failed { 503 } else { 200 });
-        let back_off = BackOff { chance, ..BackOff::default() };
+        let back_off = BackOff { jitter: chance, ..BackOff::default() };
         let mut transition = self.breaker.record_canary(outcome, back_off, now);
-        self.budget.earn();
+        self.budget.deposit();
         // Every simulated request may be replayed.
-        if answer.failed && !self.budget.spend() {
+        if answer.failed && !self.budget.withdraw() {
             transition = transition.or(self.breaker.exhaust(back_off, now));
         }
         if let Some(observing) = observing {
