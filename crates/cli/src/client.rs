@@ -19,7 +19,7 @@ const PREFIX: &str = "/__serin/";
 /// The longest answer that is read, in bytes: a thousand rows of audit, and a document of the largest size.
 const MAX_ANSWER: u64 = 16 << 20;
 
-/// A server and what is needed to talk to it.
+/// A server, with its address and the token for it.
 pub(crate) struct Client {
     agent: Agent,
     origin: String,
@@ -27,7 +27,7 @@ pub(crate) struct Client {
     token: Option<String>,
 }
 
-/// What came back, whatever its status.
+/// An answer of any status.
 pub(crate) struct Reply {
     /// HTTP's.
     pub(crate) status: u16,
@@ -185,7 +185,7 @@ impl Answer {
     /// The answer as a value.
     ///
     /// # Errors
-    /// It is not what the contract says.
+    /// The answer breaks the contract.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_str(&self.text)
             .map(|mut value| {
@@ -197,7 +197,7 @@ impl Answer {
     }
 }
 
-/// Takes control characters out of texts: who wrote them must not write to the terminal of who reads them.
+/// Replaces control characters in texts, so that a text's author cannot control the reader's terminal.
 fn defuse(value: &mut Value) {
     match value {
         Value::String(text) => *text = text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}"),

@@ -1,4 +1,4 @@
-//! One file for each group of commands; what each of them needs to know stands in its arguments.
+//! One file for each group of commands; each command is described by its arguments.
 
 pub(crate) mod audit;
 pub(crate) mod canary;
@@ -17,7 +17,7 @@ pub(crate) mod watch;
 use crate::arguments::{Arguments, Command};
 use crate::exit::Failure;
 
-/// Does what was asked for.
+/// Runs a command.
 pub(crate) fn run(Arguments { connection, command }: Arguments) -> Result<(), Failure> {
     let connection = &connection;
     match command {

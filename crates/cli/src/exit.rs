@@ -1,4 +1,4 @@
-//! How a command ends: the exit codes, which scripts rely on, and what is printed when it did not work out.
+//! How a command ends: the exit codes, which scripts rely on, and the printed errors.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ Environment:
   SERIN_WHO    who acts, for the audit; else USER
   NO_COLOR     no colours";
 
-/// Why a command did not do what it was asked for.
+/// Error of a command.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     /// The server said no.
@@ -41,7 +41,7 @@ pub(crate) enum Failure {
     /// No answer.
     #[error("{url} cannot be reached: {why}")]
     Unreachable {
-        /// What was asked.
+        /// URL of the request.
         url: String,
         /// In the words of the network.
         why: String,
@@ -89,7 +89,7 @@ impl Failure {
         }
     }
 
-    /// Prints what is wrong to standard error, and for machines the server's own words to standard output.
+    /// Prints the error to standard error, and for machines the server's answer to standard output.
     pub(crate) fn report(&self, json: bool) -> ExitCode {
         if let (Self::Refused(refusal), true) = (self, json) {
             output::line(refusal.body.trim_end());

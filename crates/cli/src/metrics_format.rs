@@ -21,7 +21,7 @@ pub(crate) fn latency(ms: Option<u64>) -> String {
 pub(crate) fn evidence(evidence: Option<&EvidenceView>) -> String {
     let Some(EvidenceView { evidence, limit }) = evidence else { return "-".into() };
     let limit = *limit as f64;
-    // What JSON cannot hold is beyond every limit.
+    // A value that JSON cannot hold is beyond every limit.
     let value = evidence.unwrap_or(f64::INFINITY);
     let text = if value >= 1e4 { format!("{value:.0e}") } else { significant(value) };
     let style = match () {

@@ -1,4 +1,4 @@
-//! Where text goes. Standard output is for what was asked for, standard error for what went wrong; both lose their colours where
+//! Output. Results go to standard output, errors to standard error; both lose their colours where
 //! there is no terminal or `NO_COLOR` is set.
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
@@ -12,20 +12,20 @@ pub(crate) const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(A
 pub(crate) const CAUTION: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
 /// Bad news.
 pub(crate) const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
-/// What the eye is to find first.
+/// The most important text.
 pub(crate) const STRONG: Style = Style::new().bold();
 
 /// Prints a line, or several. A reader that has seen enough (`| head`) is no error.
 pub(crate) fn line(text: &str) {
     if let Err(error) = writeln!(anstream::stdout(), "{text}") {
-        // Nobody reads any more: the rest of the work is for nobody.
+        // The reader is gone, so the rest of the output is not needed.
         std::process::exit(i32::from(error.kind() != ErrorKind::BrokenPipe));
     }
 }
 
 /// Prints a line to standard error.
 pub(crate) fn error_line(text: &str) {
-    // Where even this fails there is nobody left to tell.
+    // If this fails too, there is no place left for an error.
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 

@@ -1,4 +1,4 @@
-//! wrangler as a child process. An [`Invocation`] is data: what is printed is what is run.
+//! wrangler as a child process. An [`Invocation`] is data, so that a dry run prints exactly what a real run executes.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -35,13 +35,13 @@ pub(crate) struct Invocation {
 pub(crate) struct Document {
     /// The option that names it.
     pub(crate) flag: &'static str,
-    /// Whether it must be where the call runs, because what it says is relative to that.
+    /// Whether the file must be in the directory of the call, because its paths are relative to it.
     pub(crate) is_there: bool,
-    /// What is in it.
+    /// Content of the file.
     pub(crate) text: String,
 }
 
-/// What a call came to.
+/// Outcome of a call.
 pub(crate) struct Outcome {
     /// Whether it ended well.
     pub(crate) is_good: bool,
@@ -106,7 +106,7 @@ impl Wrangler {
         if let Some(folder) = &call.folder {
             command.current_dir(folder);
         }
-        // Without standard input it asks nothing: what it would ask was decided by the options here.
+        // Without standard input wrangler asks no questions: the options here answer them.
         let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn();
         let output = child.and_then(std::process::Child::wait_with_output).map_err(|error| {
             Failure::Failed(format!(
@@ -131,14 +131,14 @@ impl Wrangler {
         format!("{}{}", place.unwrap_or_default(), words.join(" "))
     }
 
-    /// What a call failed with.
+    /// The error of a failed call.
     pub(crate) fn failure(&self, call: &Invocation, outcome: &Outcome) -> Failure {
         let said = [&outcome.stderr, &outcome.stdout].map(|text| text.trim());
         let said = said.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
         Failure::Failed(format!("`{}` failed\n{said}", self.words(call)))
     }
 
-    /// The program, and what comes before a call's own arguments.
+    /// The program, and the arguments before a call's own.
     fn program(&self) -> (String, &'static [&'static str]) {
         let variable = || std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
         match self.path.clone().or_else(variable) {
@@ -147,7 +147,7 @@ impl Wrangler {
                 (std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned(), &[])
             }
             Some(name) => (name.to_string_lossy().into_owned(), &[]),
-            // What is not installed is not to be downloaded in passing.
+            // npx must not download a program that is not installed.
             None => (if cfg!(windows) { "npx.cmd" } else { "npx" }.to_owned(), &["--no-install", "wrangler"]),
         }
     }

@@ -1,4 +1,4 @@
-//! Fuzz targets: each gives one parser any bytes and checks what must hold whatever they are.
+//! Fuzz targets: each hands one parser arbitrary bytes and checks its invariants.
 //!
 //! Two engines drive the same targets: `tests/bounded.rs` replays the corpus and a fixed number of mutations of it within
 //! `cargo test`; `src/main.rs` is libFuzzer, which follows coverage, by `npm run fuzz`.
@@ -29,7 +29,6 @@ pub const TARGETS: [(&str, Check); 14] = [
 ];
 
 /// The target of that name.
-#[must_use]
 pub fn named(name: &str) -> Option<Check> {
     TARGETS.iter().find(|(known, _)| *known == name).map(|(_, check)| *check)
 }

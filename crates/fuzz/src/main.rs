@@ -12,7 +12,7 @@ use serin_fuzz::{Check, named};
 /// An input that takes longer is a finding: a request must not cost a hundred times another's.
 const LONGEST: Duration = Duration::from_millis(10);
 
-/// Others share the machine: the fastest of so many tries counts.
+/// Other processes share the machine, so the fastest of this many tries counts.
 const TRIES: usize = 20;
 
 static CHECK: LazyLock<Check> = LazyLock::new(|| {

@@ -60,7 +60,6 @@ pub struct Mutations<'a> {
 
 impl<'a> Mutations<'a> {
     /// Of this corpus, which must not be empty.
-    #[must_use]
     pub fn of(corpus: &'a [Vec<u8>], seed: u64) -> Self {
         Self { corpus, random: StdRng::seed_from_u64(seed) }
     }

@@ -3,8 +3,8 @@
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-/// Whether an `Authorization` header carries `token`. Digests are compared, in constant time, so that neither the
-/// content nor the length of the token shows in how long it takes. An empty token lets nobody in.
+/// Whether an `Authorization` header carries `token`. The digests are compared in constant time, so that the duration reveals neither the
+/// content nor the length of the token. An empty token authorizes no request.
 pub fn is_authorized(authorization: Option<&str>, token: &str) -> bool {
     let Some((scheme, given)) = authorization.and_then(|header| header.split_once(' ')) else { return false };
     let same = Sha256::digest(given.trim()).ct_eq(&Sha256::digest(token));

@@ -1,11 +1,11 @@
 //! The isolate's circuit breaker for the canary.
 //!
-//! It catches what is plainly broken within a handful of requests, long before the controller has judged: a run of
-//! failures (an outage) or a window in which most fail (a partial one). Open, the canary's share goes to stable; after a
-//! pause that grows, single requests probe whether it is back. Stable has no breaker: there is nothing behind it. But
-//! where stable fails as well, diverting would only move the trouble, so it is not done.
+//! It opens within a few requests, long before the controller has judged the canary: after a run of failures (an outage) or after a window
+//! in which most requests fail (a partial outage). While it is open, the canary's requests go to stable; after a pause that grows with each
+//! trip, single requests probe the canary. Stable has no breaker, because no other variant could answer for it. Where stable fails as well,
+//! the breaker lets requests through to the canary, because diverting them would not help.
 //!
-//! There are no timers: an open breaker looks at the time when a request asks.
+//! There are no timers: an open breaker compares the time when a request arrives.
 
 use core::time::Duration;
 
@@ -29,17 +29,17 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 const PROBES: u32 = 3;
 /// A closed breaker forgets one trip in this time (Envoy decrements its multiplier likewise).
 const FORGET: Duration = Duration::from_secs(30);
-/// A probe that has not answered by now is given up: its request may have been aborted.
+/// The time after which a probe without an answer is given up, because its request may have been aborted.
 const PROBE_LIFETIME: Duration = Duration::from_secs(30);
 
 const TOO_MANY_REQUESTS: u16 = 429;
 
-/// What a pause depends on beside the trips.
+/// The inputs of a pause's length, beside the number of trips.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BackOff {
-    /// Uniform in 0.0..1.0: it spreads the pauses of many isolates.
-    pub chance: f64,
-    /// The canary's own wish, from a 429 or 503: it makes a pause longer, up to the longest.
+    /// A random number, uniform in 0.0..1.0, which spreads the probes of many isolates.
+    pub jitter: f64,
+    /// The canary's `Retry-After` with a 429 or 503. It lengthens a pause, up to the longest.
     pub retry_after: Duration,
 }
 
@@ -47,7 +47,7 @@ pub struct BackOff {
 #[derive(Clone, Debug, Default)]
 pub struct Breaker {
     state: State,
-    /// Trips not yet forgotten: the exponent of the pause.
+    /// The trips that are not forgotten, which are the exponent of the pause.
     trips: u32,
     failures_in_a_row: u32,
     canary: Window,
@@ -68,32 +68,32 @@ enum State {
     },
 }
 
-/// What becomes of a request that was dealt to the canary.
+/// The destination of a request that was assigned to the canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permit {
-    /// It goes to the canary.
+    /// The canary.
     Canary,
-    /// It goes to stable, whose answer is to be recorded.
-    Divert,
+    /// Stable, whose answer is to be recorded.
+    ShortCircuit,
 }
 
 /// A change of state, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Transition {
-    /// The canary's share goes to stable.
+    /// The canary's requests go to stable.
     Open {
-        /// For so long, in milliseconds.
+        /// The length of the pause, in milliseconds.
         pause_ms: u64,
     },
-    /// The canary has its share again.
+    /// The canary gets its requests again.
     Closed,
 }
 
 // === impl Breaker ===
 
 impl Breaker {
-    /// Whether a request dealt to the canary may go there. Total; a request without a permit is diverted.
+    /// Whether a request that was assigned to the canary may go there.
     pub fn permit(&mut self, now: Timestamp) -> Permit {
         match self.state {
             State::Closed => return Permit::Canary,
@@ -109,17 +109,17 @@ impl Breaker {
             }
             State::Open { .. } | State::HalfOpen { .. } => {}
         }
-        if self.stable.is_failing(now) { Permit::Canary } else { Permit::Divert }
+        if self.stable.is_failing(now) { Permit::Canary } else { Permit::ShortCircuit }
     }
 
-    /// Whether nothing is wrong: then stable's answers need not be recorded.
+    /// Whether the breaker is closed. Then stable's answers need not be recorded.
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed
     }
 
-    /// Records how the canary answered.
+    /// Records the canary's answer.
     pub fn record_canary(&mut self, answer: Answer, back_off: BackOff, now: Timestamp) -> Option<Transition> {
-        // Too many requests: the canary is there, and sends less. It counts in the window, and fails a probe.
+        // With 429 the canary works and asks for fewer requests. The answer counts in the window and fails a probe.
         let is_limited = answer == Answer::Status(TOO_MANY_REQUESTS);
         let success = !answer.is_failure() && !is_limited;
         self.canary.record(success, now);
@@ -143,32 +143,32 @@ impl Breaker {
                 None
             }
             (State::HalfOpen { .. }, false) => Some(self.open(back_off, now)),
-            // Sent before it opened, answered after: nothing new.
+            // The request was sent before the breaker opened, so its answer says nothing new.
             (State::Open { .. }, _) => None,
         }
     }
 
-    /// Stable has answered for the canary as often as it may: from now on the canary is asked less, not its users told to wait.
+    /// Opens the breaker because the retry budget is spent, so that the canary gets fewer requests and its users are not refused.
     pub fn exhaust(&mut self, back_off: BackOff, now: Timestamp) -> Option<Transition> {
         self.is_closed().then(|| self.open(back_off, now))
     }
 
-    /// Records how stable answered a diverted request.
+    /// Records stable's answer to a short-circuited request.
     pub fn record_stable(&mut self, success: bool, now: Timestamp) {
         self.stable.record(success, now);
     }
 
-    /// Starts anew: another rollout, or nobody on the canary.
+    /// Resets the breaker for another rollout.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
 
-    fn open(&mut self, BackOff { chance, retry_after }: BackOff, now: Timestamp) -> Transition {
+    fn open(&mut self, BackOff { jitter, retry_after }: BackOff, now: Timestamp) -> Transition {
         // In whole milliseconds: `Duration`'s own arithmetic with fractions can panic.
         let least = FIRST_PAUSE.saturating_mul(1 << self.trips.min(5)).max(retry_after).min(LONGEST_PAUSE);
         let least_ms = u64::try_from(least.as_millis()).unwrap_or(u64::MAX);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to half a minute")]
-        let pause_ms = least_ms + (least_ms as f64 * chance.clamp(0.0, 1.0) / 2.0) as u64;
+        let pause_ms = least_ms + (least_ms as f64 * jitter.clamp(0.0, 1.0) / 2.0) as u64;
         self.trips = self.trips.saturating_add(1);
         self.state = State::Open { until: now.after(Duration::from_millis(pause_ms)) };
         self.failures_in_a_row = 0;
@@ -192,7 +192,7 @@ impl Breaker {
     }
 }
 
-/// Answers of the last ten seconds, exact, in slots of one.
+/// The answers of the last ten seconds, in slots of one second.
 #[derive(Clone, Debug, Default)]
 struct Window {
     slots: Vec<Slot>,

@@ -1,14 +1,13 @@
-//! Buckets: where a sticky key stands among all keys.
+//! Buckets: every sticky key belongs to one of 100,000.
 //!
-//! The same sum as flagd's `fractional` over the same string with weights that add up to 100,000
-//! (<https://flagd.dev/reference/custom-operations/fractional-operation/>), so that a flag in the application can name
-//! the same cohort.
+//! The hash is that of flagd's `fractional` over the same string with weights that add up to 100,000
+//! (<https://flagd.dev/reference/custom-operations/fractional-operation/>), so that a flag in the application can select the same cohort.
 
 use std::hash::Hasher as _;
 
 use serde::Serialize;
 
-/// How many buckets there are: a share moves in steps of 0.001 %.
+/// The number of buckets. Percentages have steps of 0.001 %, one bucket each.
 pub const BUCKETS: u32 = 100_000;
 
 /// A bucket, 0 to 99,999.
@@ -27,7 +26,7 @@ impl Bucket {
         Self::from_hash(Self::hash(salt, key.as_bytes()))
     }
 
-    /// The hash that the bucket is a part of: it stands for the key where the key itself must not be shown.
+    /// The hash that determines the bucket. It replaces the key where the key itself must not be shown.
     pub fn hash(salt: &str, key: &[u8]) -> u32 {
         let mut hasher = mur3::Hasher32::with_seed(0);
         hasher.write(salt.as_bytes());

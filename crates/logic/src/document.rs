@@ -83,9 +83,14 @@ pub fn shown(name: &str) -> String {
     if is_plain { name.to_owned() } else { quote(&Value::from(name)) }
 }
 
-/// A value as JSON, cut to a length that fits a log line.
+/// A value as JSON, cut to a length that fits a log line. Characters without a glyph are escaped, because they can steer a terminal or make
+/// a text look like another one.
 pub fn quote(value: &Value) -> String {
-    cut(value.to_string(), QUOTED_CHARS)
+    let mut visible = String::new();
+    for character in value.to_string().chars() {
+        if character.is_ascii() { visible.push(character) } else { visible.extend(character.escape_debug()) }
+    }
+    cut(visible, QUOTED_CHARS)
 }
 
 fn parse_json(name: &str, text: &str) -> Result<Value, InvalidDocument> {
@@ -253,5 +258,11 @@ mod tests {
             said(r#"{"list": [{"header": {"a\nb": 1}}]}"#).starts_with(r#"list[0].header."a\nb": 1 is not accepted"#)
         );
         assert!(said(r#"{"list": [{"header": {"": 1}}]}"#).starts_with(r#"list[0].header."": 1 is not accepted"#));
+    }
+
+    #[test]
+    fn a_quoted_text_cannot_end_its_quotation_nor_steer_a_terminal() {
+        let text = Value::from("Grüße \"a\\b\" it's 日\u{1b}[2J\u{9b}\n\u{202e}");
+        assert_eq!(quote(&text), "\"Grüße \\\"a\\\\b\\\" it's 日\\u001b[2J\\u{9b}\\n\\u{202e}\"");
     }
 }

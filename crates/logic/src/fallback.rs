@@ -1,11 +1,11 @@
-//! Which failed canary requests stable answers instead, and how many.
+//! Fallback to stable: the failed canary requests that stable answers instead, and a budget for them.
 
-/// How a canary request ended.
+/// The outcome of a request to a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// With this HTTP status.
+    /// A response with this HTTP status.
     Status(u16),
-    /// Without a response: it threw, or let its deadline pass.
+    /// No response: the variant threw, or its deadline passed.
     Exception,
 }
 
@@ -22,30 +22,30 @@ impl Answer {
     }
 }
 
-/// Whether a request may be sent a second time: it changes nothing (RFC 9110 §9.2.1), there is no body that the first
-/// attempt may have consumed, and it does not ask for another protocol.
+/// Whether a request can be replayed: its method is safe (RFC 9110 §9.2.1), it has no body that the first attempt may have consumed, and it
+/// does not ask for another protocol.
 pub fn may_replay(method: &str, has_body: bool, is_upgrade: bool) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS") && !has_body && !is_upgrade
 }
 
-/// How long the canary may take to its first byte, in seconds: half of what a user waits for, so that stable has the other half.
+/// The canary's deadline to its first byte, in seconds. It is half of the time that a user waits, so that stable has the other half.
 pub const CANARY_DEADLINE_SECONDS: u64 = 15;
 
-/// An upload of up to so many bytes is over in no time; a longer one may take as long as it takes, and its request has no deadline.
+/// The largest upload with a deadline, in bytes. A longer one may take any time.
 const SHORT_UPLOAD: u64 = 65_536;
 
-/// Whether a request that has waited for its deadline is given up: it asked for no other protocol, and its upload is surely over.
-/// `length` is the request's `Content-Length`.
+/// Whether the deadline applies to a request: it does not ask for another protocol, and its upload is short. `length` is the request's
+/// `Content-Length`.
 pub fn has_deadline(has_body: bool, length: Option<&str>, is_upgrade: bool) -> bool {
     let is_short = || length.and_then(|length| length.parse().ok()).is_some_and(|length: u64| length <= SHORT_UPLOAD);
     !is_upgrade && (!has_body || is_short())
 }
 
-/// What an isolate may send to stable a second time, so that a failing canary cannot double stable's load: a fifth of the canary's
-/// requests, ten to begin with, and at most twenty saved up (Finagle's and Envoy's retry budgets are of this kind).
+/// The budget of one isolate for replays to stable, so that a failing canary cannot double stable's load: a fifth of the canary's requests,
+/// ten in advance, and at most twenty saved up. Finagle's and Envoy's retry budgets work the same way.
 #[derive(Clone, Debug)]
-pub struct Budget {
-    /// In fifths of a replay.
+pub struct RetryBudget {
+    /// The balance, in fifths of a replay.
     fifths: u32,
 }
 
@@ -53,22 +53,22 @@ const REPLAY: u32 = 5;
 const START: u32 = 10 * REPLAY;
 const MOST: u32 = 20 * REPLAY;
 
-impl Default for Budget {
+impl Default for RetryBudget {
     fn default() -> Self {
         Self { fifths: START }
     }
 }
 
-// === impl Budget ===
+// === impl RetryBudget ===
 
-impl Budget {
-    /// The canary answered, in whatever way.
-    pub fn earn(&mut self) {
+impl RetryBudget {
+    /// Deposits a fifth of a replay for a request that the canary answered or failed.
+    pub fn deposit(&mut self) {
         self.fifths = (self.fifths + 1).min(MOST);
     }
 
-    /// Whether one more request may be replayed; if so, it is paid for.
-    pub fn spend(&mut self) -> bool {
+    /// Withdraws one replay. Returns whether the balance covers it.
+    pub fn withdraw(&mut self) -> bool {
         let left = self.fifths.checked_sub(REPLAY);
         self.fifths = left.unwrap_or(self.fifths);
         left.is_some()
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_changes_nothing_and_has_no_body_is_sent_twice() {
+    fn only_safe_requests_without_a_body_are_replayed() {
         assert!(may_replay("GET", false, false));
         assert!(!may_replay("GET", true, false));
         assert!(!may_replay("GET", false, true));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_or_another_protocol_is_never_cut() {
+    fn long_uploads_and_other_protocols_have_no_deadline() {
         assert!(has_deadline(false, None, false));
         assert!(has_deadline(true, Some("65536"), false));
         for (has_body, length, is_upgrade) in [
@@ -118,12 +118,12 @@ mod tests {
     }
 
     #[test]
-    fn ten_replays_to_begin_with_and_twenty_at_most() {
-        let spent = |budget: &mut Budget| (0..1_000).take_while(|_| budget.spend()).count();
-        let mut budget = Budget::default();
+    fn the_budget_starts_at_ten_replays_and_holds_at_most_twenty() {
+        let spent = |budget: &mut RetryBudget| (0..1_000).take_while(|_| budget.withdraw()).count();
+        let mut budget = RetryBudget::default();
         assert_eq!(spent(&mut budget), 10);
         for _ in 0..1_000 {
-            budget.earn();
+            budget.deposit();
         }
         assert_eq!(spent(&mut budget), 20);
     }
@@ -131,11 +131,11 @@ mod tests {
     proptest! {
         #[test]
         fn replays_stay_below_a_fifth_of_the_canarys_requests_and_ten(answers in proptest::collection::vec(any::<bool>(), 0..500)) {
-            let mut budget = Budget::default();
+            let mut budget = RetryBudget::default();
             let mut replays = 0;
             for (requests, failed) in (1..).zip(answers) {
-                budget.earn();
-                replays += u32::from(failed && budget.spend());
+                budget.deposit();
+                replays += u32::from(failed && budget.withdraw());
                 prop_assert!(f64::from(replays) <= 10.0 + f64::from(requests) / 5.0);
             }
         }

@@ -1,20 +1,19 @@
-//! What Serin decides. Plain Rust: no Workers, no clock, no randomness, no I/O; time comes in as a value.
+//! The decisions of Serin. Pure Rust without Workers, clock, randomness or I/O; the time is an argument.
 //!
-//! - `policy`: what operators wrote, and what holds
-//! - `routing`: which variant answers a request, and why
-//! - `breaker`: when a failing canary gets no more requests from this isolate
-//! - `fallback`: which of its failures stable makes good
+//! - `policy`: the documents that operators write
+//! - `snapshot`: the policy as one isolate knows it, from KV and the controller's overlay
+//! - `routing`: the decision which variant serves a request, with its reason
+//! - `matcher`, `request_attributes`, `sticky_key`, `visitor`, `bucket`, `percentage`: the parts of a decision
+//! - `breaker`, `fallback`: protection from a failing canary within one isolate
 //! - `controller`: rollout, analysis and switches as one value
-//! - `analysis`: how a canary is judged against stable
+//! - `analysis`: the comparison of the canary with stable
 //! - `telemetry`: outcomes of requests, on their way from isolates to the controller
-//! - `rollout`: a plan of steps, carried out
-//! - `api`: the control API, requests to calls and what is known to answers
-//! - `json`: types as JSON texts, and back
-//! - `health`, `log_event`, `problem`: what operators and clients are told
+//! - `rollout`: a plan of steps, and its execution
+//! - `api`: requests and answers of the control API
+//! - `health`, `log_event`, `log_rate_limiter`, `problem`: reports to operators and clients
 //! - `document`: JSON documents that operators write, and the messages about those that are refused
-//! - `span`: lengths of time as operators write them
-//! - `quoted`: texts of others in messages
-//! - `bearer`: who may see and change things
+//! - `span`, `timestamp`: lengths of time and points in time
+//! - `bearer`: the token of the control API
 #![forbid(unsafe_code)]
 
 pub mod analysis;
@@ -27,13 +26,12 @@ pub mod document;
 pub mod fallback;
 pub mod headers;
 pub mod health;
-pub mod json;
 pub mod log_event;
+pub mod log_rate_limiter;
 pub mod matcher;
 pub mod percentage;
 pub mod policy;
 pub mod problem;
-mod quoted;
 pub mod request_attributes;
 pub mod rollout;
 pub mod routing;
@@ -41,7 +39,6 @@ pub mod snapshot;
 pub mod span;
 pub mod sticky_key;
 pub mod telemetry;
-pub mod throttle;
 pub mod timestamp;
 pub mod utc_offset;
 pub mod variant;

@@ -1,4 +1,4 @@
-//! Errors as `application/problem+json` (RFC 9457).
+//! Error responses as `application/problem+json` (RFC 9457).
 
 use serde::Serialize;
 
@@ -8,10 +8,10 @@ use crate::timestamp::Timestamp;
 /// The media type of a problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
-/// `Retry-After` of a switch without an end, in seconds: long enough not to hammer, short enough to come back soon.
+/// `Retry-After` of a switch without an end, in seconds.
 const RETRY_AFTER: u64 = 30;
 
-/// An answer that is an error.
+/// An error response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
@@ -24,13 +24,13 @@ pub struct Problem {
     detail: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     switch: Option<&'static str>,
-    /// What in the request is wrong.
+    /// The field of the request that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<Box<str>>,
-    /// Seconds, for the header of that name.
+    /// The `Retry-After` header, in seconds.
     #[serde(skip)]
     retry_after: Option<u64>,
-    /// For the header of that name.
+    /// The `Allow` header.
     #[serde(skip)]
     allow: Option<&'static str>,
 }
@@ -42,7 +42,7 @@ impl Problem {
         Self { kind, title, status, detail: None, switch: None, field: None, retry_after: None, allow: None }
     }
 
-    /// A kill switch keeps the service from answering.
+    /// A kill switch refuses the request.
     pub fn unavailable(switch: Switch, setting: &Setting, now: Timestamp) -> Self {
         let title = match switch {
             Switch::Maintenance => "Down for maintenance",
@@ -58,12 +58,12 @@ impl Problem {
         }
     }
 
-    /// The variant threw and nothing could stand in: it was stable, or the request must not be sent twice.
+    /// The variant threw and no other could answer, because it was stable or the request cannot be replayed.
     pub const fn unanswered() -> Self {
         Self::new(502, "urn:serin:unanswered", "The service did not answer")
     }
 
-    /// The canary let its deadline pass, and the request must not be sent twice.
+    /// The canary's deadline passed, and the request cannot be replayed.
     pub const fn late() -> Self {
         Self::new(504, "urn:serin:late", "The service did not answer in time")
     }
@@ -78,7 +78,7 @@ impl Problem {
         Self::new(404, "urn:serin:not-found", "There is nothing here")
     }
 
-    /// A value in the request; `message` is what it is and what would be accepted.
+    /// A field of the request is not valid; `message` has its value and the values that are accepted.
     pub fn invalid(field: &str, message: &str) -> Self {
         Self {
             detail: Some(format!("{field}: {message}").into()),
@@ -99,13 +99,13 @@ impl Problem {
         Self { detail, ..Self::new(415, "urn:serin:not-json", "The body is not JSON") }
     }
 
-    /// No token, or not the right one.
+    /// The token is missing or wrong.
     pub fn unauthorized() -> Self {
         let detail = Some("accepted: Authorization: Bearer and the value of the secret ADMIN_TOKEN".into());
         Self { detail, ..Self::new(401, "urn:serin:unauthorized", "The token is missing or wrong") }
     }
 
-    /// There is no token that could be right.
+    /// No token is configured, so that the control API is closed.
     pub fn forbidden() -> Self {
         let detail = Some("no ADMIN_TOKEN is set: run `npx wrangler secret put ADMIN_TOKEN`".into());
         Self { detail, ..Self::new(403, "urn:serin:forbidden", "The control API is closed") }
@@ -116,13 +116,13 @@ impl Problem {
         Self { detail: Some(why.into()), ..Self::new(409, "urn:serin:conflict", "Not now") }
     }
 
-    /// Without the controller there are no rollouts.
+    /// The Worker has no controller, which rollouts need.
     pub fn unbound() -> Self {
         let detail = Some("bind ROLLOUT and METRICS as wrangler.toml has them; KV alone steers until then".into());
         Self { detail, ..Self::new(501, "urn:serin:unbound", "There is no rollout controller") }
     }
 
-    /// Something that the control API needs did not answer.
+    /// A service that the control API needs did not answer.
     pub fn unreachable(what: &str, why: &str) -> Self {
         Self {
             detail: Some(format!("{what}: {why}; nothing is lost, send it again").into()),
@@ -142,7 +142,7 @@ impl Problem {
         retry_after.into_iter().chain(self.allow.map(|methods| ("Allow", methods.to_owned())))
     }
 
-    /// The body.
+    /// The response body.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_visitor_is_told_by_the_cookie_then_a_new_one_then_the_address() {
+    fn a_visitor_is_identified_by_the_cookie_then_a_new_one_then_the_address() {
         let sources = Stickiness::default();
         let request = SampleRequest::get("/").header("cf-connecting-ip", "203.0.113.7");
         assert_eq!(sources.key_of(&request), Some(StickyKey::Ip("203.0.113.7".into())));

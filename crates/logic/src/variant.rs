@@ -1,4 +1,4 @@
-//! The two sides of a split.
+//! The variants of the service.
 
 use core::fmt;
 
@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Variant {
-    /// The version that everybody can rely on.
+    /// The version in production.
     Stable,
-    /// The version on trial.
+    /// The new version.
     Canary,
 }
 

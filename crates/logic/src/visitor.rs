@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_nobody() {
+    fn other_values_are_no_id() {
         for value in [
             "",
             "canary",

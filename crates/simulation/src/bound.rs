@@ -2,7 +2,6 @@
 
 /// The rate at which `hits` or fewer of `runs` would be seen 1 time in 100 (Clopper and Pearson 1934), 0..=1: the true rate is below it,
 /// 99 % sure. By bisection.
-#[must_use]
 pub fn upper_99(hits: u64, runs: u64) -> f64 {
     if hits >= runs {
         return 1.0;
@@ -17,7 +16,7 @@ pub fn upper_99(hits: u64, runs: u64) -> f64 {
         sum
     };
     let (mut low, mut high) = (hits as f64 / runs as f64, 1.0);
-    // Each halves what is unsure: 2^-60 is beyond an f64's digits.
+    // Each halves the interval: 2^-60 is beyond an f64's digits.
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);
         if at_most(middle) > 0.01 { low = middle } else { high = middle }

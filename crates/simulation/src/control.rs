@@ -1,5 +1,5 @@
-//! The controller's shell as the platform runs it: a turn, what it changed is stored, the alarm is set, effects are performed. It may be
-//! killed at any of these, and goes on from what was stored.
+//! The controller as the platform runs it: a transaction, its changes stored, the alarm set, its effects performed. It may be killed at any
+//! of these points and goes on from the stored documents.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -30,7 +30,7 @@ pub(crate) struct Control {
     pub(crate) audit: BTreeMap<u64, AuditEntry>,
 }
 
-/// What it is surrounded by.
+/// The controller's surroundings.
 pub(crate) struct Surroundings<'a> {
     pub(crate) rng: &'a mut StdRng,
     pub(crate) kv: &'a mut Kv,
@@ -50,7 +50,7 @@ enum Killed {
 // === impl Control ===
 
 impl Control {
-    /// What its clock says.
+    /// The controller's clock.
     pub(crate) fn clock(&self, now: u64) -> Timestamp {
         Timestamp::from_millis(i64::try_from(now).unwrap_or(i64::MAX).saturating_add(self.clock_off))
     }
@@ -60,7 +60,7 @@ impl Control {
         self.alarm.map(|at| at.as_millis().saturating_sub(self.clock_off).max(0).unsigned_abs())
     }
 
-    /// A turn, stored and its effects performed. None: killed; nobody is answered.
+    /// Runs a transaction, stores it and performs its effects. None if the controller is killed before it answers.
     pub(crate) fn turn<T>(
         &mut self,
         around: &mut Surroundings<'_>,
@@ -99,7 +99,7 @@ impl Control {
         }
     }
 
-    /// What is for KV and the webhook is done by whoever claims it; the rest is done as it comes.
+    /// Performs effects. Writes to KV and notifications are claimed first; the other effects are performed as they come.
     fn claimed(&mut self, effects: Vec<Effect>, at: Timestamp) -> Vec<Effect> {
         let is_delivered = |effect: &Effect| matches!(effect, Effect::WriteState(_) | Effect::Notify(_));
         let mut to_do: Vec<Effect> = effects.into_iter().filter(|effect| !is_delivered(effect)).collect();
@@ -146,9 +146,9 @@ impl Control {
 
     fn perform_one(&mut self, effect: Effect, around: &mut Surroundings<'_>) -> Option<Receipt> {
         Some(match effect {
-            // The alarm is set with what is stored, a look is taken within the turn.
+            // The alarm is set with the stored state; a look is taken within the transaction.
             Effect::SetAlarm(_) | Effect::TakeLook(_) => return None,
-            // The overlay is made of what is stored.
+            // The overlay is derived from the stored state.
             Effect::SetHalt(halt) => Receipt::Halted { epoch: halt.epoch },
             Effect::WriteState(write) => {
                 if around.rng.random_bool(around.faults.kv_failing) {
@@ -170,7 +170,7 @@ impl Control {
         })
     }
 
-    /// Killed, and started again from what was stored.
+    /// Restarts the controller from its stored documents.
     fn reload(&mut self, around: &mut Surroundings<'_>) {
         around.faulted.killed += 1;
         let mut next = self.live.clone();
@@ -191,7 +191,7 @@ impl Surroundings<'_> {
     }
 }
 
-/// What comes back from storage.
+/// A value after it was stored and loaded.
 pub(crate) fn through_json<T: Serialize + DeserializeOwned + Clone + PartialEq>(
     value: &T,
     around: &mut Surroundings<'_>,

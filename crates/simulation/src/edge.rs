@@ -1,11 +1,11 @@
-//! An isolate: what it knows of the policy, what it decides, and what it has counted. Serin's own parts, wired as on the edge.
+//! An isolate: its snapshot of the policy, its decisions and its counts. Serin's own parts, wired as on the edge.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use serin_logic::Timestamp;
 use serin_logic::breaker::{BackOff, Breaker, Permit, Transition};
-use serin_logic::fallback::{self, Budget};
+use serin_logic::fallback::{self, RetryBudget};
 use serin_logic::policy::Switch;
 use serin_logic::request_attributes::RequestAttributes;
 use serin_logic::rollout::{Observation, Overlay};
@@ -31,7 +31,7 @@ pub(crate) struct Isolate {
     pub(crate) life: u64,
     pub(crate) snapshot: Snapshot,
     breaker: Breaker,
-    budget: Budget,
+    budget: RetryBudget,
     batcher: OutcomeBatcher,
 }
 
@@ -39,15 +39,15 @@ pub(crate) struct Isolate {
 pub(crate) enum Sent {
     /// To the canary.
     Canary(Option<Observing>),
-    /// Dealt to the canary, sent to stable by the breaker.
-    Diverted,
+    /// Assigned to the canary, sent to stable by the breaker.
+    ShortCircuited,
     /// To stable, and its answer counts.
     Compared(Observing),
     /// To stable.
     Stable,
 }
 
-/// What an answer counts for.
+/// Assignment that an answer counts for.
 #[derive(Clone)]
 pub(crate) struct Observing {
     observation: Rc<Observation>,
@@ -67,11 +67,11 @@ struct Request<'a>(&'a str);
 
 impl Isolate {
     pub(crate) fn new(location: u32, life: u64, id: String) -> Self {
-        let (snapshot, breaker, budget) = (Snapshot::default(), Breaker::default(), Budget::default());
+        let (snapshot, breaker, budget) = (Snapshot::default(), Breaker::default(), RetryBudget::default());
         Self { location, life, snapshot, breaker, budget, batcher: OutcomeBatcher::new(id) }
     }
 
-    /// KV answered, or did not.
+    /// Handles a read of KV that was answered or failed.
     pub(crate) fn read(&mut self, text: Option<&str>, now: Timestamp) {
         let next = match text {
             Some(text) => {
@@ -84,8 +84,8 @@ impl Isolate {
         self.replace(next);
     }
 
-    /// The shard answered.
-    pub(crate) fn hear(&mut self, seq: u64, overlay: Option<Overlay>, now: Timestamp) {
+    /// Handles the shard's answer.
+    pub(crate) fn receive(&mut self, seq: u64, overlay: Option<Overlay>, now: Timestamp) {
         self.batcher.acknowledge(seq);
         if let Some(overlay) = overlay {
             let next = self.snapshot.apply_overlay(KEY, overlay, now).0;
@@ -100,7 +100,7 @@ impl Isolate {
         self.snapshot = next;
     }
 
-    /// What is to be sent to the shard.
+    /// The batch to send to the shard.
     pub(crate) fn flush(&mut self) -> Rc<Batch> {
         self.batcher.flush()
     }
@@ -114,11 +114,11 @@ impl Isolate {
         match (decision.outcome, observing) {
             (Outcome::Serve(Variant::Canary), observing) => match self.breaker.permit(now) {
                 Permit::Canary => Sent::Canary(observing),
-                Permit::Divert => {
+                Permit::ShortCircuit => {
                     if let Some(Observing { observation, .. }) = observing {
                         self.batcher.short_circuit(&observation);
                     }
-                    Sent::Diverted
+                    Sent::ShortCircuited
                 }
             },
             (_, Some(observing)) => Sent::Compared(observing),
@@ -126,7 +126,7 @@ impl Isolate {
         }
     }
 
-    /// The canary answered; whether the breaker opened. `chance` is uniform in 0..1.
+    /// Handles an answer of the canary; gives whether the breaker opened. `chance` is uniform in 0..1.
     pub(crate) fn canary_answered(
         &mut self,
         observing: Option<&Observing>,
@@ -135,11 +135,11 @@ impl Isolate {
         now: Timestamp,
     ) {
         let outcome = fallback::Answer::Status(if answer.failed { 503 } else { 200 });
-        let back_off = BackOff { chance, ..BackOff::default() };
+        let back_off = BackOff { jitter: chance, ..BackOff::default() };
         let mut transition = self.breaker.record_canary(outcome, back_off, now);
-        self.budget.earn();
+        self.budget.deposit();
         // Every simulated request may be replayed.
-        if answer.failed && !self.budget.spend() {
+        if answer.failed && !self.budget.withdraw() {
             transition = transition.or(self.breaker.exhaust(back_off, now));
         }
         if let Some(observing) = observing {
@@ -150,7 +150,7 @@ impl Isolate {
         }
     }
 
-    /// Stable answered a diverted request.
+    /// Handles an answer of stable to a short-circuited request.
     pub(crate) fn stable_answered(&mut self, answer: Answer, now: Timestamp) {
         self.breaker.record_stable(!answer.failed, now);
     }
@@ -175,7 +175,7 @@ impl Observing {
 
 // === impl Request ===
 
-/// A visitor who sends a cookie to a service without rules: nothing else is asked for.
+/// A visitor with a cookie, of a service without rules: a decision reads nothing else.
 impl RequestAttributes for Request<'_> {
     fn method(&self) -> Rc<str> {
         "GET".into()

@@ -1,4 +1,4 @@
-//! What must always hold, checked from outside: by what was stored, written, dealt and answered, not by what the code under test says of
+//! Invariants, checked from outside: by stored documents, writes, assignments and answers, not by what the code under test says of
 //! itself.
 
 use std::collections::BTreeMap;
@@ -13,13 +13,13 @@ use serin_logic::variant::Variant;
 
 use crate::zone::utc_offset;
 
-/// What must hold.
+/// An invariant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Invariant {
     /// The percentage is never outside 0 to that of the step, at the controller and in any isolate.
     PercentageWithinStep,
-    /// An isolate that has heard of the rollback deals nobody to the canary.
+    /// An isolate that has the overlay of a rollback assigns no visitor to the canary.
     NothingAfterRollback,
     /// Epochs and revisions only grow.
     EpochsGrow,
@@ -27,9 +27,9 @@ pub enum Invariant {
     GatedPromotion,
     /// Nothing undoes a rollback by itself.
     RollbackStays,
-    /// What was counted is what happened, each request once.
+    /// Counts are the requests that happened, each once.
     CountsAreTrue,
-    /// What was stored is read back as it was.
+    /// A stored document reads back as it was.
     ReloadsIdentically,
     /// A tick closes at most once in its time.
     OneOpenTick,
@@ -43,18 +43,18 @@ pub enum Invariant {
 pub struct Violation {
     /// Of the run.
     pub seed: u64,
-    /// What did not hold.
+    /// The violated invariant.
     pub invariant: Invariant,
     /// When, after the start.
     pub at_ms: u64,
-    /// What was seen.
+    /// The observation that violates it.
     pub what: String,
 }
 
 /// Requests and failures.
 pub(crate) type Seen = (u64, u64);
 
-/// What was seen so far in a run.
+/// Observations of a run so far.
 pub(crate) struct Checks {
     seed: u64,
     started_at: u64,
@@ -71,7 +71,7 @@ pub(crate) struct Checks {
     pub(crate) rollback: Option<u64>,
     /// Highest percentage that was asked for, in thousandths.
     pub(crate) highest: u32,
-    /// What isolates observed.
+    /// Outcomes that isolates observed.
     observed: BTreeMap<(String, u32, usize), PerVariant<Seen>>,
 }
 
@@ -118,7 +118,7 @@ impl Checks {
         self.written_at = Some(at);
     }
 
-    /// The controller stored what a turn made of it.
+    /// Checks the state that a transaction stored.
     pub(crate) fn stored(&mut self, controller: &Controller, at: Timestamp) {
         let standing = controller.state.summary();
         if self.last.as_ref() != Some(&standing) {
@@ -130,7 +130,7 @@ impl Checks {
             self.rollback = Some(controller.overlay(at).revision);
         }
         if self.rollback.is_some() {
-            // A document that was edited by hand is left alone; what protects users then is the halt.
+            // The controller leaves a document alone that was edited by hand; the halt then protects users.
             let is_edited = controller.state.rollout().is_some_and(|rollout| rollout.edited.is_some());
             let served = !is_edited && controller.state.desired_state().target.is_none_or(|target| !target.is_zero());
             self.hold(Invariant::RollbackStays, now_rolled_back && standing.halted && !served, || {
@@ -150,7 +150,7 @@ impl Checks {
             Invariant::PercentageWithinStep,
             share == 0
                 || planned.is_some_and(|planned| {
-                    // What somebody wrote by hand holds, and may be less.
+                    // A percentage that was written by hand holds, and may be lower.
                     share == planned.thousandths() || rollout.edited.is_some() && share < planned.thousandths()
                 }),
             || format!("{standing}, planned {planned:?}"),
@@ -263,7 +263,7 @@ mod tests {
 
     use super::*;
 
-    /// A controller that has just been told to start.
+    /// A controller that has just executed a start.
     fn started() -> Controller {
         let plan = Plan::preset(Schedule::Fast);
         let command = Command::Start(Box::new(Start { id: "r".into(), plan, found: None }));

@@ -1,4 +1,4 @@
-//! KV: what was written, and who can read it when. Every location sees a write after a time of its own.
+//! KV: its writes, and when each location reads them. Every location sees a write after a delay of its own.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use serin_logic::policy::CanaryState;
 use serin_logic::rollout::{PublishedState, WriteState};
 
-/// What errors call the document.
+/// Name of the document in errors.
 pub(crate) const KEY: &str = "canary-state";
 
 /// Readers are locations, by number, and the controller after them.
@@ -44,7 +44,7 @@ impl Kv {
         CanaryState::parse(KEY, &self.read(reader, now)).ok().map(|state| PublishedState::from(&state))
     }
 
-    /// Writes what the rollout asks for over what was written last.
+    /// Writes the rollout's document over the last one.
     pub(crate) fn write(&mut self, write: &WriteState, now: u64, rng: &mut StdRng) {
         let last = self.writes.last().map(|write| write.text.clone()).unwrap_or_default();
         let mut document: Map<String, Value> = serde_json::from_str(&last).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! Rollouts at a simulated edge, in virtual time: what would become of a plan, a regression, an outage, a lossy network.
+//! Rollouts at a simulated edge, in virtual time: the fate of a plan under a regression, an outage or a lossy network.
 //!
-//! Everything that decides is Serin's own code: which variant a visitor is dealt, what isolates and shards count and say, the breaker,
-//! the analysis, the rollout's state machine. Simulated is what lies around it: visitors, variants, messages, KV, the objects' storage,
+//! Every decision is Serin's own code: the assignment of visitors, the counts of isolates and shards, the breaker,
+//! the analysis, the rollout's state machine. Simulated are its surroundings: visitors, variants, messages, KV, the objects' storage,
 //! alarms and clocks. The same scenario and seed give the same run, always.
 #![forbid(unsafe_code)]
 
@@ -9,23 +9,23 @@
 pub mod bound;
 /// The controller's shell: storage, alarm, effects, and being killed.
 mod control;
-/// Isolates: what they know, decide and count.
+/// Isolates: their snapshots, decisions and counts.
 mod edge;
-/// What must always hold.
+/// Invariants.
 mod invariants;
-/// KV: what was written, and who can read it when.
+/// KV: its writes, and when each location reads them.
 mod kv;
 /// Requests per second and bytes for each object.
 pub mod load;
 /// How one run ended.
 mod outcome;
-/// What must hold of a scenario's numbers; files.
+/// Scenarios from files, with the ranges of their numbers.
 mod read;
 /// Many runs in figures.
 mod report;
 /// Many seeds on several threads.
 mod runs;
-/// What is simulated.
+/// Scenarios.
 mod scenario;
 /// Reports and loads as markdown.
 pub mod tables;
@@ -33,7 +33,7 @@ pub mod tables;
 mod thresholds;
 /// Visitors and their requests.
 mod traffic;
-/// The loop: what happens next.
+/// The event loop.
 mod world;
 /// The time in a plan's time zone.
 mod zone;

@@ -33,11 +33,11 @@ pub struct Scale {
     pub refresh_s: f64,
 }
 
-/// What reaches the objects.
+/// Load on the Durable Objects.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Load {
-    /// What it was computed for.
+    /// Scale that the load was computed for.
     pub scale: Scale,
     /// Batches to each shard, a second.
     pub shard_per_second: f64,
@@ -63,7 +63,6 @@ impl Default for Scale {
 
 impl Scale {
     /// Computes it. Latencies are those of [`Traffic`]'s defaults.
-    #[must_use]
     pub fn load(&self) -> Load {
         let Self { locations, isolates, requests_per_second, refresh_s, .. } = *self;
         let per_location = requests_per_second / f64::from(locations);

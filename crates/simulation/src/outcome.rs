@@ -1,4 +1,4 @@
-//! How one run ended, and what it took.
+//! How one run ended, and its cost.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ pub enum End {
     Promoted,
     /// The canary was taken out.
     RolledBack,
-    /// It waits for somebody.
+    /// The rollout waits for an operator.
     Paused,
     /// It goes on, or waits for traffic.
     Unfinished,
@@ -39,7 +39,7 @@ pub struct Outcome {
     /// Requests that the canary failed, in the same time and until its last response.
     pub failed: u64,
     /// Of these, those that the client saw: not to be sent again, or failed by stable too.
-    pub unrescued: u64,
+    pub without_fallback: u64,
     /// From the rollback to the canary's last response; none: it was not rolled back, or nothing came after.
     pub last_canary_ms: Option<u64>,
     /// Alarms besides the canary's: the split is not the one that was asked for.
@@ -48,11 +48,11 @@ pub struct Outcome {
     pub why: String,
     /// Virtual time that passed.
     pub simulated_ms: u64,
-    /// What was sent.
+    /// Messages and requests.
     pub messages: Messages,
-    /// What went wrong on purpose.
+    /// Injected faults.
     pub faulted: Faulted,
-    /// What must hold and did not.
+    /// Violated invariants.
     pub violations: Vec<Violation>,
 }
 
@@ -96,7 +96,6 @@ pub struct Faulted {
 
 impl Faulted {
     /// All of them.
-    #[must_use]
     pub fn total(&self) -> u64 {
         let Self { lost, doubled, late, kv, killed, alarms, clock_jumps, recycled } = self;
         lost + doubled + late + kv + killed + alarms + clock_jumps + recycled

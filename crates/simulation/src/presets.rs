@@ -1,4 +1,4 @@
-//! Scenarios by name: what an operator asks first.
+//! Scenarios by name, for an operator's first questions.
 
 use serin_logic::Span;
 
@@ -18,7 +18,6 @@ pub const NAMES: [&str; 9] = [
 ];
 
 /// A preset; none: there is none of that name.
-#[must_use]
 pub fn by_name(name: &str) -> Option<Scenario> {
     let both = |failures| stage(0, failures, failures);
     let (title, stages, faults) = match name {
@@ -47,7 +46,7 @@ pub fn by_name(name: &str) -> Option<Scenario> {
     Some(Scenario { name: title.into(), stages, faults, ..Scenario::default() })
 }
 
-/// What is no fault: KV takes up to a minute to reach every location.
+/// KV takes up to a minute to reach every location; that is no fault.
 fn usual() -> Faults {
     Faults { kv_delay: Span::from_secs(60), ..Faults::default() }
 }

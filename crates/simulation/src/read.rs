@@ -24,9 +24,9 @@ pub enum InvalidScenario {
     Value {
         /// Its path.
         field: String,
-        /// What it was.
+        /// The given value.
         value: String,
-        /// What is accepted.
+        /// Accepted values.
         accepted: &'static str,
     },
 }

@@ -13,7 +13,7 @@ use crate::thresholds::{Judge, Judged};
 /// Violations that are shown; all are counted.
 const SHOWN: usize = 20;
 
-/// What came of a scenario over many seeds. Times in ms.
+/// Results of a scenario over many seeds. Times in ms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -38,7 +38,7 @@ pub struct Report {
     /// Of the canary's requests, those that failed, until its last response.
     pub failed: Option<Quantiles>,
     /// Of these, those that the client saw.
-    pub unrescued: Option<Quantiles>,
+    pub without_fallback: Option<Quantiles>,
     /// From the rollback to the canary's last response.
     pub last_canary_ms: Option<Quantiles>,
     /// From the start until everything was on the canary, for good.
@@ -65,7 +65,7 @@ pub struct Ends {
     pub promoted: u64,
     /// Taken out.
     pub rolled_back: u64,
-    /// Waiting for somebody.
+    /// Rollouts that wait for an operator.
     pub paused: u64,
     /// Not at an end within the limit.
     pub unfinished: u64,
@@ -103,7 +103,7 @@ pub struct Quantiles {
     pub max: u64,
 }
 
-/// What is kept of each run until the report is made.
+/// Results of each run, kept until the report is made.
 #[derive(Default)]
 pub(crate) struct Collected {
     outcomes: Vec<Kept>,
@@ -122,7 +122,7 @@ struct Kept {
     canary_requests: u64,
     counted_requests: u64,
     failed: u64,
-    unrescued: u64,
+    without_fallback: u64,
     last_canary_ms: Option<u64>,
 }
 
@@ -145,7 +145,7 @@ impl Collected {
             canary_requests: outcome.canary_requests,
             counted_requests: outcome.counted_requests,
             failed: outcome.failed,
-            unrescued: outcome.unrescued,
+            without_fallback: outcome.without_fallback,
             last_canary_ms: outcome.last_canary_ms,
         });
     }
@@ -184,7 +184,7 @@ impl Collected {
             canary_requests: of_caught(|kept| kept.canary_requests),
             counted_requests: of_caught(|kept| kept.counted_requests),
             failed: of_caught(|kept| kept.failed),
-            unrescued: of_caught(|kept| kept.unrescued),
+            without_fallback: of_caught(|kept| kept.without_fallback),
             last_canary_ms: of(|kept| kept.last_canary_ms),
             promoted_ms: of(|kept| kept.ended_ms.filter(|_| kept.end == End::Promoted)),
             judged: self.judged.iter().map(|(judge, verdicts)| (*judge, Verdicts::of(verdicts))).collect(),
@@ -214,7 +214,6 @@ impl Ends {
     }
 
     /// All of them.
-    #[must_use]
     pub fn runs(&self) -> u64 {
         let Self { promoted, rolled_back, paused, unfinished } = self;
         promoted + rolled_back + paused + unfinished

@@ -52,7 +52,7 @@ pub fn run(
         for worker in workers {
             match worker.join() {
                 Ok(collected) => all.merge(collected),
-                // What was wrong has been said by the thread that met it.
+                // The thread that panicked has printed the reason.
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }

@@ -1,4 +1,4 @@
-//! What is simulated: a plan, an edge, its traffic, how both variants behave over time, and what goes wrong.
+//! A scenario: a plan, an edge, its traffic, the behaviour of both variants over time, and faults.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -12,18 +12,18 @@ use serin_logic::rollout::{Plan, Schedule};
 pub struct Scenario {
     /// In a line, for tables.
     pub name: String,
-    /// What the rollout is to do: as for `POST rollouts`.
+    /// Plan of the rollout, as for `POST rollouts`.
     #[serde(deserialize_with = "plan")]
     pub plan: Plan,
     /// When to stop waiting for an end; 1s to 7d, 2 h.
     pub limit: Span,
     /// Where requests arrive.
     pub edge: Edge,
-    /// Who sends them.
+    /// Visitors that send the requests.
     pub traffic: Traffic,
     /// How the variants behave, each stage until the next; the first from the rollout's start.
     pub stages: Vec<Stage>,
-    /// What goes wrong besides the variants.
+    /// Faults besides those of the variants.
     pub faults: Faults,
 }
 
@@ -35,7 +35,7 @@ pub struct Edge {
     pub locations: u32,
     /// Isolates in each location, 1 to 1000; 2.
     pub isolates: u32,
-    /// How long an isolate lives on average; 0s: for ever. 15m. What it had not handed over is lost with it.
+    /// How long an isolate lives on average; 0s: for ever. 15m. Counts that it has not handed over are lost with it.
     pub life: Span,
     /// How often an isolate refreshes and a shard reports; 5s.
     pub refresh: Span,
@@ -47,7 +47,7 @@ pub struct Edge {
 pub struct Traffic {
     /// Of the whole service, 0.001 to 1,000,000; 100.
     pub requests_per_second: f64,
-    /// How many visitors there are; 0: every request is somebody new. 0 to 10,000,000; 0.
+    /// Number of visitors; 0: every request is from a new visitor. 0 to 10,000,000; 0.
     pub visitors: u32,
     /// Spread of the visitors' rates: standard deviation of their logarithm, 0 to 3; 0. At 1.5 a tenth makes two thirds of the requests.
     pub spread: f64,
@@ -85,7 +85,7 @@ pub struct Behaviour {
     pub slower: f64,
 }
 
-/// What goes wrong. Shares are 0 to 1 and 0 by default.
+/// Faults. Shares are 0 to 1 and 0 by default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Faults {
@@ -139,13 +139,11 @@ impl Default for Scenario {
 
 impl Scenario {
     /// The stage in force so many ms after the start.
-    #[must_use]
     pub fn stage(&self, since_start_ms: u64) -> Stage {
         self.stages.iter().rev().find(|stage| stage.at.as_millis() <= since_start_ms).copied().unwrap_or_default()
     }
 
     /// When the canary first becomes worse than stable; none: it never does, and a rollback is a false one.
-    #[must_use]
     pub fn onset(&self) -> Option<Span> {
         self.stages.iter().find(|stage| stage.is_regression()).map(|stage| stage.at)
     }

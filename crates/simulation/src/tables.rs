@@ -6,8 +6,7 @@ use crate::load::Load;
 use crate::report::{Ends, Quantiles, Report};
 use crate::thresholds::Judge;
 
-/// How the rollouts of some scenarios ended, and what the bad canaries cost. One row for each.
-#[must_use]
+/// How the rollouts of some scenarios ended, and the cost of their bad canaries. One row for each.
 pub fn outcomes(reports: &[Report]) -> String {
     let mut table = Table::new(&[
         "scenario",
@@ -32,7 +31,7 @@ pub fn outcomes(reports: &[Report]) -> String {
             format!("{} ({})", share(report.false_rollbacks), share(report.false_rollbacks_below)),
             pair(report.detected_ms, |it| [it.median, it.p90], span),
             pair(report.canary_requests, |it| [it.median, it.p90], |requests| requests.to_string()),
-            format!("{} / {}", median(report.failed), median(report.unrescued)),
+            format!("{} / {}", median(report.failed), median(report.without_fallback)),
             pair(report.last_canary_ms, |it| [it.median, it.p99], span),
         ]);
     }
@@ -40,7 +39,6 @@ pub fn outcomes(reports: &[Report]) -> String {
 }
 
 /// The same scenarios, carried out by each judge.
-#[must_use]
 pub fn judges(reports: &[Report]) -> String {
     let mut table = Table::new(&[
         "scenario",
@@ -83,8 +81,7 @@ pub fn judges(reports: &[Report]) -> String {
     table.text
 }
 
-/// What the runs went through.
-#[must_use]
+/// Faults that the runs went through.
 pub fn faults(reports: &[Report]) -> String {
     let mut table = Table::new(&[
         "scenario",
@@ -119,8 +116,7 @@ pub fn faults(reports: &[Report]) -> String {
     text
 }
 
-/// What reaches each object.
-#[must_use]
+/// Load on each Durable Object.
 pub fn loads(loads: &[Load]) -> String {
     let mut table = Table::new(&[
         "locations",

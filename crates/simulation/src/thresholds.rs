@@ -15,7 +15,7 @@ use crate::scenario::Scenario;
 /// Both tools look once a minute in the configurations that are compared.
 const WINDOW_MS: u64 = 60_000;
 
-/// Who judges.
+/// A judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judge {
@@ -65,7 +65,6 @@ impl Judge {
     pub const ALL: [Self; 4] = [Self::Serin, Self::SerinOnAll, Self::ArgoLike, Self::FlaggerLike];
 
     /// For tables.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Serin => "Serin's tests, without an edge",
@@ -91,7 +90,6 @@ impl Judge {
 /// are at the same step.
 ///
 /// None: the plan's `analysis` is not accepted.
-#[must_use]
 pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
     let plan = &scenario.plan;
     let config: AnalysisConfig = serde_json::from_value(plan.analysis().clone().into()).ok()?;
@@ -134,7 +132,7 @@ pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
 // === impl Scenario ===
 
 impl Scenario {
-    /// What both arms count in `tick_ms`.
+    /// Counts of both variants in `tick_ms`.
     fn tick(&self, at_ms: u64, tick_ms: u64, split: PerVariant<u64>, rng: &mut StdRng) -> PerVariant<Counts> {
         let stage = self.stage(at_ms);
         let expected = self.traffic.requests_per_second * stage.load * tick_ms as f64 / 1e3;

@@ -9,10 +9,10 @@ use serin_logic::bucket::Bucket;
 
 use crate::scenario::{Scenario, Traffic};
 
-/// Everybody who may come.
+/// The visitors of a service.
 pub(crate) struct Visitors {
     salt: String,
-    /// Visitors who come back; empty: everybody is new.
+    /// Visitors who come back; empty: every visitor is new.
     known: Vec<Known>,
     /// Sums of their rates up to each of them.
     sums: Vec<f64>,
@@ -27,7 +27,7 @@ struct Known {
     always_fails: bool,
 }
 
-/// Somebody who sends a request.
+/// A visitor who sends a request.
 pub(crate) struct Visitor<'a> {
     pub(crate) key: &'a str,
     pub(crate) location: u32,
@@ -57,7 +57,7 @@ impl Visitors {
         Self { salt: salt.to_owned(), known, sums, locations, always_failing: traffic.always_failing, key }
     }
 
-    /// Who comes next; none: somebody whose bucket is not below `reach`, for whom nothing is to be done.
+    /// The next visitor; none if the bucket is not below `reach`, because the simulation does nothing for such a visitor.
     pub(crate) fn draw(&mut self, reach: u32, rng: &mut StdRng) -> Option<Visitor<'_>> {
         let Some(sum) = self.sums.last() else {
             spell(&mut self.key, rng.random());

@@ -1,10 +1,10 @@
 //! The loop: the next thing that happens, at its time. Time is a number here, and everything that is random comes from one generator.
 
-/// What happens, in order of time.
+/// Events, in order of time.
 mod queue;
-/// Requests: dealt, answered, counted.
+/// Requests: decided, answered, counted.
 mod requests;
-/// Messages: flushes, reports, and what comes back.
+/// Messages: flushes, reports and their answers.
 mod telemetry;
 
 use rand::rngs::StdRng;
@@ -33,16 +33,16 @@ const START_MS: u64 = 1_800_000_000_000;
 /// A rollout that is over is watched for so much longer: whatever is late comes after it. KV takes a minute.
 const AFTERMATH_MS: u64 = 150_000;
 
-/// What is under way when traffic stops is given so long to arrive, besides what the scenario delays.
+/// Time that messages in flight get to arrive when traffic stops, besides the scenario's delays.
 const DRAIN_MS: u64 = 60_000;
 
-/// Who orders the rollout.
+/// Actor of the rollout.
 const OPERATOR: &str = "operator";
 
 /// A run, under way.
 struct World<'a> {
     scenario: &'a Scenario,
-    /// What still goes wrong.
+    /// Faults that are still active.
     faults: Faults,
     rng: StdRng,
     /// True time, ms since the epoch.
@@ -65,12 +65,11 @@ struct World<'a> {
     next_request_ms: f64,
     /// When it was over.
     over_at: Option<u64>,
-    /// Traffic has stopped; what is under way still arrives.
+    /// Traffic has stopped; messages in flight still arrive.
     draining: bool,
 }
 
 /// Simulates one rollout.
-#[must_use]
 pub fn simulate(scenario: &Scenario, seed: u64) -> Outcome {
     let mut world = World::new(scenario, seed);
     world.start(seed);
@@ -110,7 +109,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The rollout is ordered, until somebody takes the order, and everything is set in motion.
+    /// Sends the start command until the controller executes it, and schedules the first events.
     fn start(&mut self, seed: u64) {
         for slot in 0..self.isolates.len() {
             self.wake(slot);
@@ -151,7 +150,7 @@ impl<'a> World<'a> {
         self.drain();
     }
 
-    /// Traffic stops; what is under way arrives, and is counted.
+    /// Stops traffic; messages in flight arrive and are counted.
     fn drain(&mut self) {
         self.draining = true;
         let Faults { late_by, alarm_late_by, clock_jump, .. } = self.scenario.faults;
@@ -171,7 +170,7 @@ impl<'a> World<'a> {
             self.checks.now = self.now;
             self.handle(event);
         }
-        // What an isolate had not handed over when it was recycled is lost with it.
+        // Counts that an isolate has not handed over are lost when it is recycled.
         if self.faulted.recycled == 0 {
             self.checks.counted(&self.control.live);
         }
@@ -208,7 +207,7 @@ impl<'a> World<'a> {
         self.now - START_MS
     }
 
-    /// The controller, and what it needs of the rest.
+    /// The controller and its surroundings.
     fn parts(&mut self) -> (&mut Control, Surroundings<'_>) {
         let around = Surroundings {
             rng: &mut self.rng,
@@ -304,7 +303,7 @@ impl<'a> World<'a> {
             canary_requests: self.tolls.requests,
             counted_requests: figures.map_or(0, |figures| figures.canary.counts.requests()),
             failed: self.tolls.failed,
-            unrescued: self.tolls.unrescued,
+            without_fallback: self.tolls.without_fallback,
             last_canary_ms: rolled_back_at.zip(self.tolls.last_answer).and_then(|(at, last)| since(last, at)),
             alarms: self.control.live.analysis.alarms().len() as u64,
             why: news.map(|row| row.reason.clone()).unwrap_or_default(),

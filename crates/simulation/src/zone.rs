@@ -4,7 +4,6 @@ use jiff::tz::TimeZone;
 use serin_logic::Timestamp;
 
 /// Minutes that a zone is ahead of UTC at a moment; none: no such zone.
-#[must_use]
 pub fn utc_offset(zone: &str, at: Timestamp) -> Option<i32> {
     let moment = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?;
     Some(TimeZone::get(zone).ok()?.to_offset(moment).seconds() / 60)

@@ -1,4 +1,4 @@
-//! What must hold of every rollout, whatever goes wrong: thousands of random scenarios, each with its own plan, edge, traffic, variants and
+//! Invariants of every rollout under any faults: thousands of random scenarios, each with its own plan, edge, traffic, variants and
 //! faults. `SERIN_SEEDS=1000000 cargo test --release -p serin-simulation --test properties` runs as many as one likes.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test, all of it")]
@@ -219,7 +219,7 @@ fn a_controller_killed_in_every_third_step_gets_there_all_the_same() {
         let rng = &mut StdRng::seed_from_u64(seed);
         let mut scenario = quick(rng);
         scenario.faults.killed = 0.33;
-        // Reports that nobody answers make telemetry stale, which is no reason to give up here.
+        // Unanswered reports make telemetry stale, which is no reason to give up here.
         let steps = r#"[{"percentage":5,"hold":"1m"},{"percentage":50,"hold":"1m"},{"percentage":100,"hold":"1m"}]"#;
         let plan = format!(r#"{{"schedule":"custom","steps":{steps},"lookEvery":"10s","maxInconclusive":1000}}"#);
         scenario.plan = Plan::parse(&plan).unwrap();

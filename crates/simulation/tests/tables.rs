@@ -45,7 +45,7 @@ fn one_to_five_percent_is_caught_within_the_stated_requests() {
     let argo = of(Judge::ArgoLike).after_ms.unwrap();
     assert!((480_000..=780_000).contains(&argo.median), "{argo:?}");
     assert_close(of(Judge::FlaggerLike).after_ms.unwrap().median, 300e3);
-    // The edge loses nothing of it: what the controller had counted at its verdict is what the tests alone need.
+    // The edge loses no counts: the controller has counted at its verdict what the tests alone need.
     assert_eq!(report.ends.rolled_back, 400);
     assert_close(report.counted_requests.unwrap().median, of(Judge::Serin).requests.unwrap().median as f64);
 }
@@ -55,7 +55,7 @@ fn the_defaults_need_little_more_and_the_edge_adds_a_flush_a_report_and_a_tick()
     let report = report(&regression("{}"), 300);
     let alone = report.judged.get(&Judge::Serin).expect("all judge");
     assert_close(report.counted_requests.unwrap().median, alone.requests.unwrap().median as f64);
-    // Each of the three takes up to 5 s, and the first isolate hears of the rollout within two refreshes.
+    // Each of the three takes up to 5 s, and the first isolate gets the overlay within two refreshes.
     let (edge, alone) = (report.detected_ms.unwrap(), alone.after_ms.unwrap());
     assert!(edge.median >= alone.median && edge.median <= alone.median + 25_000, "{edge:?}, {alone:?}");
     // From there the overlay takes a flush and a report.
@@ -67,9 +67,9 @@ fn a_dead_canary_is_out_within_seconds_and_most_clients_never_notice() {
     let report = report(&presets::by_name("dead-canary").unwrap(), 100);
     assert_eq!(report.ends.rolled_back, 100);
     assert!(report.detected_ms.unwrap().p99 <= 20_000, "{:?}", report.detected_ms);
-    let (failed, unrescued) = (report.failed.unwrap().median, report.unrescued.unwrap().median);
+    let (failed, without_fallback) = (report.failed.unwrap().median, report.without_fallback.unwrap().median);
     // Four in five requests may be sent again, and stable answers 99 in 100 of them.
-    assert!(unrescued * 3 < failed, "{unrescued} of {failed}");
+    assert!(without_fallback * 3 < failed, "{without_fallback} of {failed}");
 }
 
 #[test]

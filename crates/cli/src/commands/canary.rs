@@ -103,7 +103,7 @@ impl Settle {
     }
 }
 
-/// All to stable, and what was done.
+/// Everything to stable, and the steps taken.
 fn off(stage: &str, connection: &Connection) -> Edit {
     let mut edit = signed(connection);
     edit.0.extend([("enabled", false.into()), ("percentage", 0.into()), ("stage", stage.into())]);

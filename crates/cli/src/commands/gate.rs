@@ -101,7 +101,7 @@ impl Patience {
     }
 }
 
-/// What the last try had to complain of.
+/// Complaints of the last try.
 pub(super) fn verdict(origin: &str, seen: &[(u32, Seen)]) -> String {
     let tries = seen.last().map_or(0, |(number, _)| *number);
     let last = seen.iter().filter(|(number, _)| *number == tries).flat_map(|(_, seen)| &seen.complaints);

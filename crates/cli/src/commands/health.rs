@@ -121,7 +121,7 @@ fn components_table(rows: Vec<Vec<String>>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What is wrong first, then the rest by name.
+/// The message first, then the other fields by name.
 fn detail(fields: &BTreeMap<String, Value>) -> String {
     let message = fields.get("message").and_then(Value::as_str).map(str::to_owned);
     let shown = |value: &Value| match value {

@@ -1,4 +1,4 @@
-//! The orders to a rollout, and the halt: one request each. All are idempotent, and say so when there was nothing to do.
+//! Commands to a rollout, and the halt: one request each. All are idempotent and say so when there was nothing to do.
 
 use clap::Args;
 use serde_json::{Map, Value};
@@ -85,7 +85,7 @@ fn send(connection: &Connection, path: &str, body: Map<String, Value>) -> Result
     show(connection, path, &answer)
 }
 
-/// Prints what an order came to.
+/// Prints the outcome of a command.
 pub(super) fn show(connection: &Connection, path: &str, answer: &Answer) -> Result<(), Failure> {
     if connection.json {
         output::line(answer.text.trim_end());

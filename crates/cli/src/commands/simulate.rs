@@ -100,7 +100,7 @@ fn sheet(report: &Report) -> String {
         ("detected after", spread(&report.detected_ms, moment)),
         ("canary requests until then", spread(&report.canary_requests, number)),
         ("failed requests", spread(&report.failed, number)),
-        ("of these, seen by clients", spread(&report.unrescued, number)),
+        ("of these, seen by clients", spread(&report.without_fallback, number)),
         ("last canary response after the rollback", spread(&report.last_canary_ms, moment)),
         ("violations", violations),
     ];

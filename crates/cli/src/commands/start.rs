@@ -89,7 +89,7 @@ impl Start {
         Value::Object(body)
     }
 
-    /// The document of the plan: the file's, then what was given beside it.
+    /// The document of the plan: the file's fields, then the options.
     fn plan(&self) -> Result<Map<String, Value>, Failure> {
         let mut plan = match &self.plan {
             None => Map::new(),

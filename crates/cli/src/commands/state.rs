@@ -87,7 +87,7 @@ impl Set {
                 "there is nothing to write: give a FILE, or options such as --percentage".into(),
             ));
         }
-        // What is wrong with a given document is told before anybody is asked.
+        // A given document is checked before any request is sent.
         let given = given.map(|text| document::changed(Some(&text), &self.changes)).transpose()?;
         let store = Store::open(connection, &self.place, &self.configuration)?;
         let checked = match given {

@@ -1,4 +1,4 @@
-//! `serin status`: where everything stands, what is wrong first.
+//! `serin status`: policy, switches and rollout, with trouble first.
 
 use crate::arguments::Connection;
 use crate::client::Client;

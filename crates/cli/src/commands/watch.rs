@@ -38,7 +38,7 @@ pub(crate) struct Watch {
     rollout: Option<String>,
 }
 
-/// What is done with each status that comes in.
+/// Output of each status.
 enum Display {
     Screen(Screen),
     Lines(Option<Change>),

@@ -1,5 +1,5 @@
-//! What isolates and shards send, a message a line: however insane the counts, nothing is counted twice, and the controller goes on
-//! and can be restarted.
+//! Messages of isolates and shards, one a line: whatever the counts, none counts twice, and the controller goes on and can be
+//! restarted.
 
 use core::time::Duration;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Requests to the control API, whose sender has the token: refused by name, or a call whose values are all in range. The first line is
+//! Authorized requests to the control API: refused by field, or parsed with every value in range. The first line is
 //! method and path with query, the second the content type, the rest the body.
 
 use serde_json::Value;
@@ -67,7 +67,7 @@ fn execute(request: ApiRequest) {
     }
 }
 
-/// Carried out or refused; a start on a controller without a rollout, everything else in the middle of one.
+/// Executes a command: a start on a controller without a rollout, every other command in the middle of one.
 fn executed(command: Command, Actor { name, reason, epoch }: Actor) {
     let mut controller = if matches!(command, Command::Start(_)) { Controller::default() } else { controller() };
     let before = controller.clone();
@@ -75,7 +75,7 @@ fn executed(command: Command, Actor { name, reason, epoch }: Actor) {
         Ok((already, _)) => assert!(already || controller.state.epoch() > before.state.epoch()),
         Err(refused) => {
             assert!(!refused.to_string().is_empty());
-            assert_eq!(controller, before, "what is refused changes nothing");
+            assert_eq!(controller, before, "a refused command changes nothing");
         }
     }
     let _ = restarted(&controller);

@@ -6,7 +6,7 @@ use serin_logic::visitor::{self, VisitorId};
 
 use super::{line, text};
 
-/// As in the contract of `find`: what is behind is not read.
+/// The contract of `find`: it reads nothing after the cookie it finds.
 const MAX_BYTES: usize = 8 * 1024;
 const MAX_PAIRS: usize = 64;
 
@@ -45,7 +45,7 @@ fn split(header: &str) -> impl Iterator<Item = &str> {
 }
 
 fn pairs(header: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
-    // What has no `=` counts as a pair, but is no cookie.
+    // A part without `=` counts as a pair, but is no cookie.
     split(header).map(|pair| pair.split_once('=').map_or(("", None), |(name, value)| (name, Some(value))))
 }
 

@@ -1,4 +1,4 @@
-//! The overlay that isolates hear: what is not valid is refused by name, a halt is a halt, and what is written reads back.
+//! The overlay for isolates: an invalid one is refused by field, a halt holds, and a written one reads back.
 
 use serin_logic::Variant;
 use serin_logic::policy::CanaryState;

@@ -1,4 +1,4 @@
-//! QA's override: only what the key signed, for this host and in time, names a variant.
+//! QA's override: only a token that the key signed, for this host and in time, names a variant.
 
 use core::time::Duration;
 

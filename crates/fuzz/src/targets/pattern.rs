@@ -7,7 +7,7 @@ use super::{line, text};
 /// The definition takes time and memory of both lengths multiplied.
 const MOST: usize = 256;
 
-/// Reads the first line as a pattern, and the second as what may match.
+/// Reads the first line as a pattern and the second as the text to match.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let (pattern, text) = line(&text);
@@ -18,7 +18,7 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// By dynamic programming: whether what was read of the pattern matches the first n bytes, for each n.
+/// Matches by dynamic programming: for each n, whether the pattern so far matches the first n bytes.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let mut reached: Vec<bool> = (0..=text.len()).map(|end| end == 0).collect();
     for byte in pattern {

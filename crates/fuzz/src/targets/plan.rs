@@ -1,4 +1,4 @@
-//! Plans of rollouts: refused by field, or within every range; what is stored reads back.
+//! Plans of rollouts: refused by field, or within every range; a stored plan reads back.
 
 use serin_logic::Percentage;
 use serin_logic::Timestamp;

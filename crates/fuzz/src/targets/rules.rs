@@ -1,4 +1,4 @@
-//! Rules: the index finds what asking each rule in turn finds. The first line is a request, as `explain`'s query.
+//! Rules: the index finds the rule that asking each rule in turn finds. The first line is a request, as `explain`'s query.
 
 use serde_json::{Value, json};
 use serin_logic::policy::CanaryState;

@@ -10,7 +10,7 @@ use serin_logic::visitor::{self, VisitorId};
 
 use super::{KEY, is_told, line, request, text};
 
-/// Reads the input as a request and what identifies it.
+/// Reads the input as a request and its sticky key.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let (query, stickiness) = line(&text);

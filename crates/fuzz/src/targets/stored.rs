@@ -1,5 +1,5 @@
-//! Rows of the controller's and the shards' storage, as another version may have written them. The first line names the row. One that
-//! cannot be read is an error to its reader; one that can is lived with.
+//! Rows of the controller's and the shards' storage, as another version may have written them. The first line names the row. An
+//! unreadable row is an error to its reader; with a readable one the controller goes on.
 
 use core::time::Duration;
 
@@ -42,12 +42,12 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// What can be read reads back as it was.
+/// Reads a row, which must read back as it was.
 fn stored<T: Serialize + DeserializeOwned>(body: &str) -> Option<T> {
     read::<T>(body).ok().inspect(|row| drop(reloaded(row)))
 }
 
-/// Every order and a few alarms, each on what was stored.
+/// Executes every command and a few alarms, each on the stored row.
 fn lived_with<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) -> Controller) {
     let Some(row) = stored(body) else { return };
     let stored = into(row);

@@ -46,7 +46,7 @@ pub enum Unit {
     Request,
 }
 
-/// The canary's fraction of what is compared, 0..=1: canary / (canary + control slice). Never NaN.
+/// The canary's fraction of the compared requests, 0..=1: canary / (canary + control slice). Never NaN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Fraction(f64);
 

@@ -96,7 +96,7 @@ impl EProcess {
     /// of the units.
     pub fn close_tick(&mut self, canary_bad: u64, stable_bad: u64, share: Fraction) {
         let w = share.get();
-        // What a canary without a share reports is left over from another weight, and evidence of nothing.
+        // Reports of a canary without a share are left over from another split, and no evidence.
         let canary_bad = if w > 0.0 { canary_bad as f64 } else { 0.0 };
         let stable_bad = stable_bad as f64;
         let ln_stake = self.stake().ln();

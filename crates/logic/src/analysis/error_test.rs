@@ -65,7 +65,7 @@ impl Floors {
         let PerVariant { canary, stable } = step;
         let rate = |counts: &Counts, bad: u64| super::counts::ratio(bad, counts.requests());
         // Few visitors with many requests each make first failures rare; a visitor who always fails makes failures many. A
-        // difference in either is one that somebody feels.
+        // difference in either is one that visitors notice.
         let difference = f64::max(
             canary.failure_rate() - stable.failure_rate(),
             rate(canary, canary.evidence(unit)) - rate(stable, stable.evidence(unit)),

@@ -1,4 +1,4 @@
-//! Is the split what was configured? More or fewer units on the canary than chance explains mean lost telemetry or a cache in front
+//! Is the split the configured one? More or fewer units on the canary than chance explains mean lost telemetry or a cache in front
 //! of one side (Lindon and Malek 2022). An alarm for people; never a reason to roll back.
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ const ALPHA: f64 = 0.001;
 
 /// Compares where units were assigned with the configured share, in both directions.
 ///
-/// A unit is what is assigned: a sticky key, counted when it is first seen, or a request where every request is assigned for itself. Requests
+/// A unit of assignment: a sticky key, counted when it is first seen, or a request where every request is assigned for itself. Requests
 /// of sticky visitors are not assigned one by one, and would raise false alarms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -18,7 +18,7 @@ const REGRESSION: (f64, f64) = (2.0, 0.005);
 
 /// Canary requests without which a step must not be promoted; none when nothing can be compared at that share.
 ///
-/// `stable_rate` (0..=1) is failures per request as evidence counts them, `share` the canary's share of what is compared.
+/// `stable_rate` (0..=1) is failures per request as evidence counts them, `share` the canary's fraction of the compared requests.
 pub fn needed_requests(share: Fraction, stable_rate: f64, alpha: f64) -> Option<u64> {
     let stable_rate = if stable_rate.is_nan() { LEAST_RATE } else { stable_rate.clamp(LEAST_RATE, 1.0) };
     let ratio = f64::max(REGRESSION.0, 1.0 + REGRESSION.1 / stable_rate);
@@ -41,7 +41,7 @@ fn information(share: Fraction, canary_rate: f64, stable_rate: f64, rho: f64) ->
 }
 
 fn requests(margin: f64, information: f64, alpha: f64) -> Option<u64> {
-    // What is left of a gain of exactly 0 after rounding is no gain.
+    // A gain of exactly 0 may leave a rounding error, which is no gain.
     (information > 1e-12).then(|| whole((margin * (2.0 * GRID.len() as f64 / alpha).ln() / information).ceil()))
 }
 

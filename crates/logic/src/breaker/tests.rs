@@ -8,10 +8,10 @@ fn at(millis: u64) -> Timestamp {
 
 const OK: Answer = Answer::Status(200);
 const FAILED: Answer = Answer::Exception;
-const NOW: BackOff = BackOff { chance: 0.0, retry_after: Duration::ZERO };
+const NOW: BackOff = BackOff { jitter: 0.0, retry_after: Duration::ZERO };
 
-fn spread(chance: f64) -> BackOff {
-    BackOff { chance, ..NOW }
+fn spread(jitter: f64) -> BackOff {
+    BackOff { jitter, ..NOW }
 }
 
 /// A breaker that five failures in a row have opened at this time.
@@ -30,7 +30,7 @@ fn five_failures_in_a_row_open_it_and_four_do_not() {
         let transition = breaker.record_canary(FAILED, NOW, at(failure));
         assert_eq!(transition, (failure == 5).then_some(Transition::Open { pause_ms: 2000 }));
     }
-    assert_eq!(breaker.permit(at(6)), Permit::Divert);
+    assert_eq!(breaker.permit(at(6)), Permit::ShortCircuit);
 }
 
 #[test]
@@ -68,10 +68,10 @@ fn failures_older_than_the_window_are_forgotten() {
 #[test]
 fn three_probes_one_at_a_time_close_it() {
     let mut breaker = tripped(0);
-    assert_eq!(breaker.permit(at(1999)), Permit::Divert);
+    assert_eq!(breaker.permit(at(1999)), Permit::ShortCircuit);
     for probe in 0..3 {
         assert_eq!(breaker.permit(at(2000 + probe)), Permit::Canary, "probe {probe}");
-        assert_eq!(breaker.permit(at(2000 + probe)), Permit::Divert, "beside probe {probe}");
+        assert_eq!(breaker.permit(at(2000 + probe)), Permit::ShortCircuit, "beside probe {probe}");
         let transition = breaker.record_canary(OK, NOW, at(2000 + probe));
         assert_eq!(transition, (probe == 2).then_some(Transition::Closed));
     }
@@ -95,7 +95,7 @@ fn each_failed_probe_doubles_the_pause_up_to_a_minute() {
 }
 
 #[test]
-fn chance_spreads_the_pauses_by_up_to_half() {
+fn jitter_spreads_the_pauses_by_up_to_half() {
     let mut breaker = Breaker::default();
     let opened = (0..5).find_map(|_| breaker.record_canary(FAILED, spread(0.5), at(0)));
     assert_eq!(opened, Some(Transition::Open { pause_ms: 2500 }));
@@ -126,7 +126,7 @@ fn an_exhausted_budget_opens_it_once() {
     let mut breaker = Breaker::default();
     assert_eq!(breaker.exhaust(NOW, at(0)), Some(Transition::Open { pause_ms: 2000 }));
     assert_eq!(breaker.exhaust(NOW, at(1)), None);
-    assert_eq!(breaker.permit(at(2)), Permit::Divert);
+    assert_eq!(breaker.permit(at(2)), Permit::ShortCircuit);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn half_a_minute_without_a_trip_forgets_one() {
 fn nothing_is_diverted_to_a_stable_that_fails_as_well() {
     let mut breaker = tripped(0);
     for _ in 0..10 {
-        assert_eq!(breaker.permit(at(100)), Permit::Divert);
+        assert_eq!(breaker.permit(at(100)), Permit::ShortCircuit);
         breaker.record_stable(false, at(100));
     }
     assert_eq!(breaker.permit(at(101)), Permit::Canary);
@@ -155,7 +155,7 @@ fn nothing_is_diverted_to_a_stable_that_fails_as_well() {
 fn a_probe_that_never_answers_is_given_up() {
     let mut breaker = tripped(0);
     assert_eq!(breaker.permit(at(2000)), Permit::Canary);
-    assert_eq!(breaker.permit(at(32_000)), Permit::Divert);
+    assert_eq!(breaker.permit(at(32_000)), Permit::ShortCircuit);
     assert_eq!(breaker.permit(at(32_001)), Permit::Canary);
 }
 
@@ -180,13 +180,13 @@ proptest! {
     #[test]
     fn no_order_of_events_or_clocks_breaks_it(events in proptest::collection::vec((0..5_u8, any::<i64>(), -1.0..2.0_f64), 0..200)) {
         let mut breaker = Breaker::default();
-        for (event, millis, chance) in events {
+        for (event, millis, jitter) in events {
             let now = Timestamp::from_millis(millis);
             match event {
                 0 => { let _ = breaker.permit(now); }
-                1 => { let _ = breaker.record_canary(OK, spread(chance), now); }
-                2 => { let _ = breaker.record_canary(FAILED, spread(chance), now); }
-                3 => { let _ = breaker.exhaust(spread(chance), now); }
+                1 => { let _ = breaker.record_canary(OK, spread(jitter), now); }
+                2 => { let _ = breaker.record_canary(FAILED, spread(jitter), now); }
+                3 => { let _ = breaker.exhaust(spread(jitter), now); }
                 _ => breaker.record_stable(false, now),
             }
         }

@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::metrics_buffer::MetricsBuffer;
 use crate::analysis::{Alarm, AnalysisConfig, Evaluator, Figures, Health, LookContext, PerVariant};
+use crate::document;
 use crate::rollout::{Finding, FindingKind, Plan, State};
 use crate::timestamp::Timestamp;
 
@@ -135,9 +135,9 @@ impl AnalysisRunner {
 /// # Errors
 /// A sentence that names the field, its value and what is accepted.
 pub(crate) fn analysis_config(plan: &Plan) -> Result<AnalysisConfig, String> {
-    let settings = Value::from(plan.analysis().clone());
-    let mut config: AnalysisConfig = serde_path_to_error::deserialize(settings)
-        .map_err(|error| format!("analysis.{}: {}", error.path(), error.inner()))?;
+    let settings = plan.analysis().clone().into();
+    let mut config: AnalysisConfig =
+        document::read("settings", settings).map_err(|error| format!("analysis.{error}"))?;
     config.failure_limit = plan.limits().failure_limit;
     config.check().map_err(|error| format!("analysis.{error}"))?;
     Ok(config)

@@ -1,4 +1,4 @@
-//! The controller against a make-believe world: reports come in every five seconds, alarms ring, effects are performed.
+//! The controller in a simulated world: a report every five seconds, an alarm after each, and every effect performed.
 
 use super::{AlarmInputs, Controller};
 use crate::analysis::{Health, PerVariant};
@@ -17,7 +17,7 @@ struct World {
     key_hash: u32,
     document: Option<PublishedState>,
     audit: Vec<AuditEntry>,
-    /// What KV is like.
+    /// Whether KV refuses writes.
     writes_fail: bool,
 }
 
@@ -66,7 +66,7 @@ impl World {
         }
     }
 
-    /// Five seconds with `requests` on the canary, of which `failures` visitors fail, and four times as many on stable.
+    /// Lets five seconds pass with `requests` on the canary, of which `failures` visitors fail, and four times as many on stable.
     fn tick(&mut self, requests: u64, failures: u32) {
         self.now = Timestamp::from_millis(self.now.as_millis() + TICK_MS);
         if let Some(observation) = self.controller.state.observation() {
@@ -87,9 +87,9 @@ impl World {
             self.seq += 1;
             let report = Batch { from: "FRA".into(), seq: self.seq, sample: Some(sample) };
             let overlay = self.controller.report(&report, self.now);
-            assert_eq!(overlay, self.controller.report(&report, self.now), "a report that comes twice");
+            assert_eq!(overlay, self.controller.report(&report, self.now), "a repeated report counts once");
         }
-        // Whatever is stored is the whole of it.
+        // A restart at any time: the stored documents are the whole controller.
         let stored = serde_json::to_string(&self.controller.analysis).unwrap();
         self.controller.analysis = serde_json::from_str(&stored).unwrap();
         let stored = serde_json::to_string(&self.controller.metrics).unwrap();
@@ -115,7 +115,7 @@ const QUICK: &str =
     r#"{"schedule":"custom","steps":[5,50,100],"hold":"30s","settle":"5s","lookEvery":"10s","bake":"30s"}"#;
 
 #[test]
-fn a_good_canary_goes_all_the_way_and_the_audit_tells_it() {
+fn a_good_canary_is_completed_and_the_audit_has_each_step() {
     let mut world = World::new();
     world.start(QUICK);
     world.run(60, 2_000, 0);
@@ -127,7 +127,7 @@ fn a_good_canary_goes_all_the_way_and_the_audit_tells_it() {
 }
 
 #[test]
-fn a_bad_canary_is_taken_out_within_a_tick_of_the_evidence() {
+fn a_bad_canary_is_rolled_back_within_a_tick_of_the_evidence() {
     let mut world = World::new();
     world.start(QUICK);
     world.run(2, 100, 0);
@@ -142,7 +142,7 @@ fn a_bad_canary_is_taken_out_within_a_tick_of_the_evidence() {
 }
 
 #[test]
-fn a_late_report_of_a_canary_that_was_taken_out_changes_nothing() {
+fn a_late_report_after_a_rollback_changes_nothing() {
     let mut world = World::new();
     world.start(QUICK);
     let observation = world.controller.state.observation();
@@ -156,7 +156,7 @@ fn a_late_report_of_a_canary_that_was_taken_out_changes_nothing() {
 }
 
 #[test]
-fn nobody_is_promoted_while_kv_does_not_take_the_state() {
+fn no_step_is_taken_while_kv_refuses_the_state() {
     let mut world = World::new();
     world.writes_fail = true;
     world.start(QUICK);
@@ -204,7 +204,7 @@ fn a_switch_is_a_new_revision_and_so_is_a_transition() {
 }
 
 #[test]
-fn the_alarm_rings_for_ticks_while_something_is_observed() {
+fn alarms_come_for_each_tick_while_a_rollout_is_observed() {
     let mut world = World::new();
     assert_eq!(world.controller.next_alarm(world.now), None);
     world.start(QUICK);
@@ -215,7 +215,7 @@ fn the_alarm_rings_for_ticks_while_something_is_observed() {
 }
 
 #[test]
-fn shares_are_told_until_kv_has_them_everywhere() {
+fn shares_are_in_the_overlay_until_kv_has_them_everywhere() {
     let mut world = World::new();
     world.start(r#"{"schedule":"custom","steps":[5,100],"hold":"1h","settle":"5s","lookEvery":"10s"}"#);
     assert!(world.controller.overlay(world.now).rollout.target.is_some());
@@ -223,18 +223,18 @@ fn shares_are_told_until_kv_has_them_everywhere() {
     assert!(world.controller.overlay(world.now).rollout.target.is_some());
     world.run(2, 100, 0);
     let overlay = world.controller.overlay(world.now);
-    assert_eq!(overlay.rollout.target, None, "who edits KV now is obeyed at once");
+    assert_eq!(overlay.rollout.target, None, "an edit of KV counts at once");
     assert!(overlay.rollout.observation.is_some());
 }
 
 #[test]
-fn what_kv_did_not_take_is_tried_again_after_a_pause_and_by_one_at_a_time() {
+fn a_refused_write_is_tried_again_after_a_pause_by_one_caller_at_a_time() {
     let mut world = World::new();
     world.writes_fail = true;
     world.start(QUICK);
     let World { controller, now, .. } = &mut world;
     let write = controller.claim_write(*now).unwrap();
-    assert_eq!(controller.claim_write(*now), None, "somebody is at it");
+    assert_eq!(controller.claim_write(*now), None, "another caller holds the lease");
     assert!(controller.next_alarm(*now).unwrap() > *now);
     controller.written(write.generation, false, *now);
     assert!(controller.trouble(*now).unwrap().contains("KV"));
@@ -247,7 +247,7 @@ fn what_kv_did_not_take_is_tried_again_after_a_pause_and_by_one_at_a_time() {
 }
 
 #[test]
-fn a_notice_is_sent_once_and_given_up_in_the_end() {
+fn a_notification_is_sent_once_and_dropped_in_the_end() {
     let mut controller = Controller::default();
     let mut now = Timestamp::from_seconds(1_800_000_000);
     let start = Start { id: "r1".into(), plan: Plan::parse(QUICK).unwrap(), found: None };

@@ -1,9 +1,9 @@
 //! Finding one cookie in a `Cookie` header.
 //!
-//! Only a name's first value is wanted, on every request, so the header is scanned in place: nothing is decoded or
-//! allocated, and hostile headers are read only so far.
+//! Every request is searched for one name's first value, so the header is scanned in place: nothing is decoded or allocated, and hostile
+//! headers are read up to a limit.
 
-/// How much of the header is read, in bytes, and how many pairs: browsers keep a few dozen cookies of up to 4 KiB.
+/// The limits on the bytes and pairs of the header that are read. Browsers keep a few dozen cookies of up to 4 KiB.
 const MAX_BYTES: usize = 8 * 1024;
 const MAX_PAIRS: usize = 64;
 
@@ -55,19 +55,19 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_header_is_read_only_so_far() {
+    fn a_hostile_header_is_read_up_to_a_limit() {
         assert_eq!(find(&format!("{}a=1", "x;".repeat(MAX_PAIRS)), "a"), None);
         assert_eq!(find(&format!("x={};a=1", "y".repeat(MAX_BYTES)), "a"), None);
     }
 
     #[test]
-    fn a_cookie_can_be_taken_out() {
+    fn a_cookie_can_be_removed() {
         assert_eq!(without("a=1; b=2; a=3", "a").as_deref(), Some("b=2"));
         assert_eq!(without("a=1", "a"), None);
         assert_eq!(without("ab=1; b=2", "a").as_deref(), Some("ab=1; b=2"));
     }
 
-    /// As plainly as it can be said.
+    /// The plain definition.
     fn found_naively<'a>(header: &'a str, name: &str) -> Option<&'a str> {
         let read = &header[..header.floor_char_boundary(MAX_BYTES)];
         let pairs = read.split(';').take(MAX_PAIRS).map(str::trim_ascii);

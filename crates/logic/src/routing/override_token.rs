@@ -1,8 +1,8 @@
-//! QA's signed override: a person with the right token is served the variant that the token names.
+//! QA's signed override. A request with a valid token goes to the variant that the token names.
 //!
 //! `canary;exp=UNIX;sig=HEX` in the header `serin-override` or, percent-encoded (a cookie's value cannot hold `;`), in the
 //! cookie `serin_override`. The signature is HMAC-SHA256 with `OVERRIDE_TOKEN` over host name, variant and expiry, so that
-//! a token for a staging host is worth nothing in production.
+//! a token for a staging host is not valid in production.
 
 use core::fmt;
 use core::time::Duration;
@@ -19,7 +19,7 @@ use crate::variant::Variant;
 pub const HEADER: &str = "serin-override";
 /// The cookie that carries a token.
 pub const COOKIE: &str = "serin_override";
-/// How far ahead a token may expire.
+/// The longest time until a token expires.
 pub const MAX_LIFETIME: Duration = Duration::from_hours(1);
 
 /// The key that tokens are signed with.
@@ -28,7 +28,7 @@ pub struct OverrideKey(Hmac<Sha256>);
 // === impl OverrideKey ===
 
 impl OverrideKey {
-    /// From the secret's text; `None` for an empty one, which would let anybody sign.
+    /// From the secret's text. `None` for an empty secret, with which anyone could sign tokens.
     pub fn new(secret: &str) -> Option<Self> {
         if secret.is_empty() {
             return None;
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_worth_nothing_elsewhere_or_changed() {
+    fn a_token_for_another_host_or_a_changed_token_is_not_valid() {
         let genuine = token(10);
         let elsewhere =
             SampleRequest { host: "other.example".into(), ..SampleRequest::get("/").header(HEADER, &genuine) };
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_secret_nobody_can_sign() {
+    fn an_empty_secret_is_no_key() {
         assert!(OverrideKey::new("").is_none());
     }
 }

@@ -29,7 +29,7 @@ fn is_current(snapshot: &Snapshot, now: Timestamp) -> bool {
 }
 
 #[test]
-fn nothing_read_is_nothing_known() {
+fn without_a_valid_read_the_policy_is_unknown() {
     assert!(matches!(Snapshot::default().freshness(STALE, at(0)), PolicyFreshness::Unknown));
     let (garbage, _) = Snapshot::default().apply_kv_values(KEY, state(BAD), at(0));
     assert!(matches!(garbage.freshness(STALE, at(0)), PolicyFreshness::Unknown));
@@ -49,7 +49,7 @@ fn a_policy_holds_until_it_was_not_readable_for_too_long() {
 }
 
 #[test]
-fn garbage_leaves_the_last_good_policy_to_grow_old() {
+fn an_invalid_document_leaves_the_last_good_policy_to_age() {
     let (good, _) = Snapshot::default().apply_kv_values(KEY, state(GOOD), at(0));
     let (bad, events) = good.apply_kv_values(KEY, state(BAD), at(10));
     assert_eq!(words(&events), ["\"policy-rejected\""]);
@@ -66,7 +66,7 @@ fn garbage_leaves_the_last_good_policy_to_grow_old() {
 }
 
 #[test]
-fn an_unchanged_document_stays_fresh_without_a_word() {
+fn an_unchanged_document_stays_fresh_and_is_not_logged() {
     let (first, events) = Snapshot::default().apply_kv_values(KEY, state(GOOD), at(0));
     assert_eq!(words(&events), ["\"policy-changed\""]);
     let (second, events) = first.apply_kv_values(KEY, state(GOOD), at(200));
@@ -84,7 +84,7 @@ fn an_absent_key_turns_the_canary_off_at_once() {
 }
 
 #[test]
-fn a_switch_that_was_on_stays_on_while_kv_is_silent() {
+fn a_switch_that_was_on_stays_on_while_kv_fails() {
     let (on, events) = Snapshot::default().apply_kv_values(KEY, thrown(Switch::Maintenance, "1"), at(0));
     assert_eq!(words(&events), ["\"policy-changed\"", "\"switch-thrown\""]);
     let (silent, _) = on.record_read_error("KV is down".to_owned());
@@ -95,14 +95,14 @@ fn a_switch_that_was_on_stays_on_while_kv_is_silent() {
 }
 
 #[test]
-fn silence_is_told_once() {
+fn a_failing_read_is_logged_once() {
     let (first, event) = Snapshot::default().record_read_error("down".to_owned());
     assert_eq!(event, Some(LogEvent::PolicyUnreadable { error: "down".to_owned() }));
     assert_eq!(first.record_read_error("still down".to_owned()).1, None);
 }
 
 #[test]
-fn a_new_salt_or_a_pause_ends_what_was_learnt_of_the_canary() {
+fn a_new_salt_or_a_disabled_canary_is_another_rollout() {
     let read = |text: &str| Snapshot::default().apply_kv_values(KEY, state(text), at(0)).0;
     let running = read(GOOD);
     assert!(read(r#"{"enabled": true, "percentage": 50}"#).continues(&running));

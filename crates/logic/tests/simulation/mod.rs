@@ -1,4 +1,4 @@
-//! Seeded draws of what two variants would have reported, fed to the tests of `serin_logic::analysis`. The test command runs a few
+//! Seeded draws of the reports of two variants, fed to the tests of `serin_logic::analysis`. The test command runs a few
 //! hundred of them (`analysis_simulation.rs`), `examples/analysis_tables.rs` as many as the tables need.
 #![allow(
     dead_code,
@@ -232,7 +232,7 @@ impl Slowness {
 }
 
 /// A whole rollout with the defaults, by request: 1, 5, 25, 50 %, five minutes each, all of stable compared, a look a minute.
-/// The verdicts other than pass, and what was rolled back.
+/// The verdicts other than pass, and the rollbacks.
 pub fn rollout(canary: f64, stable: f64, seed: u64) -> (u32, Option<Caught>) {
     const TICK_MS: u64 = 5_000;
     let rng = &mut StdRng::seed_from_u64(seed);

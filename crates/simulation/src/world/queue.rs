@@ -1,4 +1,4 @@
-//! What happens, in order of time; what happens at the same time, in the order in which it was caused.
+//! Events in order of time; simultaneous events in the order in which they were caused.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use super::requests::Answered;
 
-/// What can happen.
+/// An event.
 #[derive(Clone)]
 pub(super) enum Event {
-    /// Somebody sends a request.
+    /// A visitor sends a request.
     Request,
-    /// A variant answered.
+    /// A variant answers.
     Answered(Box<Answered>),
     /// A request came to an isolate that is to refresh.
     Refresh { slot: usize, life: u64 },
@@ -36,7 +36,7 @@ pub(super) enum Event {
 /// Isolates that wait until their shard has asked the controller: place, life and the number of their batch.
 pub(super) type Waiting = Rc<[(usize, u64, u64)]>;
 
-/// What a shard answers.
+/// Answer of a shard.
 #[derive(Debug)]
 pub(super) struct FlushAnswer {
     pub(super) slot: usize,

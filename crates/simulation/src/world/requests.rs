@@ -1,4 +1,4 @@
-//! Requests: dealt by Serin's decision, answered by a variant that behaves as the stage says, counted.
+//! Requests: decided by Serin, answered by a variant that behaves as the stage says, counted.
 
 use rand::RngExt;
 use serin_logic::variant::Variant;
@@ -8,7 +8,7 @@ use super::{START_MS, World, whole_ms};
 use crate::edge::{Answer, Observing, Sent};
 use crate::invariants::Invariant;
 
-/// Who is compared with the canary is no further up than this many times its share.
+/// The control slice ends at this many times the canary's share.
 const REACH: u32 = 5;
 
 /// An answer that is on its way.
@@ -20,25 +20,25 @@ pub(super) struct Answered {
     observing: Option<Observing>,
     answer: Answer,
     /// The client saw the failure.
-    unrescued: bool,
-    /// The request was sent when the canary was what the scenario is about.
+    without_fallback: bool,
+    /// Whether the request was sent while the canary was in the stage that the scenario is about.
     counts: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum From {
     Canary,
-    StableDiverted,
+    StableShortCircuited,
     Stable,
 }
 
-/// What a canary costs.
+/// Cost of a canary.
 pub(super) struct Tolls {
     /// Counted from here, true time.
     pub(super) from: u64,
     pub(super) requests: u64,
     pub(super) failed: u64,
-    pub(super) unrescued: u64,
+    pub(super) without_fallback: u64,
     /// When the canary last answered.
     pub(super) last_answer: Option<u64>,
 }
@@ -47,7 +47,7 @@ pub(super) struct Tolls {
 
 impl Tolls {
     pub(super) fn new(from: u64) -> Self {
-        Self { from, requests: 0, failed: 0, unrescued: 0, last_answer: None }
+        Self { from, requests: 0, failed: 0, without_fallback: 0, last_answer: None }
     }
 }
 
@@ -71,7 +71,7 @@ impl World<'_> {
             return;
         }
         self.one_request();
-        // Whoever comes before anything else happens needs no place in the queue.
+        // A visitor who comes before the next event needs no place in the queue.
         let rate = self.scenario.traffic.requests_per_second;
         while let Some(wait_ms) = self.scenario.wait_ms(self.next_request_ms, rate, &mut self.rng) {
             self.next_request_ms += wait_ms;
@@ -99,20 +99,20 @@ impl World<'_> {
         let (from, observing) = match sent {
             Sent::Stable => return,
             Sent::Canary(observing) => (From::Canary, observing),
-            Sent::Diverted => (From::StableDiverted, None),
+            Sent::ShortCircuited => (From::StableShortCircuited, None),
             Sent::Compared(observing) => (From::Stable, Some(observing)),
         };
         let has_heard = self.checks.rollback.is_some_and(|rollback| heard >= rollback);
         self.checks.hold(Invariant::NothingAfterRollback, from == From::Stable || !has_heard, || {
-            format!("isolate {slot} knew of it and dealt somebody to the canary")
+            format!("isolate {slot} had the overlay and assigned a visitor to the canary")
         });
         let counts = self.now >= self.tolls.from;
         if from == From::Canary && counts && self.over_at.is_none() {
             self.tolls.requests += 1;
         }
-        let (answer, unrescued) = self.answer(from, always_fails);
+        let (answer, without_fallback) = self.answer(from, always_fails);
         let at = self.now + whole_ms(answer.latency_ms).max(1);
-        let answered = Answered { slot, life, from, observing, answer, unrescued, counts };
+        let answered = Answered { slot, life, from, observing, answer, without_fallback, counts };
         self.queue.push(at, Event::Answered(Box::new(answered)));
     }
 
@@ -123,20 +123,20 @@ impl World<'_> {
         let behaviour = if from == From::Canary { stage.canary } else { stage.stable };
         let failed = always_fails || rng.random_bool(behaviour.failures);
         let latency_ms = traffic.latency_ms(behaviour.slower, rng);
-        let is_rescued = from == From::Canary
+        let has_fallback = from == From::Canary
             && rng.random_bool(traffic.replayable)
             && !always_fails
             && !rng.random_bool(stage.stable.failures);
-        (Answer { failed, latency_ms }, failed && !is_rescued)
+        (Answer { failed, latency_ms }, failed && !has_fallback)
     }
 
     pub(super) fn answered(&mut self, answered: &Answered) {
-        let Answered { slot, life, from, observing, answer, unrescued, counts } = answered;
+        let Answered { slot, life, from, observing, answer, without_fallback, counts } = answered;
         if *from == From::Canary {
             self.tolls.last_answer = Some(self.now);
             if *counts {
                 self.tolls.failed += u64::from(answer.failed);
-                self.tolls.unrescued += u64::from(*unrescued);
+                self.tolls.without_fallback += u64::from(*without_fallback);
             }
         }
         let now = self.timestamp();
@@ -144,7 +144,7 @@ impl World<'_> {
         let Some(isolate) = self.isolates.get_mut(*slot).filter(|isolate| isolate.life == *life) else { return };
         match (from, observing) {
             (From::Canary, _) => isolate.canary_answered(observing.as_ref(), *answer, chance, now),
-            (From::StableDiverted, _) => isolate.stable_answered(*answer, now),
+            (From::StableShortCircuited, _) => isolate.stable_answered(*answer, now),
             (From::Stable, Some(observing)) => isolate.count(observing, *answer),
             (From::Stable, None) => {}
         }

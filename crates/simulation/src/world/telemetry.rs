@@ -1,4 +1,4 @@
-//! Messages: an isolate flushes to the shard of its location, the shard reports to the controller, and what holds comes back the same way.
+//! Messages: an isolate flushes to the shard of its location, the shard reports to the controller, and the overlay comes back the same way.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const NEAR_MS: std::ops::Range<u64> = 1..10;
 /// Between a location and the controller's, ms.
 const FAR_MS: std::ops::Range<u64> = 10..150;
 
-/// A shard waits so long for the controller; then it answers with what it knows.
+/// Time that a shard waits for the controller before it answers with the overlay it has.
 const DEADLINE_MS: u64 = 2_000;
 
 // === impl World ===
@@ -47,7 +47,7 @@ impl World<'_> {
         self.wake(slot);
     }
 
-    /// Behind the first request that comes to the isolate when it is due: whoever that is, observed or not.
+    /// Flushes behind the first request after the flush is due, whether the request is observed or not.
     fn schedule_refresh(&mut self, slot: usize, life: u64, due_ms: u64) {
         let isolates = self.isolates.len() as f64;
         let due = (self.since_start_ms() + due_ms) as f64;
@@ -97,7 +97,7 @@ impl World<'_> {
         self.report_if_due(location, &Rc::from([(slot, life, batch.seq)]));
     }
 
-    /// A shard reads what it stored before each message.
+    /// A shard loads its stored state before each message.
     fn restart_shard(&mut self, location: u32) {
         let is_killed = self.faults.killed > 0.0 && self.rng.random_bool(self.faults.killed);
         let shard = self.shards.get(location as usize).filter(|_| is_killed).cloned();
@@ -182,7 +182,7 @@ impl World<'_> {
         let now = self.timestamp();
         let Some(isolate) = self.isolates.get_mut(*slot).filter(|isolate| isolate.life == *life) else { return };
         let before = isolate.snapshot.overlay().revision;
-        isolate.hear(*seq, overlay, now);
+        isolate.receive(*seq, overlay, now);
         let after = isolate.snapshot.overlay().revision;
         self.checks.hold(Invariant::EpochsGrow, after >= before, || format!("revision {after} after {before}"));
         self.check_share(*slot);
@@ -193,7 +193,7 @@ impl World<'_> {
             self.isolates.get(slot).and_then(|isolate| isolate.snapshot.last_good()).map(|state| state.percentage);
         let (share, highest) = (share.map_or(0, serin_logic::Percentage::thousandths), self.checks.highest);
         self.checks.hold(Invariant::PercentageWithinStep, share <= highest, || {
-            format!("isolate {slot} deals {share} thousandths, asked for were at most {highest}")
+            format!("isolate {slot} assigns {share} thousandths, the rollout asked for at most {highest}")
         });
     }
 
@@ -218,7 +218,7 @@ impl World<'_> {
         true
     }
 
-    /// What was sent is what is read.
+    /// Checks that a message reads back as it was sent.
     fn parsed<T: serde::de::DeserializeOwned>(&mut self, text: &str) -> Option<T> {
         let read = serde_json::from_str(text);
         self.checks.hold(Invariant::ReloadsIdentically, read.is_ok(), || format!("a message cannot be read: {text}"));

@@ -1,4 +1,4 @@
-//! `serin canary deploy`: nobody meets the new version before it has shown that it is well.
+//! `serin canary deploy`: no visitor meets the new version before its gates have passed.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ impl Deploy {
         let stable = self.gates.health(Variant::Stable, connection)?;
         let canary = self.gates.deployed(Variant::Canary, connection)?;
         let edit = self.edit(&worker, connection);
-        // A share that the Worker would not take is told before anything is deployed.
+        // A percentage that the Worker refuses is refused before anything is deployed.
         Standing::default().edited(&edit, false)?;
         let store = self.circumstances.store(connection)?;
         let standing = Standing::read(&store)?;
@@ -96,7 +96,7 @@ impl Deploy {
     }
 }
 
-/// What is deployed has passed no gate yet: nobody may be on the canary, and nobody may have said that nobody is to be.
+/// The deployed version has passed no gate yet, so no visitor may be on the canary and no halt or rollback may be in force.
 fn refuse(standing: &Standing, worker: &Worker) -> Result<(), Failure> {
     if let Some(traffic) = standing.traffic() {
         let canary = &worker.canary;

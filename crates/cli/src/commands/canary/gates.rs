@@ -71,7 +71,7 @@ impl Gates {
         Ok(Gate { variant, client, health, smoke: vec![], patience: self.patience })
     }
 
-    /// The gate of what was deployed: its version and the smoke requests count as well.
+    /// The gate of the deployed version: its version number and the smoke requests count as well.
     ///
     /// # Errors
     /// As above, or a file that is not understood, or there is no address for them.
@@ -116,7 +116,7 @@ impl Gate {
         format!("gate {}", self.variant.name())
     }
 
-    /// What would be asked.
+    /// Checks as text, for a dry run.
     pub(super) fn words(&self) -> String {
         let Patience { tries, every } = self.patience;
         let Health { path, part, version, .. } = &self.health;
@@ -127,10 +127,10 @@ impl Gate {
         format!("{}; {tries} tries, {} apart", asked.join(", "), exact(every))
     }
 
-    /// Asks; what was seen last.
+    /// Runs the checks; gives the last results.
     ///
     /// # Errors
-    /// It did not pass; says what was seen.
+    /// The gate did not pass; the error has the results.
     pub(super) fn pass(&self) -> Result<String, Failure> {
         let (passed, seen) = self.patience.until(|| {
             let checks = self.smoke.iter().map(|smoke| smoke.check(&self.client));

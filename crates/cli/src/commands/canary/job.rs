@@ -1,4 +1,4 @@
-//! What a command is going to do, as a list: printed by `--dry-run`, else carried out in this order.
+//! The steps of a command as a list: printed by `--dry-run`, else executed in this order.
 
 use serin_logic::api::StatusView;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::output::{self, CAUTION, GOOD, sheet, styled};
 use crate::time_format::exact;
 use crate::wrangler::{Invocation, Wrangler};
 
-/// From one look at what the controller has still to write to the next.
+/// Pause between two looks at the controller's outbox.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// One thing to do.
@@ -44,7 +44,7 @@ pub(super) enum Order {
     LiftHalt,
 }
 
-/// A command's steps, and what is needed to carry them out.
+/// A command's steps and their dependencies.
 pub(super) struct Job<'a> {
     pub(super) command: &'static str,
     pub(super) connection: &'a Connection,
@@ -141,7 +141,7 @@ impl Job<'_> {
         report
     }
 
-    /// What a step would do: the call, and the document that goes with it.
+    /// The call of a step and its document, for a dry run.
     fn words(&self, step: &Step) -> Result<(String, Option<Value>), Failure> {
         Ok(match step {
             Step::Gate(gate) => (gate.words(), None),
@@ -174,7 +174,7 @@ impl Job<'_> {
             Step::Delete { name, call } => self.delete(name, call),
             Step::Order(order) => self.order(*order),
             Step::Write { edit, must } => {
-                // Read again: what was done before this took its time.
+                // Read again, because the steps before this one took time.
                 let checked = Standing::of(self.store.read()?.as_deref()).edited(edit, *must)?;
                 for warning in &checked.warnings {
                     output::error_line(&styled(CAUTION, &format!("warning: {warning}")));
@@ -199,7 +199,7 @@ impl Job<'_> {
     fn order(&self, order: Order) -> Result<String, Failure> {
         let client = self.client()?;
         client.post(order.path(), &self.body().into())?;
-        // What the controller writes for an abort must not come after what is written here.
+        // The controller's write for an abort must not come after the write of the next step.
         let tries = self.connection.timeout.as_millis() / LOOK.as_millis();
         for _ in 0..tries {
             let Ok(status) = client.get("status").and_then(|answer| answer.read::<StatusView>()) else { break };
@@ -223,7 +223,7 @@ impl Job<'_> {
 // === impl Step ===
 
 impl Step {
-    /// What stops a canary by another way than the step after it, which is to be tried all the same.
+    /// Whether the step stops the canary by another way than the next step, so that the next one is tried even if this one fails.
     const fn is_one_of_two(&self) -> bool {
         matches!(self, Self::Order(Order::Abort | Order::Halt))
     }

@@ -24,7 +24,7 @@ impl Rollback {
         let store = self.circumstances.store(connection)?;
         let standing = match (Standing::read(&store), store.api()) {
             (Ok(standing), _) => standing,
-            // What stops a canary must not wait for what cannot be read.
+            // Stopping a canary must not wait for a read that fails.
             (Err(failure), Some(client)) if !self.circumstances.dry_run => {
                 client.post("halt", &Value::Object(account(connection, &self.circumstances.why)))?;
                 return Err(Failure::Failed(format!(

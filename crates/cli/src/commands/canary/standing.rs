@@ -1,4 +1,4 @@
-//! Where the canary stands before a command does anything: what `canary-state` says, and what the controller does.
+//! State of the canary before a command: `canary-state`, and the status of the controller.
 
 use serde_json::{Map, Value};
 use serin_logic::api::{HaltView, RolloutView, StatusView};
@@ -7,31 +7,31 @@ use serin_logic::policy::CanaryState;
 use crate::commands::state::{Checked, Store};
 use crate::exit::Failure;
 
-/// `stage` of a document: what was last done to the canary. Shown by Serin, used here alone.
+/// `stage` of a document: the last change of the canary. Shown by Serin, used here alone.
 pub(super) const DEPLOYING: &str = "deploying";
 pub(super) const DEPLOYED: &str = "canary";
 pub(super) const PROMOTED: &str = "promoted";
 pub(super) const ROLLED_BACK: &str = "rolled-back";
 
-/// What is known of a canary.
+/// Known state of a canary.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Standing {
-    /// None: there is none.
+    /// The document; none if the key is absent.
     pub(super) document: Option<Map<String, Value>>,
-    /// Why the splitter does not take what is there.
+    /// Error that keeps the document from being in force.
     pub(super) invalid: Option<String>,
-    /// None: KV alone steers, as far as can be seen.
+    /// Status of the splitter; none if KV alone steers.
     pub(super) status: Option<StatusView>,
 }
 
-/// Fields that are set in the document there is; the others stay.
+/// Fields to set in the present document; the others stay.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Edit(pub(super) Vec<(&'static str, Value)>);
 
 // === impl Standing ===
 
 impl Standing {
-    /// Asks.
+    /// Reads the document and the status.
     ///
     /// # Errors
     /// The state or the status could not be read.
@@ -47,7 +47,7 @@ impl Standing {
         Self { document: serde_json::from_str(text).ok(), invalid, status: None }
     }
 
-    /// Why visitors may get the canary; none: nobody does. A halt and switches do not count: they are lifted by others.
+    /// Reason why visitors may get the canary; none if they do not. A halt and switches do not count, because they may be lifted at any time.
     pub(super) fn traffic(&self) -> Option<String> {
         if let Some(rollout) = self.under_way() {
             return Some(format!("rollout {} is {}", rollout.id, rollout.phase));
@@ -87,12 +87,12 @@ impl Standing {
         self.field(name)?.as_str()
     }
 
-    /// The rollout that somebody or something still steers by.
+    /// The rollout that is not over yet.
     pub(super) fn under_way(&self) -> Option<&RolloutView> {
         self.status.as_ref()?.rollout.as_ref().filter(|rollout| !rollout.is_over())
     }
 
-    /// The rollout that took the canary out; none: it did not, or visitors were given to it since.
+    /// The rollout that rolled the canary back or was aborted; none if the canary has got visitors since.
     pub(super) fn taken_back(&self) -> Option<&RolloutView> {
         let rollout = self.status.as_ref()?.rollout.as_ref();
         rollout.filter(|rollout| ["rolled-back", "aborted"].contains(&&*rollout.phase) && self.traffic().is_none())
@@ -106,10 +106,10 @@ impl Standing {
         self.status.as_ref().is_some_and(|status| status.outbox.iter().any(|kind| kind == "write"))
     }
 
-    /// The document with changes. One that is not valid, even so, is replaced if it must be.
+    /// The document with changes. If the result is invalid and `must` is set, the changes alone are the document.
     ///
     /// # Errors
-    /// The Worker would not take it.
+    /// The Worker refuses the document.
     pub(super) fn edited(&self, edit: &Edit, must: bool) -> Result<Checked, Failure> {
         let fields = |mut document: Map<String, Value>| {
             document.extend(edit.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::exit::Failure;
 use crate::wrangler::{Document, Invocation};
 
-/// What wrangler looks for, in its order.
+/// Names of configuration files, in the order in which wrangler looks for them.
 const FILES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
 /// Where build tools tell wrangler of a configuration that they wrote.
@@ -35,7 +35,7 @@ pub(super) struct Worker {
     pub(super) name: String,
     /// Of the canary.
     pub(super) canary: String,
-    /// What an operator should know before the canary is deployed.
+    /// Warnings for the operator before the canary is deployed.
     pub(super) warnings: Vec<String>,
     env: Option<String>,
     folder: PathBuf,
@@ -166,7 +166,7 @@ fn environment<'a>(config: &'a Map<String, Value>, env: &str) -> Option<&'a Map<
     config.get("env")?.get(env)?.as_object()
 }
 
-/// The Worker's configuration without what can belong to one Worker alone: what leads traffic to it by other ways than the splitter.
+/// The Worker's configuration without settings that can belong to one Worker alone, such as routes, which lead traffic around the splitter.
 fn of_canary(mut config: Map<String, Value>, env: Option<&str>, name: &str, canary: &str) -> Map<String, Value> {
     let own = env.and_then(|env| config.get_mut("env")?.get_mut(env)?.as_object_mut().map(std::mem::take));
     let is_routed = [Some(&config), own.as_ref()].into_iter().flatten().any(has_routes);
@@ -209,7 +209,7 @@ fn has_routes(config: &Map<String, Value>) -> bool {
     has_some("route") || has_some("routes")
 }
 
-/// What the canary does not share with its Worker, though it looks so.
+/// Settings that the canary does not share with its Worker, although it seems to.
 fn of_its_own(config: &Map<String, Value>, env: Option<&str>, name: &str) -> Vec<String> {
     let own = match env {
         // Environments inherit no bindings.

@@ -1,4 +1,4 @@
-//! One look at a server's health: what came, and what is wrong with it.
+//! One look at a server's health: the answer, and complaints about it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::client::{Client, Reply};
 use crate::commands::health::{Condition, HealthView, summary};
 use crate::exit::Failure;
 
-/// What health is expected of whom.
+/// Expected health of a server.
 #[derive(Clone, Debug, Default)]
 pub(in crate::commands) struct Health {
     /// With its query.
@@ -24,7 +24,7 @@ pub(in crate::commands) struct Health {
     pub(in crate::commands) strict: bool,
 }
 
-/// What one check saw.
+/// Result of one check.
 #[derive(Clone, Debug, Default)]
 pub(in crate::commands) struct Seen {
     /// Which check.
@@ -87,7 +87,7 @@ impl Health {
 // === impl Seen ===
 
 impl Seen {
-    /// From what came back, and what `judge` says of it.
+    /// The result of an answer, with the complaints of `judge`.
     pub(super) fn of(what: String, reply: Result<Reply, Failure>, judge: impl FnOnce(&Reply) -> Vec<String>) -> Self {
         match reply {
             Err(failure) => Self { what, complaints: vec![failure.to_string()], ..Self::default() },
@@ -113,7 +113,7 @@ impl Seen {
     }
 }
 
-/// What is wrong with a part: down always, degraded where that is not good enough.
+/// Complaints about a part: always if it is down, in strict mode also if it is degraded.
 fn complaint(part: &str, status: Option<&Value>, message: Option<&Value>, strict: bool) -> Option<String> {
     let word = status.and_then(Value::as_str).unwrap_or("not told");
     if word == "ok" || (word == "degraded" && !strict) {

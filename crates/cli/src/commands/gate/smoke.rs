@@ -1,4 +1,4 @@
-//! Smoke requests: a small file of requests, each with what must come back.
+//! Smoke requests: a small file of requests, each with its expected answer.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::Seen;
 use crate::client::{Client, Reply};
 use crate::exit::Failure;
 
-/// A request and what must come back.
+/// A request and its expected answer.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::commands) struct Smoke {
@@ -53,7 +53,7 @@ impl Smoke {
     /// Reads a file of them.
     ///
     /// # Errors
-    /// Names what is wrong, and where.
+    /// The file is invalid; the error names the place.
     pub(in crate::commands) fn read(file: &Path) -> Result<Vec<Self>, Failure> {
         let wrong = |why: String| Failure::Usage(format!("--smoke {}: {}", file.display(), why.trim_end()));
         let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
@@ -85,7 +85,7 @@ impl Smoke {
         Ok(request)
     }
 
-    /// Sends it and judges what comes back.
+    /// Sends the request and judges the answer.
     pub(in crate::commands) fn check(&self, client: &Client) -> Seen {
         let what = self.words();
         let method = Method::from_bytes(self.method.as_bytes()).unwrap_or(Method::GET);
@@ -93,7 +93,7 @@ impl Smoke {
         Seen::of(what, client.send(&method, &self.path, &headers, self.body.clone()), |reply| self.judge(reply))
     }
 
-    /// What is asked.
+    /// The request as text.
     pub(in crate::commands) fn words(&self) -> String {
         format!("{} {}", self.method, self.path)
     }

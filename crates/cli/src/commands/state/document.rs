@@ -6,7 +6,7 @@ use serin_logic::policy::CanaryState;
 
 use crate::exit::Failure;
 
-/// What is changed of the present document; the rest stays.
+/// Changes of the present document; the other fields stay.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Changes {
     /// The canary gets its share.
@@ -31,7 +31,7 @@ pub(crate) struct Changes {
 pub(crate) struct Checked {
     /// As it is written.
     pub(crate) text: String,
-    /// What an operator should know all the same.
+    /// Warnings about a valid document.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -97,10 +97,10 @@ impl Checked {
     }
 }
 
-/// The present document with changes; without one, a disabled canary is what they apply to.
+/// The present document with changes; without one, the changes apply to a disabled canary.
 ///
 /// # Errors
-/// What is there is no JSON object, or what comes out would not be taken by the Worker.
+/// The present document is not a JSON object, or the Worker refuses the result.
 pub(super) fn changed(present: Option<&str>, changes: &Changes) -> Result<Checked, Failure> {
     let mut document = match present {
         None => Map::from_iter([("enabled".to_owned(), false.into()), ("percentage".to_owned(), 0.into())]),

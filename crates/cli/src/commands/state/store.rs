@@ -140,7 +140,7 @@ impl Store {
         }
     }
 
-    /// What would write it, in words.
+    /// The write as text, for a dry run.
     pub(crate) fn write_words(&self, document: &Checked) -> String {
         match &self.api {
             Some(client) => format!("PUT {}/__serin/state", client.origin()),

@@ -1,4 +1,4 @@
-//! What is to be seen of a rollout, as text: pure.
+//! The live picture of a rollout, as text: pure.
 
 use serin_logic::Percentage;
 use serin_logic::api::{RolloutView, StatusView};
@@ -12,7 +12,7 @@ use crate::output::{BAD, CAUTION, GOOD, STRONG, present, styled};
 use crate::rollout_format::{place, window};
 use crate::time_format::time_of_day;
 
-/// What makes a status worth a new line: not the counts, which always grow.
+/// Parts of a status whose change is worth a new line: not the counts, which always grow.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Change {
     phase: String,
@@ -30,7 +30,7 @@ pub(super) struct Change {
 pub(super) struct Scene {
     /// Which rollout, where it is.
     pub(super) head: String,
-    /// What has passed of the hold, its length, and what is left as text.
+    /// Elapsed time of the hold, and its length.
     pub(super) hold: Option<(Duration, Duration)>,
     /// Figures, evidence, verdict, alarms.
     pub(super) body: Vec<String>,
@@ -129,7 +129,7 @@ pub(in crate::commands) fn verdict(word: &str) -> String {
     styled(style, word)
 }
 
-/// How watching ends for a rollout that is over, or paused and nobody waits.
+/// Result of watching a rollout that is over, or paused with `--stop-when-paused`.
 pub(super) fn end(rollout: &RolloutView) -> Result<(), Failure> {
     let why = rollout.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let by = rollout.actor.as_ref().map(|actor| format!(" by {actor}")).unwrap_or_default();
@@ -155,7 +155,7 @@ fn why(rollout: &RolloutView) -> Option<String> {
     rollout.reason.clone().filter(|reason| !reason.is_empty())
 }
 
-/// What keeps the canary from its share, whatever the rollout says.
+/// Halt and switches that keep the canary from its share.
 fn off(status: &StatusView) -> Option<String> {
     let mut reasons: Vec<&str> = status.halt.iter().map(|_| "halted").collect();
     reasons.extend(status.switches.iter().filter(|(_, switch)| switch.on).map(|(name, _)| name.as_str()));

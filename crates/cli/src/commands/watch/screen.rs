@@ -1,4 +1,4 @@
-//! The live picture on a terminal: a log of what happened that scrolls, and below it where the rollout stands now.
+//! The live picture on a terminal: a log of changes that scrolls, and below it the rollout's status.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serin_logic::api::{RolloutView, StatusView};
@@ -54,7 +54,7 @@ impl Screen {
         }
     }
 
-    /// The picture stays, with what is wrong below it.
+    /// Keeps the picture, with an error below it.
     pub(super) fn trouble(&mut self, why: &str) {
         self.template(WITHOUT_HOLD);
         let why = styled(CAUTION, &format!("still trying: {why}"));

@@ -98,7 +98,7 @@ fn a_ceiling_rolls_back_at_the_third_look_in_a_row() {
 }
 
 #[test]
-fn a_good_look_between_starts_the_row_anew() {
+fn a_good_look_between_resets_the_row() {
     let mut story = story();
     let bad = (100, 10, 80.0);
     let good = (100, 1, 80.0);

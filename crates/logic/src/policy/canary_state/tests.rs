@@ -65,7 +65,7 @@ fn every_error_names_the_field_its_value_and_what_is_accepted() {
 }
 
 #[test]
-fn a_visitor_is_told_by_one_to_sixteen_things() {
+fn stickiness_has_one_to_sixteen_sources() {
     let stickiness = |many: usize| {
         let sources = vec![r#""cookie:a""#; many].join(",");
         parse(&format!(r#"{{"enabled": true, "percentage": 5, "stickiness": [{sources}]}}"#))

@@ -57,7 +57,7 @@ fn each_matcher_holds_for_what_it_names_and_nothing_else() {
 }
 
 #[test]
-fn what_is_not_known_of_a_request_matches_nothing() {
+fn an_unknown_attribute_matches_nothing() {
     let request = SampleRequest::get("/");
     for matcher in [r#"{"country": "DE"}"#, r#"{"continent": "EU"}"#, r#"{"colo": "FRA"}"#, r#"{"asn": 1}"#] {
         assert!(!applies(matcher, &request), "{matcher}");
@@ -65,7 +65,7 @@ fn what_is_not_known_of_a_request_matches_nothing() {
 }
 
 #[test]
-fn a_rule_with_a_matcher_from_the_future_never_applies_and_says_so() {
+fn a_rule_with_an_unknown_matcher_never_applies_and_has_a_warning() {
     let rules = one(r#"{"path": "*", "query": "x"}"#);
     assert_eq!(rules.first_match(&SampleRequest::get("/")), None);
     let warnings: Vec<String> = rules.warnings().collect();

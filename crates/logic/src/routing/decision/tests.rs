@@ -59,7 +59,7 @@ fn each_reason_outranks_all_that_follow_it() {
 }
 
 #[test]
-fn without_a_canary_stable_gets_all() {
+fn without_a_canary_every_request_goes_to_stable() {
     let alone = RoutingConfig { canary_bound: false, ..config() };
     let decision = decide(&snapshot(Some(ALL), &[]), &alone, &forced(SampleRequest::get("/")), NOW);
     assert_eq!((decision.outcome, decision.reason), (STABLE, Reason::Unbound));
@@ -91,14 +91,14 @@ fn the_override_works_at_0_percent() {
 }
 
 #[test]
-fn a_request_that_nothing_identifies_is_on_the_canary_only_at_100_percent() {
+fn a_request_without_a_sticky_key_is_on_the_canary_only_at_100_percent() {
     let almost = r#"{"enabled": true, "percentage": 99.999}"#;
     assert_eq!(decided(&snapshot(Some(almost), &[]), &SampleRequest::get("/")).0, STABLE);
     assert_eq!(decided(&snapshot(Some(ALL), &[]), &SampleRequest::get("/")).0, CANARY);
 }
 
 #[test]
-fn only_a_visitor_who_was_dealt_gets_the_cookie() {
+fn only_a_request_that_the_percentage_decides_gets_the_cookie() {
     let page = SampleRequest::get("/").header("accept", "text/html");
     let rule = SampleRequest::get("/rule").header("accept", "text/html");
     let cookie =
@@ -131,7 +131,7 @@ fn state_with(thousandths: u32, salt: &str) -> String {
 
 proptest! {
     #[test]
-    fn growing_the_percentage_never_moves_anyone_off_the_canary(
+    fn a_higher_percentage_never_moves_a_key_off_the_canary(
         low in 0..=100_000_u32, more in 0..=100_000_u32, salt in "[a-z]{0,6}", user in "[a-z0-9]{1,12}",
     ) {
         let high = low.saturating_add(more).min(100_000);
@@ -141,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn a_thrown_switch_keeps_everybody_off_the_canary(path in "/[a-z]{0,4}", method in "GET|POST|PUT", switch in 0..3_usize) {
+    fn a_thrown_switch_keeps_every_request_off_the_canary(path in "/[a-z]{0,4}", method in "GET|POST|PUT", switch in 0..3_usize) {
         let request = forced(SampleRequest::get(&path).method(&method)).header("accept", "text/html");
         let thrown = Switch::ALL[switch];
         let (outcome, _) = decided(&snapshot(Some(ALL), &[thrown]), &request);

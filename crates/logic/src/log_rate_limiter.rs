@@ -1,23 +1,23 @@
-//! One line in the log for many failures of the same kind: a dead canary fails with every request.
+//! A rate limit for the log, because a dead canary fails with every request: one line stands for many failures of the same kind.
 
 use core::time::Duration;
 
 use crate::timestamp::Timestamp;
 
-/// At most one line in this time.
+/// The interval between two lines.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Failures not yet logged.
+/// Counts failures of one kind between two lines of the log.
 #[derive(Clone, Debug, Default)]
-pub struct Throttle {
+pub struct LogRateLimiter {
     count: u32,
     logged_at: Timestamp,
 }
 
-// === impl Throttle ===
+// === impl LogRateLimiter ===
 
-impl Throttle {
-    /// Counts a failure. Where the last line is long enough ago: how many there were since, and the last one's cause.
+impl LogRateLimiter {
+    /// Counts a failure. Returns the count since the last line and the latest cause, if the interval is over.
     pub fn record(&mut self, cause: &str, now: Timestamp) -> Option<(u32, String)> {
         self.count = self.count.saturating_add(1);
         if now.since(self.logged_at) < INTERVAL {
@@ -33,12 +33,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dead_canary_is_one_line_in_ten_seconds() {
+    fn a_dead_canary_is_logged_once_in_ten_seconds() {
         let start = Timestamp::from_seconds(1_800_000_000);
-        let mut throttle = Throttle::default();
+        let mut limiter = LogRateLimiter::default();
         let mut lines = Vec::new();
         for millis in (0..25_000).step_by(10) {
-            lines.extend(throttle.record("503", start.after(Duration::from_millis(millis))));
+            lines.extend(limiter.record("503", start.after(Duration::from_millis(millis))));
         }
         let line = |count| (count, "503".to_owned());
         assert_eq!(lines, [line(1), line(1000), line(1000)]);
