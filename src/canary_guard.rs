@@ -5,10 +5,10 @@ use std::cell::RefCell;
 
 use serin_logic::Timestamp;
 use serin_logic::breaker::{BackOff, Breaker, Permit, Transition};
-use serin_logic::fallback::{Answer, Budget};
+use serin_logic::fallback::{Answer, RetryBudget};
 use serin_logic::log_event::LogEvent;
+use serin_logic::log_rate_limiter::LogRateLimiter;
 use serin_logic::snapshot::Snapshot;
-use serin_logic::throttle::Throttle;
 
 use crate::platform::{clock, log, random};
 
@@ -18,8 +18,8 @@ pub(crate) struct CanaryGuard {
     breaker: RefCell<Breaker>,
     /// The rollout that the breaker has learnt from; none while the canary is off.
     rollout: RefCell<Option<String>>,
-    retries: RefCell<Budget>,
-    fallbacks: RefCell<Throttle>,
+    retries: RefCell<RetryBudget>,
+    fallbacks: RefCell<LogRateLimiter>,
 }
 
 /// What follows from a failed canary request.
@@ -72,7 +72,7 @@ impl CanaryGuard {
 
     /// Records how the canary answered. Returns whether the breaker opened.
     pub(crate) fn record_canary(&self, outcome: &CanaryOutcome) -> bool {
-        self.retries.borrow_mut().earn();
+        self.retries.borrow_mut().deposit();
         let transition = self.breaker.borrow_mut().record_canary(outcome.answer, back_off(outcome), clock::now());
         log_transition(transition)
     }
@@ -85,7 +85,7 @@ impl CanaryGuard {
     /// Asks for stable's response in place of a failed one. An exhausted budget opens the breaker as well.
     pub(crate) fn fall_back(&self, outcome: &CanaryOutcome) -> (Fallback, bool) {
         let now = clock::now();
-        if !self.retries.borrow_mut().spend() {
+        if !self.retries.borrow_mut().withdraw() {
             let transition = self.breaker.borrow_mut().exhaust(back_off(outcome), now);
             return (Fallback::Exhausted, log_transition(transition));
         }
@@ -106,8 +106,8 @@ impl CanaryGuard {
 
 /// How long the breaker would pause if it opened now.
 fn back_off(outcome: &CanaryOutcome) -> BackOff {
-    let chance = if outcome.answer.is_failure() { random::fraction() } else { 0.0 };
-    BackOff { chance, retry_after: Duration::from_secs(outcome.retry_after.unwrap_or_default()) }
+    let jitter = if outcome.answer.is_failure() { random::fraction() } else { 0.0 };
+    BackOff { jitter, retry_after: Duration::from_secs(outcome.retry_after.unwrap_or_default()) }
 }
 
 /// Logs a change of the breaker's state. Returns whether it opened.

@@ -8,12 +8,12 @@ use serin_logic::api::{ApiRequest, ChangeAnswer, IncomingRequest, MAX_BODY};
 use serin_logic::bearer::is_authorized;
 use serin_logic::problem::Problem;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use web_sys::{Request, Response, Url};
+use web_sys::{Request, Response};
 
 use crate::config::Config;
 use crate::controller::{queries, rpc};
 use crate::isolate::Isolate;
-use crate::platform::{exception, response, timeout};
+use crate::platform::{exception, response, timeout, url};
 use crate::policy_store::PolicyStore;
 
 /// More than the controller takes for anything.
@@ -43,7 +43,7 @@ pub(crate) fn respond(isolate: Rc<Isolate>, request: Request) -> Promise {
 
 /// Reads a request to the control API.
 pub(crate) async fn parse(request: &Request) -> Result<ApiRequest, Problem> {
-    let url = Url::new(&request.url()).map_err(|_| Problem::not_found())?;
+    let url = url::of(request).ok_or_else(Problem::not_found)?;
     let header = |name: &str| request.headers().get(name).ok().flatten();
     let announced = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0_usize);
     if announced > MAX_BODY {

@@ -11,14 +11,13 @@ use serin_logic::policy::CanaryState;
 use serin_logic::problem::Problem;
 use serin_logic::rollout::{Overlay, PublishedState};
 use serin_logic::telemetry::Batch;
-use web_sys::Url;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
 use crate::config::Config;
 use crate::controller::commands::{self, ControllerError};
 use crate::controller::transaction::{self, Claimed, ControllerContext};
 use crate::controller::{outbox, rpc};
-use crate::platform::{clock, log, response, time_zone, timeout};
+use crate::platform::{clock, log, response, time_zone, timeout, url};
 use crate::policy_store::PolicyStore;
 use crate::{control_api, health};
 
@@ -44,7 +43,7 @@ impl DurableObject for RolloutController {
     /// Answers a shard, an isolate's `/health`, or the control API, whose callers have shown their token.
     async fn fetch(&self, request: Request) -> Result<Response> {
         let request = request.inner();
-        let path = Url::new(&request.url())?.pathname();
+        let path = url::of(request).map(|url| url.pathname()).unwrap_or_default();
         let response = match path.as_str() {
             rpc::REPORT => self.report(request).await,
             rpc::TROUBLE => self.trouble(),

@@ -88,7 +88,7 @@ fn serve(
         Variant::Canary if decision.reason == Reason::Override => Route::ForcedCanary,
         Variant::Canary => match isolate.guard.permit(snapshot, now) {
             Permit::Canary => Route::Canary,
-            Permit::Divert => Route::ShortCircuited,
+            Permit::ShortCircuit => Route::ShortCircuited,
         },
     };
     let window = snapshot.observation_window().map(|watch| watch.observation.clone());

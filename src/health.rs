@@ -6,7 +6,7 @@ use std::rc::Rc;
 use futures_util::future::join5;
 use js_sys::Promise;
 use serin_logic::bearer::is_authorized;
-use serin_logic::health::{BuildDetail, Component, Report, STABLE, Status};
+use serin_logic::health::{BuildDetail, Component, Report, STABLE, Status, is_detailed};
 use serin_logic::problem::Problem;
 use serin_logic::request_attributes::RequestAttributes as _;
 use wasm_bindgen::prelude::*;
@@ -33,7 +33,7 @@ pub(crate) fn respond(isolate: Rc<Isolate>, attributes: &IncomingRequest<'_>) ->
     if !matches!(&*attributes.method(), "GET" | "HEAD") {
         return response::promise(response::problem(&Problem::method_not_allowed("GET, HEAD")));
     }
-    let is_detailed = attributes.query("detailed").as_deref() == Some("true") && may_see_detail(&isolate, attributes);
+    let is_detailed = is_detailed(&attributes.query()) && may_see_detail(&isolate, attributes);
     let url = format!("https://{}/health", attributes.host());
     future_to_promise(async move {
         let report = check(&isolate, &url).await;

@@ -12,6 +12,7 @@ use crate::platform::log;
 use crate::policy_cache::PolicyCache;
 use crate::policy_store::PolicyStore;
 use crate::proxy::Proxy;
+use crate::request;
 use crate::telemetry::Telemetry;
 
 /// One isolate's state. It is made by the isolate's first request, and again after a panic.
@@ -36,6 +37,7 @@ pub(crate) fn current(env: &Env) -> Rc<Isolate> {
 
 impl Isolate {
     fn new(env: &Env) -> Self {
+        request::intern_header_names();
         let (config, misconfigured) = Config::read(env);
         log::events(&misconfigured);
         let store = PolicyStore::new(config.canary_state.clone(), config.state_key.clone());

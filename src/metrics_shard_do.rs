@@ -8,14 +8,13 @@ use serin_logic::Timestamp;
 use serin_logic::problem::Problem;
 use serin_logic::rollout::Overlay;
 use serin_logic::telemetry::{Batch, Shard};
-use web_sys::Url;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
 use crate::config::Config;
 use crate::controller::commands::ControllerError;
 use crate::controller::rpc;
 use crate::controller::store::{StorageError, Store};
-use crate::platform::{clock, log, response, timeout};
+use crate::platform::{clock, log, response, timeout, url};
 
 const SHARD: &str = "shard";
 /// The location's name.
@@ -38,7 +37,7 @@ impl DurableObject for MetricsShard {
     /// Takes a batch. The answer is the overlay, or `null` while the controller has not been heard.
     async fn fetch(&self, request: Request) -> Result<Response> {
         let request = request.inner();
-        let name = Url::new(&request.url())?.pathname();
+        let name = url::of(request).map(|url| url.pathname()).unwrap_or_default();
         let response = match self.ingest(request, name.trim_start_matches('/')).await {
             Ok(overlay) => response::json(&overlay),
             Err(error) => response::problem(&Problem::unreachable("metrics", &error.to_string())),

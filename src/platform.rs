@@ -17,3 +17,5 @@ pub(crate) mod response;
 pub(crate) mod time_zone;
 /// Waiting with a deadline.
 pub(crate) mod timeout;
+/// URLs.
+pub(crate) mod url;

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use js_sys::Promise;
 use serin_logic::headers;
 use serin_logic::log_event::LogEvent;
+use serin_logic::log_rate_limiter::LogRateLimiter;
 use serin_logic::problem::Problem;
-use serin_logic::throttle::Throttle;
 use serin_logic::{Timestamp, Variant};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -26,7 +26,7 @@ type OnRejected = Closure<dyn FnMut(JsValue) -> Result<Response, JsError>>;
 pub(crate) struct Proxy {
     stable: Option<worker_sys::Fetcher>,
     canary: Option<worker_sys::Fetcher>,
-    unanswered: Rc<RefCell<Throttle>>,
+    unanswered: Rc<RefCell<LogRateLimiter>>,
     /// Turns an exception of stable's into a response. One for all requests: it knows nothing of any of them.
     on_exception: OnRejected,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn new(stable: Option<worker_sys::Fetcher>, canary: Option<worker_sys::Fetcher>) -> Self {
-        let unanswered = Rc::<RefCell<Throttle>>::default();
+        let unanswered = Rc::<RefCell<LogRateLimiter>>::default();
         let limiter = unanswered.clone();
         let on_exception =
             Closure::new(move |error| Ok(unanswered_response(&limiter, Problem::unanswered(), error, clock::now())));
@@ -75,7 +75,12 @@ impl Proxy {
     }
 }
 
-fn unanswered_response(limiter: &RefCell<Throttle>, problem: Problem, error: JsValue, now: Timestamp) -> Response {
+fn unanswered_response(
+    limiter: &RefCell<LogRateLimiter>,
+    problem: Problem,
+    error: JsValue,
+    now: Timestamp,
+) -> Response {
     let line = limiter.borrow_mut().record(&exception::text(error), now);
     log::events(line.map(|(count, cause)| LogEvent::Unanswered { count, cause }).as_slice());
     response::problem(&problem)

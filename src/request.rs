@@ -3,21 +3,41 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
+use js_sys::Array;
 use serin_logic::headers;
 use serin_logic::request_attributes::RequestAttributes;
 use serin_logic::routing::{cookies, override_token};
 use serin_logic::visitor::VisitorId;
-use web_sys::{Headers, Request, Url};
+use wasm_bindgen::JsValue;
+use web_sys::{Headers, Request};
 use worker::worker_sys::IncomingRequestCfProperties;
 use worker::worker_sys::ext::RequestExt as _;
 
 use crate::platform::random;
+use crate::platform::url::{self, Url};
+use crate::shim;
+
+/// Names of headers that requests are asked for again and again.
+const NAMES: [&str; 5] = ["cookie", "accept", "cf-connecting-ip", "sec-fetch-dest", "sec-fetch-mode"];
+
+thread_local! {
+    /// The names of reserved headers, as JavaScript has them.
+    static RESERVED: Array = headers::RESERVED.into_iter().map(JsValue::from_str).collect();
+}
+
+/// Interns the names that requests are asked for, because decoding a name for JavaScript costs more than looking it up there.
+pub(crate) fn intern_header_names() {
+    for name in NAMES {
+        wasm_bindgen::intern(name);
+    }
+}
 
 /// One request's attributes.
 pub(crate) struct IncomingRequest<'a> {
     request: &'a Request,
     headers: Headers,
-    /// The URL as the runtime's parser leaves it. None for what is no URL, which the runtime itself would refuse.
+    /// Whether the client sent a header that no variant may see.
+    has_reserved_header: bool,
     url: Option<Url>,
     path: String,
     host: OnceCell<String>,
@@ -30,10 +50,12 @@ pub(crate) struct IncomingRequest<'a> {
 
 impl<'a> IncomingRequest<'a> {
     pub(crate) fn new(request: &'a Request) -> Self {
-        let url = Url::new(&request.url()).ok();
+        let url = url::of(request);
+        let headers = request.headers();
         Self {
             request,
-            headers: request.headers(),
+            has_reserved_header: RESERVED.with(|names| shim::has_any(&headers, names)),
+            headers,
             path: url.as_ref().map(Url::pathname).unwrap_or_default(),
             url,
             host: OnceCell::new(),
@@ -43,14 +65,14 @@ impl<'a> IncomingRequest<'a> {
         }
     }
 
-    /// The value of a query parameter.
-    pub(crate) fn query(&self, name: &str) -> Option<String> {
-        self.url.as_ref()?.search_params().get(name)
+    /// The query without its question mark.
+    pub(crate) fn query(&self) -> String {
+        self.url.as_ref().map(|url| url.search().trim_start_matches('?').to_owned()).unwrap_or_default()
     }
 
     /// Whether the client sent a header that no variant may see.
     pub(crate) fn has_reserved_header(&self) -> bool {
-        headers::RESERVED.iter().any(|name| self.headers.has(name).unwrap_or_default())
+        self.has_reserved_header
     }
 
     /// The `Cookie` header; empty where there is none.
@@ -91,6 +113,10 @@ impl RequestAttributes for IncomingRequest<'_> {
     }
 
     fn header(&self, name: &str) -> Option<Rc<str>> {
+        // QA's override is asked for on each request, and is a reserved header itself.
+        if name == override_token::HEADER && !self.has_reserved_header {
+            return None;
+        }
         // Rules ask for the same few headers again and again.
         let known = self.fetched.borrow().iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         known.unwrap_or_else(|| {

@@ -71,6 +71,12 @@ export function guard(sent, exchange, limit, request, stable) {
   });
 }
 
+/** Whether one of the headers is there. */
+export function hasAny(headers, names) {
+  for (const name of names) if (headers.has(name)) return true;
+  return false;
+}
+
 /** Handles a request again when `ready` has settled, at the latest after `limit` ms: a panic leaves `ready` pending for ever. */
 export function retryWhen(ready, limit, request, env, context) {
   return within(limit, ready).then(() => handler.fetch(request, env, context));

@@ -1,8 +1,8 @@
-//! What `shim.js` offers to Rust: continuations that survive a panic of the Wasm instance. Rust's own closures would not.
+//! What `shim.js` offers to Rust: continuations that survive a panic of the Wasm instance, which Rust's own closures would not.
 
-use js_sys::Promise;
+use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::*;
-use web_sys::Request;
+use web_sys::{Headers, Request};
 use worker::{Env, worker_sys};
 
 use crate::exchange::Exchange;
@@ -21,6 +21,10 @@ extern "C" {
         request: &Request,
         stable: &worker_sys::Fetcher,
     ) -> Promise;
+
+    /// Whether one of the headers is there. One call for all names, because each call into JavaScript costs more than a look-up.
+    #[wasm_bindgen(js_name = hasAny)]
+    pub(crate) fn has_any(headers: &Headers, names: &Array) -> bool;
 
     /// Handles `request` again once `ready` has settled, or after `limit_ms`.
     #[wasm_bindgen(js_name = retryWhen)]

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serin_logic::document::parse_own;
 use serin_logic::rollout::Overlay;
 use serin_logic::telemetry::Batch;
 use wasm_bindgen_futures::JsFuture;
@@ -55,7 +56,7 @@ async fn read<T: DeserializeOwned>(response: worker::Result<worker::Response>) -
     let mut response = response.map_err(|error| error.to_string())?;
     let body = response.text().await.map_err(|error| error.to_string())?;
     match response.status_code() {
-        200 => serde_json::from_str(&body).map_err(|error| error.to_string()),
+        200 => parse_own("answer", &body).map_err(|error| error.to_string()),
         status => Err(format!("answered {status}: {body}")),
     }
 }
@@ -64,5 +65,5 @@ async fn read<T: DeserializeOwned>(response: worker::Result<worker::Response>) -
 pub(crate) async fn body<T: DeserializeOwned>(request: &Request) -> Result<T, String> {
     let text = async { JsFuture::from(request.text()?).await };
     let text = text.await.map_err(exception::text)?.as_string().unwrap_or_default();
-    serde_json::from_str(&text).map_err(|error| error.to_string())
+    parse_own("message", &text).map_err(|error| error.to_string())
 }

@@ -6,6 +6,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serin_logic::document::{InvalidDocument, parse_own};
 use worker::{SqlStorage, SqlStorageValue, State};
 
 const SCHEMA: &str = "
@@ -21,8 +22,8 @@ pub(crate) struct Store(SqlStorage);
 pub(crate) enum StorageError {
     #[error("storage: {0}")]
     Sql(worker::Error),
-    #[error("the stored {name} cannot be read: {source}")]
-    Unreadable { name: String, source: serde_json::Error },
+    #[error("a stored document cannot be read: {0}")]
+    Unreadable(InvalidDocument),
     #[error("{name} cannot be written as JSON: {source}")]
     Unwritable { name: String, source: serde_json::Error },
 }
@@ -59,10 +60,8 @@ impl Store {
         let Some(DocumentRow { body }) = rows.into_iter().next() else {
             return Ok(Loaded { document: T::default(), text: None });
         };
-        match serde_json::from_str(&body) {
-            Ok(document) => Ok(Loaded { document, text: Some(body) }),
-            Err(source) => Err(StorageError::Unreadable { name: name.to_owned(), source }),
-        }
+        let document = parse_own(name, &body).map_err(StorageError::Unreadable)?;
+        Ok(Loaded { document, text: Some(body) })
     }
 
     /// Stores a document, unless it is `before`, which is what is stored.

@@ -46,6 +46,15 @@ pub fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InvalidDo
     read(name, parse_json(name, text)?)
 }
 
+/// Parses what Serin wrote itself: a stored document, or a message between its parts. `name` is its name in errors.
+///
+/// # Errors
+/// The text is not JSON, or not what `T` is written as.
+pub fn parse_own<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InvalidDocument> {
+    let value = serde_json::from_str::<Value>(text).and_then(|value| T::deserialize(&value));
+    value.map_err(|error| InvalidDocument { field: name.to_owned(), message: error.to_string() })
+}
+
 /// Parses a JSON object as it is, for a document that is written back. `name` is its name in errors.
 ///
 /// # Errors
