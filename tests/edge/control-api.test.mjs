@@ -44,7 +44,7 @@ test("what is wrong with a request is said by field, value and what is accepted"
     ["POST", "rollouts", steps(5, 3, 100), 422, "invalid", /steps\[1\].*3/],
     ["POST", "rollouts", { ...steps(100), hald: "1s" }, 422, "invalid", /hald/],
     ["POST", "halt", { reason: 7 }, 422, "invalid", /reason: 7 is not accepted/],
-    ["POST", "halt", { reasn: "x" }, 422, "invalid", /reasn: is not known, accepted: actor, reason, epoch/],
+    ["POST", "halt", { reasn: "x" }, 422, "invalid", /reasn: is not known, accepted: one of actor, reason, epoch/],
     ["PUT", "switches/maintenance", { on: "yes" }, 422, "invalid", /on: "yes" is not accepted, accepted: true or false/],
     ["PUT", "switches/lights", { on: true }, 404, "not-found", undefined],
     ["PUT", "state", { state: { enabled: true, percentage: 101 } }, 422, "invalid", /percentage: 101 is not accepted/],

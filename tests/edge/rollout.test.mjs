@@ -25,8 +25,8 @@ const start = async (serin, plan = PLAN) => {
 };
 const order = (serin, name, body = {}) => serin.api("POST", `rollouts/current/${name}`, { actor: "ada", ...body });
 const inPhase = (serin, phase) => serin.status(({ rollout }) => rollout.phase === phase);
-const news = (rows) => rows.filter(({ what }) => !["looked", "look-failed"].includes(what));
-const transitions = (rows) => news(rows).map(({ what, after }) => `${what} ${after.percentage}`);
+const news = (rows) => rows.filter(({ action }) => !["looked", "look-failed"].includes(action));
+const transitions = (rows) => news(rows).map(({ action, after }) => `${action} ${after.percentage}`);
 
 /** When the canary last answered a request, in ms after `moment`. */
 const lastCanary = (answers, moment) =>
@@ -75,7 +75,7 @@ for (const [name, every, found] of [
     await serin.status(({ rollout }) => rollout.step === 3);
     bad = true;
     const status = await inPhase(serin, "rolled-back");
-    const [verdict] = (await serin.audit()).filter(({ what }) => what === "rolled-back");
+    const [verdict] = (await serin.audit()).filter(({ action }) => action === "rolled-back");
     await eventually(() => assert.ok(load.answers.slice(-400).every(({ variant }) => variant === "stable")));
     const answers = await load.stop();
 
@@ -197,7 +197,7 @@ test("killed again and again, the controller ends where an undisturbed one ends"
   }
   const answers = await load.stop();
   const steps = ["started 5", "stepped 15", "stepped 35", "stepped 65", "stepped 100", "completed 100"];
-  const rows = news(await serin.audit()).filter(({ what }) => what !== "late");
+  const rows = news(await serin.audit()).filter(({ action }) => action !== "late");
   assert.deepEqual(transitions(rows), steps);
   const { percentage, generation, rolloutId } = JSON.parse((await serin.values())["canary-state"]);
   assert.deepEqual([percentage, generation, rolloutId], [100, 5, "r1"]);
@@ -205,9 +205,8 @@ test("killed again and again, the controller ends where an undisturbed one ends"
 });
 
 test("without its objects the splitter serves as before, and says so", async (t) => {
-  const broken = (source) =>
-    source.replaceAll("async fetch(request) {", 'async fetch(request) {\n throw new Error("scripted failure of an object");');
-  const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100 } }, edit: broken });
+  const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100 } }, lab: true });
+  for (const object of ["controller", "metrics"]) await serin.misbehave(object, "throw");
   for (let request = 0; request < 50; request++) assert.equal(await serin.variant(), "canary");
   const { status, httpStatus, components } = await serin.health();
   assert.deepEqual([httpStatus, status], [200, "degraded"]);
