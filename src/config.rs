@@ -11,6 +11,9 @@ use serin_logic::routing::decision::RoutingConfig;
 use serin_logic::routing::override_token::OverrideKey;
 use worker::{AnalyticsEngineDataset, Env, Fetcher, KvStore, ObjectNamespace, WorkerVersionMetadata, worker_sys};
 
+/// The version of Serin.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// The name of the one controller's object.
 const CONTROLLER: &str = "controller";
 

@@ -12,3 +12,14 @@ pub(crate) mod rpc;
 pub(crate) mod store;
 /// Load, act, settle, store.
 pub(crate) mod transaction;
+
+/// Why the controller or a shard did not do what it was asked for, beside what the rollout's own rules refuse.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ControllerError {
+    #[error(transparent)]
+    Storage(#[from] store::StorageError),
+    #[error("KV: {0}")]
+    Kv(String),
+    #[error("message: {0}")]
+    Message(String),
+}

@@ -14,12 +14,11 @@ use serin_logic::telemetry::Batch;
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
 use crate::config::Config;
-use crate::controller::commands::{self, ControllerError};
 use crate::controller::transaction::{self, Claimed, ControllerContext};
-use crate::controller::{outbox, rpc};
+use crate::controller::{ControllerError, commands, outbox, rpc};
 use crate::platform::{clock, log, response, time_zone, timeout, url};
 use crate::policy_store::PolicyStore;
-use crate::{control_api, health};
+use crate::{control_api, proxy};
 
 /// How long an alarm waits for what it wants to know.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -98,7 +97,7 @@ impl RolloutController {
         };
         let health = async {
             let Some(canary) = config.canary.as_ref().filter(|_| wants.health) else { return Health::Unknown };
-            match timeout::within(LIMIT, health::status_of(canary, "https://canary/health")).await {
+            match timeout::within(LIMIT, proxy::status_of(canary, "https://canary/health")).await {
                 Ok(Ok(status)) if status < 500 => Health::Healthy,
                 Ok(Ok(_) | Err(_)) | Err(_) => Health::Unhealthy,
             }
@@ -109,7 +108,7 @@ impl RolloutController {
 
     /// Takes a shard's report. Returns the overlay.
     async fn report(&self, request: &web_sys::Request) -> Result<web_sys::Response, ControllerError> {
-        let report: Batch = rpc::body(request).await.map_err(ControllerError::Report)?;
+        let report: Batch = rpc::body(request).await.map_err(ControllerError::Message)?;
         let (overlay, claimed): (Overlay, _) =
             transaction::run(&self.context, |controller, _, now| Ok(controller.report(&report, now)))?;
         outbox::deliver(&self.context, claimed);

@@ -18,7 +18,7 @@ use crate::canary_guard::{CanaryOutcome, Fallback};
 use crate::isolate::Isolate;
 #[cfg(feature = "panic-on-request")]
 use crate::platform::panic_point;
-use crate::platform::{clock, exception};
+use crate::platform::{background, clock, exception};
 use crate::telemetry::Flush;
 use crate::{proxy, shim};
 
@@ -28,17 +28,22 @@ pub struct Exchange {
     isolate: Rc<Isolate>,
     context: Rc<Context>,
     request: Request,
-    route: Route,
-    /// What the rollout in progress is to learn from the outcome.
-    observed: Option<ObservedRequest>,
-    /// The `Set-Cookie` of a new visitor.
-    set_cookie: Option<String>,
-    sent_at: Timestamp,
+    terms: Terms,
     /// The deadline has passed, and the client has another response.
     is_abandoned: bool,
 }
 
-/// Where a request was sent, and on what terms.
+/// What is to follow from the answer to a request.
+pub(crate) struct Terms {
+    pub(crate) route: Route,
+    /// What the rollout in progress learns from the outcome.
+    pub(crate) observed: Option<ObservedRequest>,
+    /// The `Set-Cookie` of a new visitor.
+    pub(crate) set_cookie: Option<String>,
+    pub(crate) sent_at: Timestamp,
+}
+
+/// Where a request is sent, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// To stable.
@@ -67,24 +72,16 @@ enum Outcome {
 // === impl Exchange ===
 
 impl Exchange {
-    pub(crate) fn new(
-        isolate: Rc<Isolate>,
-        context: Rc<Context>,
-        request: Request,
-        route: Route,
-        observed: Option<ObservedRequest>,
-        set_cookie: Option<String>,
-        sent_at: Timestamp,
-    ) -> Self {
-        Self { isolate, context, request, route, observed, set_cookie, sent_at, is_abandoned: false }
+    pub(crate) fn new(isolate: Rc<Isolate>, context: Rc<Context>, request: Request, terms: Terms) -> Self {
+        Self { isolate, context, request, terms, is_abandoned: false }
     }
 
     fn settle(&mut self, outcome: Outcome) -> JsValue {
-        let given = match self.route {
-            Route::Stable | Route::ShortCircuited => self.settle_stable(outcome),
-            Route::Canary | Route::ForcedCanary => self.settle_canary(outcome),
+        let given = match self.terms.route.target() {
+            Variant::Stable => self.settle_stable(outcome),
+            Variant::Canary => self.settle_canary(outcome),
         };
-        match (given, self.set_cookie.take()) {
+        match (given, self.terms.set_cookie.take()) {
             (Given::Response(response), Some(cookie)) => proxy::with_cookie(response, &cookie).into(),
             (Given::Response(response), None) => response.into(),
             (Given::Retry, set_cookie) => self.retry_on_stable(set_cookie).into(),
@@ -98,17 +95,17 @@ impl Exchange {
             Ok(request) => request,
             Err(error) => return Promise::reject(&error),
         };
-        if set_cookie.is_none() {
+        let terms = Terms { route: Route::Stable, observed: None, set_cookie, sent_at: self.terms.sent_at };
+        if terms.is_plain() {
             return proxy.send_to_stable(&request);
         }
         let sent = proxy.send(Variant::Stable, &request);
-        let (isolate, context) = (self.isolate.clone(), self.context.clone());
-        shim::observe(&sent, Self::new(isolate, context, request, Route::Stable, None, set_cookie, self.sent_at))
+        shim::observe(&sent, Self::new(self.isolate.clone(), self.context.clone(), request, terms))
     }
 
     fn settle_stable(&mut self, outcome: Outcome) -> Given {
         let answer = outcome.answer();
-        match self.route {
+        match self.terms.route {
             Route::ShortCircuited => self.isolate.guard.record_stable(answer),
             _ => self.observe(Variant::Stable, answer),
         }
@@ -118,7 +115,7 @@ impl Exchange {
     fn settle_canary(&mut self, outcome: Outcome) -> Given {
         let answer = outcome.answer();
         let canary = outcome.for_guard(self.isolate.guard.deadline());
-        if self.route == Route::Canary {
+        if self.terms.route == Route::Canary {
             self.observe(Variant::Canary, answer);
             if self.isolate.guard.record_canary(&canary) {
                 self.breaker_opened();
@@ -147,19 +144,21 @@ impl Exchange {
         let proxy = &self.isolate.proxy;
         match outcome {
             Outcome::Response(response) => response,
-            Outcome::Exception(error) => proxy.unanswered(Problem::unanswered(), error),
-            Outcome::TimedOut => proxy.unanswered(Problem::late(), outcome.cause(self.isolate.guard.deadline()).into()),
+            Outcome::Exception(error) => proxy.unanswered(&Problem::unanswered(), error),
+            Outcome::TimedOut => {
+                proxy.unanswered(&Problem::late(), outcome.cause(self.isolate.guard.deadline()).into())
+            }
         }
     }
 
     /// Counts the outcome, if the step that was observed when the request was sent still is.
     fn observe(&self, variant: Variant, answer: Answer) {
-        let Some(ObservedRequest { observed, window }) = &self.observed else { return };
+        let Some(ObservedRequest { observed, window }) = &self.terms.observed else { return };
         let snapshot = self.isolate.policy.known();
         if !snapshot.observation_window().is_some_and(|present| *present.observation == **window) {
             return;
         }
-        let latency = clock::now().since(self.sent_at);
+        let latency = clock::now().since(self.terms.sent_at);
         let flush = self.isolate.telemetry.record(window, *observed, variant, answer.is_failure(), latency);
         self.flush(flush);
     }
@@ -175,10 +174,10 @@ impl Exchange {
         let isolate = self.isolate.clone();
         match flush {
             Flush::NotYet => {}
-            Flush::Now => self.context.wait_until(async move {
+            Flush::Now => background::wait_until(&self.context, async move {
                 let _ = isolate.flush().await;
             }),
-            Flush::AfterInterval => self.context.wait_until(async move {
+            Flush::AfterInterval => background::wait_until(&self.context, async move {
                 isolate.telemetry.interval().await;
                 if isolate.telemetry.has_counts() {
                     let _ = isolate.flush().await;
@@ -244,6 +243,27 @@ enum Given {
     Response(Response),
     /// Stable's response to a second attempt.
     Retry,
+}
+
+// === impl Terms ===
+
+impl Terms {
+    /// Whether nothing follows: stable's own promise can be handed on.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.route == Route::Stable && self.observed.is_none() && self.set_cookie.is_none()
+    }
+}
+
+// === impl Route ===
+
+impl Route {
+    /// The variant that gets the request.
+    pub(crate) fn target(self) -> Variant {
+        match self {
+            Self::Stable | Self::ShortCircuited => Variant::Stable,
+            Self::Canary | Self::ForcedCanary => Variant::Canary,
+        }
+    }
 }
 
 // === impl Outcome ===

@@ -14,17 +14,17 @@ use wasm_bindgen_futures::future_to_promise;
 use web_sys::Request;
 use worker::{Context, Env};
 
-use crate::exchange::{Exchange, ObservedRequest, Route};
+use crate::exchange::{Exchange, ObservedRequest, Route, Terms};
 use crate::isolate::Isolate;
 #[cfg(feature = "panic-on-request")]
 use crate::platform::panic_point;
-use crate::platform::{clock, response};
+use crate::platform::{background, clock, response};
 use crate::policy_cache::FIRST_READ_LIMIT;
 use crate::request::IncomingRequest;
 use crate::{control_api, health, proxy, shim};
 
-/// What a request waits longer than the first read may take, before it is handled without: only a panic makes it wait that long.
-const MARGIN_MS: f64 = 50.0;
+/// How much longer than [`FIRST_READ_LIMIT`] a timer is set for, because a timer may be early by a millisecond.
+const MARGIN_MS: f64 = 10.0;
 
 /// Answers a request.
 pub(crate) fn respond(isolate: &Rc<Isolate>, request: Request, env: &Env, context: Context) -> Promise {
@@ -36,14 +36,14 @@ pub(crate) fn respond(isolate: &Rc<Isolate>, request: Request, env: &Env, contex
         path if control_api::owns(path) => return control_api::respond(isolate.clone(), request),
         _ => {}
     }
-    let Some(snapshot) = isolate.policy.snapshot() else {
+    let now = clock::now();
+    let Some(snapshot) = isolate.policy.snapshot(now) else {
         return after_first_read(isolate.clone(), &request, env, &context);
     };
-    let now = clock::now();
     if isolate.policy.claim_refresh(now) {
         isolate.telemetry.set_location(attributes.location());
         let isolate = isolate.clone();
-        context.wait_until(async move { isolate.refresh().await });
+        background::wait_until(&context, async move { isolate.refresh().await });
     }
     #[cfg(feature = "panic-on-request")]
     panic_point::reach_behind("background", &request, &context);
@@ -58,55 +58,64 @@ pub(crate) fn respond(isolate: &Rc<Isolate>, request: Request, env: &Env, contex
                 Ok(cleaned) => cleaned.unwrap_or(request),
                 Err(error) => return Promise::reject(&error),
             };
-            serve(isolate, &snapshot, &decision, variant, request, context, now)
+            let route = route(isolate, &snapshot, &decision, variant, now);
+            let terms = terms(isolate, &snapshot, &decision, route, now);
+            send(isolate, &request, context, terms)
         }
     }
 }
 
-/// Waits for the isolate's first policy, and handles the request again.
+/// Waits for the isolate's first policy, and handles the request again. A read that takes longer goes on behind the request.
 fn after_first_read(isolate: Rc<Isolate>, request: &Request, env: &Env, context: &Context) -> Promise {
-    let ready = future_to_promise(async move {
-        isolate.policy.first_read().await;
+    let read = future_to_promise(async move {
+        let _ = isolate.policy.read().await;
         Ok(JsValue::UNDEFINED)
     });
+    let _ = context.as_ref().wait_until(&read);
     let limit_ms = FIRST_READ_LIMIT.as_secs_f64() * 1000.0 + MARGIN_MS;
-    shim::retry_when(&ready, limit_ms, request, env, context.as_ref())
+    shim::retry_when(&read, limit_ms, request, env, context.as_ref())
 }
 
-/// Sends a request to its variant.
-fn serve(
-    isolate: &Rc<Isolate>,
-    snapshot: &Snapshot,
-    decision: &Decision,
-    variant: Variant,
-    request: Request,
-    context: Context,
-    now: Timestamp,
-) -> Promise {
-    let route = match variant {
+/// Where a request goes that was assigned to `variant`.
+fn route(isolate: &Isolate, snapshot: &Snapshot, decision: &Decision, variant: Variant, now: Timestamp) -> Route {
+    match variant {
         Variant::Stable => Route::Stable,
         Variant::Canary if decision.reason == Reason::Override => Route::ForcedCanary,
         Variant::Canary => match isolate.guard.permit(snapshot, now) {
             Permit::Canary => Route::Canary,
             Permit::ShortCircuit => Route::ShortCircuited,
         },
-    };
-    let window = snapshot.observation_window().map(|watch| watch.observation.clone());
-    if let (Route::ShortCircuited, Some(_), Some(window)) = (route, decision.observed, &window) {
-        isolate.telemetry.record_short_circuit(window);
     }
-    let observed = decision.observed.filter(|_| route != Route::ShortCircuited).zip(window);
-    let observed = observed.map(|(observed, window)| ObservedRequest { observed, window });
-    let set_cookie = decision.new_visitor.map(|visitor| visitor.set_cookie());
-    if route == Route::Stable && observed.is_none() && set_cookie.is_none() {
-        return isolate.proxy.send_to_stable(&request);
+}
+
+/// What follows from the answer to a request that goes this way.
+fn terms(isolate: &Isolate, snapshot: &Snapshot, decision: &Decision, route: Route, now: Timestamp) -> Terms {
+    let window = snapshot.observation_window().map(|window| window.observation.clone());
+    let mut observed = decision.observed.zip(window);
+    if route == Route::ShortCircuited
+        && let Some((_, window)) = observed.take()
+    {
+        isolate.telemetry.record_short_circuit(&window);
     }
-    let target = if matches!(route, Route::Stable | Route::ShortCircuited) { Variant::Stable } else { Variant::Canary };
-    let sent = isolate.proxy.send(target, &request);
-    let exchange =
-        Exchange::new(isolate.clone(), Rc::new(context), Clone::clone(&request), route, observed, set_cookie, now);
+    Terms {
+        route,
+        observed: observed.map(|(observed, window)| ObservedRequest { observed, window }),
+        set_cookie: decision.new_visitor.map(|visitor| visitor.set_cookie()),
+        sent_at: now,
+    }
+}
+
+/// Sends a request to its variant.
+fn send(isolate: &Rc<Isolate>, request: &Request, context: Context, terms: Terms) -> Promise {
+    if terms.is_plain() {
+        return isolate.proxy.send_to_stable(request);
+    }
+    let target = terms.route.target();
+    let sent = isolate.proxy.send(target, request);
+    // `Request::clone` is JavaScript's, which copies the body; this is another handle of the same object.
+    let exchange = Exchange::new(isolate.clone(), Rc::new(context), Clone::clone(request), terms);
     match (target, isolate.proxy.stable()) {
-        (Variant::Canary, Some(stable)) => shim::guard(&sent, exchange, isolate.guard.deadline_ms(), &request, stable),
+        (Variant::Canary, Some(stable)) => shim::guard(&sent, exchange, isolate.guard.deadline_ms(), request, stable),
         _ => shim::observe(&sent, exchange),
     }
 }

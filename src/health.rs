@@ -9,11 +9,10 @@ use serin_logic::bearer::is_authorized;
 use serin_logic::health::{BuildDetail, Component, Report, STABLE, Status, is_detailed};
 use serin_logic::problem::Problem;
 use serin_logic::request_attributes::RequestAttributes as _;
-use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use web_sys::Response;
+use wasm_bindgen_futures::future_to_promise;
 use worker::worker_sys;
 
+use crate::config::VERSION;
 use crate::controller::rpc;
 use crate::isolate::Isolate;
 use crate::platform::{clock, random, response, timeout};
@@ -25,7 +24,6 @@ pub(crate) const PATH: &str = "/health";
 /// The timeout of each check. The whole answers within a second.
 const LIMIT: Duration = Duration::from_millis(800);
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 const COMMIT: &str = env!("SERIN_COMMIT");
 
 /// Answers `/health`.
@@ -103,18 +101,11 @@ async fn canary(binding: Option<&worker_sys::Fetcher>, url: &str) -> Component {
 }
 
 async fn variant(binding: &worker_sys::Fetcher, url: &str) -> Component {
-    match status_of(binding, url).await {
+    match proxy::status_of(binding, url).await {
         Ok(status) => Component::variant(status),
         // The exception's text may hold the variant's secrets; it is in the variant's own log.
         Err(_) => Component::wrong(Status::Down, "threw an exception"),
     }
-}
-
-/// The status of a variant's response. The body is not read.
-pub(crate) async fn status_of(binding: &worker_sys::Fetcher, url: &str) -> Result<u16, JsValue> {
-    let response: Response = JsFuture::from(binding.fetch_with_str(url)?).await?.unchecked_into();
-    proxy::discard(&response);
-    Ok(response.status())
 }
 
 async fn controller(isolate: &Isolate) -> Component {

@@ -3,7 +3,6 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use serin_logic::rollout::Overlay;
 use worker::Env;
 
 use crate::canary_guard::CanaryGuard;
@@ -57,8 +56,9 @@ impl Isolate {
 
     /// Sends what was counted to the location's shard, and takes over what the controller says. What is not sent stays for the next time.
     pub(crate) async fn flush(&self) -> Result<(), String> {
-        let overlay = self.telemetry.flush().await?;
-        overlay.into_iter().for_each(|overlay: Overlay| self.policy.apply_overlay(overlay));
+        if let Some(overlay) = self.telemetry.flush().await? {
+            self.policy.apply_overlay(overlay);
+        }
         Ok(())
     }
 }

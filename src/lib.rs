@@ -44,6 +44,7 @@ fn start() {
 /// This is an exported function and not `#[event(fetch)]`, because that macro waits for the response in a Rust future: a future leaks
 /// when its client leaves, and dies with the Wasm instance when another request panics. A promise does neither.
 #[wasm_bindgen]
+#[expect(clippy::needless_pass_by_value, reason = "JavaScript passes values")]
 pub fn fetch(request: web_sys::Request, env: Env, context: worker_sys::Context) -> Promise {
     fetch::respond(&isolate::current(&env), request, &env, Context::new(context))
 }

@@ -3,7 +3,6 @@
 
 use core::time::Duration;
 
-use js_sys::Date;
 use serin_logic::Timestamp;
 use serin_logic::problem::Problem;
 use serin_logic::rollout::Overlay;
@@ -11,9 +10,8 @@ use serin_logic::telemetry::{Batch, Shard};
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
 use crate::config::Config;
-use crate::controller::commands::ControllerError;
-use crate::controller::rpc;
 use crate::controller::store::{StorageError, Store};
+use crate::controller::{ControllerError, rpc};
 use crate::platform::{clock, log, response, timeout, url};
 
 const SHARD: &str = "shard";
@@ -59,7 +57,7 @@ impl DurableObject for MetricsShard {
 
 impl MetricsShard {
     async fn ingest(&self, request: &web_sys::Request, name: &str) -> Result<Option<Overlay>, ControllerError> {
-        let batch: Batch = rpc::body(request).await.map_err(ControllerError::Report)?;
+        let batch: Batch = rpc::body(request).await.map_err(ControllerError::Message)?;
         let store = Store::open(&self.state)?;
         let before = store.load::<String>(NAME)?;
         store.save(NAME, &name, before.text.as_deref())?;
@@ -100,8 +98,7 @@ impl MetricsShard {
     async fn wake(&self, at: Timestamp) -> Result<(), StorageError> {
         let storage = self.state.storage();
         if storage.get_alarm().await.map_err(StorageError::Sql)?.is_none() {
-            let at = Date::new(&(at.as_millis() as f64).into());
-            storage.set_alarm(worker::ScheduledTime::new(at)).await.map_err(StorageError::Sql)?;
+            storage.set_alarm(clock::alarm_at(at)).await.map_err(StorageError::Sql)?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! What every part of the edge needs of the runtime, each in one place.
 
+/// Work that goes on after a request has been answered.
+pub(crate) mod background;
 /// The time.
 pub(crate) mod clock;
 /// What JavaScript threw.

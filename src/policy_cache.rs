@@ -10,7 +10,7 @@ use serin_logic::log_event::LogEvent;
 use serin_logic::rollout::Overlay;
 use serin_logic::snapshot::Snapshot;
 
-use crate::platform::{clock, log, timeout};
+use crate::platform::{clock, log};
 use crate::policy_store::PolicyStore;
 
 /// How long a request waits for the first read.
@@ -26,13 +26,21 @@ pub(crate) struct PolicyCache {
     snapshot: RefCell<Option<Rc<Snapshot>>>,
     /// When the last read began: the lease of the refresh.
     read_begun_at: Cell<Timestamp>,
+    /// When the first request asked for a policy. Requests wait for [`FIRST_READ_LIMIT`] from then on.
+    first_asked_at: Cell<Option<Timestamp>>,
 }
 
 // === impl PolicyCache ===
 
 impl PolicyCache {
     pub(crate) fn new(store: PolicyStore, refresh: Duration) -> Self {
-        Self { store, refresh, snapshot: RefCell::default(), read_begun_at: Cell::default() }
+        Self {
+            store,
+            refresh,
+            snapshot: RefCell::default(),
+            read_begun_at: Cell::default(),
+            first_asked_at: Cell::default(),
+        }
     }
 
     /// The policy's keys in KV.
@@ -40,14 +48,20 @@ impl PolicyCache {
         &self.store
     }
 
-    /// The policy. None while the first requests wait for it.
-    pub(crate) fn snapshot(&self) -> Option<Rc<Snapshot>> {
-        self.snapshot.borrow().clone()
+    /// The policy. None while requests are to wait for the first one: each of them reads for itself, because a read that another request
+    /// owns ends with that request.
+    pub(crate) fn snapshot(&self, now: Timestamp) -> Option<Rc<Snapshot>> {
+        if let Some(snapshot) = &*self.snapshot.borrow() {
+            return Some(snapshot.clone());
+        }
+        let first_asked_at = self.first_asked_at.get().unwrap_or(now);
+        self.first_asked_at.set(Some(first_asked_at));
+        (now.since(first_asked_at) >= FIRST_READ_LIMIT).then(Rc::default)
     }
 
     /// The policy, or what is assumed before the first read.
     pub(crate) fn known(&self) -> Rc<Snapshot> {
-        self.snapshot().unwrap_or_default()
+        self.snapshot.borrow().clone().unwrap_or_default()
     }
 
     /// Whether the caller is to refresh the policy behind its request. One caller in each interval is.
@@ -57,15 +71,6 @@ impl PolicyCache {
             self.read_begun_at.set(now);
         }
         is_due
-    }
-
-    /// Waits for a first policy, at most [`FIRST_READ_LIMIT`]. Every request that comes before there is one reads for itself, because a
-    /// read that another request owns ends with that request.
-    pub(crate) async fn first_read(&self) {
-        self.read_begun_at.set(clock::now());
-        if timeout::within(FIRST_READ_LIMIT, self.read()).await.is_err() {
-            self.snapshot.borrow_mut().get_or_insert_default();
-        }
     }
 
     /// Reads the policy from KV. Where that fails, the last good policy stays.

@@ -38,7 +38,7 @@ impl Proxy {
         let unanswered = Rc::<RefCell<LogRateLimiter>>::default();
         let limiter = unanswered.clone();
         let on_exception =
-            Closure::new(move |error| Ok(unanswered_response(&limiter, Problem::unanswered(), error, clock::now())));
+            Closure::new(move |error| Ok(unanswered_response(&limiter, &Problem::unanswered(), error, clock::now())));
         Self { stable, canary, unanswered, on_exception }
     }
 
@@ -60,7 +60,7 @@ impl Proxy {
     }
 
     /// The response where a variant threw `error`, or took too long, and nobody could answer in its place.
-    pub(crate) fn unanswered(&self, problem: Problem, error: JsValue) -> Response {
+    pub(crate) fn unanswered(&self, problem: &Problem, error: JsValue) -> Response {
         unanswered_response(&self.unanswered, problem, error, clock::now())
     }
 
@@ -77,13 +77,13 @@ impl Proxy {
 
 fn unanswered_response(
     limiter: &RefCell<LogRateLimiter>,
-    problem: Problem,
+    problem: &Problem,
     error: JsValue,
     now: Timestamp,
 ) -> Response {
     let line = limiter.borrow_mut().record(&exception::text(error), now);
     log::events(line.map(|(count, cause)| LogEvent::Unanswered { count, cause }).as_slice());
-    response::problem(&problem)
+    response::problem(problem)
 }
 
 /// The request without reserved headers, and with this `Cookie` header; none if empty.
@@ -94,9 +94,9 @@ pub(crate) fn without_reserved(request: &Request, cookies: &str) -> Result<Reque
         headers.delete(name)?;
     }
     if cookies.is_empty() {
-        headers.delete("cookie")?
+        headers.delete("cookie")?;
     } else {
-        headers.set("cookie", cookies)?
+        headers.set("cookie", cookies)?;
     }
     with_headers(request, &headers)
 }
@@ -120,6 +120,13 @@ pub(crate) fn with_cookie(response: Response, cookie: &str) -> Response {
         Ok::<_, JsValue>(rebuilt)
     };
     rebuilt().unwrap_or(response)
+}
+
+/// The status of a variant's answer to a GET. Its body is not read.
+pub(crate) async fn status_of(binding: &worker_sys::Fetcher, url: &str) -> Result<u16, JsValue> {
+    let response: Response = JsFuture::from(binding.fetch_with_str(url)?).await?.unchecked_into();
+    discard(&response);
+    Ok(response.status())
 }
 
 /// Cancels the body of a response that is not used, so that its connection is free again.

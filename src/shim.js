@@ -17,14 +17,11 @@ const handler = {
 };
 export default handler;
 
-// === panics ===
+const isSafe = ({ method }) => ["GET", "HEAD", "OPTIONS"].includes(method);
 
+/** Starts a fresh instance if Rust has panicked, before the glue passes it an object of the old one. Returns the instance's number. */
+const restart = () => worker.__worker_init_state().instanceId;
 addEventListener("error", restart);
-
-/** Starts a fresh instance if Rust has panicked, before the glue passes an object of the old one to it. Returns the instance's number. */
-function restart() {
-  return worker.__worker_init_state().instanceId;
-}
 
 function report(error) {
   restart();
@@ -42,27 +39,23 @@ function either(ask, otherwise) {
   }
 }
 
-const isSafe = ({ method }) => ["GET", "HEAD", "OPTIONS"].includes(method);
+// === functions that Rust imports: src/shim.rs says what they do ===
 
-// === continuations, which Rust imports ===
-
-/** The client's response to a request that stable answers. After a panic it is stable's own. */
 export function observe(sent, exchange) {
   return sent.then(
     (response) => either(() => exchange.answered(response), () => response),
-    (error) => either(() => exchange.failed(error), () => Promise.reject(error)),
+    (error) => either(() => exchange.failed(error), () => sent),
   );
 }
 
-/** The client's response to a request that the canary answers, fails, or leaves without an answer for `limit` ms (0: no limit). */
 export function guard(sent, exchange, limit, request, stable) {
   // After a panic, stable answers what the canary failed.
   const isRetried = () => isSafe(request) && request.body === null && !request.headers.has("upgrade");
   const instead = (failure) => () => (isRetried() ? stable.fetch(request) : failure);
   return new Promise((resolve) => {
-    const late = () => either(() => exchange.timedOut(), instead(undefined));
-    // A timer of the request's own: the runtime runs it in the context of this request.
-    const timer = limit > 0 ? setTimeout(() => ((given) => given && resolve(given))(late()), limit) : undefined;
+    // A timer of the request's own, which the runtime runs in the context of this request.
+    const late = () => ((given) => given && resolve(given))(either(() => exchange.timedOut(), instead(undefined)));
+    const timer = limit > 0 ? setTimeout(late, limit) : undefined;
     const settle = (ask, otherwise) => (clearTimeout(timer), resolve(either(ask, otherwise)));
     sent.then(
       (response) => settle(() => exchange.answered(response), response.status < 500 ? () => response : instead(response)),
@@ -71,16 +64,9 @@ export function guard(sent, exchange, limit, request, stable) {
   });
 }
 
-/** Whether one of the headers is there. */
-export function hasAny(headers, names) {
-  for (const name of names) if (headers.has(name)) return true;
-  return false;
-}
+export const hasAny = (headers, names) => names.some((name) => headers.has(name));
 
-/** Handles a request again when `ready` has settled, at the latest after `limit` ms: a panic leaves `ready` pending for ever. */
-export function retryWhen(ready, limit, request, env, context) {
-  return within(limit, ready).then(() => handler.fetch(request, env, context));
-}
+export const retryWhen = (ready, limit, ...request) => within(limit, ready).then(() => handler.fetch(...request));
 
 function within(limit, work) {
   let timer;
@@ -90,13 +76,12 @@ function within(limit, work) {
 
 // === Durable Objects ===
 
-/** A class of Rust's whose objects are made again after a panic: what they know is in their storage. */
+/** A class of Rust's. Its objects are made again after a panic: what they know is in their storage. */
 const durableObject = (name) =>
   class {
     constructor(...own) {
       this.own = own;
     }
-
     #call(method, ...given) {
       const instance = restart();
       if (this.instance !== instance) this.object = new worker[name](...this.own);
@@ -104,11 +89,9 @@ const durableObject = (name) =>
       // Longer than any call takes: a panic leaves its promise pending for ever.
       return within(60_000, this.object[method](...given));
     }
-
     fetch(request) {
       return this.#call("fetch", request);
     }
-
     alarm() {
       return this.#call("alarm");
     }

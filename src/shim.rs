@@ -1,4 +1,5 @@
-//! What `shim.js` offers to Rust: continuations that survive a panic of the Wasm instance, which Rust's own closures would not.
+//! The functions of `shim.js` that Rust calls: above all continuations of promises, which survive a panic of the Wasm instance as
+//! Rust's own closures would not.
 
 use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::*;
@@ -9,11 +10,11 @@ use crate::exchange::Exchange;
 
 #[wasm_bindgen(module = "/src/shim.js")]
 extern "C" {
-    /// Passes stable's response or exception to `exchange`, and returns the client's response.
+    /// Passes stable's response or exception to `exchange`, and returns the client's response. After a panic that is stable's own.
     pub(crate) fn observe(sent: &Promise, exchange: Exchange) -> Promise;
 
     /// Passes the canary's response, exception or silence of `limit_ms` (0: no limit) to `exchange`, and returns the client's response.
-    /// After a panic `stable` answers a failed request that can be sent again.
+    /// After a panic `stable` answers a failed request that is safe to send again.
     pub(crate) fn guard(
         sent: &Promise,
         exchange: Exchange,
@@ -22,11 +23,11 @@ extern "C" {
         stable: &worker_sys::Fetcher,
     ) -> Promise;
 
-    /// Whether one of the headers is there. One call for all names, because each call into JavaScript costs more than a look-up.
+    /// Whether one of the headers is there. One call for all names, because a call into JavaScript costs more than a look-up.
     #[wasm_bindgen(js_name = hasAny)]
     pub(crate) fn has_any(headers: &Headers, names: &Array) -> bool;
 
-    /// Handles `request` again once `ready` has settled, or after `limit_ms`.
+    /// Handles `request` again when `ready` has settled, at the latest after `limit_ms`, because a panic leaves `ready` pending for ever.
     #[wasm_bindgen(js_name = retryWhen)]
     pub(crate) fn retry_when(
         ready: &Promise,

@@ -12,23 +12,13 @@ use serin_logic::problem::Problem;
 use serin_logic::rollout::{Command, CommandRequest, Plan, PublishedState, Start};
 use web_sys::Response;
 
+use super::ControllerError;
 use super::store::{StorageError, Store};
 use super::transaction::{self, ControllerContext};
 use super::{outbox, queries};
 use crate::platform::{clock, response, time_zone};
 
 const LIMIT: Duration = Duration::from_secs(4);
-
-/// Why a command was not executed, beside what the rollout's own rules refuse.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ControllerError {
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    #[error("KV: {0}")]
-    Kv(String),
-    #[error("report: {0}")]
-    Report(String),
-}
 
 /// Executes a request and answers it.
 pub(crate) async fn respond(context: &Rc<ControllerContext>, request: ApiRequest) -> Result<Response, ControllerError> {

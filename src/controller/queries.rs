@@ -10,11 +10,10 @@ use serin_logic::rollout::Overlay;
 use serin_logic::snapshot::Snapshot;
 use web_sys::Response;
 
-use crate::config::Config;
+use crate::config::{Config, VERSION};
 use crate::platform::{clock, response};
 use crate::policy_store::PolicyStore;
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// Reads the policy as KV has it now, or why it cannot be read.

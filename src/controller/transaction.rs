@@ -7,8 +7,7 @@ use serin_logic::Timestamp;
 use serin_logic::api::AuditRecord;
 use serin_logic::controller::{Controller, documents};
 use serin_logic::rollout::{Effect, Notification, Receipt, WriteState, pending};
-use worker::js_sys::Date;
-use worker::{ScheduledTime, State, Storage};
+use worker::{State, Storage};
 
 use super::store::{StorageError, Store};
 use crate::config::Config;
@@ -123,8 +122,7 @@ impl Transaction {
 pub(crate) fn set_alarm(storage: Storage, at: Option<Timestamp>) {
     wasm_bindgen_futures::spawn_local(async move {
         let _ = match at {
-            // A date: a number would be taken for an offset.
-            Some(at) => storage.set_alarm(ScheduledTime::new(Date::new(&(at.as_millis() as f64).into()))).await,
+            Some(at) => storage.set_alarm(clock::alarm_at(at)).await,
             None => storage.delete_alarm().await,
         };
     });

@@ -184,7 +184,7 @@ impl Checks {
         self.hold(Invariant::GatedPromotion, self.clock_jumped || held >= planned, || {
             format!("went on from {before} after {held}, planned {planned}")
         });
-        let window = rollout.plan.freeze().map(|freeze| freeze.end(utc_offset, at.into()));
+        let window = rollout.plan.freeze().map(|freeze| freeze.end(utc_offset, at));
         self.hold(Invariant::GatedPromotion, matches!(window, None | Some(Ok(None))), || {
             format!("went on from {before} in a window: {window:?}")
         });

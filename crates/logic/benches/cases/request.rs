@@ -44,7 +44,7 @@ impl RequestAttributes for Request {
         self.method.clone()
     }
 
-    fn host(&self) -> &str {
+    fn host(&self) -> &'static str {
         "shop.example"
     }
 

@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(test.standing(), ErrorStanding::Calm);
         // Many visitors, however few their requests beside the busy ones', are many.
         (0..5).for_each(|_| {
-            test.close_tick(&PerVariant::new(Counts::sticky(500, 40, 4), Counts::sticky(2_000, 0, 0)), share)
+            test.close_tick(&PerVariant::new(Counts::sticky(500, 40, 4), Counts::sticky(2_000, 0, 0)), share);
         });
         assert_eq!(test.standing(), ErrorStanding::Strong);
     }

@@ -146,15 +146,15 @@ impl ApiRequest {
 fn audit(query: &str) -> Result<ApiRequest, Problem> {
     let (mut before, mut limit) = (None, 100);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        // A query has texts only, so a number is quoted as it was written.
+        let invalid = |accepted: &str| {
+            Problem::invalid(&name, &format!("{} is not accepted, accepted: {accepted}", shown(&value)))
+        };
         match &*name {
-            "before" => {
-                let seq = value.parse().map_err(|_| InvalidDocument::new(&*name, &value, "a record's seq"))?;
-                before = Some(seq);
-            }
+            "before" => before = Some(value.parse().map_err(|_| invalid("a record's seq"))?),
             "limit" => {
-                let accepted = format!("1 to {MAX_RECORDS}");
                 let in_range = value.parse().ok().filter(|limit| (1..=MAX_RECORDS).contains(limit));
-                limit = in_range.ok_or_else(|| InvalidDocument::new(&*name, &value, &accepted))?;
+                limit = in_range.ok_or_else(|| invalid(&format!("1 to {MAX_RECORDS}")))?;
             }
             _ => return Err(Problem::invalid(&shown(&name), "is not known, accepted: before, limit")),
         }

@@ -55,8 +55,8 @@ fn a_refused_plan_is_explained_with_path_value_and_accepted_values() {
     for (json, expected) in [
         ("{}", "schedule: missing, needed: standard, fast, safe, blue-green or custom".into()),
         (r#"{"schedule":"slow"}"#, format!(r#"schedule: "slow" is not accepted, accepted: {choices}"#)),
-        ("[]", r#"plan: [] is not accepted, accepted: a JSON object"#.into()),
-        (r#"{"steps":[]}"#, r#"steps: 0 steps are not accepted, accepted: a list of 1 to 20 steps"#.into()),
+        ("[]", r"plan: [] is not accepted, accepted: a JSON object".into()),
+        (r#"{"steps":[]}"#, r"steps: 0 steps are not accepted, accepted: a list of 1 to 20 steps".into()),
         (
             r#"{"steps":[5,25,25,100]}"#,
             "steps[2].percentage: 25 is not accepted, accepted: more than 25, because steps ascend".into(),

@@ -1,0 +1,15 @@
+//! Work that goes on after a request has been answered.
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::future_to_promise;
+use worker::Context;
+
+/// Keeps the request's context alive until the work is done. `Context::wait_until` would panic where the request has ended, for instance
+/// because its client has left; here the work then ends with it.
+pub(crate) fn wait_until(context: &Context, work: impl Future<Output = ()> + 'static) {
+    let work = future_to_promise(async {
+        work.await;
+        Ok(JsValue::UNDEFINED)
+    });
+    let _ = context.as_ref().wait_until(&work);
+}
