@@ -1,6 +1,7 @@
 // The module that wrangler loads, and the only JavaScript of this Worker: it makes the Wasm instance and survives its panics. No rule of
 // Serin's is here. Rust imports some of these functions, so the build copies this file below the generated glue, which therefore lies
 // three folders up. Nothing may call the glue before a request does: worker-build's shim loads this file before the Wasm instance exists.
+// And the instance is made before the constants here: what Rust imports are function declarations.
 import * as worker from "../../../index.js";
 
 const handler = {
@@ -10,13 +11,12 @@ const handler = {
     } catch (error) {
       report(error);
       // Stable answers, unless the request may have been sent already and is not safe to send twice.
-      const canBeSent = request.body === null ? isSafe(request) : !request.bodyUsed;
-      return canBeSent ? env.STABLE.fetch(request) : new Response("Internal error", { status: 500 });
+      const isUnsent = request.body === null ? isSafe(request) : !request.bodyUsed;
+      return isUnsent ? env.STABLE.fetch(request) : new Response("Internal error", { status: 500 });
     }
   },
 };
 export default handler;
-
 const isSafe = ({ method }) => ["GET", "HEAD", "OPTIONS"].includes(method);
 
 /** Starts a fresh instance if Rust has panicked, before the glue passes it an object of the old one. Returns the instance's number. */
@@ -40,7 +40,6 @@ function either(ask, otherwise) {
 }
 
 // === functions that Rust imports: src/shim.rs says what they do ===
-
 export function observe(sent, exchange) {
   return sent.then(
     (response) => either(() => exchange.answered(response), () => response),
@@ -64,9 +63,13 @@ export function guard(sent, exchange, limit, request, stable) {
   });
 }
 
-export const hasAny = (headers, names) => names.some((name) => headers.has(name));
+export function hasAny(headers, names) {
+  return names.some((name) => headers.has(name));
+}
 
-export const retryWhen = (ready, limit, ...request) => within(limit, ready).then(() => handler.fetch(...request));
+export function retryWhen(ready, limit, ...request) {
+  return within(limit, ready).then(() => handler.fetch(...request));
+}
 
 function within(limit, work) {
   let timer;
@@ -74,18 +77,15 @@ function within(limit, work) {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-// === Durable Objects ===
-
-/** A class of Rust's. Its objects are made again after a panic: what they know is in their storage. */
+/** A Durable Object class of Rust's. Its objects are made again after a panic: what they know is in their storage. */
 const durableObject = (name) =>
   class {
     constructor(...own) {
       this.own = own;
     }
     #call(method, ...given) {
-      const instance = restart();
-      if (this.instance !== instance) this.object = new worker[name](...this.own);
-      this.instance = instance;
+      if (this.instance !== restart()) this.object = new worker[name](...this.own);
+      this.instance = restart();
       // Longer than any call takes: a panic leaves its promise pending for ever.
       return within(60_000, this.object[method](...given));
     }
