@@ -48,15 +48,19 @@ impl PolicyCache {
         &self.store
     }
 
-    /// The policy. None while requests are to wait for the first one: each of them reads for itself, because a read that another request
-    /// owns ends with that request.
+    /// The policy. None where the caller is to read it and wait: each of the first requests reads for itself, because a read that another
+    /// request owns ends with that request.
     pub(crate) fn snapshot(&self, now: Timestamp) -> Option<Rc<Snapshot>> {
         if let Some(snapshot) = &*self.snapshot.borrow() {
             return Some(snapshot.clone());
         }
         let first_asked_at = self.first_asked_at.get().unwrap_or(now);
         self.first_asked_at.set(Some(first_asked_at));
-        (now.since(first_asked_at) >= FIRST_READ_LIMIT).then(Rc::default)
+        if now.since(first_asked_at) >= FIRST_READ_LIMIT {
+            return Some(Rc::default());
+        }
+        self.read_begun_at.set(now);
+        None
     }
 
     /// The policy, or what is assumed before the first read.
