@@ -39,9 +39,9 @@ const WASM_FEATURES = [
 ];
 
 const raw = compile();
-const made = fingerprint(raw);
+const made = fingerprint();
 // Generator and optimiser take seconds, and a developer saves often.
-if (!existsSync(STAMP) || readFileSync(STAMP, "utf8") !== made) {
+if (!existsSync(join(OUT, "index_bg.wasm")) || !existsSync(STAMP) || readFileSync(STAMP, "utf8") !== made) {
   glue();
   optimise();
   writeFileSync(STAMP, made);

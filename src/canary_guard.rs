@@ -8,7 +8,6 @@ use serin_logic::breaker::{BackOff, Breaker, Permit, Transition};
 use serin_logic::fallback::{Answer, RetryBudget};
 use serin_logic::log_event::LogEvent;
 use serin_logic::log_rate_limiter::LogRateLimiter;
-use serin_logic::snapshot::Snapshot;
 
 use crate::platform::{clock, log, random};
 
@@ -16,8 +15,6 @@ use crate::platform::{clock, log, random};
 pub(crate) struct CanaryGuard {
     deadline: Duration,
     breaker: RefCell<Breaker>,
-    /// The rollout that the breaker has learnt from; none while the canary is off.
-    rollout: RefCell<Option<String>>,
     retries: RefCell<RetryBudget>,
     fallbacks: RefCell<LogRateLimiter>,
 }
@@ -44,13 +41,7 @@ pub(crate) struct CanaryOutcome {
 
 impl CanaryGuard {
     pub(crate) fn new(deadline: Duration) -> Self {
-        Self {
-            deadline,
-            breaker: RefCell::default(),
-            rollout: RefCell::default(),
-            retries: RefCell::default(),
-            fallbacks: RefCell::default(),
-        }
+        Self { deadline, breaker: RefCell::default(), retries: RefCell::default(), fallbacks: RefCell::default() }
     }
 
     /// How long the canary may take to the head of its response; zero is without limit.
@@ -65,9 +56,13 @@ impl CanaryGuard {
     }
 
     /// Whether a request that was assigned to the canary may go there.
-    pub(crate) fn permit(&self, snapshot: &Snapshot, now: Timestamp) -> Permit {
-        self.forget_other_rollouts(snapshot);
+    pub(crate) fn permit(&self, now: Timestamp) -> Permit {
         self.breaker.borrow_mut().permit(now)
+    }
+
+    /// Forgets what the breaker has learnt, because it says nothing about another rollout's canary.
+    pub(crate) fn reset(&self) {
+        self.breaker.borrow_mut().reset();
     }
 
     /// Records how the canary answered. Returns whether the breaker opened.
@@ -92,15 +87,6 @@ impl CanaryGuard {
         let line = self.fallbacks.borrow_mut().record(&outcome.cause, now);
         log::events(line.map(|(count, cause)| LogEvent::Fallback { count, cause }).as_slice());
         (Fallback::Retry, false)
-    }
-
-    /// What was learnt of one rollout's canary says nothing about another's.
-    fn forget_other_rollouts(&self, snapshot: &Snapshot) {
-        let present = snapshot.last_good().filter(|state| state.enabled).map(|state| state.rollout_id.as_str());
-        if self.rollout.borrow().as_deref() != present {
-            *self.rollout.borrow_mut() = present.map(str::to_owned);
-            self.breaker.borrow_mut().reset();
-        }
     }
 }
 

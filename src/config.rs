@@ -9,7 +9,10 @@ use serin_logic::fallback::CANARY_DEADLINE_SECONDS;
 use serin_logic::log_event::LogEvent;
 use serin_logic::routing::decision::RoutingConfig;
 use serin_logic::routing::override_token::OverrideKey;
-use worker::{AnalyticsEngineDataset, Env, Fetcher, KvStore, ObjectNamespace, WorkerVersionMetadata, worker_sys};
+use wasm_bindgen::JsValue;
+use worker::{AnalyticsEngineDataset, Env, Fetcher, KvStore, ObjectNamespace, worker_sys};
+
+use crate::platform::url;
 
 /// The version of Serin.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -66,7 +69,7 @@ impl Config {
         let refresh = seconds("REFRESH_SECONDS", 5, 1);
         let max_stale = seconds("MAX_STALE_SECONDS", 300, 1);
         let canary_deadline = seconds("CANARY_DEADLINE_SECONDS", CANARY_DEADLINE_SECONDS, 0);
-        let detail_needs_token = match variable(env, "HEALTH_DETAIL").as_deref() {
+        let detail_needs_token = match text(env, "HEALTH_DETAIL").as_deref() {
             None | Some("public") => false,
             Some("token") => true,
             Some(other) => {
@@ -83,6 +86,15 @@ impl Config {
                 WebhookFormat::default()
             }),
         };
+        // A URL that the runtime refuses would be quoted in its exception, and so in the log: it is a secret.
+        let webhook_url = variable(env, "WEBHOOK_URL").filter(|url| {
+            let is_url = url::parse(url).is_some();
+            if !is_url {
+                let message = "it is no URL; notifications are off".to_owned();
+                misconfigured.push(LogEvent::Misconfigured { name: "WEBHOOK_URL", message });
+            }
+            is_url
+        });
         let canary = service(env, "CANARY");
         let config = Self {
             routing: RoutingConfig {
@@ -96,13 +108,13 @@ impl Config {
             rollout: env.durable_object("ROLLOUT").ok(),
             metrics: env.durable_object("METRICS").ok(),
             analytics: env.analytics_engine("ANALYTICS").ok(),
-            deployment: env.get_binding::<WorkerVersionMetadata>("VERSION").ok().map(|version| version.id()),
+            deployment: version_id(env),
             state_key: variable(env, "CANARY_STATE_KEY").unwrap_or_else(|| "canary-state".to_owned()),
             refresh,
             canary_deadline,
             admin_token: variable(env, "ADMIN_TOKEN"),
             detail_needs_token,
-            webhook_url: variable(env, "WEBHOOK_URL"),
+            webhook_url,
             webhook_format,
         };
         (config, misconfigured)
@@ -124,11 +136,20 @@ fn is_object(env: &Env, name: &str) -> bool {
     Reflect::get(env, &name.into()).is_ok_and(|value| value.is_object())
 }
 
+/// The platform's id of this deployment. `worker::WorkerVersionMetadata` would panic on any other object that somebody binds as `VERSION`.
+fn version_id(env: &Env) -> Option<String> {
+    let version = Reflect::get(env, &"VERSION".into()).ok().filter(JsValue::is_object)?;
+    Reflect::get(&version, &"id".into()).ok()?.as_string()
+}
+
 /// A variable or secret that is not empty. wrangler.toml may hold a number where `Env::var` would take a text only.
 fn variable(env: &Env, name: &str) -> Option<String> {
+    text(env, name).filter(|text| !text.is_empty())
+}
+
+fn text(env: &Env, name: &str) -> Option<String> {
     let value = Reflect::get(env, &name.into()).ok()?;
-    let text = value.as_string().or_else(|| value.as_f64().map(|number| number.to_string()));
-    text.filter(|text| !text.is_empty())
+    value.as_string().or_else(|| value.as_f64().map(|number| number.to_string()))
 }
 
 /// A time in seconds, to the millisecond; `default` where there is none.

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use js_sys::Promise;
-use serin_logic::api::{ApiRequest, ChangeAnswer, IncomingRequest, MAX_BODY};
+use serin_logic::api::{ApiRequest, ChangeAnswer, IncomingRequest, MAX_BODY, PREFIX};
 use serin_logic::bearer::is_authorized;
 use serin_logic::problem::Problem;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
@@ -18,11 +18,13 @@ use crate::policy_store::PolicyStore;
 
 /// More than the controller takes for anything.
 const LIMIT: Duration = Duration::from_secs(15);
+/// After this time the answer is given up: it is longer than all deadlines on the way to it.
+const LONGEST: Duration = Duration::from_secs(20);
 const KV_LIMIT: Duration = Duration::from_secs(4);
 
 /// Whether a path belongs to Serin. No variant ever sees it.
 pub(crate) fn owns(path: &str) -> bool {
-    path.strip_prefix("/__serin").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.starts_with(PREFIX) || path == PREFIX.trim_end_matches('/')
 }
 
 /// Answers a request to the control API.
@@ -30,15 +32,17 @@ pub(crate) fn respond(isolate: Rc<Isolate>, request: Request) -> Promise {
     if let Err(problem) = authenticate(&request, &isolate.config) {
         return response::promise(response::problem(&problem));
     }
-    future_to_promise(async move {
+    let answer = future_to_promise(async move {
         let answer = if isolate.config.rollout.is_some() {
             let forwarded = timeout::attempt(LIMIT, rpc::forward(&isolate.config, request)).await;
             forwarded.map(Response::from).map_err(|error| Problem::unreachable("the controller", &error))
         } else {
-            by_kv_alone(&request, isolate.policy.store(), &isolate.config).await
+            without_controller(&request, isolate.policy.store(), &isolate.config).await
         };
         Ok(answer.unwrap_or_else(|problem| response::problem(&problem)).into())
-    })
+    });
+    // A panic of another request would leave the client waiting.
+    timeout::or_problem(LONGEST, &answer, &Problem::unreachable("the control API", "no end in sight"))
 }
 
 /// Reads a request to the control API.
@@ -50,11 +54,11 @@ pub(crate) async fn parse(request: &Request) -> Result<ApiRequest, Problem> {
         return Err(Problem::too_large(MAX_BODY));
     }
     let body = async { JsFuture::from(request.text()?).await };
-    let body = body.await.map_err(|error| Problem::unreachable("the request", &exception::text(error)))?;
+    let body = body.await.map_err(|error| Problem::unreachable("the request", &exception::text(&error)))?;
     ApiRequest::parse(&IncomingRequest {
         method: &request.method(),
         path: &url.pathname(),
-        query: url.search().trim_start_matches('?'),
+        query: &url.query(),
         content_type: header("content-type").as_deref(),
         body: &body.as_string().unwrap_or_default(),
     })
@@ -66,7 +70,7 @@ fn authenticate(request: &Request, config: &Config) -> Result<(), Problem> {
     if is_authorized(given.as_deref(), token) { Ok(()) } else { Err(Problem::unauthorized()) }
 }
 
-async fn by_kv_alone(request: &Request, store: &PolicyStore, config: &Config) -> Result<Response, Problem> {
+async fn without_controller(request: &Request, store: &PolicyStore, config: &Config) -> Result<Response, Problem> {
     match parse(request).await? {
         ApiRequest::PutState { document, .. } => put(store, store.state_key(), Some(&document)).await,
         ApiRequest::State => Ok(queries::state(store).await),

@@ -71,9 +71,9 @@ impl DurableObject for RolloutController {
 impl RolloutController {
     async fn tick(&self) -> Result<Claimed, ControllerError> {
         let wants = transaction::load(&self.context)?.wants(clock::now());
-        let seen = self.look_around(wants).await;
+        let inputs = self.gather_inputs(wants).await;
         let ((), claimed) = transaction::run(&self.context, |controller, _, now| {
-            let _ = controller.alarm(seen, now);
+            let _ = controller.alarm(inputs, now);
             Ok(())
         })?;
         // The transaction sets the alarm only where the time of the next one changes; here there is the one that was set first.
@@ -83,7 +83,7 @@ impl RolloutController {
     }
 
     /// Finds out what the analysis wants to know, side by side. What does not answer is not known.
-    async fn look_around(&self, wants: WantedInputs) -> AlarmInputs {
+    async fn gather_inputs(&self, wants: WantedInputs) -> AlarmInputs {
         let ControllerContext { config, policy, .. } = &*self.context;
         let document = async {
             if !wants.document {

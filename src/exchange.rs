@@ -12,15 +12,15 @@ use serin_logic::telemetry::Observed;
 use serin_logic::{Timestamp, Variant};
 use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response};
-use worker::Context;
+use worker::{Context, worker_sys};
 
 use crate::canary_guard::{CanaryOutcome, Fallback};
 use crate::isolate::Isolate;
 #[cfg(feature = "panic-on-request")]
 use crate::platform::panic_point;
-use crate::platform::{background, clock, exception};
+use crate::platform::{background, clock, exception, response};
 use crate::telemetry::Flush;
-use crate::{proxy, shim};
+use crate::{isolate, proxy};
 
 /// A request that was sent to a variant and is not answered yet.
 #[wasm_bindgen]
@@ -62,6 +62,26 @@ pub(crate) struct ObservedRequest {
     pub(crate) window: Rc<Observation>,
 }
 
+#[wasm_bindgen(module = "/src/shim.js")]
+extern "C" {
+    /// The same response, or one that says that nobody answered.
+    #[wasm_bindgen(js_name = orElse)]
+    fn or_else(sent: &Promise) -> Promise;
+
+    /// Passes a variant's response or exception to `exchange`, and returns the client's response. After a panic that is the variant's own.
+    fn observe(sent: &Promise, exchange: Exchange) -> Promise;
+
+    /// Passes the canary's response, exception or silence of `limit_ms` (0: no limit) to `exchange`, and returns the client's response.
+    /// After a panic `stable` answers a failed request that is safe to send again.
+    fn guard(
+        sent: &Promise,
+        exchange: Exchange,
+        limit_ms: f64,
+        request: &Request,
+        stable: &worker_sys::Fetcher,
+    ) -> Promise;
+}
+
 /// A variant's response, or what kept it from giving one.
 enum Outcome {
     Response(Response),
@@ -72,8 +92,26 @@ enum Outcome {
 // === impl Exchange ===
 
 impl Exchange {
-    pub(crate) fn new(isolate: Rc<Isolate>, context: Rc<Context>, request: Request, terms: Terms) -> Self {
-        Self { isolate, context, request, terms, is_abandoned: false }
+    /// Sends a request to its variant. Returns the client's response.
+    pub(crate) fn send(isolate: &Rc<Isolate>, context: &Rc<Context>, request: &Request, terms: Terms) -> Promise {
+        let target = terms.route.target();
+        let sent = isolate.proxy.send(target, request);
+        if terms.is_plain() {
+            return or_else(&sent);
+        }
+        // `Request::clone` is JavaScript's, which copies the body; this is another handle of the same object.
+        let request = Clone::clone(request);
+        let exchange = Self {
+            isolate: isolate.clone(),
+            context: context.clone(),
+            request: Clone::clone(&request),
+            terms,
+            is_abandoned: false,
+        };
+        match (target, isolate.proxy.stable()) {
+            (Variant::Canary, Some(stable)) => guard(&sent, exchange, isolate.guard.deadline_ms(), &request, stable),
+            _ => observe(&sent, exchange),
+        }
     }
 
     fn settle(&mut self, outcome: Outcome) -> JsValue {
@@ -82,37 +120,31 @@ impl Exchange {
             Variant::Canary => self.settle_canary(outcome),
         };
         match (given, self.terms.set_cookie.take()) {
-            (Given::Response(response), Some(cookie)) => proxy::with_cookie(response, &cookie).into(),
-            (Given::Response(response), None) => response.into(),
-            (Given::Retry, set_cookie) => self.retry_on_stable(set_cookie).into(),
+            (ClientResponse::Response(response), Some(cookie)) => proxy::with_cookie(response, &cookie).into(),
+            (ClientResponse::Response(response), None) => response.into(),
+            (ClientResponse::Retry, set_cookie) => self.retry_on_stable(set_cookie).into(),
         }
     }
 
     /// Stable's response to a second attempt at the request.
     fn retry_on_stable(&self, set_cookie: Option<String>) -> Promise {
-        let proxy = &self.isolate.proxy;
-        let request = match proxy::marked_as_retry(&self.request) {
-            Ok(request) => request,
-            Err(error) => return Promise::reject(&error),
-        };
         let terms = Terms { route: Route::Stable, observed: None, set_cookie, sent_at: self.terms.sent_at };
-        if terms.is_plain() {
-            return proxy.send_to_stable(&request);
+        match proxy::marked_as_retry(&self.request) {
+            Ok(request) => Self::send(&self.isolate, &self.context, &request, terms),
+            Err(error) => Promise::reject(&error),
         }
-        let sent = proxy.send(Variant::Stable, &request);
-        shim::observe(&sent, Self::new(self.isolate.clone(), self.context.clone(), request, terms))
     }
 
-    fn settle_stable(&mut self, outcome: Outcome) -> Given {
+    fn settle_stable(&mut self, outcome: Outcome) -> ClientResponse {
         let answer = outcome.answer();
         match self.terms.route {
             Route::ShortCircuited => self.isolate.guard.record_stable(answer),
             _ => self.observe(Variant::Stable, answer),
         }
-        Given::Response(self.passed_on(outcome))
+        ClientResponse::Response(self.passed_on(outcome))
     }
 
-    fn settle_canary(&mut self, outcome: Outcome) -> Given {
+    fn settle_canary(&mut self, outcome: Outcome) -> ClientResponse {
         let answer = outcome.answer();
         let canary = outcome.for_guard(self.isolate.guard.deadline());
         if self.terms.route == Route::Canary {
@@ -122,19 +154,19 @@ impl Exchange {
             }
         }
         if !(answer.is_failure() && self.falls_back() && self.can_be_sent_again()) {
-            return Given::Response(self.passed_on(outcome));
+            return ClientResponse::Response(self.passed_on(outcome));
         }
         let (fallback, opened) = self.isolate.guard.fall_back(&canary);
         if opened {
             self.breaker_opened();
         }
         match fallback {
-            Fallback::Exhausted => Given::Response(self.passed_on(outcome)),
+            Fallback::Exhausted => ClientResponse::Response(self.passed_on(outcome)),
             Fallback::Retry => {
                 if let Outcome::Response(response) = outcome {
                     proxy::discard(&response);
                 }
-                Given::Retry
+                ClientResponse::Retry
             }
         }
     }
@@ -144,10 +176,8 @@ impl Exchange {
         let proxy = &self.isolate.proxy;
         match outcome {
             Outcome::Response(response) => response,
-            Outcome::Exception(error) => proxy.unanswered(&Problem::unanswered(), error),
-            Outcome::TimedOut => {
-                proxy.unanswered(&Problem::late(), outcome.cause(self.isolate.guard.deadline()).into())
-            }
+            Outcome::Exception(error) => proxy.unanswered(&Problem::unanswered(), &exception::text(&error)),
+            Outcome::TimedOut => proxy.unanswered(&Problem::late(), &outcome.cause(self.isolate.guard.deadline())),
         }
     }
 
@@ -205,8 +235,18 @@ impl Exchange {
 
 #[wasm_bindgen]
 impl Exchange {
+    /// The client's response where a variant threw `error`, and no other could answer.
+    pub fn unanswered(error: &JsValue) -> Response {
+        let cause = exception::text(error);
+        match isolate::existing() {
+            Some(isolate) => isolate.proxy.unanswered(&Problem::unanswered(), &cause),
+            // A panic has just taken the isolate's state: there is no log to keep short.
+            None => response::problem(&Problem::unanswered()),
+        }
+    }
+
     /// Takes the variant's response, and gives the client's: a response, or a promise of one.
-    pub fn answered(&mut self, response: Response) -> JsValue {
+    pub fn answered(mut self, response: Response) -> JsValue {
         #[cfg(feature = "panic-on-request")]
         panic_point::reach("answer", &self.request);
         if self.is_abandoned {
@@ -217,7 +257,7 @@ impl Exchange {
     }
 
     /// Takes the variant's exception, and gives the client's response, or a promise of one.
-    pub fn failed(&mut self, error: JsValue) -> JsValue {
+    pub fn failed(mut self, error: JsValue) -> JsValue {
         if self.is_abandoned {
             return JsValue::UNDEFINED;
         }
@@ -238,8 +278,8 @@ impl Exchange {
     }
 }
 
-/// What the client gets.
-enum Given {
+/// The client's response.
+enum ClientResponse {
     Response(Response),
     /// Stable's response to a second attempt.
     Retry,
@@ -298,7 +338,7 @@ impl Outcome {
     fn cause(&self, deadline: Duration) -> String {
         match self {
             Self::Response(response) => response.status().to_string(),
-            Self::Exception(error) => exception::text(error.clone()),
+            Self::Exception(error) => exception::text(error),
             Self::TimedOut => format!("the canary did not answer within {} ms", deadline.as_millis()),
         }
     }

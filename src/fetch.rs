@@ -9,10 +9,10 @@ use serin_logic::request_attributes::RequestAttributes as _;
 use serin_logic::routing::{Decision, Outcome, Reason, cookies, decide, override_token};
 use serin_logic::snapshot::Snapshot;
 use serin_logic::{Timestamp, Variant};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::Request;
-use worker::{Context, Env};
+use worker::{Context, Env, worker_sys};
 
 use crate::exchange::{Exchange, ObservedRequest, Route, Terms};
 use crate::isolate::Isolate;
@@ -21,10 +21,23 @@ use crate::platform::panic_point;
 use crate::platform::{background, clock, response};
 use crate::policy_cache::FIRST_READ_LIMIT;
 use crate::request::IncomingRequest;
-use crate::{control_api, health, proxy, shim};
+use crate::{control_api, health, proxy};
 
 /// How much longer than [`FIRST_READ_LIMIT`] a timer is set for, because a timer may be early by a millisecond.
 const MARGIN_MS: f64 = 10.0;
+
+#[wasm_bindgen(module = "/src/shim.js")]
+extern "C" {
+    /// Handles `request` again when `ready` has settled, at the latest after `limit_ms`, because a panic leaves `ready` pending for ever.
+    #[wasm_bindgen(js_name = retryWhen)]
+    fn retry_when(
+        ready: &Promise,
+        limit_ms: f64,
+        request: &Request,
+        env: &Env,
+        context: &worker_sys::Context,
+    ) -> Promise;
+}
 
 /// Answers a request.
 pub(crate) fn respond(isolate: &Rc<Isolate>, request: Request, env: &Env, context: Context) -> Promise {
@@ -41,7 +54,9 @@ pub(crate) fn respond(isolate: &Rc<Isolate>, request: Request, env: &Env, contex
         return after_first_read(isolate.clone(), &request, env, &context);
     };
     if isolate.policy.claim_refresh(now) {
-        isolate.telemetry.set_location(attributes.location());
+        if let Some(location) = attributes.colo() {
+            isolate.telemetry.set_location(&location);
+        }
         let isolate = isolate.clone();
         background::wait_until(&context, async move { isolate.refresh().await });
     }
@@ -56,11 +71,11 @@ pub(crate) fn respond(isolate: &Rc<Isolate>, request: Request, env: &Env, contex
         Outcome::Serve(variant) => {
             let request = match for_variant(&request, &attributes, &decision) {
                 Ok(cleaned) => cleaned.unwrap_or(request),
-                Err(error) => return Promise::reject(&error),
+                Err(error) => return response::promise(Exchange::unanswered(&error)),
             };
-            let route = route(isolate, &snapshot, &decision, variant, now);
+            let route = route(isolate, &decision, variant, now);
             let terms = terms(isolate, &snapshot, &decision, route, now);
-            send(isolate, &request, context, terms)
+            Exchange::send(isolate, &Rc::new(context), &request, terms)
         }
     }
 }
@@ -68,20 +83,20 @@ pub(crate) fn respond(isolate: &Rc<Isolate>, request: Request, env: &Env, contex
 /// Waits for the isolate's first policy, and handles the request again. A read that takes longer goes on behind the request.
 fn after_first_read(isolate: Rc<Isolate>, request: &Request, env: &Env, context: &Context) -> Promise {
     let read = future_to_promise(async move {
-        let _ = isolate.policy.read().await;
+        let _ = isolate.read_policy().await;
         Ok(JsValue::UNDEFINED)
     });
     let _ = context.as_ref().wait_until(&read);
     let limit_ms = FIRST_READ_LIMIT.as_secs_f64() * 1000.0 + MARGIN_MS;
-    shim::retry_when(&read, limit_ms, request, env, context.as_ref())
+    retry_when(&read, limit_ms, request, env, context.as_ref())
 }
 
 /// Where a request goes that was assigned to `variant`.
-fn route(isolate: &Isolate, snapshot: &Snapshot, decision: &Decision, variant: Variant, now: Timestamp) -> Route {
+fn route(isolate: &Isolate, decision: &Decision, variant: Variant, now: Timestamp) -> Route {
     match variant {
         Variant::Stable => Route::Stable,
         Variant::Canary if decision.reason == Reason::Override => Route::ForcedCanary,
-        Variant::Canary => match isolate.guard.permit(snapshot, now) {
+        Variant::Canary => match isolate.guard.permit(now) {
             Permit::Canary => Route::Canary,
             Permit::ShortCircuit => Route::ShortCircuited,
         },
@@ -102,21 +117,6 @@ fn terms(isolate: &Isolate, snapshot: &Snapshot, decision: &Decision, route: Rou
         observed: observed.map(|(observed, window)| ObservedRequest { observed, window }),
         set_cookie: decision.new_visitor.map(|visitor| visitor.set_cookie()),
         sent_at: now,
-    }
-}
-
-/// Sends a request to its variant.
-fn send(isolate: &Rc<Isolate>, request: &Request, context: Context, terms: Terms) -> Promise {
-    if terms.is_plain() {
-        return isolate.proxy.send_to_stable(request);
-    }
-    let target = terms.route.target();
-    let sent = isolate.proxy.send(target, request);
-    // `Request::clone` is JavaScript's, which copies the body; this is another handle of the same object.
-    let exchange = Exchange::new(isolate.clone(), Rc::new(context), Clone::clone(request), terms);
-    match (target, isolate.proxy.stable()) {
-        (Variant::Canary, Some(stable)) => shim::guard(&sent, exchange, isolate.guard.deadline_ms(), request, stable),
-        _ => shim::observe(&sent, exchange),
     }
 }
 

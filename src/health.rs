@@ -24,6 +24,9 @@ pub(crate) const PATH: &str = "/health";
 /// The timeout of each check. The whole answers within a second.
 const LIMIT: Duration = Duration::from_millis(800);
 
+/// After this time the answer is given up.
+const LONGEST: Duration = Duration::from_secs(2);
+
 const COMMIT: &str = env!("SERIN_COMMIT");
 
 /// Answers `/health`.
@@ -33,11 +36,13 @@ pub(crate) fn respond(isolate: Rc<Isolate>, attributes: &IncomingRequest<'_>) ->
     }
     let is_detailed = is_detailed(&attributes.query()) && may_see_detail(&isolate, attributes);
     let url = format!("https://{}/health", attributes.host());
-    future_to_promise(async move {
+    let answer = future_to_promise(async move {
         let report = check(&isolate, &url).await;
         let report = if is_detailed { report } else { report.without_detail() };
         Ok(response::text(report.http_status(), "application/json", &report.to_json()).into())
-    })
+    });
+    // A panic of another request would leave the client waiting.
+    timeout::or_problem(LONGEST, &answer, &Problem::unreachable("/health", "no end in sight"))
 }
 
 fn may_see_detail(isolate: &Isolate, attributes: &IncomingRequest<'_>) -> bool {
@@ -48,7 +53,7 @@ fn may_see_detail(isolate: &Isolate, attributes: &IncomingRequest<'_>) -> bool {
 async fn check(isolate: &Isolate, url: &str) -> Report {
     let config = &isolate.config;
     let (kv, stable, canary, controller, metrics) = join5(
-        timed(async { working(isolate.policy.read().await) }),
+        timed(async { working(isolate.read_policy().await) }),
         timed(stable(isolate.proxy.stable(), url)),
         timed(canary(isolate.proxy.canary(), url)),
         timed(controller(isolate)),

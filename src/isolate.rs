@@ -3,6 +3,8 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use futures_util::future::join;
+
 use worker::Env;
 
 use crate::canary_guard::CanaryGuard;
@@ -32,6 +34,11 @@ pub(crate) fn current(env: &Env) -> Rc<Isolate> {
     ISOLATE.with(|isolate| isolate.get_or_init(|| Rc::new(Isolate::new(env))).clone())
 }
 
+/// The isolate, if a request has made it since the instance began.
+pub(crate) fn existing() -> Option<Rc<Isolate>> {
+    ISOLATE.with(|isolate| isolate.get().cloned())
+}
+
 // === impl Isolate ===
 
 impl Isolate {
@@ -51,14 +58,28 @@ impl Isolate {
 
     /// Reads the policy, and exchanges counts for what the controller says, side by side.
     pub(crate) async fn refresh(&self) {
-        let _ = futures_util::future::join(self.policy.read(), self.flush()).await;
+        let _ = join(self.read_policy(), self.flush()).await;
+    }
+
+    /// Reads the policy from KV. Where that fails, the last good policy stays.
+    pub(crate) async fn read_policy(&self) -> Result<(), String> {
+        let continues = self.policy.read().await?;
+        self.reset_unless(continues);
+        Ok(())
     }
 
     /// Sends what was counted to the location's shard, and takes over what the controller says. What is not sent stays for the next time.
     pub(crate) async fn flush(&self) -> Result<(), String> {
         if let Some(overlay) = self.telemetry.flush().await? {
-            self.policy.apply_overlay(overlay);
+            self.reset_unless(self.policy.apply_overlay(overlay));
         }
         Ok(())
+    }
+
+    /// What the guard has learnt of one rollout's canary says nothing about another's.
+    fn reset_unless(&self, same_rollout_continues: bool) {
+        if !same_rollout_continues {
+            self.guard.reset();
+        }
     }
 }

@@ -25,7 +25,6 @@ mod policy_cache;
 mod policy_store;
 mod proxy;
 mod request;
-mod shim;
 mod telemetry;
 
 /// Runs once per Wasm instance: logs a panic's message and place before the runtime replaces the instance.
@@ -39,7 +38,7 @@ fn start() {
     }));
 }
 
-/// Handles a request. Returns the variant's own promise where nothing has to be added to its response.
+/// Handles a request. Returns a promise of the variant's own response where nothing has to be added to it.
 ///
 /// This is an exported function and not `#[event(fetch)]`, because that macro waits for the response in a Rust future: a future leaks
 /// when its client leaves, and dies with the Wasm instance when another request panics. A promise does neither.

@@ -1,5 +1,5 @@
 //! `MetricsShard`, one object for each location: takes the batches of its isolates, and reports them to the controller at most once per
-//! refresh interval. A batch costs one load and one save.
+//! refresh interval.
 
 use core::time::Duration;
 

@@ -77,15 +77,14 @@ impl PolicyCache {
         is_due
     }
 
-    /// Reads the policy from KV. Where that fails, the last good policy stays.
-    pub(crate) async fn read(&self) -> Result<(), String> {
+    /// Reads the policy from KV. Where that fails, the last good policy stays. Returns whether the same rollout continues.
+    pub(crate) async fn read(&self) -> Result<bool, String> {
         let read = self.store.read(READ_LIMIT).await;
         let before = self.known();
         match read {
             Ok(values) => {
                 let (next, events) = before.apply_kv_values(self.store.state_key(), values, clock::now());
-                self.replace(next, &events);
-                Ok(())
+                Ok(self.replace(next, &events))
             }
             Err(error) => {
                 let (next, event) = before.record_read_error(error.clone());
@@ -95,14 +94,16 @@ impl PolicyCache {
         }
     }
 
-    /// Takes over what the controller says.
-    pub(crate) fn apply_overlay(&self, overlay: Overlay) {
+    /// Takes over what the controller says. Returns whether the same rollout continues.
+    pub(crate) fn apply_overlay(&self, overlay: Overlay) -> bool {
         let (next, events) = self.known().apply_overlay(self.store.state_key(), overlay, clock::now());
-        self.replace(next, &events);
+        self.replace(next, &events)
     }
 
-    fn replace(&self, next: Snapshot, events: &[LogEvent]) {
+    fn replace(&self, next: Snapshot, events: &[LogEvent]) -> bool {
         log::events(events);
+        let continues = next.continues(&self.known());
         *self.snapshot.borrow_mut() = Some(Rc::new(next));
+        continues
     }
 }

@@ -2,44 +2,35 @@
 //! or a cookie has to come.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 
 use js_sys::Promise;
+use serin_logic::Variant;
 use serin_logic::headers;
 use serin_logic::log_event::LogEvent;
 use serin_logic::log_rate_limiter::LogRateLimiter;
 use serin_logic::problem::Problem;
-use serin_logic::{Timestamp, Variant};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Headers, Request, RequestInit, Response};
 use worker::worker_sys;
 
-use crate::platform::{clock, exception, log, response};
+use crate::platform::{clock, log, response};
 
 /// Marks the second attempt at a request, so that its receiver can tell it from the first.
 const ATTEMPT: &str = "serin-attempt";
-
-type OnRejected = Closure<dyn FnMut(JsValue) -> Result<Response, JsError>>;
 
 /// The way to both variants.
 pub(crate) struct Proxy {
     stable: Option<worker_sys::Fetcher>,
     canary: Option<worker_sys::Fetcher>,
-    unanswered: Rc<RefCell<LogRateLimiter>>,
-    /// Turns an exception of stable's into a response. One for all requests: it knows nothing of any of them.
-    on_exception: OnRejected,
+    unanswered: RefCell<LogRateLimiter>,
 }
 
 // === impl Proxy ===
 
 impl Proxy {
     pub(crate) fn new(stable: Option<worker_sys::Fetcher>, canary: Option<worker_sys::Fetcher>) -> Self {
-        let unanswered = Rc::<RefCell<LogRateLimiter>>::default();
-        let limiter = unanswered.clone();
-        let on_exception =
-            Closure::new(move |error| Ok(unanswered_response(&limiter, &Problem::unanswered(), error, clock::now())));
-        Self { stable, canary, unanswered, on_exception }
+        Self { stable, canary, unanswered: RefCell::default() }
     }
 
     /// Sends a request to a variant. The promise is the runtime's own.
@@ -54,14 +45,11 @@ impl Proxy {
         binding.fetch(request).unwrap_or_else(|error| Promise::reject(&error))
     }
 
-    /// Sends a request to stable. An exception becomes a 502 response.
-    pub(crate) fn send_to_stable(&self, request: &Request) -> Promise {
-        self.send(Variant::Stable, request).catch_map(&self.on_exception).unchecked_into()
-    }
-
-    /// The response where a variant threw `error`, or took too long, and nobody could answer in its place.
-    pub(crate) fn unanswered(&self, problem: &Problem, error: JsValue) -> Response {
-        unanswered_response(&self.unanswered, problem, error, clock::now())
+    /// The client's response where a variant failed for this cause, and no other could answer.
+    pub(crate) fn unanswered(&self, problem: &Problem, cause: &str) -> Response {
+        let line = self.unanswered.borrow_mut().record(cause, clock::now());
+        log::events(line.map(|(count, cause)| LogEvent::Unanswered { count, cause }).as_slice());
+        response::problem(problem)
     }
 
     /// Stable's service binding.
@@ -73,17 +61,6 @@ impl Proxy {
     pub(crate) fn canary(&self) -> Option<&worker_sys::Fetcher> {
         self.canary.as_ref()
     }
-}
-
-fn unanswered_response(
-    limiter: &RefCell<LogRateLimiter>,
-    problem: &Problem,
-    error: JsValue,
-    now: Timestamp,
-) -> Response {
-    let line = limiter.borrow_mut().record(&exception::text(error), now);
-    log::events(line.map(|(count, cause)| LogEvent::Unanswered { count, cause }).as_slice());
-    response::problem(problem)
 }
 
 /// The request without reserved headers, and with this `Cookie` header; none if empty.

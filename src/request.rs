@@ -8,17 +8,23 @@ use serin_logic::headers;
 use serin_logic::request_attributes::RequestAttributes;
 use serin_logic::routing::{cookies, override_token};
 use serin_logic::visitor::VisitorId;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Request};
 use worker::worker_sys::IncomingRequestCfProperties;
 use worker::worker_sys::ext::RequestExt as _;
 
 use crate::platform::random;
 use crate::platform::url::{self, Url};
-use crate::shim;
 
 /// Names of headers that requests are asked for again and again.
 const NAMES: [&str; 5] = ["cookie", "accept", "cf-connecting-ip", "sec-fetch-dest", "sec-fetch-mode"];
+
+#[wasm_bindgen(module = "/src/shim.js")]
+extern "C" {
+    /// Whether one of the headers is there. One call for all names, because a call into JavaScript costs more than a look-up.
+    #[wasm_bindgen(js_name = hasAny)]
+    fn has_any(headers: &Headers, names: &Array) -> bool;
+}
 
 thread_local! {
     /// The names of reserved headers, as JavaScript has them.
@@ -54,7 +60,7 @@ impl<'a> IncomingRequest<'a> {
         let headers = request.headers();
         Self {
             request,
-            has_reserved_header: RESERVED.with(|names| shim::has_any(&headers, names)),
+            has_reserved_header: RESERVED.with(|names| has_any(&headers, names)),
             headers,
             path: url.as_ref().map(Url::pathname).unwrap_or_default(),
             url,
@@ -67,7 +73,7 @@ impl<'a> IncomingRequest<'a> {
 
     /// The query without its question mark.
     pub(crate) fn query(&self) -> String {
-        self.url.as_ref().map(|url| url.search().trim_start_matches('?').to_owned()).unwrap_or_default()
+        self.url.as_ref().map(Url::query).unwrap_or_default()
     }
 
     /// Whether the client sent a header that no variant may see.
@@ -83,11 +89,6 @@ impl<'a> IncomingRequest<'a> {
     /// Whether the request carries QA's override as a cookie.
     pub(crate) fn has_override_cookie(&self) -> bool {
         cookies::find(self.cookies(), override_token::COOKIE).is_some()
-    }
-
-    /// Cloudflare's data centre, or `local` where there is none, as on a developer's machine.
-    pub(crate) fn location(&self) -> String {
-        self.colo().map_or_else(|| "local".to_owned(), |colo| colo.to_string())
     }
 
     fn cf(&self) -> Option<&IncomingRequestCfProperties> {

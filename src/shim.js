@@ -1,7 +1,6 @@
-// The module that wrangler loads, and the only JavaScript of this Worker: it makes the Wasm instance and survives its panics. No rule of
-// Serin's is here. Rust imports some of these functions, so the build copies this file below the generated glue, which therefore lies
-// three folders up. Nothing may call the glue before a request does: worker-build's shim loads this file before the Wasm instance exists.
-// And the instance is made before the constants here: what Rust imports are function declarations.
+// The module that wrangler loads, and the only JavaScript of this Worker: it makes the Wasm instance and survives its panics. Rust imports
+// some of these functions, so the build copies this file below the generated glue, which therefore lies three folders up. worker-build's
+// shim loads this file before the instance is made, our build after: the glue is for requests, and what Rust imports are declarations.
 import * as worker from "../../../index.js";
 
 const handler = {
@@ -10,9 +9,10 @@ const handler = {
       return worker.fetch(request, env, context);
     } catch (error) {
       report(error);
-      // Stable answers, unless the request may have been sent already and is not safe to send twice.
+      // Stable answers, unless the request is for Serin, or may have been sent already and is not safe to send twice.
+      const isOwn = new URL(request.url).pathname.startsWith("/__serin");
       const isUnsent = request.body === null ? isSafe(request) : !request.bodyUsed;
-      return isUnsent ? env.STABLE.fetch(request) : new Response("Internal error", { status: 500 });
+      return isUnsent && !isOwn ? env.STABLE.fetch(request) : new Response("Internal error", { status: 500 });
     }
   },
 };
@@ -20,18 +20,25 @@ export default handler;
 const isSafe = ({ method }) => ["GET", "HEAD", "OPTIONS"].includes(method);
 
 /** Starts a fresh instance if Rust has panicked, before the glue passes it an object of the old one. Returns the instance's number. */
-const restart = () => worker.__worker_init_state().instanceId;
+function restart() {
+  try {
+    return worker.__worker_init_state().instanceId;
+  } catch {
+    worker.__wbg_reset_state();
+    return worker.__worker_init_state().instanceId;
+  }
+}
 addEventListener("error", restart);
 
 function report(error) {
-  restart();
   console.error(JSON.stringify({ event: "panic", error: String(error) }));
+  restart();
 }
 
-/** Rust's answer. Where Rust panics, or has panicked since the request began, the answer of `otherwise`. */
-function either(ask, otherwise) {
+/** Rust's answer. Where Rust panics, or has panicked since `instance` sent the request, the answer of `otherwise`. */
+function either(instance, ask, otherwise = () => undefined) {
+  if (restart() !== instance) return otherwise();
   try {
-    restart();
     return ask();
   } catch (error) {
     report(error);
@@ -39,62 +46,55 @@ function either(ask, otherwise) {
   }
 }
 
-// === functions that Rust imports: src/shim.rs says what they do ===
+// === functions that Rust imports: src/exchange.rs, fetch.rs and request.rs say what they do ===
+export function orElse(sent) {
+  return sent.catch((error) => either(restart(), () => worker.Exchange.unanswered(error), () => sent));
+}
 export function observe(sent, exchange) {
-  return sent.then(
-    (response) => either(() => exchange.answered(response), () => response),
-    (error) => either(() => exchange.failed(error), () => sent),
-  );
+  const [instance, own] = [restart(), () => orElse(sent)];
+  const settle = (ask) => (value) => either(instance, () => exchange[ask](value), own);
+  return sent.then(settle("answered"), settle("failed"));
 }
 
 export function guard(sent, exchange, limit, request, stable) {
+  const [instance, own] = [restart(), () => orElse(sent)];
   // After a panic, stable answers what the canary failed.
   const isRetried = () => isSafe(request) && request.body === null && !request.headers.has("upgrade");
-  const instead = (failure) => () => (isRetried() ? stable.fetch(request) : failure);
-  return new Promise((resolve) => {
+  const instead = (failure) => (isRetried() ? orElse(stable.fetch(request)) : failure());
+  return new Promise((resolve, reject) => {
+    const late = () => either(instance, () => exchange.timedOut(), () => instead(() => undefined));
     // A timer of the request's own, which the runtime runs in the context of this request.
-    const late = () => ((given) => given && resolve(given))(either(() => exchange.timedOut(), instead(undefined)));
-    const timer = limit > 0 ? setTimeout(late, limit) : undefined;
-    const settle = (ask, otherwise) => (clearTimeout(timer), resolve(either(ask, otherwise)));
-    sent.then(
-      (response) => settle(() => exchange.answered(response), response.status < 500 ? () => response : instead(response)),
-      (error) => settle(() => exchange.failed(error), instead(sent)),
-    );
+    const timer = limit > 0 ? setTimeout(() => { const given = late(); if (given) resolve(given); }, limit) : undefined;
+    const settle = (ask, otherwise) => resolve(either(instance, ask, otherwise), clearTimeout(timer));
+    const answered = (response) => settle(() => exchange.answered(response), response.status < 500 ? own : () => instead(own));
+    sent.then(answered, (error) => settle(() => exchange.failed(error), () => instead(own))).catch(reject);
   });
 }
 
-export function hasAny(headers, names) {
-  return names.some((name) => headers.has(name));
-}
+export function hasAny(headers, names) { return names.some((name) => headers.has(name)); }
 
-export function retryWhen(ready, limit, ...request) {
-  return within(limit, ready).then(() => handler.fetch(...request));
-}
+export function retryWhen(ready, limit, ...request) { return within(limit, ready).then(() => handler.fetch(...request)); }
 
-function within(limit, work) {
+export function within(limit, work, instead) {
   let timer;
-  const late = new Promise((resolve) => (timer = setTimeout(resolve, limit)));
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, limit, instead)));
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 /** A Durable Object class of Rust's. Its objects are made again after a panic: what they know is in their storage. */
 const durableObject = (name) =>
   class {
-    constructor(...own) {
-      this.own = own;
-    }
+    constructor(...own) { this.own = own; }
     #call(method, ...given) {
-      if (this.instance !== restart()) this.object = new worker[name](...this.own);
-      this.instance = restart();
-      // Longer than any call takes: a panic leaves its promise pending for ever.
-      return within(60_000, this.object[method](...given));
+      return either(restart(), () => {
+        if (this.instance !== restart()) this.object = new worker[name](...this.own);
+        this.instance = restart();
+        // Longer than any call takes: a panic leaves its promise pending for ever.
+        return within(20_000, this.object[method](...given));
+      });
     }
-    fetch(request) {
-      return this.#call("fetch", request);
-    }
-    alarm() {
-      return this.#call("alarm");
-    }
+    fetch(request) { return this.#call("fetch", request); }
+    alarm() { return this.#call("alarm"); }
   };
 export const RolloutController = durableObject("RolloutController");
 export const MetricsShard = durableObject("MetricsShard");

@@ -60,8 +60,8 @@ impl Telemetry {
     }
 
     /// Names the location whose shard gets the counts.
-    pub(crate) fn set_location(&self, location: String) {
-        *self.location.borrow_mut() = location;
+    pub(crate) fn set_location(&self, location: &str) {
+        location.clone_into(&mut self.location.borrow_mut());
     }
 
     /// Counts how an observed request ended.

@@ -64,6 +64,6 @@ async fn read<T: DeserializeOwned>(response: worker::Result<worker::Response>) -
 /// Reads the body of a message.
 pub(crate) async fn body<T: DeserializeOwned>(request: &Request) -> Result<T, String> {
     let text = async { JsFuture::from(request.text()?).await };
-    let text = text.await.map_err(exception::text)?.as_string().unwrap_or_default();
+    let text = text.await.map_err(|error| exception::text(&error))?.as_string().unwrap_or_default();
     parse_own("message", &text).map_err(|error| error.to_string())
 }

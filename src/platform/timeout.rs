@@ -5,7 +5,13 @@ use core::pin::pin;
 use core::time::Duration;
 
 use futures_util::future::{Either, select};
+use js_sys::Promise;
+use serin_logic::problem::Problem;
+use wasm_bindgen::prelude::*;
+use web_sys::Response;
 use worker::Delay;
+
+use super::response;
 
 /// The work did not end in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +28,18 @@ pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) ->
 /// Waits for work that can fail, at most this long; the deadline is one more way to fail.
 pub(crate) async fn attempt<T>(limit: Duration, work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     within(limit, work).await.unwrap_or_else(|late| Err(late.to_string()))
+}
+
+/// The answer, or this problem where there is none after `limit`. The timer is JavaScript's, so that it survives a panic of the Wasm.
+pub(crate) fn or_problem(limit: Duration, answer: &Promise, problem: &Problem) -> Promise {
+    within_js(limit.as_secs_f64() * 1000.0, answer, &response::problem(problem))
+}
+
+#[wasm_bindgen(module = "/src/shim.js")]
+extern "C" {
+    /// What `work` gives, or `instead` after `limit_ms`.
+    #[wasm_bindgen(js_name = within)]
+    fn within_js(limit_ms: f64, work: &Promise, instead: &Response) -> Promise;
 }
 
 impl fmt::Display for TimedOut {

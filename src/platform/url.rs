@@ -26,12 +26,23 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub(crate) fn pathname(this: &Url) -> String;
 
-    /// With its question mark; empty where there is none.
     #[wasm_bindgen(method, getter)]
-    pub(crate) fn search(this: &Url) -> String;
+    fn search(this: &Url) -> String;
+}
+
+impl Url {
+    /// The query without its question mark; empty where there is none.
+    pub(crate) fn query(&self) -> String {
+        self.search().strip_prefix('?').unwrap_or_default().to_owned()
+    }
 }
 
 /// The URL of a request. `None` for what is no URL, which the runtime itself would refuse.
 pub(crate) fn of(request: &Request) -> Option<Url> {
     Url::new(&request.unchecked_ref::<RequestWithUrl>().url()).ok()
+}
+
+/// A text as a URL, if it is one.
+pub(crate) fn parse(text: &str) -> Option<Url> {
+    Url::new(&text.into()).ok()
 }
