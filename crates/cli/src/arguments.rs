@@ -1,4 +1,4 @@
-//! What can be typed: the commands, and the options that all of them have.
+//! The command-line arguments: the commands, and the options that all commands share.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -98,10 +98,10 @@ pub(crate) struct Why {
 // === impl Connection ===
 
 impl Connection {
-    /// The token, if there is one: of the file, else of the environment. Never of an argument, which every process could read.
+    /// The token from the token file, or else from the environment. There is no argument for it, because every process can read arguments.
     ///
     /// # Errors
-    /// The file cannot be read, or what is there cannot be sent.
+    /// The file is not readable, or the token contains characters that a header cannot carry.
     pub(crate) fn token(&self) -> Result<Option<String>, Failure> {
         let (token, source) = match &self.token_file {
             None => (std::env::var("SERIN_TOKEN").unwrap_or_default(), "SERIN_TOKEN".to_owned()),
@@ -124,7 +124,7 @@ impl Connection {
         Ok(Some(token.to_owned()))
     }
 
-    /// Who acts; none: nobody said.
+    /// The actor for the audit, or `None` if neither an option nor the environment names one.
     pub(crate) fn who(&self) -> Option<String> {
         let variables = ["SERIN_WHO", "USER", "USERNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
         self.who.iter().cloned().chain(variables).find(|who| !who.trim().is_empty())

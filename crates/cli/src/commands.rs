@@ -1,4 +1,4 @@
-//! One file for each group of commands; each command is described by its arguments.
+//! One file for each group of commands. The arguments of each command describe it.
 
 pub(crate) mod audit;
 pub(crate) mod canary;

@@ -1,5 +1,5 @@
-//! `serin canary`: a version's way from its folder to stable, by wrangler, on two Workers: NAME and NAME-canary. At every point a
-//! command can be stopped and run again.
+//! `serin canary`: takes a version from its folder to stable with wrangler, on two Workers: NAME and NAME-canary. Every command can be
+//! stopped at any point and run again.
 
 mod clean_up;
 mod deploy;
@@ -95,7 +95,7 @@ impl Circumstances {
 // === impl Settle ===
 
 impl Settle {
-    /// The step that waits for the rest of the time, counted from when the document was last written; none: it is over.
+    /// The wait for the rest of the settle time, which starts at the last write of the document. `None` if the time is over.
     fn step(self, standing: &Standing, now: Timestamp) -> Option<Step> {
         let written = standing.text("updatedAt").and_then(Timestamp::parse);
         let since = written.map_or(Duration::ZERO, |at| now.since(at));
@@ -103,14 +103,14 @@ impl Settle {
     }
 }
 
-/// Everything to stable, and the steps taken.
+/// Disables the canary, sets its share to 0 % and records the stage.
 fn off(stage: &str, connection: &Connection) -> Edit {
     let mut edit = signed(connection);
     edit.0.extend([("enabled", false.into()), ("percentage", 0.into()), ("stage", stage.into())]);
     edit
 }
 
-/// When, and by whom.
+/// Time and actor of a change.
 fn signed(connection: &Connection) -> Edit {
     let who = connection.who().unwrap_or_else(|| "serin".to_owned());
     Edit(vec![("updatedAt", Value::from(clock::now().to_rfc3339())), ("updatedBy", who.into())])

@@ -1,4 +1,4 @@
-//! `serin gate`: health as a gate. It asks until everything is as it should be or the tries are used up, and shows what it saw.
+//! `serin gate`: checks health until every check passes or the tries are used up, and prints the results.
 
 mod check;
 mod smoke;
@@ -83,7 +83,7 @@ impl Gate {
 // === impl Patience ===
 
 impl Patience {
-    /// Tries until every check of a try is well; the checks of all tries, numbered from 1.
+    /// Repeats `checks` until every check of a try passes. Returns the checks of all tries, numbered from 1.
     pub(super) fn until(self, mut checks: impl FnMut() -> Vec<Seen>) -> (bool, Vec<(u32, Seen)>) {
         let mut all = Vec::new();
         for number in 1..=self.tries {

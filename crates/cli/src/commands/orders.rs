@@ -1,4 +1,4 @@
-//! Commands to a rollout, and the halt: one request each. All are idempotent and say so when there was nothing to do.
+//! Commands for the current rollout, and the halt. Each command sends one request, is idempotent, and reports when it changed nothing.
 
 use clap::Args;
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::output::{self, STRONG, styled};
 use crate::rollout_format::place;
 
-/// An order without settings of its own.
+/// A command without options of its own.
 #[derive(Args, Debug)]
 pub(crate) struct Order {
     #[command(flatten)]
@@ -74,7 +74,7 @@ impl Abort {
     }
 }
 
-/// `actor` and `reason` of a body, as far as they are known.
+/// The known fields of `actor` and `reason` for a request body.
 pub(super) fn account(connection: &Connection, why: &Why) -> Map<String, Value> {
     let known = [("actor", connection.who()), ("reason", why.why.clone())];
     known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()

@@ -1,4 +1,4 @@
-//! `serin start`: a rollout from a schedule's name, from steps, from a file, or from a file with changes.
+//! `serin start`: starts a rollout from a schedule's name, from steps, or from a plan file with optional changes.
 
 use serin_logic::api::CommandAnswer;
 use std::path::PathBuf;
@@ -71,7 +71,7 @@ impl Start {
         }
         let client = Client::new(connection)?;
         let answer = client.post("rollouts", &self.body(plan, connection))?;
-        // With --watch the output is a line for each change, and nothing else.
+        // With `--watch` the output is one line for each change.
         if !(self.watch && connection.json) {
             orders::show(connection, "rollouts", &answer)?;
         }
@@ -89,7 +89,7 @@ impl Start {
         Value::Object(body)
     }
 
-    /// The document of the plan: the file's fields, then the options.
+    /// The document of the plan: the file's fields, overridden by the options.
     fn plan(&self) -> Result<Map<String, Value>, Failure> {
         let mut plan = match &self.plan {
             None => Map::new(),

@@ -1,4 +1,4 @@
-//! `serin switch`: the kill switches.
+//! `serin switch`: sets and clears the kill switches.
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub(crate) struct Throw {
     /// Thrown or cleared.
     #[arg(value_enum)]
     position: Position,
-    /// Why, for the audit and for whoever meets the switch; needed to throw it.
+    /// The reason, for the audit and for refused clients. Required to turn a switch on.
     #[arg(long, value_name = "TEXT", required_if_eq("position", "on"))]
     why: Option<String>,
     /// When it clears itself: RFC 3339, or a span from now.

@@ -1,5 +1,5 @@
-//! `serin watch`: follows a rollout until it is over. On a terminal a live picture, elsewhere a line for each change; the exit code
-//! says how it ended.
+//! `serin watch`: follows a rollout until it ends, with a live picture on a terminal and one line for each change elsewhere. The exit
+//! code reports the outcome.
 
 mod scene;
 mod screen;
@@ -18,7 +18,7 @@ use crate::exit::Failure;
 use crate::time_format::{exact, positive_span};
 use crate::{clock, output};
 
-/// How long the server may be out of reach before watching ends: a deploy of Serin itself, or a change of networks, passes.
+/// Longest time without a response from the server before watching ends. A deploy of Serin itself and a change of networks are shorter.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// `watch`.
@@ -38,7 +38,7 @@ pub(crate) struct Watch {
     rollout: Option<String>,
 }
 
-/// Output of each status.
+/// Output format of each status.
 enum Display {
     Screen(Screen),
     Lines(Option<Change>),
@@ -48,7 +48,7 @@ enum Display {
 // === impl Watch ===
 
 impl Watch {
-    /// Follows this rollout, or whichever there is.
+    /// Follows the rollout with this id, or the current one.
     pub(super) const fn of(rollout: Option<String>) -> Self {
         Self { every: Duration::from_secs(2), at_most: None, stop_when_paused: false, rollout }
     }
@@ -57,7 +57,7 @@ impl Watch {
         self.follow(&Client::new(connection)?, connection.json)
     }
 
-    /// Looks until the rollout is over.
+    /// Polls the status until the rollout ends.
     pub(super) fn follow(&self, client: &Client, json: bool) -> Result<(), Failure> {
         let mut display = match () {
             () if json => Display::Json(None),
@@ -97,7 +97,10 @@ impl Watch {
         }
     }
 
-    /// Whether watching ends with this status; an error where it cannot go on.
+    /// Whether watching ends with this status.
+    ///
+    /// # Errors
+    /// The rollout cannot be watched any further.
     fn look(&self, status: &StatusView, wanted: &mut Option<String>) -> Result<bool, Failure> {
         let Some(rollout) = &status.rollout else {
             let why = if status.epoch.is_some() { "there is no rollout" } else { "there is no rollout controller" };
@@ -124,7 +127,7 @@ impl Display {
             }
             Self::Json(before) => {
                 if Change::happened(before, status) {
-                    // One line each, however the server lays its JSON out.
+                    // Each document is one line, even if the server indents its JSON.
                     let value = serde_json::from_str::<serde_json::Value>(text);
                     output::line(&value.map_or_else(|_| text.replace('\n', " "), |value| value.to_string()));
                 }

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::server::{Answer, Run, Server};
 
-/// A splitter that has this document and this status.
+/// A splitter with this document and this status.
 fn splitter(state: &Value, status: &Value) -> Server {
     let parts = json!({"stable": {"status": "ok"}, "canary": {"status": "ok"}});
     Server::start()
@@ -13,7 +13,7 @@ fn splitter(state: &Value, status: &Value) -> Server {
         .on("GET /health", Answer::json(200, &json!({"status": "ok", "components": parts})))
 }
 
-/// Runs `serin canary` on a Worker named app. There is no wrangler: nothing is deployed here.
+/// Runs `serin canary` on a Worker named app. wrangler is missing, so nothing is deployed.
 fn canary(server: &Server, arguments: &[&str]) -> Run {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("wrangler.toml"), "name = \"app\"\nmain = \"index.js\"").unwrap();

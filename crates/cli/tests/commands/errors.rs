@@ -72,7 +72,7 @@ fn nobody_there_is_a_code_of_its_own() {
 
 #[test]
 fn a_server_that_hangs_is_not_waited_for_longer_than_the_timeout() {
-    // It accepts and says nothing.
+    // The listener accepts connections and never responds.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let run = serin(&url, &["status", "--timeout", "100ms"], &[]);

@@ -7,7 +7,7 @@ fn health(status: u16, word: &str, version: &str) -> Answer {
     Answer::json(status, &json!({"status": word, "version": version}))
 }
 
-/// What differs from run to run is how long it took.
+/// Removes durations from the output, because they differ from run to run.
 fn table(run: &Run) -> String {
     let words =
         |line: &str| line.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" | ");

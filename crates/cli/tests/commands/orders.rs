@@ -7,7 +7,7 @@ fn done(already: bool) -> Answer {
     Answer::json(200, &json!({"already": already, "epoch": 8, "rollout": rollout, "later": "field"}))
 }
 
-/// Runs an order against a server that takes it; what was sent, and what came of it.
+/// Runs a command against a server that accepts it. Returns the request body and the result of the run.
 fn order(path: &str, arguments: &[&str]) -> (Value, Run) {
     let server = Server::start().on(path, done(false));
     let run = server.serin(arguments);

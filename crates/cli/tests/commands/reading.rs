@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::server::{Answer, Server};
 
-/// The status of docs/control-api.md, with its dots filled in.
+/// The status example of docs/control-api.md with its ellipses filled in.
 pub(crate) fn status() -> Value {
     json!({
         "version": "0.1.0", "time": "2026-11-21T03:05:00.000Z", "epoch": 7,

@@ -1,4 +1,4 @@
-//! `serin canary clean-up`: the canary's Worker goes last, when no location can still send anybody to it.
+//! `serin canary clean-up`: deletes the canary's Worker after no location can send visitors to it.
 
 use clap::Args;
 
@@ -37,7 +37,7 @@ impl CleanUp {
         let mut job = self.circumstances.job("canary clean-up", connection, &store);
         job.about = vec![("worker", worker.name.clone()), ("canary", format!("{}, deleted", worker.canary))];
         if standing.is_enabled() {
-            // At 0 % an override could still ask for it.
+            // At 0 % a signed override still reaches the canary.
             job.steps.push(Step::Write { edit: Edit(vec![("enabled", false.into())]), must: false });
         }
         if standing.document.is_some() {

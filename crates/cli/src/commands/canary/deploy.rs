@@ -1,4 +1,4 @@
-//! `serin canary deploy`: no visitor meets the new version before its gates have passed.
+//! `serin canary deploy`: deploys a version. Visitors reach it only after its gates have passed.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub(crate) struct Deploy {
     /// The share it gets once it is healthy: 0 to 100, in steps of 0.001.
     #[arg(long, value_name = "NUMBER", default_value = "5", value_parser = number)]
     percentage: Value,
-    /// A new salt, which deals all visitors anew.
+    /// A new salt. It re-assigns every visitor.
     #[arg(long, value_name = "ID")]
     rollout_id: Option<String>,
     #[command(flatten)]
@@ -41,7 +41,7 @@ impl Deploy {
         let stable = self.gates.health(Variant::Stable, connection)?;
         let canary = self.gates.deployed(Variant::Canary, connection)?;
         let edit = self.edit(&worker, connection);
-        // A percentage that the Worker refuses is refused before anything is deployed.
+        // An invalid percentage is refused before anything is deployed.
         Standing::default().edited(&edit, false)?;
         let store = self.circumstances.store(connection)?;
         let standing = Standing::read(&store)?;
@@ -59,11 +59,11 @@ impl Deploy {
             ("next", "`serin start SCHEDULE`, `serin canary promote` or `serin canary rollback`".into()),
         ];
         job.steps.push(Step::Gate(stable));
-        // A canary that was on a moment ago may still be asked somewhere. Without a date it is long ago.
+        // Some locations may still send visitors to a canary that was on a moment ago. Without a date the canary has been off for long.
         if standing.text("updatedAt").is_some() {
             job.steps.extend(self.settle.step(&standing, clock::now()));
         }
-        // From here on the canary is another one than the one that was promoted.
+        // From this step on, the deployed canary is no longer the promoted one.
         if standing.text("stage") == Some(PROMOTED) {
             job.steps.push(Step::Write { edit: Edit(vec![("stage", json!(DEPLOYING))]), must: false });
         }

@@ -1,4 +1,4 @@
-//! The gates of a deployment: health as `serin gate` asks for it, at a Worker's own address or as the splitter sees it.
+//! The gates of a deployment. A gate checks health as `serin gate` does, at a Worker's own address or through the splitter.
 
 use std::path::PathBuf;
 
@@ -37,14 +37,14 @@ pub(crate) struct Gates {
     strict: bool,
 }
 
-/// One of the two.
+/// The variant that a gate checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Variant {
     Stable,
     Canary,
 }
 
-/// One gate, ready to be asked.
+/// A gate that is ready to run.
 pub(super) struct Gate {
     variant: Variant,
     client: Client,
@@ -56,10 +56,10 @@ pub(super) struct Gate {
 // === impl Gates ===
 
 impl Gates {
-    /// A gate that asks for health alone.
+    /// A gate that checks health alone.
     ///
     /// # Errors
-    /// An address that cannot be one.
+    /// The address is not valid.
     pub(super) fn health(&self, variant: Variant, connection: &Connection) -> Result<Gate, Failure> {
         let own = self.address(variant).map(|url| Client::other(url, connection)).transpose()?;
         let (path, part) = match own {
@@ -71,10 +71,10 @@ impl Gates {
         Ok(Gate { variant, client, health, smoke: vec![], patience: self.patience })
     }
 
-    /// The gate of the deployed version: its version number and the smoke requests count as well.
+    /// The gate of the deployed version. It also checks the version number and the smoke requests.
     ///
     /// # Errors
-    /// As above, or a file that is not understood, or there is no address for them.
+    /// The address is not valid, the smoke file is not valid, or version and smoke requests have no address of the Worker's own.
     pub(super) fn deployed(&self, variant: Variant, connection: &Connection) -> Result<Gate, Failure> {
         let needs = [("--expect-version", self.expect_version.is_some()), ("--smoke", self.smoke.is_some())];
         if let (None, Some((option, _))) = (self.address(variant), needs.iter().find(|(_, is_given)| *is_given)) {
@@ -88,7 +88,7 @@ impl Gates {
         Ok(Gate { smoke, health: Health { version: self.expect_version.clone(), ..gate.health.clone() }, ..gate })
     }
 
-    /// Where a variant itself answers, as given.
+    /// The address of a variant's own Worker, if the options name one.
     pub(super) fn address(&self, variant: Variant) -> Option<&str> {
         match variant {
             Variant::Stable => self.stable_url.as_deref(),
@@ -100,7 +100,7 @@ impl Gates {
 // === impl Variant ===
 
 impl Variant {
-    /// As the splitter's health names it.
+    /// The variant's name in the splitter's health report.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Stable => "stable",
@@ -116,7 +116,7 @@ impl Gate {
         format!("gate {}", self.variant.name())
     }
 
-    /// Checks as text, for a dry run.
+    /// Description of the checks, for a dry run.
     pub(super) fn words(&self) -> String {
         let Patience { tries, every } = self.patience;
         let Health { path, part, version, .. } = &self.health;
@@ -127,10 +127,10 @@ impl Gate {
         format!("{}; {tries} tries, {} apart", asked.join(", "), exact(every))
     }
 
-    /// Runs the checks; gives the last results.
+    /// Runs the checks and returns a summary of the last results.
     ///
     /// # Errors
-    /// The gate did not pass; the error has the results.
+    /// The gate did not pass. The error contains the results.
     pub(super) fn pass(&self) -> Result<String, Failure> {
         let (passed, seen) = self.patience.until(|| {
             let checks = self.smoke.iter().map(|smoke| smoke.check(&self.client));
@@ -145,7 +145,7 @@ impl Gate {
     }
 }
 
-/// A variant's own answer tells its version; the splitter's tells the splitter's.
+/// Only a variant's own response contains the variant's version; the splitter's response contains the splitter's.
 fn version(seen: &[(u32, Seen)]) -> Option<String> {
     let own = seen.iter().rev().find(|(_, seen)| seen.what.starts_with("GET "));
     own.and_then(|(_, seen)| seen.version.as_ref()).map(|version| format!(", version {version}"))

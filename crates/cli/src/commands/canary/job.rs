@@ -1,4 +1,4 @@
-//! The steps of a command as a list: printed by `--dry-run`, else executed in this order.
+//! The steps of a command as a list. `--dry-run` prints the list; otherwise the steps run in this order.
 
 use serin_logic::api::StatusView;
 use std::time::Duration;
@@ -17,26 +17,26 @@ use crate::output::{self, CAUTION, GOOD, sheet, styled};
 use crate::time_format::exact;
 use crate::wrangler::{Invocation, Wrangler};
 
-/// Pause between two looks at the controller's outbox.
+/// Pause between two polls of the controller's outbox.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// One thing to do.
+/// One step of a command.
 pub(super) enum Step {
-    /// Goes on only if it passes.
+    /// Runs a gate. The job stops if the gate fails.
     Gate(Gate),
-    /// Lets a document reach every location.
+    /// Waits until a document has reached every location.
     Wait(Duration),
-    /// Puts a Worker in place.
+    /// Deploys a Worker.
     Deploy { name: String, call: Invocation },
-    /// Takes a Worker away.
+    /// Deletes a Worker.
     Delete { name: String, call: Invocation },
-    /// Tells the controller.
+    /// Sends a command to the controller.
     Order(Order),
-    /// Changes the document; whether it must be written over one that is not valid.
+    /// Changes the document. `must` says whether to replace a document that is not valid.
     Write { edit: Edit, must: bool },
 }
 
-/// An order to the controller.
+/// A command for the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     Abort,
@@ -51,7 +51,7 @@ pub(super) struct Job<'a> {
     pub(super) store: &'a Store,
     pub(super) wrangler: &'a Wrangler,
     pub(super) why: &'a Why,
-    /// Names and values, for the summary.
+    /// Names and values for the summary.
     pub(super) about: Vec<(&'static str, String)>,
     pub(super) steps: Vec<Step>,
 }
@@ -59,10 +59,10 @@ pub(super) struct Job<'a> {
 // === impl Job ===
 
 impl Job<'_> {
-    /// Prints the steps, or does them one after the other until one fails.
+    /// Prints the steps, or runs them in order until one fails.
     ///
     /// # Errors
-    /// Of the step that failed; those after it were not begun.
+    /// The error of the step that failed. Later steps do not run.
     pub(super) fn run(&self, dry: bool) -> Result<(), Failure> {
         if dry { self.show() } else { self.carry_out() }
     }
@@ -120,7 +120,7 @@ impl Job<'_> {
         late.map_or(Ok(()), Err)
     }
 
-    /// Nothing has to be done, and why.
+    /// Reports that nothing has to be done, with the reason.
     pub(super) fn already(&self, why: &str) {
         if self.connection.json {
             output::line(&self.json(json!({"already": true, "why": why})).to_string());
@@ -141,7 +141,7 @@ impl Job<'_> {
         report
     }
 
-    /// The call of a step and its document, for a dry run.
+    /// A step's call and document, for a dry run.
     fn words(&self, step: &Step) -> Result<(String, Option<Value>), Failure> {
         Ok(match step {
             Step::Gate(gate) => (gate.words(), None),
@@ -174,7 +174,7 @@ impl Job<'_> {
             Step::Delete { name, call } => self.delete(name, call),
             Step::Order(order) => self.order(*order),
             Step::Write { edit, must } => {
-                // Read again, because the steps before this one took time.
+                // The document is read again because the steps before this one took time.
                 let checked = Standing::of(self.store.read()?.as_deref()).edited(edit, *must)?;
                 for warning in &checked.warnings {
                     output::error_line(&styled(CAUTION, &format!("warning: {warning}")));
@@ -187,7 +187,7 @@ impl Job<'_> {
 
     fn delete(&self, name: &str, call: &Invocation) -> Result<String, Failure> {
         let outcome = self.wrangler.output(call)?;
-        // The codes of Cloudflare's API for a Worker that is not there.
+        // The codes of Cloudflare's API for a Worker that does not exist.
         let is_gone = ["code: 10007", "code: 10090"].iter().any(|code| outcome.says(code));
         match () {
             () if outcome.is_good => Ok(name.to_owned()),
@@ -223,7 +223,7 @@ impl Job<'_> {
 // === impl Step ===
 
 impl Step {
-    /// Whether the step stops the canary by another way than the next step, so that the next one is tried even if this one fails.
+    /// Whether the step and the next step stop the canary in two independent ways. The next step then runs even if this one fails.
     const fn is_one_of_two(&self) -> bool {
         matches!(self, Self::Order(Order::Abort | Order::Halt))
     }

@@ -1,5 +1,5 @@
-//! `serin canary promote`: the canary keeps its visitors until stable has the same code and is well. No request meets a Worker that
-//! is not there or not ready.
+//! `serin canary promote`: makes the canary's code stable. The canary keeps its visitors until stable has the same code and is healthy,
+//! so no request reaches a Worker that is missing or not ready.
 
 use clap::Args;
 
@@ -64,14 +64,14 @@ impl Promote {
     }
 }
 
-/// When this canary was promoted.
+/// Time of this canary's promotion.
 fn promoted(standing: &Standing, worker: &Worker) -> Option<String> {
     let is_this = standing.text("canaryWorker").is_none_or(|name| name == worker.canary);
     let is_done = standing.text("stage") == Some(PROMOTED) && !standing.is_enabled() && standing.traffic().is_none();
     (is_this && is_done).then(|| standing.text("updatedAt").map_or_else(|| "an unknown time".into(), date_and_time))
 }
 
-/// Only a canary that is in use and not in doubt becomes stable.
+/// Refuses a canary that is not in use, or that a halt, a rollback or a running rollout puts in doubt.
 fn refuse(standing: &Standing, worker: &Worker) -> Result<(), Failure> {
     let refused = |why: String| Err(Failure::Failed(format!("{why}; nothing was deployed")));
     if let Some(rollout) = standing.under_way() {

@@ -1,4 +1,4 @@
-//! `serin canary rollback`: the fastest way there is first, then the one that stays.
+//! `serin canary rollback`: stops the canary, the fastest way first and then the permanent one.
 
 use clap::Args;
 use serde_json::Value;
@@ -24,7 +24,7 @@ impl Rollback {
         let store = self.circumstances.store(connection)?;
         let standing = match (Standing::read(&store), store.api()) {
             (Ok(standing), _) => standing,
-            // Stopping a canary must not wait for a read that fails.
+            // Stopping a canary must not depend on a read that can fail.
             (Err(failure), Some(client)) if !self.circumstances.dry_run => {
                 client.post("halt", &Value::Object(account(connection, &self.circumstances.why)))?;
                 return Err(Failure::Failed(format!(
@@ -56,7 +56,7 @@ fn is_done(standing: &Standing) -> bool {
     standing.traffic().is_none() && !standing.is_enabled()
 }
 
-/// The order that reaches busy locations before KV does.
+/// The controller command that reaches busy locations before KV does.
 fn order(standing: &Standing) -> Option<Order> {
     let is_steered = standing.status.as_ref().is_some_and(|status| status.epoch.is_some());
     match (standing.under_way(), standing.halt()) {

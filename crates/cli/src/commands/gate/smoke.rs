@@ -1,4 +1,4 @@
-//! Smoke requests: a small file of requests, each with its expected answer.
+//! Smoke requests: a file of requests, each with its expected response.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,25 +10,25 @@ use super::Seen;
 use crate::client::{Client, Reply};
 use crate::exit::Failure;
 
-/// A request and its expected answer.
+/// A request and its expected response.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::commands) struct Smoke {
     #[serde(default = "get")]
     method: String,
     path: String,
-    /// Headers that are sent.
+    /// Request headers.
     #[serde(default)]
     send: BTreeMap<String, String>,
     #[serde(default)]
     body: Option<String>,
-    /// The status that must come back.
+    /// Expected status.
     #[serde(default = "ok")]
     status: u16,
-    /// Headers that must come back; `*` at the end of a value stands for anything.
+    /// Expected headers. `*` at the end of a value matches any text.
     #[serde(default)]
     header: BTreeMap<String, String>,
-    /// Text that the body must have in it.
+    /// Text that the body must contain.
     #[serde(default)]
     contains: Option<String>,
 }
@@ -50,10 +50,10 @@ const fn ok() -> u16 {
 // === impl Smoke ===
 
 impl Smoke {
-    /// Reads a file of them.
+    /// Reads a file of smoke requests.
     ///
     /// # Errors
-    /// The file is invalid; the error names the place.
+    /// The file is not valid. The error names the field.
     pub(in crate::commands) fn read(file: &Path) -> Result<Vec<Self>, Failure> {
         let wrong = |why: String| Failure::Usage(format!("--smoke {}: {}", file.display(), why.trim_end()));
         let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
@@ -85,7 +85,7 @@ impl Smoke {
         Ok(request)
     }
 
-    /// Sends the request and judges the answer.
+    /// Sends the request and judges the response.
     pub(in crate::commands) fn check(&self, client: &Client) -> Seen {
         let what = self.words();
         let method = Method::from_bytes(self.method.as_bytes()).unwrap_or(Method::GET);

@@ -1,4 +1,4 @@
-//! The live picture on a terminal: a log of changes that scrolls, and below it the rollout's status.
+//! The live picture on a terminal: a scrolling log of changes above the rollout's status.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serin_logic::api::{RolloutView, StatusView};
@@ -10,7 +10,7 @@ use crate::time_format::whole_seconds;
 const WITH_HOLD: &str = "{prefix}\n[{bar:40.green}] {msg}";
 const WITHOUT_HOLD: &str = "{prefix}\n{msg}";
 
-/// The picture.
+/// The live picture on a terminal.
 pub(super) struct Screen {
     bar: ProgressBar,
     before: Option<Change>,
@@ -54,7 +54,7 @@ impl Screen {
         }
     }
 
-    /// Keeps the picture, with an error below it.
+    /// Shows an error below the unchanged picture.
     pub(super) fn trouble(&mut self, why: &str) {
         self.template(WITHOUT_HOLD);
         let why = styled(CAUTION, &format!("still trying: {why}"));
@@ -63,7 +63,7 @@ impl Screen {
     }
 
     fn template(&self, template: &str) {
-        // Templates are constants, which the tests draw: one that could not be read would leave the bar's own style.
+        // The tests draw these constant templates. An invalid template would leave the default style of the bar.
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.bar.set_style(style.progress_chars("=> "));
         }
@@ -71,7 +71,7 @@ impl Screen {
 }
 
 impl Drop for Screen {
-    /// The last picture stays on the terminal.
+    /// Ends the display. The last picture stays on the terminal.
     fn drop(&mut self) {
         self.bar.abandon();
     }
