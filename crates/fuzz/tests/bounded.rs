@@ -1,4 +1,4 @@
-//! What `npm test` runs of the fuzz targets: the whole corpus, and a fixed number of mutations of it from a fixed seed.
+//! The part of the fuzz targets that `npm test` runs: the whole corpus, and a fixed number of mutations of it from a fixed seed.
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -7,7 +7,7 @@ use std::path::Path;
 use serin_fuzz::TARGETS;
 use serin_fuzz::mutation::Mutations;
 
-/// Of each target; 98,000 in all.
+/// Mutations of each target; 98,000 in all.
 const MUTATIONS: usize = 7_000;
 
 #[test]

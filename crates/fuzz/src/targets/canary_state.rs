@@ -10,7 +10,7 @@ use serin_logic::snapshot::Snapshot;
 
 use super::{GOOD, KEY, NOW, SETUP, are_lines, document, good, is_told, text, visitors};
 
-/// Reads the input as `canary-state`.
+/// Parses the input as `canary-state`.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let later = NOW.after(Duration::from_secs(5));
@@ -48,8 +48,8 @@ fn obeys(state: &CanaryState, snapshot: &Snapshot, visitor: &serin_logic::api::E
         assert_eq!((decision.outcome, decision.reason), (Outcome::Serve(Variant::Stable), Reason::Disabled));
     } else if decision.reason == Reason::Percentage {
         let is_canary = decision.outcome == Outcome::Serve(Variant::Canary);
-        assert!(!is_canary || state.percentage.thousandths() > 0, "somebody is on a canary of 0 %");
-        assert!(is_canary || state.percentage.thousandths() < 100_000, "somebody is not on a canary of 100 %");
+        assert!(!is_canary || state.percentage.thousandths() > 0, "a visitor is on a canary of 0 %");
+        assert!(is_canary || state.percentage.thousandths() < 100_000, "a visitor is not on a canary of 100 %");
     }
 }
 

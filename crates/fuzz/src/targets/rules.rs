@@ -1,4 +1,4 @@
-//! Rules: the index finds the rule that asking each rule in turn finds. The first line is a request, as `explain`'s query.
+//! Rules: the index finds the same rule as a linear search. The first line is a request in the form of `explain`'s query.
 
 use serde_json::{Value, json};
 use serin_logic::policy::CanaryState;
@@ -6,10 +6,10 @@ use serin_logic::policy::rules::RuleNumber;
 
 use super::{KEY, is_told, line, request, text};
 
-/// So many rules are asked one by one.
+/// Number of rules for the linear search.
 const MOST: usize = 16;
 
-/// Reads the input as a request and a list of rules.
+/// Parses the input as a request and a list of rules.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let (query, rules) = line(&text);

@@ -1,5 +1,5 @@
-//! Rows of the controller's and the shards' storage, as another version may have written them. The first line names the row. An
-//! unreadable row is an error to its reader; with a readable one the controller goes on.
+//! Rows in the storage of the controller and of the shards, as another version may have written them. The first line names the row. An
+//! unreadable row is an error for its reader; with a readable row the controller keeps working.
 
 use core::time::Duration;
 
@@ -16,7 +16,7 @@ use serin_logic::telemetry::{Batch, Deduplicator, Shard};
 
 use super::{NOW, controller, line, read, reloaded, text};
 
-/// Reads the input as the name of a row, and its body.
+/// Reads the input as the name of a row and its body.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let (row, body) = line(&text);
@@ -42,12 +42,12 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// Reads a row, which must read back as it was.
+/// Parses a row and checks that it reads back unchanged.
 fn stored<T: Serialize + DeserializeOwned>(body: &str) -> Option<T> {
     read::<T>(body).ok().inspect(|row| drop(reloaded(row)))
 }
 
-/// Executes every command and a few alarms, each on the stored row.
+/// Executes every command and some alarms, each on the stored row.
 fn lived_with<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) -> Controller) {
     let Some(row) = stored(body) else { return };
     let stored = into(row);
