@@ -5,15 +5,15 @@
 pub enum Answer {
     /// A response with this HTTP status.
     Status(u16),
-    /// No response: the variant threw, or its deadline passed.
+    /// No response: the variant threw an exception, or its deadline passed.
     Exception,
 }
 
 // === impl Answer ===
 
 impl Answer {
-    /// Whether the variant failed: an exception, 500, 502, 503, 504 or one of Cloudflare's 52x. 501 and 505 are answers
-    /// about the request.
+    /// Whether the variant failed: an exception, 500, 502, 503, 504 or one of Cloudflare's 52x. The statuses 501 and 505 are answers about
+    /// the request.
     pub const fn is_failure(&self) -> bool {
         match self {
             Self::Status(status) => matches!(status, 500 | 502..=504 | 520..=529),
@@ -22,7 +22,7 @@ impl Answer {
     }
 }
 
-/// Whether a request can be replayed: its method is safe (RFC 9110 §9.2.1), it has no body that the first attempt may have consumed, and it
+/// Whether a request can be retried: its method is safe (RFC 9110 §9.2.1), it has no body that the first attempt may have consumed, and it
 /// does not ask for another protocol.
 pub fn may_replay(method: &str, has_body: bool, is_upgrade: bool) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS") && !has_body && !is_upgrade
@@ -41,11 +41,11 @@ pub fn has_deadline(has_body: bool, length: Option<&str>, is_upgrade: bool) -> b
     !is_upgrade && (!has_body || is_short())
 }
 
-/// The budget of one isolate for replays to stable, so that a failing canary cannot double stable's load: a fifth of the canary's requests,
-/// ten in advance, and at most twenty saved up. Finagle's and Envoy's retry budgets work the same way.
+/// The isolate's budget for retries on stable, so that a failing canary cannot double stable's load: a fifth of the canary's requests, plus
+/// ten in advance, and at most twenty saved. The retry budgets of Finagle and Envoy work the same way.
 #[derive(Clone, Debug)]
 pub struct RetryBudget {
-    /// The balance, in fifths of a replay.
+    /// The balance, in fifths of a retry.
     fifths: u32,
 }
 
@@ -62,12 +62,12 @@ impl Default for RetryBudget {
 // === impl RetryBudget ===
 
 impl RetryBudget {
-    /// Deposits a fifth of a replay for a request that the canary answered or failed.
+    /// Deposits a fifth of a retry for a request that the canary answered or failed.
     pub fn deposit(&mut self) {
         self.fifths = (self.fifths + 1).min(MOST);
     }
 
-    /// Withdraws one replay. Returns whether the balance covers it.
+    /// Withdraws one retry. Returns whether the balance covers it.
     pub fn withdraw(&mut self) -> bool {
         let left = self.fifths.checked_sub(REPLAY);
         self.fifths = left.unwrap_or(self.fifths);

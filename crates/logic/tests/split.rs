@@ -1,4 +1,4 @@
-//! The split, against numbers that others computed and against chance.
+//! Tests the split against independently computed numbers and against chance.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, outside its functions too")]
 
@@ -22,7 +22,7 @@ fn the_hash_agrees_with_the_published_vectors_of_flagd_and_with_another_implemen
 
 #[test]
 fn every_golden_key_is_in_its_bucket() {
-    // Nobody changes these: a different bucket moves real visitors to another side.
+    // These values are frozen: a different bucket would move real visitors to the other variant.
     let vectors = vectors(include_str!("../../../tests/vectors/buckets.json"), "vectors");
     assert!(vectors.len() > 50);
     for vector in vectors {

@@ -24,7 +24,7 @@ fn only_stable_takes_the_whole_down() {
 
 #[test]
 fn the_short_answer_is_frozen() {
-    // Monitors compare it.
+    // Monitoring compares this exact text.
     let brief = report(Status::Ok, Status::Ok).without_detail();
     assert_eq!(brief.to_json(), r#"{"status":"ok","version":"1.2.1"}"#);
 }

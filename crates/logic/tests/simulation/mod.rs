@@ -1,5 +1,5 @@
-//! Seeded draws of the reports of two variants, fed to the tests of `serin_logic::analysis`. The test command runs a few
-//! hundred of them (`analysis_simulation.rs`), `examples/analysis_tables.rs` as many as the tables need.
+//! Seeded random reports of two variants, which feed the tests of `serin_logic::analysis`. The tests run a few hundred of them
+//! (`analysis_simulation.rs`), and `examples/analysis_tables.rs` runs as many as the tables need.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -15,10 +15,10 @@ use serin_logic::analysis::{
     LookContext, PerVariant, Quantile, Restarts, StableWindow, Tick, Unit, Verdict,
 };
 
-/// Anything that may change over the ticks of a run.
+/// A value that may change over the ticks of a run.
 pub type Over = fn(u32) -> f64;
 
-/// The canary's latency from stable's, in ms, and a uniform number in 0..1.
+/// The canary's latency, from stable's latency in ms and a uniform random number in 0..1.
 pub type Slowed = fn(f64, f64) -> f64;
 
 /// Two variants that fail at random, compared by request.
@@ -28,16 +28,16 @@ pub struct Errors {
     pub theta0: f64,
     pub ticks: u32,
     pub tick_ms: u64,
-    /// Requests per second to both.
+    /// Requests per second to both variants.
     pub rps: f64,
     pub share: Over,
     pub canary: Over,
     pub stable: Over,
-    /// Tick from which canary requests are counted; a rollback before it is counted as none.
+    /// Tick from which canary requests are counted. A rollback before this tick counts as none.
     pub from: u32,
 }
 
-/// A run's rollback.
+/// The rollback of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Caught {
     pub requests: u64,
@@ -106,8 +106,8 @@ fn count(drawn: f64) -> u64 {
     drawn as u64
 }
 
-/// Sticky visitors, of whom 0.3 % always fail and whose request rates are heavy-tailed; nothing wrong with the canary.
-/// Whether it was rolled back, counting every failure and counting first failures of sticky keys.
+/// Sticky visitors with heavy-tailed request rates, 0.3 % of whom always fail, and a canary without a fault. Returns whether the canary was
+/// rolled back, by counting every failure and by counting first failures of sticky keys.
 pub fn sticky_null(seed: u64) -> (bool, bool) {
     const VISITORS: u32 = 4_000;
     const SECONDS: u32 = 3_600;
@@ -146,7 +146,7 @@ pub fn sticky_null(seed: u64) -> (bool, bool) {
     (by_request.standing() == ErrorStanding::Strong, by_key.standing() == ErrorStanding::Strong)
 }
 
-/// The same visitors, of whom nobody always fails: 5 % of the canary's requests fail and 1 % of stable's. By first failures.
+/// The same visitors without those who always fail: 5 % of the canary's requests fail and 1 % of stable's. Counted by first failures.
 pub fn sticky_bad(seed: u64) -> Option<Caught> {
     const SECONDS: usize = 900;
     let rng = &mut StdRng::seed_from_u64(seed);
@@ -176,7 +176,7 @@ pub fn sticky_bad(seed: u64) -> Option<Caught> {
         if test.standing() == ErrorStanding::Strong {
             let failures = test.step().canary.failures();
             let seconds = (second + 1) as f64;
-            // How much traffic the canary's few busy visitors make differs from run to run; 5 requests a second is the mean.
+            // The traffic of the canary's few busy visitors differs from run to run; 5 requests a second is the mean.
             let requests = count(5.0 * seconds);
             return Some(Caught { requests, failures, seconds });
         }
@@ -184,8 +184,8 @@ pub fn sticky_bad(seed: u64) -> Option<Caught> {
     None
 }
 
-/// Two variants of which the canary may be slower: lognormal, p50 50 ms, p95 134 ms, p99 202 ms; 100 requests a second, 5 % on the
-/// canary; both drift together, between 0.6 and 2.2 times.
+/// Two variants of which the canary may be slower. Latencies are lognormal, p50 50 ms, p95 134 ms, p99 202 ms; 100 requests a second, 5 %
+/// on the canary; both variants drift together, between 0.6 and 2.2 times.
 #[derive(Clone, Copy)]
 pub struct Slowness {
     pub tolerance: f64,
@@ -231,8 +231,8 @@ impl Slowness {
     }
 }
 
-/// A whole rollout with the defaults, by request: 1, 5, 25, 50 %, five minutes each, all of stable compared, a look a minute.
-/// The verdicts other than pass, and the rollbacks.
+/// A whole rollout with the defaults, by request: 1, 5, 25, 50 %, five minutes each, all of stable compared, an analysis a minute. Returns
+/// the verdicts other than pass, and the rollbacks.
 pub fn rollout(canary: f64, stable: f64, seed: u64) -> (u32, Option<Caught>) {
     const TICK_MS: u64 = 5_000;
     let rng = &mut StdRng::seed_from_u64(seed);
@@ -259,7 +259,7 @@ pub fn rollout(canary: f64, stable: f64, seed: u64) -> (u32, Option<Caught>) {
     (held, None)
 }
 
-/// The quantile of the canary requests until rollback over all runs; none when that many runs were never rolled back.
+/// The quantile, over all runs, of the canary requests until rollback; `None` if that many runs were never rolled back.
 pub fn requests_at(quantile: f64, runs: &[Option<Caught>]) -> Option<Caught> {
     let mut caught: Vec<Caught> = runs.iter().flatten().copied().collect();
     caught.sort_by_key(|caught| caught.requests);

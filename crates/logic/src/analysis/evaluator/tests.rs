@@ -5,7 +5,7 @@ use crate::analysis::verdict::Verdict;
 
 const TICK: u64 = 5_000;
 
-/// An evaluator by request at 20 %, fed with full minutes.
+/// An evaluator by request at 20 %, which receives full minutes.
 struct Story {
     evaluator: Evaluator,
     context: LookContext,
@@ -28,7 +28,7 @@ fn all_at(ms: f64, requests: u64) -> Histogram {
 }
 
 impl Story {
-    /// A minute of ticks, each (requests, failures, latency) for canary and stable, and the look that follows.
+    /// Adds a minute of ticks, each with (requests, failures, latency) for canary and stable, and makes the next analysis.
     fn minute(&mut self, canary: (u64, u64, f64), stable: (u64, u64, f64)) -> Look {
         for _ in 0..12 {
             self.now += TICK;
@@ -84,7 +84,7 @@ fn a_canary_that_is_slower_is_rolled_back_at_once() {
 
 #[test]
 fn a_ceiling_rolls_back_at_the_third_look_in_a_row() {
-    // All of the traffic is the canary's, as after the last step: nothing to compare with.
+    // The canary has all traffic, as after the last step, so there is no comparison.
     let mut story = story();
     let looks = [(); 3].map(|()| story.minute((100, 10, 80.0), (0, 0, 80.0)));
     assert_eq!(
@@ -147,7 +147,7 @@ fn an_incident_on_stable_holds_a_canary_with_little_traffic_too() {
 
 #[test]
 fn ceilings_of_a_canary_with_little_traffic_wait_for_enough() {
-    // Twelve requests a minute, all of them failing, and nothing to compare with: judged at every second look.
+    // Twelve requests a minute, all of which fail, without a comparison: the ceiling applies at every second analysis.
     let mut story = story();
     let failed = (1..20).find(|_| story.minute((1, 1, 80.0), (0, 0, 80.0)).verdict == Verdict::Fail);
     assert_eq!(failed, Some(6));
