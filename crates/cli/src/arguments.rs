@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, canary, completions, explain, gate, health, orders, simulate, start, state, switch, watch,
+    audit, canary, completions, explain, gate, health, rollout, simulate, start, state, switch, watch,
 };
 use crate::exit::{CODES, Failure};
 use crate::time_format::positive_span;
@@ -52,19 +52,19 @@ pub(crate) enum Command {
     /// Start a rollout.
     Start(start::Start),
     /// Hold the rollout where it is.
-    Pause(orders::Order),
+    Pause(rollout::RolloutCommand),
     /// Let a paused rollout go on.
-    Resume(orders::Order),
+    Resume(rollout::RolloutCommand),
     /// Go to the next step now.
-    Promote(orders::Promote),
+    Promote(rollout::Promote),
     /// End the rollout: all traffic to stable, for good.
-    Abort(orders::Abort),
+    Abort(rollout::Abort),
     /// Take back a rollout that completed, or put one that was rolled back on hold at its step.
-    Undo(orders::Order),
+    Undo(rollout::RolloutCommand),
     /// All traffic to stable at once; a rollout pauses.
-    Halt(orders::Order),
+    Halt(rollout::RolloutCommand),
     /// Lift the halt; a paused rollout stays paused.
-    ResumeCanary(orders::Order),
+    ResumeCanary(rollout::RolloutCommand),
     /// Throw or clear a kill switch.
     Switch(switch::Throw),
     /// Say which variant a visitor gets, and why.

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_and_a_password_is_not_repeated() {
+    fn an_invalid_address_is_refused_without_repeating_its_password() {
         for url in ["localhost:8787", "ftp://a", "https://a/b", "https://a/?b", "", "/x"] {
             assert!(matches!(origin(url), Err(Failure::Usage(_))), "{url}");
         }

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_somebody_else_is_described() {
+    fn an_error_of_another_server_is_described() {
         let refusal = Refusal::read(404, "text/html", "<h1>nope</h1>".into());
         assert_eq!(refusal.title, "the server answered 404, text/html, which is not Serin's");
         assert!(refusal.hint().is_some_and(|hint| hint.contains("--url")));

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn its_colour_tells_nothing_much_and_proof_apart() {
+    fn the_colour_distinguishes_weak_from_strong_evidence() {
         let style = |value| {
             let text = evidence(Some(&EvidenceView { evidence: Some(value), limit: 200 }));
             [GOOD, CAUTION, BAD].iter().position(|style| text.starts_with(&style.to_string()))
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_of_nothing_is_a_dash() {
+    fn a_rate_without_requests_is_a_dash() {
         assert_eq!((rate(1, 174).as_str(), rate(0, 0).as_str()), ("0.57 %", "-"));
     }
 }

@@ -91,7 +91,7 @@ impl Wrangler {
     /// wrangler is not installed, its temporary file cannot be written, or the call failed.
     pub(crate) fn follow(&self, call: &Invocation) -> Result<(), Failure> {
         let outcome = self.run(call, std::io::stderr().into(), Stdio::inherit())?;
-        let failed = || Failure::Failed(format!("`{}` failed; its reason stands above", self.words(call)));
+        let failed = || Failure::Failed(format!("`{}` failed; its reason stands above", self.describe(call)));
         outcome.is_good.then_some(()).ok_or_else(failed)
     }
 
@@ -118,7 +118,7 @@ impl Wrangler {
     }
 
     /// A call in shell syntax.
-    pub(crate) fn words(&self, call: &Invocation) -> String {
+    pub(crate) fn describe(&self, call: &Invocation) -> String {
         let place = call.folder.as_ref().map(|folder| format!("cd {} && ", quoted(&folder.to_string_lossy())));
         let document = call.document.as_ref().map(|document| [document.flag.to_owned(), "DOCUMENT".to_owned()]);
         let (program, before) = self.program();
@@ -135,7 +135,7 @@ impl Wrangler {
     pub(crate) fn failure(&self, call: &Invocation, outcome: &Outcome) -> Failure {
         let said = [&outcome.stderr, &outcome.stdout].map(|text| text.trim());
         let said = said.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
-        Failure::Failed(format!("`{}` failed\n{said}", self.words(call)))
+        Failure::Failed(format!("`{}` failed\n{said}", self.describe(call)))
     }
 
     /// The program, and the arguments before those of a call.
@@ -194,9 +194,9 @@ mod tests {
     fn a_call_is_shown_as_a_shell_takes_it() {
         let wrangler = Wrangler { path: Some("wrangler".into()) };
         let mut call = Invocation::new(&["deploy"]).option("--name", Some("it's")).option("--env", None);
-        assert_eq!(wrangler.words(&call), r"wrangler deploy --name 'it'\''s'");
+        assert_eq!(wrangler.describe(&call), r"wrangler deploy --name 'it'\''s'");
         call.document = Some(Document { flag: "--config", is_there: true, text: "{}".into() });
         let call = call.inside(Path::new("/a b"));
-        assert_eq!(wrangler.words(&call), r"cd '/a b' && wrangler deploy --name 'it'\''s' --config DOCUMENT");
+        assert_eq!(wrangler.describe(&call), r"cd '/a b' && wrangler deploy --name 'it'\''s' --config DOCUMENT");
     }
 }

@@ -2,12 +2,12 @@
 //! stopped at any point and run again.
 
 mod clean_up;
+mod current_state;
 mod deploy;
 mod gates;
 mod job;
 mod promote;
 mod rollback;
-mod standing;
 mod worker;
 
 use std::path::PathBuf;
@@ -16,8 +16,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use self::current_state::{CurrentState, Edit};
 use self::job::{Job, Step};
-use self::standing::{Edit, Standing};
 use super::state::{Configuration, Place, Store};
 use crate::arguments::{Connection, Why};
 use crate::clock;
@@ -40,7 +40,7 @@ pub(crate) enum Canary {
 
 /// What all of them have.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Circumstances {
+pub(crate) struct CommonOptions {
     #[command(flatten)]
     place: Place,
     /// The splitter's wrangler configuration, for its KV; else the one wrangler finds here.
@@ -78,9 +78,9 @@ impl Canary {
     }
 }
 
-// === impl Circumstances ===
+// === impl CommonOptions ===
 
-impl Circumstances {
+impl CommonOptions {
     fn store(&self, connection: &Connection) -> Result<Store, Failure> {
         let (config, env) = (self.splitter_config.clone(), self.splitter_env.clone());
         Store::open(connection, &self.place, &Configuration { config, env })
@@ -96,8 +96,8 @@ impl Circumstances {
 
 impl Settle {
     /// The wait for the rest of the settle time, which starts at the last write of the document. `None` if the time is over.
-    fn step(self, standing: &Standing, now: Timestamp) -> Option<Step> {
-        let written = standing.text("updatedAt").and_then(Timestamp::parse);
+    fn step(self, current: &CurrentState, now: Timestamp) -> Option<Step> {
+        let written = current.text("updatedAt").and_then(Timestamp::parse);
         let since = written.map_or(Duration::ZERO, |at| now.since(at));
         self.settle.checked_sub(since).filter(|left| !left.is_zero()).map(Step::Wait)
     }

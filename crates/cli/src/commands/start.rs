@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 use serin_logic::rollout::Plan;
 
-use super::{orders, watch};
+use super::{rollout, watch};
 use crate::arguments::{Connection, Why};
 use crate::client::Client;
 use crate::exit::Failure;
@@ -73,7 +73,7 @@ impl Start {
         let answer = client.post("rollouts", &self.body(plan, connection))?;
         // With `--watch` the output is one line for each change.
         if !(self.watch && connection.json) {
-            orders::show(connection, "rollouts", &answer)?;
+            rollout::show(connection, "rollouts", &answer)?;
         }
         if !self.watch {
             return Ok(());
@@ -85,7 +85,7 @@ impl Start {
     fn body(&self, plan: Map<String, Value>, connection: &Connection) -> Value {
         let mut body = plan;
         body.extend(self.id.clone().map(|id| ("id".to_owned(), id.into())));
-        body.extend(orders::account(connection, &self.why));
+        body.extend(rollout::actor_and_reason(connection, &self.why));
         Value::Object(body)
     }
 

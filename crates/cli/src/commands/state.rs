@@ -98,7 +98,7 @@ impl Set {
             output::error_line(&styled(CAUTION, &format!("warning: {warning}")));
         }
         if self.dry_run {
-            output::line(&format!("{}\n{}", store.write_words(&checked), checked.pretty()));
+            output::line(&format!("{}\n{}", store.describe_write(&checked), checked.pretty()));
             return Ok(());
         }
         let already = store.write(&checked, connection, &self.why)?;

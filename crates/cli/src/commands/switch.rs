@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use serin_logic::api::ChangeAnswer;
 use serin_logic::policy::Switch;
 
-use super::orders::account;
+use super::rollout::actor_and_reason;
 use crate::arguments::{Connection, Why};
 use crate::client::Client;
 use crate::exit::Failure;
@@ -58,7 +58,7 @@ impl Throw {
         }
         let until = self.until.as_deref().map(|until| time_format::moment(until, clock::now())).transpose();
         let until = until.map_err(|error| Failure::Usage(format!("--until: {error}")))?;
-        let mut body = account(connection, &Why { why: self.why.clone() });
+        let mut body = actor_and_reason(connection, &Why { why: self.why.clone() });
         body.insert("on".into(), is_on.into());
         body.extend(until.map(|until| ("until".to_owned(), json!(until.to_rfc3339()))));
 

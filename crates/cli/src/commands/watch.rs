@@ -19,7 +19,7 @@ use crate::time_format::{exact, positive_span};
 use crate::{clock, output};
 
 /// Longest time without a response from the server before watching ends. A deploy of Serin itself and a change of networks are shorter.
-const PATIENCE: Duration = Duration::from_mins(1);
+const LONGEST_OUTAGE: Duration = Duration::from_mins(1);
 
 /// `watch`.
 #[derive(Args, Debug)]
@@ -85,7 +85,7 @@ impl Watch {
                         _ => false,
                     };
                     match answered_at {
-                        Some(at) if may_pass && at.elapsed() < PATIENCE => display.trouble(&failure),
+                        Some(at) if may_pass && at.elapsed() < LONGEST_OUTAGE => display.show_error(&failure),
                         _ => return Err(failure),
                     }
                 }
@@ -135,9 +135,9 @@ impl Display {
         }
     }
 
-    fn trouble(&mut self, failure: &Failure) {
+    fn show_error(&mut self, failure: &Failure) {
         match self {
-            Self::Screen(screen) => screen.trouble(&failure.to_string()),
+            Self::Screen(screen) => screen.show_error(&failure.to_string()),
             Self::Lines(_) | Self::Json(_) => output::error_line(&format!("still trying: {failure}")),
         }
     }

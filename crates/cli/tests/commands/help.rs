@@ -25,7 +25,7 @@ fn the_token_is_in_no_help() {
 }
 
 #[test]
-fn what_cannot_be_typed_is_wrong_usage() {
+fn invalid_arguments_are_wrong_usage() {
     for arguments in [
         &["no-such-command"][..],
         &[],

@@ -33,7 +33,7 @@ fn steps_make_a_custom_schedule() {
 }
 
 #[test]
-fn a_plan_is_sent_with_what_is_given_beside_it() {
+fn options_override_the_fields_of_a_plan() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(br#"{"schedule": "safe", "hold": "1h", "onFail": "hold", "analysis": {"x": 1}}"#).unwrap();
     let body = json!({"schedule": "safe", "hold": "2h", "onFail": "hold", "analysis": {"x": 1}, "actor": "ada"});
@@ -41,7 +41,7 @@ fn a_plan_is_sent_with_what_is_given_beside_it() {
 }
 
 #[test]
-fn a_plan_that_is_no_json_is_wrong_usage() {
+fn a_plan_that_is_not_json_is_wrong_usage() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"steps: [5]").unwrap();
     let run = serin("http://127.0.0.1:9", &["start", "--plan", file.path().to_str().unwrap()], &[]);

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::arguments::Connection;
 use crate::client::Client;
-use crate::commands::gate::{Health, Patience, Seen, Smoke, seen_table, verdict};
+use crate::commands::gate::{CheckResult, Health, RetryOptions, Smoke, results_table, verdict};
 use crate::commands::health;
 use crate::exit::Failure;
 use crate::time_format::exact;
@@ -25,7 +25,7 @@ pub(crate) struct Gates {
     #[arg(long, value_name = "PATH", default_value = "/health")]
     health_path: String,
     #[command(flatten)]
-    patience: Patience,
+    retries: RetryOptions,
     /// The version that what was deployed must say it is; needs its own address.
     #[arg(long, value_name = "VERSION")]
     expect_version: Option<String>,
@@ -50,7 +50,7 @@ pub(super) struct Gate {
     client: Client,
     health: Health,
     smoke: Vec<Smoke>,
-    patience: Patience,
+    retries: RetryOptions,
 }
 
 // === impl Gates ===
@@ -68,7 +68,7 @@ impl Gates {
         };
         let health = Health { path, part, strict: self.strict, ..Health::default() };
         let client = own.map_or_else(|| Client::new(connection), Ok)?;
-        Ok(Gate { variant, client, health, smoke: vec![], patience: self.patience })
+        Ok(Gate { variant, client, health, smoke: vec![], retries: self.retries })
     }
 
     /// The gate of the deployed version. It also checks the version number and the smoke requests.
@@ -117,13 +117,13 @@ impl Gate {
     }
 
     /// Description of the checks, for a dry run.
-    pub(super) fn words(&self) -> String {
-        let Patience { tries, every } = self.patience;
+    pub(super) fn describe(&self) -> String {
+        let RetryOptions { tries, every } = self.retries;
         let Health { path, part, version, .. } = &self.health;
         let mut asked = vec![format!("GET {}{path}", self.client.origin())];
         asked.extend(part.map(|part| format!("its part {part}")));
         asked.extend(version.as_ref().map(|version| format!("version {version}")));
-        asked.extend(self.smoke.iter().map(Smoke::words));
+        asked.extend(self.smoke.iter().map(Smoke::describe));
         format!("{}; {tries} tries, {} apart", asked.join(", "), exact(every))
     }
 
@@ -132,21 +132,25 @@ impl Gate {
     /// # Errors
     /// The gate did not pass. The error contains the results.
     pub(super) fn pass(&self) -> Result<String, Failure> {
-        let (passed, seen) = self.patience.until(|| {
+        let (passed, results) = self.retries.until(|| {
             let checks = self.smoke.iter().map(|smoke| smoke.check(&self.client));
             std::iter::once(self.health.check(&self.client)).chain(checks).collect()
         });
         if !passed {
-            let head = verdict(self.client.origin(), &seen);
-            return Err(Failure::Unhealthy(format!("{}: {head}\n\n{}\n", self.variant.name(), seen_table(&seen))));
+            let head = verdict(self.client.origin(), &results);
+            return Err(Failure::Unhealthy(format!(
+                "{}: {head}\n\n{}\n",
+                self.variant.name(),
+                results_table(&results)
+            )));
         }
-        let (number, version) = seen.last().map_or((1, None), |(number, _)| (*number, version(&seen)));
-        Ok(format!("ok{}, try {number} of {}", version.unwrap_or_default(), self.patience.tries))
+        let (number, version) = results.last().map_or((1, None), |(number, _)| (*number, version(&results)));
+        Ok(format!("ok{}, try {number} of {}", version.unwrap_or_default(), self.retries.tries))
     }
 }
 
 /// Only a variant's own response contains the variant's version; the splitter's response contains the splitter's.
-fn version(seen: &[(u32, Seen)]) -> Option<String> {
-    let own = seen.iter().rev().find(|(_, seen)| seen.what.starts_with("GET "));
-    own.and_then(|(_, seen)| seen.version.as_ref()).map(|version| format!(", version {version}"))
+fn version(results: &[(u32, CheckResult)]) -> Option<String> {
+    let own = results.iter().rev().find(|(_, result)| result.what.starts_with("GET "));
+    own.and_then(|(_, result)| result.version.as_ref()).map(|version| format!(", version {version}"))
 }

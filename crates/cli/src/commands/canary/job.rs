@@ -1,16 +1,16 @@
-//! The steps of a command as a list. `--dry-run` prints the list; otherwise the steps run in this order.
+//! The steps of a command as a list. `--dry-run` prints the list; otherwise the steps run in this command.
 
 use serin_logic::api::StatusView;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::current_state::{CurrentState, Edit};
 use super::gates::Gate;
-use super::standing::{Edit, Standing};
 use crate::arguments::{Connection, Why};
 use crate::client::Client;
 use crate::clock;
-use crate::commands::orders::account;
+use crate::commands::rollout::actor_and_reason;
 use crate::commands::state::Store;
 use crate::exit::Failure;
 use crate::output::{self, CAUTION, GOOD, sheet, styled};
@@ -31,14 +31,14 @@ pub(super) enum Step {
     /// Deletes a Worker.
     Delete { name: String, call: Invocation },
     /// Sends a command to the controller.
-    Order(Order),
+    Command(ControllerCommand),
     /// Changes the document. `must` says whether to replace a document that is not valid.
     Write { edit: Edit, must: bool },
 }
 
 /// A command for the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum ControllerCommand {
     Abort,
     Halt,
     LiftHalt,
@@ -59,16 +59,16 @@ pub(super) struct Job<'a> {
 // === impl Job ===
 
 impl Job<'_> {
-    /// Prints the steps, or runs them in order until one fails.
+    /// Prints the steps, or runs them in command until one fails.
     ///
     /// # Errors
     /// The error of the step that failed. Later steps do not run.
     pub(super) fn run(&self, dry: bool) -> Result<(), Failure> {
-        if dry { self.show() } else { self.carry_out() }
+        if dry { self.show() } else { self.execute() }
     }
 
     fn show(&self) -> Result<(), Failure> {
-        let words = self.steps.iter().map(|step| Ok((step.title(), self.words(step)?)));
+        let words = self.steps.iter().map(|step| Ok((step.title(), self.describe(step)?)));
         let words = words.collect::<Result<Vec<_>, Failure>>()?;
         if self.connection.json {
             let steps = words
@@ -86,7 +86,7 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn carry_out(&self) -> Result<(), Failure> {
+    fn execute(&self) -> Result<(), Failure> {
         let mut done = Vec::new();
         let mut late = None;
         for step in &self.steps {
@@ -142,20 +142,20 @@ impl Job<'_> {
     }
 
     /// A step's call and document, for a dry run.
-    fn words(&self, step: &Step) -> Result<(String, Option<Value>), Failure> {
+    fn describe(&self, step: &Step) -> Result<(String, Option<Value>), Failure> {
         Ok(match step {
-            Step::Gate(gate) => (gate.words(), None),
+            Step::Gate(gate) => (gate.describe(), None),
             Step::Wait(time) => (format!("wait {}", exact(*time)), None),
             Step::Deploy { call, .. } | Step::Delete { call, .. } => {
                 let document = call.document.as_ref().and_then(|document| serde_json::from_str(&document.text).ok());
-                (self.wrangler.words(call), document)
+                (self.wrangler.describe(call), document)
             }
-            Step::Order(order) => {
-                (format!("POST {}/__serin/{}", self.client()?.origin(), order.path()), Some(self.body().into()))
+            Step::Command(command) => {
+                (format!("POST {}/__serin/{}", self.client()?.origin(), command.path()), Some(self.body().into()))
             }
             Step::Write { edit, must } => {
-                let checked = Standing::of(self.store.read()?.as_deref()).edited(edit, *must)?;
-                (self.store.write_words(&checked), Some(checked.value()))
+                let checked = CurrentState::of(self.store.read()?.as_deref()).edited(edit, *must)?;
+                (self.store.describe_write(&checked), Some(checked.value()))
             }
         })
     }
@@ -172,10 +172,10 @@ impl Job<'_> {
             }
             Step::Deploy { name, call } => self.wrangler.follow(call).map(|()| name.clone()),
             Step::Delete { name, call } => self.delete(name, call),
-            Step::Order(order) => self.order(*order),
+            Step::Command(command) => self.send(*command),
             Step::Write { edit, must } => {
                 // The document is read again because the steps before this one took time.
-                let checked = Standing::of(self.store.read()?.as_deref()).edited(edit, *must)?;
+                let checked = CurrentState::of(self.store.read()?.as_deref()).edited(edit, *must)?;
                 for warning in &checked.warnings {
                     output::error_line(&styled(CAUTION, &format!("warning: {warning}")));
                 }
@@ -196,9 +196,9 @@ impl Job<'_> {
         }
     }
 
-    fn order(&self, order: Order) -> Result<String, Failure> {
+    fn send(&self, command: ControllerCommand) -> Result<String, Failure> {
         let client = self.client()?;
-        client.post(order.path(), &self.body().into())?;
+        client.post(command.path(), &self.body().into())?;
         // The controller's write for an abort must not come after the write of the next step.
         let tries = self.connection.timeout.as_millis() / LOOK.as_millis();
         for _ in 0..tries {
@@ -212,7 +212,7 @@ impl Job<'_> {
     }
 
     fn body(&self) -> Map<String, Value> {
-        account(self.connection, self.why)
+        actor_and_reason(self.connection, self.why)
     }
 
     fn client(&self) -> Result<&Client, Failure> {
@@ -225,7 +225,7 @@ impl Job<'_> {
 impl Step {
     /// Whether the step and the next step stop the canary in two independent ways. The next step then runs even if this one fails.
     const fn is_one_of_two(&self) -> bool {
-        matches!(self, Self::Order(Order::Abort | Order::Halt))
+        matches!(self, Self::Command(ControllerCommand::Abort | ControllerCommand::Halt))
     }
 
     fn title(&self) -> String {
@@ -234,15 +234,15 @@ impl Step {
             Self::Wait(_) => "let the last visitors go".into(),
             Self::Deploy { name, .. } => format!("deploy {name}"),
             Self::Delete { name, .. } => format!("delete {name}"),
-            Self::Order(order) => order.title().into(),
+            Self::Command(command) => command.title().into(),
             Self::Write { .. } => "write canary-state".into(),
         }
     }
 }
 
-// === impl Order ===
+// === impl ControllerCommand ===
 
-impl Order {
+impl ControllerCommand {
     const fn path(self) -> &'static str {
         match self {
             Self::Abort => "rollouts/current/abort",

@@ -16,7 +16,7 @@ const REDIRECT: &str = ".wrangler/deploy/config.json";
 
 /// Which Worker.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Subject {
+pub(crate) struct WorkerOptions {
     /// The Worker's folder, or its wrangler configuration.
     #[arg(value_name = "DIR", default_value = ".")]
     at: PathBuf,
@@ -44,9 +44,9 @@ pub(super) struct Worker {
     for_canary: String,
 }
 
-// === impl Subject ===
+// === impl WorkerOptions ===
 
-impl Subject {
+impl WorkerOptions {
     /// Reads the configuration.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ pub(in crate::commands) struct Health {
 
 /// Result of one check.
 #[derive(Clone, Debug, Default)]
-pub(in crate::commands) struct Seen {
+pub(in crate::commands) struct CheckResult {
     /// Name of the check.
     pub(in crate::commands) what: String,
     /// HTTP status, or `None` without a response.
@@ -43,12 +43,12 @@ pub(in crate::commands) struct Seen {
 
 impl Health {
     /// Sends the health request and judges the response.
-    pub(in crate::commands) fn check(&self, client: &Client) -> Seen {
+    pub(in crate::commands) fn check(&self, client: &Client) -> CheckResult {
         let what = match self.part {
             Some(part) => format!("{part}, by {}", self.path),
             None => format!("GET {}", self.path),
         };
-        Seen::of(what, client.send(&GET, &self.path, &[], None), |reply| self.judge(reply))
+        CheckResult::of(what, client.send(&GET, &self.path, &[], None), |reply| self.judge(reply))
     }
 
     fn judge(&self, reply: &Reply) -> Vec<String> {
@@ -84,9 +84,9 @@ impl Health {
     }
 }
 
-// === impl Seen ===
+// === impl CheckResult ===
 
-impl Seen {
+impl CheckResult {
     /// The result of a response, with the complaints of `judge`.
     pub(super) fn of(what: String, reply: Result<Reply, Failure>, judge: impl FnOnce(&Reply) -> Vec<String>) -> Self {
         match reply {
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn degraded_passes_unless_that_is_not_good_enough() {
+    fn degraded_passes_unless_the_check_is_strict() {
         let body = json!({"status": "degraded"});
         assert!(complaints(&Health::default(), 200, &body).is_empty());
         assert_eq!(complaints(&Health { strict: true, ..Health::default() }, 200, &body), ["answered 200 degraded"]);

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use ureq::http::Method;
 
-use super::Seen;
+use super::CheckResult;
 use crate::client::{Client, Reply};
 use crate::exit::Failure;
 
@@ -86,15 +86,15 @@ impl Smoke {
     }
 
     /// Sends the request and judges the response.
-    pub(in crate::commands) fn check(&self, client: &Client) -> Seen {
-        let what = self.words();
+    pub(in crate::commands) fn check(&self, client: &Client) -> CheckResult {
+        let what = self.describe();
         let method = Method::from_bytes(self.method.as_bytes()).unwrap_or(Method::GET);
         let headers: Vec<(&str, &str)> = self.send.iter().map(|(name, value)| (&**name, &**value)).collect();
-        Seen::of(what, client.send(&method, &self.path, &headers, self.body.clone()), |reply| self.judge(reply))
+        CheckResult::of(what, client.send(&method, &self.path, &headers, self.body.clone()), |reply| self.judge(reply))
     }
 
     /// The request as text.
-    pub(in crate::commands) fn words(&self) -> String {
+    pub(in crate::commands) fn describe(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_in_the_file_is_named() {
+    fn an_error_in_the_file_is_named() {
         for (text, named) in [
             ("[[request]]\npath = \"a\"", "request[0].path"),
             ("[[request]]\npath = \"/\"\nmethod = \"G T\"", "request[0].method"),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_differs_is_told() {
+    fn every_difference_is_reported() {
         let text = "[[request]]\npath = \"/\"\nheader = { a = \"1\", b = \"x*\", c = \"2\" }\ncontains = \"hello\"";
         let smoke = Smoke::parse(text, false).unwrap();
         let headers = [("a", "1"), ("b", "xyz"), ("d", "3")].map(|(name, value)| (name.to_owned(), value.to_owned()));

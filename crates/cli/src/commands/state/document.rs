@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_worker_would_not_take_is_refused_in_its_words() {
+    fn an_invalid_document_is_refused_with_the_workers_own_error() {
         let changes = Changes { percentage: Some(json!(101)), ..Changes::default() };
         let error = changed(None, &changes).unwrap_err().to_string();
         assert!(error.contains("percentage") && error.contains("101"), "{error}");

@@ -141,10 +141,10 @@ impl Store {
     }
 
     /// Description of the write, for a dry run.
-    pub(crate) fn write_words(&self, document: &Checked) -> String {
+    pub(crate) fn describe_write(&self, document: &Checked) -> String {
         match &self.api {
             Some(client) => format!("PUT {}/__serin/state", client.origin()),
-            None => self.place.wrangler.words(&self.put(document)),
+            None => self.place.wrangler.describe(&self.put(document)),
         }
     }
 
@@ -154,7 +154,7 @@ impl Store {
     /// The write was refused, or it failed.
     pub(crate) fn write(&self, document: &Checked, connection: &Connection, why: &Why) -> Result<bool, Failure> {
         if let Some(client) = &self.api {
-            let mut body = super::super::orders::account(connection, why);
+            let mut body = super::super::rollout::actor_and_reason(connection, why);
             body.insert("state".into(), document.value());
             let answer = client.put("state", &json!(body))?;
             return Ok(answer.read::<ChangeAnswer>()?.already);

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_alone_are_no_change_and_a_look_is() {
+    fn counts_alone_are_no_change_but_an_analysis_is() {
         let of = |requests: u64, look: &str| {
             status(&json!({"id": "r", "phase": "baking", "lastLook": {"at": look, "verdict": "pass"},
                 "figures": {"canary": {"requests": requests, "failures": 0}}}))

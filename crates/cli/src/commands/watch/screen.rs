@@ -55,7 +55,7 @@ impl Screen {
     }
 
     /// Shows an error below the unchanged picture.
-    pub(super) fn trouble(&mut self, why: &str) {
+    pub(super) fn show_error(&mut self, why: &str) {
         self.template(WITHOUT_HOLD);
         let why = styled(CAUTION, &format!("still trying: {why}"));
         self.bar.set_message(format!("{}\n{why}", self.body));
@@ -111,11 +111,11 @@ mod tests {
     }
 
     #[test]
-    fn trouble_leaves_the_picture_and_says_what_it_is() {
+    fn an_error_is_shown_below_the_unchanged_picture() {
         let terminal = InMemoryTerm::new(20, 120);
         let mut screen = Screen::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
         screen.show(&status("progressing", 1, "2026-11-21T03:05:00Z"));
-        screen.trouble("nobody answers");
+        screen.show_error("nobody answers");
         let lines = terminal.contents();
         assert!(lines.contains("174") && lines.ends_with("still trying: nobody answers"), "{lines}");
     }

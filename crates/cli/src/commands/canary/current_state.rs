@@ -15,7 +15,7 @@ pub(super) const ROLLED_BACK: &str = "rolled-back";
 
 /// State of a canary, as far as it is known.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct CurrentState {
     /// The document, or `None` if the key is absent.
     pub(super) document: Option<Map<String, Value>>,
     /// The error that keeps the document from being in force.
@@ -28,17 +28,17 @@ pub(super) struct Standing {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Edit(pub(super) Vec<(&'static str, Value)>);
 
-// === impl Standing ===
+// === impl CurrentState ===
 
-impl Standing {
+impl CurrentState {
     /// Reads the document and the status.
     ///
     /// # Errors
     /// KV or the status is not readable.
     pub(super) fn read(store: &Store) -> Result<Self, Failure> {
-        let mut standing = Self::of(store.read()?.as_deref());
-        standing.status = store.api().map(|client| client.get("status")?.read()).transpose()?;
-        Ok(standing)
+        let mut current = Self::of(store.read()?.as_deref());
+        current.status = store.api().map(|client| client.get("status")?.read()).transpose()?;
+        Ok(current)
     }
 
     pub(super) fn of(text: Option<&str>) -> Self {
@@ -129,7 +129,7 @@ mod tests {
 
     fn traffic(document: &Value, status: &Value) -> Option<String> {
         let status = serde_json::from_value(status.clone()).unwrap();
-        Standing { status, ..Standing::of(Some(&document.to_string())) }.traffic()
+        CurrentState { status, ..CurrentState::of(Some(&document.to_string())) }.traffic()
     }
 
     #[test]
@@ -150,19 +150,19 @@ mod tests {
         ] {
             assert_eq!(traffic(&document, &status).as_deref(), expected, "{document} {status}");
         }
-        assert_eq!(Standing::of(None).traffic(), None);
-        assert!(Standing::of(Some("garbage")).traffic().unwrap().contains("not valid"));
+        assert_eq!(CurrentState::of(None).traffic(), None);
+        assert!(CurrentState::of(Some("garbage")).traffic().unwrap().contains("not valid"));
     }
 
     #[test]
-    fn what_stops_the_canary_is_written_over_any_document() {
+    fn a_change_that_stops_the_canary_replaces_an_invalid_document() {
         let edit = Edit(vec![("enabled", false.into()), ("percentage", 0.into())]);
-        let written = |text| Standing::of(text).edited(&edit, true).unwrap().value();
+        let written = |text| CurrentState::of(text).edited(&edit, true).unwrap().value();
         assert_eq!(written(Some(r#"{"enabled":true,"percentage":5,"fallback":false}"#))["fallback"], false);
         let bare = json!({"enabled": false, "percentage": 0});
         for text in [None, Some("garbage"), Some(r#"{"enabled":true,"percentage":5,"rules":1}"#)] {
             assert_eq!(written(text), bare, "{text:?}");
         }
-        assert!(Standing::of(Some(r#"{"rules":1}"#)).edited(&edit, false).is_err());
+        assert!(CurrentState::of(Some(r#"{"rules":1}"#)).edited(&edit, false).is_err());
     }
 }
