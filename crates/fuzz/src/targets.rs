@@ -68,9 +68,9 @@ fn controller() -> Controller {
         r#"{"steps":[{"percentage":50,"where":{"country":["NZ"]}},10,100],"hold":"10m","settle":0,"lookEvery":5}"#;
     let start = Start { id: "r1".into(), plan: Plan::parse(plan).unwrap(), found: None };
     let command = Command::Start(Box::new(start));
-    let order = CommandRequest { command, actor: "ada".into(), reason: "release".into(), epoch: None };
+    let request = CommandRequest { command, actor: "ada".into(), reason: "release".into(), epoch: None };
     let mut controller = Controller::default();
-    controller.execute(&order, NOW).unwrap();
+    controller.execute(&request, NOW).unwrap();
     controller
 }
 
@@ -124,7 +124,7 @@ fn good() -> Snapshot {
 }
 
 /// Checks that an error names the place and the fault in one log line.
-fn is_told(error: &InvalidDocument) {
+fn check_error(error: &InvalidDocument) {
     assert!(!error.field.is_empty() && !error.message.is_empty(), "{error:?} names nothing");
     assert!(error.field.len() + error.message.len() < 2_000, "{error:?} is no line for a log");
 }

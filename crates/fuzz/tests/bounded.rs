@@ -26,7 +26,7 @@ fn the_corpus_and_its_mutations_find_nothing() {
 }
 
 #[test]
-fn every_directory_of_the_corpus_is_a_targets() {
+fn every_directory_of_the_corpus_belongs_to_a_target() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let mut found: Vec<_> =
         fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

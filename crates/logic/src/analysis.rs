@@ -31,7 +31,7 @@ mod verdict;
 pub use config::{AnalysisConfig, InvalidAnalysisConfig};
 pub use counts::{Counts, Fraction, PerVariant, Unit};
 pub use e_process::{EProcess, Evidence, Restarts};
-pub use error_test::{ErrorStanding, ErrorTest, Floors};
+pub use error_test::{ErrorOutcome, ErrorTest, Floors};
 pub use evaluator::{Evaluator, Health, LookContext, Tick};
 pub use latency::{Histogram, InvalidHistogram, LatencyTest, Quantile, StableWindow};
 pub use sample_ratio::SampleRatio;

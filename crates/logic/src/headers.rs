@@ -29,12 +29,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_that_is_looked_for_is_reserved() {
+    fn every_searched_name_is_reserved() {
         assert!(RESERVED.into_iter().all(is_reserved));
     }
 
     #[test]
-    fn the_whole_namespace_is_reserved_and_nothing_beside_it() {
+    fn the_whole_namespace_is_reserved_and_no_other_name() {
         for name in ["serin-anything", "serin_x"] {
             assert!(is_reserved(name), "{name}");
         }
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_response_is_told_from_a_public_one() {
+    fn a_private_response_is_distinguished_from_a_public_one() {
         for value in ["private", "Private, max-age=5", "max-age=5,no-store", "private=\"set-cookie\""] {
             assert!(forbids_sharing(value), "{value}");
         }

@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_switch_says_its_name_why_and_when_to_come_back() {
+    fn a_refusal_names_the_switch_its_reason_and_retry_after() {
         let now = Timestamp::from_seconds(1_800_000_000);
         let setting =
             Setting { on: true, reason: Some("migration".into()), until: Some(Timestamp::from_seconds(1_800_000_090)) };
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_switch_without_an_end_asks_to_come_back_soon() {
+    fn a_switch_without_an_end_has_the_default_retry_after() {
         let problem = Problem::unavailable(
             Switch::Maintenance,
             &Setting { on: true, ..Setting::default() },

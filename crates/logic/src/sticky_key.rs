@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_no_header_can_have_is_rejected() {
+    fn an_invalid_header_name_is_rejected() {
         for text in ["header:", "header:a b", "header:é", "cookie:a;b", "cookie", "IP", "visitor:x", ""] {
             assert_eq!(Source::parse(text), None, "{text}");
         }

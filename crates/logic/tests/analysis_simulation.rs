@@ -25,7 +25,7 @@ fn a_canary_as_good_as_stable_is_hardly_ever_rolled_back() {
 }
 
 #[test]
-fn an_incident_on_both_while_the_split_moves_blames_nobody() {
+fn an_incident_on_both_while_the_split_moves_never_blames_the_canary() {
     // Simpson's paradox: the share and the base rate change together.
     let share = |tick| if tick < 120 { 0.05 } else { 0.5 };
     let rate = |tick| if tick < 120 { 0.005 } else { 0.08 };

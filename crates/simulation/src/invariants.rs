@@ -269,9 +269,9 @@ mod tests {
     fn started() -> Controller {
         let plan = Plan::preset(Schedule::Fast);
         let command = Command::Start(Box::new(Start { id: "r".into(), plan, found: None }));
-        let order = CommandRequest { command, actor: "ada".into(), reason: "test".into(), epoch: None };
+        let request = CommandRequest { command, actor: "ada".into(), reason: "test".into(), epoch: None };
         let mut controller = Controller::default();
-        controller.execute(&order, Timestamp::from_seconds(1_000)).unwrap();
+        controller.execute(&request, Timestamp::from_seconds(1_000)).unwrap();
         controller
     }
 
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_nobody_has_looked_at_is_noticed() {
+    fn a_step_without_an_analysis_is_detected() {
         let (mut checks, now) = (Checks::new(1, 0), Timestamp::from_seconds(1_000));
         let mut controller = started();
         checks.stored(&controller, now);
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_that_falls_and_a_rollback_that_is_undone_are_noticed() {
+    fn a_decreasing_epoch_and_an_undone_rollback_are_detected() {
         let (mut checks, now) = (Checks::new(1, 0), Timestamp::from_seconds(1_000));
         checks.stored(&started(), now);
         checks.rollback = Some(7);
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_missing_is_noticed() {
+    fn a_missing_audit_entry_is_detected() {
         let mut checks = Checks::new(1, 0);
         let controller = started();
         checks.stored(&controller, Timestamp::from_seconds(1_000));
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_was_not_counted_is_noticed() {
+    fn an_uncounted_request_is_detected() {
         let mut checks = Checks::new(1, 0);
         let controller = started();
         let observation = controller.state.observation().unwrap();

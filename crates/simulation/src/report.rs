@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quantile_is_a_value_that_was_seen() {
+    fn a_quantile_is_an_observed_value() {
         assert_eq!(Quantiles::of(vec![]), None);
         let one = Quantiles::of(vec![7]).unwrap();
         assert_eq!((one.median, one.p99, one.max), (7, 7, 7));

@@ -142,13 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_comes_when_there_is_no_load() {
+    fn no_visitor_arrives_without_load() {
         let scenario = Scenario { stages: vec![Stage { load: 0.0, ..Stage::default() }], ..Scenario::default() };
         assert_eq!(scenario.wait_ms(0.0, 100.0, &mut StdRng::seed_from_u64(1)), None);
     }
 
     #[test]
-    fn those_who_come_are_dealt_evenly() {
+    fn visitors_fall_into_all_buckets_evenly() {
         let rng = &mut StdRng::seed_from_u64(1);
         for visitors in [0, 20_000] {
             let traffic = Traffic { visitors, ..Traffic::default() };

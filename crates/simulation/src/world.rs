@@ -119,12 +119,12 @@ impl<'a> World<'a> {
         let found = self.kv.document(reader, self.now);
         let start = Start { id: rollout_id(seed), plan: self.scenario.plan.clone(), found };
         let command = Command::Start(Box::new(start));
-        let order = CommandRequest { command, actor: OPERATOR.into(), reason: "simulated".into(), epoch: None };
+        let request = CommandRequest { command, actor: OPERATOR.into(), reason: "simulated".into(), epoch: None };
         let mut taken = false;
         while !taken {
             let (control, mut around) = self.parts();
             taken = control
-                .turn(&mut around, |controller, now| match controller.execute(&order, now) {
+                .turn(&mut around, |controller, now| match controller.execute(&request, now) {
                     Ok((_, effects)) => ((), effects),
                     Err(_) => ((), Vec::new()),
                 })

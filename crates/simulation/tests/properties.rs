@@ -215,7 +215,7 @@ fn an_incident_on_stable_never_rolls_back() {
 }
 
 #[test]
-fn a_controller_killed_in_every_third_step_gets_there_all_the_same() {
+fn a_controller_killed_in_every_third_step_reaches_the_same_end() {
     let scenario = |seed| {
         let rng = &mut StdRng::seed_from_u64(seed);
         let mut scenario = quick(rng);

@@ -63,7 +63,7 @@ fn the_defaults_need_little_more_and_the_edge_adds_a_flush_a_report_and_a_tick()
 }
 
 #[test]
-fn a_dead_canary_is_out_within_seconds_and_most_clients_never_notice() {
+fn a_dead_canary_is_rolled_back_within_seconds_and_few_clients_see_failures() {
     let report = report(&presets::by_name("dead-canary").unwrap(), 100);
     assert_eq!(report.ends.rolled_back, 100);
     assert!(report.detected_ms.unwrap().p99 <= 20_000, "{:?}", report.detected_ms);

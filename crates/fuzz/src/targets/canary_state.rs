@@ -8,7 +8,7 @@ use serin_logic::rollout::WriteState;
 use serin_logic::routing::{Outcome, Reason, decide};
 use serin_logic::snapshot::Snapshot;
 
-use super::{GOOD, KEY, NOW, SETUP, are_lines, document, good, is_told, text, visitors};
+use super::{GOOD, KEY, NOW, SETUP, are_lines, check_error, document, good, text, visitors};
 
 /// Parses the input as `canary-state`.
 pub fn check(input: &[u8]) {
@@ -20,7 +20,7 @@ pub fn check(input: &[u8]) {
         are_lines(&notices);
         match &parsed {
             Err(error) => {
-                is_told(error);
+                check_error(error);
                 assert_eq!(after.rejected(), Some(error));
                 for visitor in visitors() {
                     let decision = decide(&after, &SETUP, &visitor, later);

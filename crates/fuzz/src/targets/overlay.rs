@@ -5,7 +5,7 @@ use serin_logic::policy::CanaryState;
 use serin_logic::rollout::Overlay;
 use serin_logic::routing::{Outcome, Reason, decide};
 
-use super::{KEY, NOW, SETUP, are_lines, good, is_told, text, visitors};
+use super::{KEY, NOW, SETUP, are_lines, check_error, good, text, visitors};
 
 /// Parses the input as a shard's response.
 pub fn check(input: &[u8]) {
@@ -13,7 +13,7 @@ pub fn check(input: &[u8]) {
     let overlay = match Overlay::parse(&text) {
         Ok(Some(overlay)) => overlay,
         Ok(None) => return,
-        Err(error) => return is_told(&error),
+        Err(error) => return check_error(&error),
     };
     let written = serde_json::to_string(&overlay).unwrap();
     assert_eq!(Overlay::parse(&written), Ok(Some(overlay.clone())), "{written}");

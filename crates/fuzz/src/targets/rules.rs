@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use serin_logic::policy::CanaryState;
 use serin_logic::policy::rules::RuleNumber;
 
-use super::{KEY, is_told, line, request, text};
+use super::{KEY, check_error, line, request, text};
 
 /// Number of rules for the linear search.
 const MOST: usize = 16;
@@ -19,7 +19,7 @@ pub fn check(input: &[u8]) {
     let state = match parse(&rules) {
         Ok(state) => state,
         Err(error) => {
-            is_told(&error);
+            check_error(&error);
             assert!(error.field.starts_with("rules"), "{error}");
             return;
         }

@@ -8,7 +8,7 @@ use serin_logic::request_attributes::RequestAttributes;
 use serin_logic::sticky_key::StickyKey;
 use serin_logic::visitor::{self, VisitorId};
 
-use super::{KEY, is_told, line, request, text};
+use super::{KEY, check_error, line, request, text};
 
 /// Parses the input as a request and its sticky key.
 pub fn check(input: &[u8]) {
@@ -19,7 +19,7 @@ pub fn check(input: &[u8]) {
     let state = match CanaryState::parse(KEY, &document) {
         Ok(state) => state,
         Err(error) => {
-            is_told(&error);
+            check_error(&error);
             assert!(error.field.starts_with("stickiness"), "{error}");
             return;
         }

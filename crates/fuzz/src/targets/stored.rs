@@ -51,7 +51,7 @@ fn stored<T: Serialize + DeserializeOwned>(body: &str) -> Option<T> {
 fn lived_with<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) -> Controller) {
     let Some(row) = stored(body) else { return };
     let stored = into(row);
-    let orders = [
+    let commands = [
         Command::Pause,
         Command::Resume,
         Command::Promote,
@@ -61,10 +61,10 @@ fn lived_with<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) 
         Command::Undo,
         Command::Abort { rollout: None },
     ];
-    for command in orders {
+    for command in commands {
         let mut controller = stored.clone();
-        let order = CommandRequest { command, actor: "ada".into(), reason: "calm".into(), epoch: None };
-        let _ = controller.execute(&order, NOW);
+        let request = CommandRequest { command, actor: "ada".into(), reason: "calm".into(), epoch: None };
+        let _ = controller.execute(&request, NOW);
         goes_on(&mut controller, NOW.after(Duration::from_secs(1)));
     }
     let mut controller = stored;

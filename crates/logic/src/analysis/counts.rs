@@ -189,12 +189,12 @@ mod tests {
     #[test]
     fn the_stored_form_is_frozen() {
         let json = r#"{"canary":{"requests":5,"failures":2,"firstFailures":1},"stable":{"requests":9,"failures":0,"firstFailures":0}}"#;
-        let arms = PerVariant::new(Counts::sticky(5, 2, 1), Counts::new(9, 0));
+        let variants = PerVariant::new(Counts::sticky(5, 2, 1), Counts::new(9, 0));
         assert_eq!(
-            serde_json::to_string(&arms).unwrap(),
+            serde_json::to_string(&variants).unwrap(),
             json,
             "isolates and controllers of other versions read this form"
         );
-        assert_eq!(serde_json::from_str::<PerVariant<Counts>>(json).unwrap(), arms);
+        assert_eq!(serde_json::from_str::<PerVariant<Counts>>(json).unwrap(), variants);
     }
 }

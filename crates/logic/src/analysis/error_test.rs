@@ -41,9 +41,9 @@ pub struct ErrorTest {
 
 /// Outcome of the test so far, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ErrorStanding {
+pub enum ErrorOutcome {
     /// No evidence against the canary.
-    Calm,
+    NoEvidence,
     /// E ≥ 10: the canary is not promoted.
     Suspicious,
     /// E ≥ 1/α, but too few failures, or too small a difference, to matter: the canary is not promoted.
@@ -105,15 +105,15 @@ impl ErrorTest {
     }
 
     /// Outcome of the test so far.
-    pub fn standing(&self) -> ErrorStanding {
+    pub fn outcome(&self) -> ErrorOutcome {
         if self.strong.is_some() {
-            ErrorStanding::Strong
+            ErrorOutcome::Strong
         } else if self.process.is_strong(self.alpha) {
-            ErrorStanding::BelowFloors
+            ErrorOutcome::BelowFloors
         } else if self.process.is_strong(1.0 / SOFT_HOLD) {
-            ErrorStanding::Suspicious
+            ErrorOutcome::Suspicious
         } else {
-            ErrorStanding::Calm
+            ErrorOutcome::NoEvidence
         }
     }
 
@@ -144,7 +144,7 @@ mod tests {
     fn three_failures_all_on_a_small_canary_are_enough() {
         let mut test = by_request();
         test.close_tick(&tick((5, 3), (95, 0)), Fraction::of(5, 95));
-        assert_eq!(test.standing(), ErrorStanding::Strong);
+        assert_eq!(test.outcome(), ErrorOutcome::Strong);
         assert_eq!(test.evidence().to_string(), "evidence 386 to 1, limit 200 to 1");
     }
 
@@ -152,47 +152,47 @@ mod tests {
     fn two_failures_are_below_the_floor_however_strong() {
         let mut test = by_request();
         test.close_tick(&tick((5, 2), (9_995, 0)), Fraction::of(5, 9_995));
-        assert_eq!(test.standing(), ErrorStanding::BelowFloors);
+        assert_eq!(test.outcome(), ErrorOutcome::BelowFloors);
     }
 
     #[test]
     fn a_difference_too_small_to_matter_warns_only() {
         let mut test = by_request();
         test.close_tick(&tick((100_000, 150), (100_000, 20)), Fraction::of(1, 1));
-        assert_eq!(test.standing(), ErrorStanding::BelowFloors);
+        assert_eq!(test.outcome(), ErrorOutcome::BelowFloors);
     }
 
     #[test]
     fn suspicion_passes_but_strong_evidence_stays() {
         let mut test = by_request();
         test.close_tick(&tick((10, 2), (90, 0)), Fraction::of(1, 9));
-        assert_eq!(test.standing(), ErrorStanding::Suspicious);
+        assert_eq!(test.outcome(), ErrorOutcome::Suspicious);
         (0..5).for_each(|_| test.close_tick(&tick((10, 0), (90, 2)), Fraction::of(1, 9)));
-        assert_eq!(test.standing(), ErrorStanding::Calm);
+        assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
         test.close_tick(&tick((10, 10), (90, 0)), Fraction::of(1, 9));
         (0..100).for_each(|_| test.close_tick(&tick((0, 0), (90, 50)), Fraction::of(1, 9)));
-        assert_eq!(test.standing(), ErrorStanding::Strong);
+        assert_eq!(test.outcome(), ErrorOutcome::Strong);
     }
 
     #[test]
     fn an_incident_on_stable_alone_never_accuses_the_canary() {
         let mut test = by_request();
         (0..500).for_each(|_| test.close_tick(&tick((25, 0), (475, 300)), Fraction::of(5, 95)));
-        assert_eq!(test.standing(), ErrorStanding::Calm);
+        assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
     }
 
     #[test]
     fn nothing_is_compared_when_the_canary_has_everything() {
         let mut test = by_request();
         (0..50).for_each(|_| test.close_tick(&tick((500, 500), (0, 0)), Fraction::of(1, 0)));
-        assert_eq!(test.standing(), ErrorStanding::Calm);
+        assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
     }
 
     #[test]
     fn late_failures_of_a_canary_without_a_share_are_no_evidence() {
         let mut test = ErrorTest::new(0.005, 1.0, Unit::StickyKey, Floors::default(), Restarts::over(3_600_000, 5_000));
         test.close_tick(&tick((50, 50), (50, 0)), Fraction::of(0, 0));
-        assert_eq!(test.standing(), ErrorStanding::Calm);
+        assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
     }
 
     #[test]
@@ -203,12 +203,12 @@ mod tests {
         (0..100).for_each(|_| {
             test.close_tick(&PerVariant::new(Counts::sticky(500, 100, 0), Counts::sticky(2_000, 0, 0)), share);
         });
-        assert_eq!(test.standing(), ErrorStanding::Calm);
+        assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
         // The number of visitors is large, although they send few requests compared with the busy visitors.
         (0..5).for_each(|_| {
             test.close_tick(&PerVariant::new(Counts::sticky(500, 40, 4), Counts::sticky(2_000, 0, 0)), share);
         });
-        assert_eq!(test.standing(), ErrorStanding::Strong);
+        assert_eq!(test.outcome(), ErrorOutcome::Strong);
     }
 
     #[test]

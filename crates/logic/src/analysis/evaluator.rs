@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::config::{AnalysisConfig, InvalidAnalysisConfig};
 use super::counts::{Counts, Fraction, PerVariant, Unit, ratio};
 use super::e_process::{Restarts, whole};
-use super::error_test::{ErrorStanding, ErrorTest, Floors, SOFT_HOLD};
+use super::error_test::{ErrorOutcome, ErrorTest, Floors, SOFT_HOLD};
 use super::latency::{Histogram, LatencyTest, Quantile, StableWindow};
 use super::sample_ratio::SampleRatio;
 use super::sample_size::needed_requests;
@@ -157,7 +157,7 @@ impl Evaluator {
     /// Strong evidence, which requires a rollback at once, without waiting for an analysis.
     pub fn strong_evidence(&self) -> Option<Reason> {
         let PerVariant { canary, stable } = *self.errors.step();
-        let more_failures = (self.errors.standing() == ErrorStanding::Strong).then(|| Reason::MoreFailures {
+        let more_failures = (self.errors.outcome() == ErrorOutcome::Strong).then(|| Reason::MoreFailures {
             canary,
             stable,
             evidence: self.errors.evidence(),
@@ -265,16 +265,16 @@ impl Evaluator {
         let PerVariant { canary, stable } = *self.errors.step();
         let suspicious = |metric, evidence| Some(Reason::Suspicious { metric, evidence });
         let evidence = self.errors.evidence();
-        match self.errors.standing() {
-            ErrorStanding::BelowFloors => Some(Reason::BelowFloors { canary, stable, evidence }),
-            ErrorStanding::Suspicious => suspicious(Metric::Errors, evidence),
-            ErrorStanding::Calm | ErrorStanding::Strong if self.p95.is_suspicious(SOFT_HOLD) => {
+        match self.errors.outcome() {
+            ErrorOutcome::BelowFloors => Some(Reason::BelowFloors { canary, stable, evidence }),
+            ErrorOutcome::Suspicious => suspicious(Metric::Errors, evidence),
+            ErrorOutcome::NoEvidence | ErrorOutcome::Strong if self.p95.is_suspicious(SOFT_HOLD) => {
                 suspicious(Metric::P95, self.p95.evidence())
             }
-            ErrorStanding::Calm | ErrorStanding::Strong if self.p99.is_suspicious(SOFT_HOLD) => {
+            ErrorOutcome::NoEvidence | ErrorOutcome::Strong if self.p99.is_suspicious(SOFT_HOLD) => {
                 suspicious(Metric::P99, self.p99.evidence())
             }
-            ErrorStanding::Calm | ErrorStanding::Strong => None,
+            ErrorOutcome::NoEvidence | ErrorOutcome::Strong => None,
         }
     }
 

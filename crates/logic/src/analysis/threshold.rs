@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_look_must_be_as_sure_as_three_in_a_row() {
+    fn a_single_analysis_needs_the_confidence_of_three_consecutive_ones() {
         assert!(error_rate(35, 300).is_broken(3) && !error_rate(35, 300).is_broken(1));
         assert!(error_rate(60, 300).is_broken(1));
     }

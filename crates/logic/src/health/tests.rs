@@ -55,7 +55,7 @@ fn a_rejected_document_is_named_with_its_field() {
 }
 
 #[test]
-fn a_thrown_switch_shows_why_and_until_when() {
+fn a_switch_that_is_on_shows_its_reason_and_end() {
     let value = r#"{"reason": "migration", "until": "2027-01-16T00:00:00Z"}"#;
     let switches = Switch::ALL.map(|switch| (switch == Switch::DisableWrites).then(|| value.to_owned()));
     let (snapshot, _) =

@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Binomial, Distribution, Exp, LogNormal, Normal, Poisson};
 use serin_logic::analysis::{
-    AnalysisConfig, Counts, ErrorStanding, ErrorTest, Evaluator, Floors, Fraction, Health, Histogram, LatencyTest,
+    AnalysisConfig, Counts, ErrorOutcome, ErrorTest, Evaluator, Floors, Fraction, Health, Histogram, LatencyTest,
     LookContext, PerVariant, Quantile, Restarts, StableWindow, Tick, Unit, Verdict,
 };
 
@@ -77,7 +77,7 @@ impl Errors {
                 seen += counts.canary;
             }
             test.close_tick(&counts, Fraction::default());
-            if test.standing() == ErrorStanding::Strong {
+            if test.outcome() == ErrorOutcome::Strong {
                 let seconds = f64::from(tick + 1 - self.from.min(tick)) * tick_s;
                 return (tick >= self.from).then_some(Caught {
                     requests: seen.requests(),
@@ -124,8 +124,8 @@ pub fn sticky_null(seed: u64) -> (bool, bool) {
         let sums = if fails { &mut bad } else { &mut good };
         *(if on_canary { &mut sums.canary } else { &mut sums.stable }) += rate;
         let second = count(Exp::new(rate).expect("a rate is positive").sample(rng));
-        let arm = if on_canary { &mut first.canary } else { &mut first.stable };
-        if let Some(at) = arm.get_mut(usize::try_from(second).unwrap_or(usize::MAX)).filter(|_| fails) {
+        let counts = if on_canary { &mut first.canary } else { &mut first.stable };
+        if let Some(at) = counts.get_mut(usize::try_from(second).unwrap_or(usize::MAX)).filter(|_| fails) {
             *at += 1;
         }
     }
@@ -133,17 +133,17 @@ pub fn sticky_null(seed: u64) -> (bool, bool) {
     let test = |unit| ErrorTest::new(0.01, 1.0, unit, Floors::default(), restarts);
     let (mut by_request, mut by_key) = (test(Unit::Request), test(Unit::StickyKey));
     for (first_c, first_s) in first.canary.into_iter().zip(first.stable) {
-        let mut arm = |good: f64, bad: f64, first: u64| {
+        let mut counts = |good: f64, bad: f64, first: u64| {
             let mut poisson =
                 |rate: f64| if rate > 0.0 { count(Poisson::new(rate).map_or(0.0, |p| p.sample(rng))) } else { 0 };
             let failures = poisson(bad).max(first);
             Counts::sticky(failures + poisson(good), failures, first)
         };
-        let tick = PerVariant::new(arm(good.canary, bad.canary, first_c), arm(good.stable, bad.stable, first_s));
+        let tick = PerVariant::new(counts(good.canary, bad.canary, first_c), counts(good.stable, bad.stable, first_s));
         by_request.close_tick(&tick, Fraction::clamped(SHARE));
         by_key.close_tick(&tick, Fraction::clamped(SHARE));
     }
-    (by_request.standing() == ErrorStanding::Strong, by_key.standing() == ErrorStanding::Strong)
+    (by_request.outcome() == ErrorOutcome::Strong, by_key.outcome() == ErrorOutcome::Strong)
 }
 
 /// The same visitors without those who always fail: 5 % of the canary's requests fail and 1 % of stable's. Counted by first failures.
@@ -160,20 +160,21 @@ pub fn sticky_bad(seed: u64) -> Option<Caught> {
         *(if on_canary { &mut traffic.canary } else { &mut traffic.stable }) += rate;
         let failing = Exp::new(rate * if on_canary { 0.05 } else { 0.01 }).expect("a rate is positive");
         let second = usize::try_from(count(failing.sample(rng))).unwrap_or(usize::MAX);
-        if let Some(arms) = first.get_mut(second) {
-            *(if on_canary { &mut arms.canary } else { &mut arms.stable }) += 1;
+        if let Some(variants) = first.get_mut(second) {
+            *(if on_canary { &mut variants.canary } else { &mut variants.stable }) += 1;
         }
     }
     let restarts = Restarts::over(3_600_000, 1_000);
     let mut test = ErrorTest::new(0.01, 1.0, Unit::StickyKey, Floors::default(), restarts);
     for (second, first) in first.into_iter().enumerate() {
-        let mut arm = |rate: f64, p: f64, first: u64| {
+        let mut counts = |rate: f64, p: f64, first: u64| {
             let requests = count(Poisson::new(rate).expect("some visitors are on each side").sample(rng)).max(first);
             Counts::sticky(requests, binomial(requests, p, rng).max(first), first)
         };
-        let tick = PerVariant::new(arm(traffic.canary, 0.05, first.canary), arm(traffic.stable, 0.01, first.stable));
+        let tick =
+            PerVariant::new(counts(traffic.canary, 0.05, first.canary), counts(traffic.stable, 0.01, first.stable));
         test.close_tick(&tick, Fraction::clamped(0.05));
-        if test.standing() == ErrorStanding::Strong {
+        if test.outcome() == ErrorOutcome::Strong {
             let failures = test.step().canary.failures();
             let seconds = (second + 1) as f64;
             // The traffic of the canary's few busy visitors differs from run to run; 5 requests a second is the mean.

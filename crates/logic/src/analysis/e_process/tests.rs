@@ -54,7 +54,7 @@ fn expected_factor(n_c: u32, n_s: u32, x: u32, rho: f64, odds_ratio: f64) -> f64
 }
 
 #[test]
-fn no_small_table_expects_more_than_its_stake_back() {
+fn no_small_table_has_an_expected_factor_above_one() {
     let mut worst: f64 = 0.0;
     for odds_ratio in [1.0, 1.25, 2.0] {
         for rho in GRID.into_iter().filter(|rho| *rho > odds_ratio) {
@@ -123,7 +123,7 @@ fn the_stored_form_is_frozen() {
 }
 
 #[test]
-fn a_stored_test_that_makes_no_sense_is_refused() {
+fn an_invalid_stored_test_is_refused() {
     let read = |json: &str| serde_json::from_str::<EProcess>(json).map_err(|error| error.to_string());
     let lengths = r#"{"grid":[2.0],"theta0":1.0,"restarts":{"every":6,"count":1},"ticks":1,"lnR":[1,2]}"#;
     assert!(read(lengths).unwrap_err().starts_with("2 logarithms for 1 alternatives"));

@@ -83,7 +83,7 @@ fn a_canary_that_is_slower_is_rolled_back_at_once() {
 }
 
 #[test]
-fn a_ceiling_rolls_back_at_the_third_look_in_a_row() {
+fn a_ceiling_rolls_back_at_the_third_consecutive_analysis() {
     // The canary has all traffic, as after the last step, so there is no comparison.
     let mut story = story();
     let looks = [(); 3].map(|()| story.minute((100, 10, 80.0), (0, 0, 80.0)));
@@ -98,7 +98,7 @@ fn a_ceiling_rolls_back_at_the_third_look_in_a_row() {
 }
 
 #[test]
-fn a_good_look_between_resets_the_row() {
+fn a_passed_analysis_resets_the_consecutive_count() {
     let mut story = story();
     let bad = (100, 10, 80.0);
     let good = (100, 1, 80.0);
@@ -201,14 +201,14 @@ fn a_breaker_that_opened_a_moment_ago_holds() {
 }
 
 #[test]
-fn too_few_requests_wait_and_do_not_try_patience() {
+fn too_few_requests_wait_and_do_not_count_as_inconclusive() {
     let look = story().minute((1, 0, 80.0), STABLE);
     assert_eq!(said(&look), (Verdict::Inconclusive, "Too few canary requests to judge: 12 of 20.".to_owned()));
     assert!(look.reason.is_waiting());
 }
 
 #[test]
-fn the_last_comparison_waits_until_it_could_have_seen_a_bad_canary() {
+fn the_last_comparison_waits_for_enough_requests_to_detect_a_bad_canary() {
     let mut story = story();
     story.context.last_comparison = true;
     let look = story.minute((25, 0, 80.0), STABLE);
@@ -289,7 +289,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn anything_that_comes_in_gives_a_look_and_a_state_that_reloads_identically(
+    fn any_input_gives_an_analysis_and_a_state_that_reloads_identically(
         ticks in prop::collection::vec((any_tick(), any::<u64>()), 0..30),
         unit in prop_oneof![Just(Unit::StickyKey), Just(Unit::Request)],
         flushed in any::<Option<u64>>(), opened in any::<Option<u64>>(), last_comparison in any::<bool>(),
