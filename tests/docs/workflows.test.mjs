@@ -1,4 +1,4 @@
-// The release workflows: what actionlint finds, the order of their stages, and that every command they run is there.
+// The release workflows: actionlint's findings, the order of their stages, and the existence of every command that they run.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -29,7 +29,7 @@ const WORKFLOWS = [".github/workflows/release.yml", "examples/release-workflow/r
 const read = (file) => readFileSync(join(ROOT, file), "utf8");
 const scripts = JSON.parse(read("package.json")).scripts;
 
-/** What a step runs besides npm scripts, wrangler and serin: what is on every runner, and makes those available. */
+/** Programs of a step besides npm scripts, wrangler and serin: those on every runner, and those that install them. */
 const OTHERS = [
   /^npm ci$/,
   /^npm test$/,
@@ -39,7 +39,7 @@ const OTHERS = [
   /^echo "::warning title=\w+::[^"]+"$/,
 ];
 
-/** The linter's package is of 2022: what GitHub has had since then it does not know. */
+/** The linter's package is from 2022 and does not know newer features of GitHub. */
 const NEWER = [/^undefined variable "vars"\./, /^label "ubuntu-24\.04" is unknown\./];
 
 let lint;
@@ -156,13 +156,13 @@ test("the report has each stage, its result and its time, and says where it stop
   await assert.rejects(report("wrong"), /answered 401/);
 });
 
-/** The lines that a job runs, without where their output goes. */
+/** The lines that a job runs, without their redirections. */
 function runs(job) {
   const lines = job.steps.flatMap(({ run }) => (run ?? "").split("\n")).filter(Boolean);
   return lines.map((line) => line.replace(/ >> "\$GITHUB_STEP_SUMMARY"$/, ""));
 }
 
-/** What an npm script comes to. */
+/** The commands that an npm script runs. */
 function expand(line) {
   const [, name, rest] = /^npm run -s ([\w:-]+)(?: -- (.*))?$/.exec(line) ?? [];
   if (!name) return line;

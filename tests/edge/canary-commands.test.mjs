@@ -1,4 +1,5 @@
-// `serin canary`: a version's way from its folder to stable, or out again, on Workers of this machine, while visitors keep coming.
+// `serin canary`: takes a version from its folder to stable, or out again, on Workers of this machine, while visitors keep sending
+// requests.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -24,7 +25,7 @@ const PLAN = {
   bake: "1s",
   analysis: { tickMs: 200, flushIntervalMs: 200 },
 };
-/** Routes and crons are stable's alone: the stand-in for wrangler refuses a canary that has them. */
+/** Routes and crons belong to stable alone: the stand-in for wrangler refuses a canary with either. */
 const CONFIG = `name = "app"
 main = "index.js"
 compatibility_date = "${COMPATIBILITY_DATE}"
@@ -40,7 +41,7 @@ before(() => {
   program = buildProgram();
 });
 
-/** A version's code: it answers with its name, unless it breaks when it is asked to. */
+/** A version's code. It responds with its name, unless a request asks it to fail. */
 const code = (version, { health = "ok", fragile = false } = {}) => `export default {
   fetch(request) {
     const { pathname, searchParams } = new URL(request.url);
@@ -87,7 +88,7 @@ test("one version goes to stable, one is kept out, one is taken back, and no vis
   const load = startLoad(t, splitter, { path: () => (strained ? "/?strain" : "/") });
   const served = (from = 0) => [...new Set(load.answers.slice(from).map(({ variant }) => variant))].sort();
 
-  // The canary keeps its visitors while stable is deployed.
+  // The canary keeps its visitors while stable is being deployed.
   account.beforeDeploy = async (name) => {
     const from = load.answers.length;
     if (name === "app") await eventually(() => assert.ok(served(from).includes("v2")));
@@ -185,7 +186,7 @@ test("a rollback takes the canary out at once: a rollout is aborted, anything el
   await serin(["canary", "rollback"]);
   const { rollout } = await splitter.status();
   assert.deepEqual([rollout.phase, (await state()).enabled], ["aborted", false]);
-  // What an ended rollout has halted is no hindrance for the next canary.
+  // A halt by a rollout that has ended does not block the next canary.
   await serin(["canary", "deploy", v2, ...QUICK]);
   assert.equal((await splitter.status()).halt, null);
   assert.ok(account.has("app-canary"));

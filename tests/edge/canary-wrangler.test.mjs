@@ -1,5 +1,4 @@
-// What `serin canary` asks of wrangler, asked of wrangler itself, as far as it does that without an account: its own dry runs, and
-// its local KV.
+// Checks the calls of `serin canary` against wrangler itself, as far as wrangler runs without an account: its dry runs, and its local KV.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -24,7 +23,7 @@ crons = ["0 * * * *"]
 kv_namespaces = [{ binding = "DATA", id = "0123456789abcdef0123456789abcde0" }]
 `,
   "wrangler.jsonc": `{
-  // As a new project has it.
+  // The configuration of a new project.
   "name": "app", "main": "index.js", "compatibility_date": "2026-11-01",
   "env": { "staging": { "name": "app-staging", "routes": ["staging.shop.example/*"] } },
 }`,
@@ -36,7 +35,7 @@ before(() => {
   program = buildProgram();
 });
 
-/** Folders for a Worker and for the local KV, and `serin` with wrangler itself; nothing listens at --url. */
+/** Folders for a Worker and for the local KV, and `serin` with wrangler itself. No server listens at --url. */
 async function startFolders(t) {
   const folder = await mkdtemp(join(tmpdir(), "serin-wrangler-"));
   t.after(() => rm(folder, { recursive: true, force: true }));

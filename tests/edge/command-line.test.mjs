@@ -1,4 +1,4 @@
-// `serin`, the command line, against the built Worker: what an operator types, what is printed, and how it ends.
+// `serin`, the command line, against the built Worker: its commands, its output and its exit codes.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";

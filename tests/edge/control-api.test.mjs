@@ -1,4 +1,4 @@
-// The control API of the built Worker: who may come in, what is refused and how, what orders do at the edge.
+// The control API of the built Worker: authorization, refused requests, and the effect of commands at the edge.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// The canary's deadline: until when it may hang, and who watches.
+// The canary's deadline: its length, the requests that it applies to, and its timer.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -39,7 +39,7 @@ test("the deadline is for the head of a response: bodies, uploads and other prot
   }
   assert.ok(chunks > 10, `${chunks} chunks in three deadlines`);
 
-  // A slow upload, answered at its end.
+  // A slow upload. The canary responds after its end.
   const { message: counted } = await serin.client.open(
     "/?canary=count",
     { method: "POST", headers: { "transfer-encoding": "chunked" } },
@@ -58,7 +58,7 @@ test("a deadline of 0 is none", async (t) => {
   assert.deepEqual(serin.logs("misconfigured"), []);
 });
 
-// One request's timer watches over all attempts, and a request may be gone before its timer is due.
+// Each canary request has its own timer, so neither an answered request nor a client that left affects the others.
 test("whoever began the watch: answered long ago, or its client gone, the others are not left to hang", async (t) => {
   const deadline = 800;
   const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: String(deadline / 1_000) } });

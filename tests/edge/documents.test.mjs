@@ -1,4 +1,4 @@
-// What operators and older tools write into `canary-state`: taken as it is, or rejected whole and explained.
+// Documents that operators and older tools write into `canary-state`: accepted unchanged, or rejected whole with an explanation.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { startSerin } from "./harness/workerd.mjs";
 
 const GOOD = { enabled: true, percentage: 100 };
 
-/** Documents that must not be taken, and the field that /health must name. */
+/** Invalid documents, and the field that /health must name. */
 const REJECTED = {
   "no JSON": ["{enabled: true", "canary-state"],
   "an empty text": ["", "canary-state"],

@@ -1,4 +1,4 @@
-// A variant that fails: who answers then, and how often a variant is asked.
+// A failing variant: which variant answers, and how often each variant gets the request.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -128,7 +128,7 @@ test("a replay says that it is one; nobody else can", async (t) => {
 test("replays have a budget: what a sudden outage adds to stable is bounded, then the canary's share goes there at once", async (t) => {
   const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: "0.5" } });
   await serin.variant();
-  // All at once: every one of them has been sent to the canary before the first comes back.
+  // All at once: every request has been sent to the canary before the first response arrives.
   const client = new Client(serin.port, 60);
   t.after(() => client.close());
   const answers = await Promise.all(Array.from({ length: 60 }, () => client.request("/?canary=hang&stable=status:200")));

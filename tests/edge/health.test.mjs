@@ -1,4 +1,4 @@
-// /health: the short answer, the detailed one, who may have it, and what takes it down.
+// /health: the short response, the detailed response, access to it, and the faults that take it down.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

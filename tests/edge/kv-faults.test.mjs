@@ -1,4 +1,4 @@
-// KV that is missing, fails, hangs, is slow or lies: traffic goes on, and /health and the log say so.
+// KV that is missing, fails, hangs, is slow or returns garbage: traffic continues, and /health and the log report the fault.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -65,7 +65,7 @@ test("KV hangs and a new isolate has nothing yet: its first answer comes within 
   const serin = await startSerin(t, { kv: ALL, mode: { kind: "hang" } });
   const { took, variant } = await timed(serin);
   assert.equal(variant, "stable");
-  // What is above 250 ms is the start of a process that compiles Wasm on a busy machine.
+  // The time above 250 ms is the start of a process that compiles Wasm on a busy machine.
   assert.ok(took < 700, `the first request took ${took} ms`);
   assert.equal((await timed(serin)).variant, "stable");
 });

@@ -1,4 +1,4 @@
-// With wrangler's own KV and the Workers of `npm start`: what an operator writes is what happens.
+// With wrangler's own KV and the Workers of `npm start`: values that an operator writes take effect.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// What a newcomer does: `npm start`, curl, and keys flipped with the wrangler command line in another terminal.
+// The first steps of a new user: `npm start`, curl, and keys changed with the wrangler command line in another terminal.
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -15,7 +15,7 @@ import { eventually } from "./harness/eventually.mjs";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const START = { within: 60_000 };
-// The state of wrangler.toml is refreshed every five seconds.
+// The state in wrangler.toml is refreshed every five seconds.
 const FLIP = { within: 15_000 };
 
 test("npm start answers with both variants, and follows every key that the wrangler command line writes", async (t) => {
@@ -53,7 +53,7 @@ test("npm start answers with both variants, and follows every key that the wrang
   }
 });
 
-/** On a port and a KV of its own, so that neither a running `npm start` nor its state is touched. */
+/** Starts with its own port and its own KV, so that a running `npm start` and its state are not affected. */
 async function start(t, state) {
   const child = spawn("node", ["scripts/start.mjs", "--port", "0", "--persist-to", state], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
   const output = [];

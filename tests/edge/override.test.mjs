@@ -1,4 +1,4 @@
-// QA's signed override: who may have a variant on demand, and what it does not outrank.
+// QA's signed override: who may select a variant, and what outranks the override.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// Rollouts in the built Worker, seconds for minutes: real objects with SQLite and alarms, real requests.
+// Rollouts in the built Worker, with seconds instead of minutes: Durable Objects with SQLite and alarms, and HTTP requests.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -6,7 +6,7 @@ import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
-/** The contract's custom steps, with seconds for minutes. */
+/** The custom steps of the contract, with seconds instead of minutes. */
 const PLAN = {
   schedule: "custom",
   steps: [5, 15, 35, 65, 100],
@@ -28,7 +28,7 @@ const inPhase = (serin, phase) => serin.status(({ rollout }) => rollout.phase ==
 const news = (rows) => rows.filter(({ action }) => !["looked", "look-failed"].includes(action));
 const transitions = (rows) => news(rows).map(({ action, after }) => `${action} ${after.percentage}`);
 
-/** When the canary last answered a request, in ms after `moment`. */
+/** Time of the canary's last answer, in ms after `moment`. */
 const lastCanary = (answers, moment) =>
   Math.max(0, ...answers.filter(({ variant }) => variant === "canary").map(({ ended }) => ended)) - moment;
 
@@ -61,7 +61,7 @@ test("a good canary goes all the way under load, and the audit tells it", async 
 
 for (const [name, every, found] of [
   ["dies", 1, /(fails more often than stable|above a ceiling).* \d+ of \d+ requests failed/],
-  // Too little for a breaker, and less than the budget of replays.
+  // Too few failures for a breaker, and less than the retry budget.
   ["fails every tenth request", 10, /fails more often than stable: \d+ of \d+ requests failed/],
 ]) {
   test(`a canary that ${name} at a step is taken out by itself, and no reader notices`, async (t) => {
@@ -100,7 +100,7 @@ for (const [name, halt, lift] of [
     const load = startLoad(t, serin);
     await start(serin, { ...PLAN, steps: [50, 100], hold: "1h" });
     await eventually(() => assert.ok(load.answers.some(({ variant }) => variant === "canary")));
-    // KV says nothing of it: what stops the canary is the overlay.
+    // KV does not change: the overlay stops the canary.
     await serin.kv(undefined, undefined, { kind: "status", status: 503 });
 
     const ordered = Date.now();
@@ -170,7 +170,7 @@ test("while KV takes nothing no step is taken; then the rollout goes on", async 
   await serin.kv(undefined, undefined, { kind: "status", status: 503 });
   const load = startLoad(t, serin);
   await start(serin, { ...PLAN, steps: [25, 100] });
-  // Busy isolates have the share from the controller all the same.
+  // Busy isolates have the percentage from the controller.
   await eventually(() => assert.ok(load.answers.some(({ variant }) => variant === "canary")));
   const { outbox, rollout } = await serin.status(({ rollout }) => rollout.lastLook !== null);
   assert.deepEqual([outbox, rollout.step], [["write"], 1]);

@@ -1,4 +1,4 @@
-// The rules: each matcher on its own, together, in order, and with a share of their own.
+// The rules: each matcher on its own, together, in order, and with its own percentage.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { CF_HEADER, startSerin } from "./harness/workerd.mjs";
 
 const NAME = "?both=name";
 
-/** What each matcher takes, and what it does not. */
+/** Values that each matcher accepts, and values that it does not. */
 const MATCHERS = {
   path: {
     match: { path: "/api/*" },

@@ -1,4 +1,4 @@
-// Who is served what is nobody's to choose: forged tokens, cookies and headers, and ones too large to be honest.
+// A client cannot choose its variant: forged tokens, cookies and headers, and oversized ones.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -15,12 +15,12 @@ const vars = { OVERRIDE_TOKEN: SECRET };
 
 const token = () => mint(SECRET, { host: HOST, expires: Math.floor(Date.now() / 1000) + 1_800 });
 
-/** Every byte of a text, one at a time, as another letter, and with one bit of it turned. */
+/** Variants of a text: each byte in turn replaced by another letter, and with one bit flipped. */
 function* changed(text) {
   for (let place = 0; place < text.length; place += 1) {
     const code = text.charCodeAt(place);
     for (const other of [code ^ 1, code ^ 4, code ^ 0x20]) {
-      // What no header can carry does not arrive at all.
+      // A value that no header can carry is not sent.
       if (other < 0x21 || other > 0x7e) continue;
       yield text.slice(0, place) + String.fromCharCode(other) + text.slice(place + 1);
     }

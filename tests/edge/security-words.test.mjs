@@ -1,4 +1,4 @@
-// What others write is never more than words: no new header, no second line in the log, no secret told.
+// Foreign text stays text: it adds no header and no second log line, and no secret is disclosed.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -9,11 +9,11 @@ import { eventually } from "./harness/eventually.mjs";
 import { ADMIN_TOKEN, startSerin } from "./harness/workerd.mjs";
 
 const HALF = { enabled: true, percentage: 50, rolloutId: "r0" };
-/** Everything that ends a line or a header somewhere, and then a header and a log line of its own. */
+/** Every sequence that ends a line or a header in some format, followed by a header and a log line. */
 const BREAKS = ["\r\n", "\n", "\r", "\0", "\u000b", "\u000c", "\u0085", "\u2028", "\u2029", "\r\n\r\n"];
 const EVIL = `${BREAKS.map((end, n) => `${end}x-evil-${n}: 1`).join("")}\n{"event":"evil"}\r\n`;
 
-/** Everything there is in the raw headers of an answer that is not on the list. */
+/** Raw headers of a response that are not on the list. */
 const KNOWN = ["content-type", "content-length", "cache-control", "retry-after", "allow", "date", "connection", "keep-alive", "transfer-encoding", "x-variant", "set-cookie", "vary", "content-encoding"];
 
 function hasNoHeaderOfOthers(answer, what) {
@@ -24,7 +24,7 @@ function hasNoHeaderOfOthers(answer, what) {
   }
 }
 
-/** Whatever Serin prints is JSON, a line each, with an event of its own. */
+/** Checks that each line that Serin prints is JSON with a known event. */
 function everyLineIsSerins(serin) {
   for (const line of serin.output) {
     if (line.startsWith("{")) assert.match(JSON.parse(line).event, /^(?!evil)[a-z-]+$/, line);
@@ -55,7 +55,7 @@ test("line breaks in any field of canary-state reach no header and no second lin
     hasNoHeaderOfOthers(await serin.api("GET", "status"), document);
     hasNoHeaderOfOthers(await serin.api("GET", "metrics"), document);
   }
-  // Most of them changed the policy, or were refused: each by a line that is one.
+  // Most values changed the policy or were refused, each with a single log line.
   assert.ok(serin.logs("policy-changed").length >= 2 && serin.logs("policy-rejected").length >= 3);
   everyLineIsSerins(serin);
 });
@@ -151,7 +151,7 @@ test("a variant's own Location, Link and odd headers pass as they are, and none 
   for (const headers of [{}, NAVIGATION]) {
     const path = `/?both=headers&set=${encodeURIComponent(JSON.stringify(set))}`;
     const answer = await serin.request(path, { headers });
-    // The runtime writes what is beyond ASCII as UTF-8, and Node reads bytes.
+    // The runtime encodes characters beyond ASCII as UTF-8, and Node reads bytes.
     const asRead = (value) => Buffer.from(value).toString("latin1");
     for (const [name, value] of set) assert.equal(answer.headers[name], asRead(value), name);
     const own = answer.rawHeaders.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase());

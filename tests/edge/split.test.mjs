@@ -1,4 +1,4 @@
-// The share, who is in it, and that nobody is moved out of it.
+// The canary's percentage, its visitors, and that no visitor is moved out of it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// The dead man's switch: a canary whose operators can no longer stop it is stopped.
+// The dead man's switch: a canary that operators can no longer stop is stopped.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -15,7 +15,7 @@ for (const mode of [{ kind: "status", status: 500 }, { kind: "hang" }]) {
     const broken = performance.now();
     await serin.kv(undefined, mode);
     await eventually(async () => assert.equal(await serin.variant(), "stable"));
-    // The last good read may have been up to a refresh interval, and a read under way, before KV broke.
+    // The last good read may have started up to a refresh interval before KV failed.
     assert.ok(performance.now() - broken > 500, "not at the first failed read");
     const { status, components } = await serin.health();
     assert.deepEqual([status, components.policy.status], ["degraded", "degraded"]);

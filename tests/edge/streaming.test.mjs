@@ -1,4 +1,4 @@
-// Bodies that flow: nothing is collected on the way, in either direction, and an end on one side is an end on the other.
+// Streamed bodies: no body is buffered in either direction, and an end on one side is an end on the other.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -28,13 +28,13 @@ for (const variant of ["stable", "canary"]) {
 
   test(`the first server-sent event of the ${variant} arrives before the last is made`, async (t) => {
     const serin = await startSerin(t, { kv });
-    // Also with a cookie of Serin's, for which the response is rebuilt.
+    // The test also runs with a cookie of Serin's, for which the response is rebuilt.
     for (const [id, headers] of Object.entries({ plain: {}, first: NAVIGATION })) {
       const { message } = await serin.client.open(`/?both=sse&id=${id}`, { headers });
       assert.match(message.headers["content-type"], /^text\/event-stream/);
       assert.equal(message.headers["set-cookie"]?.length, id === "first" ? 1 : undefined);
       const [chunk] = await once(message, "data");
-      // Else what arrives before the loop below begins would be nobody's.
+      // Without this listener, events that arrive before the loop below begins would be lost.
       message.pause();
       assert.equal(String(chunk), `data: ${variant} first\n\n`);
       await serin.request(`/release/${id}`);
@@ -51,7 +51,7 @@ for (const variant of ["stable", "canary"]) {
     const { message } = await serin.client.open("/?both=count", { method: "POST" }, async (outgoing) => {
       for (let sent = 0; sent < UPLOAD; sent += chunk.length) {
         if (!outgoing.write(chunk)) await once(outgoing, "drain");
-        // Nothing may hold the upload back until it is complete: the variant sees its start before its end is made.
+        // The upload must not be held back until it is complete: the variant receives its start before its end is produced.
         if (sent === 16 * MEBIBYTE) {
           await eventually(async () => assert.ok((await serin.journal())[0].seen > 0));
           waitedForTheVariant = true;

@@ -1,4 +1,4 @@
-// The kill switches: what each stops, what counts as on, and that it clears itself.
+// The kill switches: the requests that each one stops, the values that count as on, and the automatic end.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -71,7 +71,7 @@ test("a switch with an end is off again after it, without another read", async (
   const until = new Date(Math.ceil(Date.now() / 1000) * 1000 + 2_000);
   const serin = await startSerin(t, {
     kv: { ...STATE, "ops:maintenance": { reason: "moving the database", until: until.toISOString() } },
-    // Only the first request reads: the end comes from the snapshot.
+    // Only the first request reads KV: the end comes from the snapshot.
     vars: { REFRESH_SECONDS: "60" },
   });
   assert.equal((await serin.request("/")).status, 503);

@@ -1,5 +1,5 @@
-// A panic traps the Wasm instance and leaves it unusable. Stable answers what may be sent (again), and the next request gets a
-// fresh instance. The Worker under test is the build that panics where the header `x-serin-panic` says.
+// A panic leaves the Wasm instance unusable. Stable answers requests that may be sent (again), and the next request gets a fresh instance.
+// The Worker under test is the build that panics where the header `x-serin-panic` says.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -18,7 +18,7 @@ test("a trap costs nothing but a bodiless write, and the next request is served 
     if (body) assert.equal(answer.json.length, body.length);
     assert.equal(await serin.variant(), "canary");
   }
-  // Nobody can tell whether it has been sent.
+  // The write may have been sent, so it must not be repeated.
   assert.equal((await serin.request("/trap", { method: "DELETE", headers: panicAt("route") })).status, 500);
   assert.equal(await serin.variant(), "canary");
   assert.equal(serin.output.filter((line) => line.includes('"event":"panic"')).length, 5);

@@ -1,6 +1,6 @@
-// An isolate that has served many canary requests before it meets trouble. Nothing of one request may be resolved, rejected or
-// called from another's context: timers, promises and callbacks that requests share work at first and fail later, when the
-// request that made them is long gone.
+// An isolate that has served many canary requests before a fault occurs. Nothing of one request may be resolved, rejected or called from
+// another request's context: timers, promises and callbacks that requests share work at first, and fail later, when the request that
+// created them has ended.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -13,11 +13,11 @@ import { startSerin } from "./harness/workerd.mjs";
 const WARM_UP = 30_000;
 const CONNECTIONS = 16;
 const DEADLINE = 500;
-/** What a busy machine may add to an answer, in ms. */
+/** Delay that a busy machine may add to a response, in ms. */
 const SLACK = 1_000;
-/** Healthy, and slower than the deadline. */
+/** A healthy canary, and a canary that is slower than the deadline. */
 const SLOW = 2 * DEADLINE;
-/** More than what a deadline applies to: 64 KiB. */
+/** An upload longer than the limit for a deadline, 64 KiB. */
 const UPLOAD = 100_000;
 const HANGS = "/?canary=hang&stable=echo";
 
@@ -30,7 +30,7 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
   t.after(() => client.close());
   await warm(client);
 
-  /** Stable's answer to a request that the canary lets hang, on the request's own path, at the deadline. */
+  /** Checks stable's answer to a request on which the canary hangs: on the request's own path, at the deadline. */
   const rescued = async (path, options) => {
     const begun = performance.now();
     const answer = await client.request(HANGS.replace("/", path), options);
@@ -39,7 +39,7 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
     assert.equal(new URL(answer.json.url).pathname, path, "the answer is the request's own");
     assert.ok(took >= DEADLINE - 10 && took < DEADLINE + SLACK, `${path} took ${took} ms`);
   };
-  /** A breaker that counted the failures of the part before has closed again. */
+  /** Waits until a breaker that counted the failures of the previous part has closed. */
   const healthy = () =>
     eventually(async () => {
       for (let n = 0; n < 10; n += 1) assert.equal(await serin.variant(), "canary");
@@ -103,7 +103,7 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
       }),
     );
     assert.deepEqual(answers, Array.from({ length: CONNECTIONS }, (_, n) => ["canary at last", `canary ${n}`]));
-    // Long after their deadlines, nothing that these requests left behind disturbs the next.
+    // Long after their deadlines, nothing of these requests disturbs later ones.
     await pause(SLOW);
     assert.equal(await serin.variant(), "canary");
   });
@@ -112,7 +112,7 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
   assert.deepEqual([...new Set(complaints)], [], "the runtime and Serin have nothing to complain about");
 });
 
-/** Fills the isolate with a past of healthy requests. */
+/** Sends the isolate many healthy requests. */
 async function warm(client) {
   let sent = 0;
   let fromCanary = 0;
@@ -127,7 +127,7 @@ async function warm(client) {
   assert.equal(fromCanary, WARM_UP);
 }
 
-/** An upload whose last byte is sent long after the deadline, and which the canary answers at its end. */
+/** An upload whose last byte is sent long after the deadline, and that the canary answers at its end. */
 async function upload(client, length) {
   const headers = { "content-length": length };
   const { message } = await client.open("/?canary=count", { method: "POST", headers, agent: false }, (outgoing) => {
