@@ -45,10 +45,10 @@ const results = { machine: machine(), effort, size: size(), startUp: [], memory:
 if (options.against) Object.assign(results, await speed(against(options.against.split(","))));
 else {
   Object.assign(results, await speed(CONTESTANTS));
-  tell("starting new processes");
+  progress("starting new processes");
   results.startUp = await startUp(effort.starts);
   if (!options["no-memory"]) {
-    tell(`memory over ${effort.requests.toLocaleString("en")} requests`);
+    progress(`memory over ${effort.requests.toLocaleString("en")} requests`);
     results.memory = await memory(effort.requests);
   }
 }
@@ -61,7 +61,7 @@ async function speed(contestants) {
   const doors = [...contestants.map(({ name }) => name), "driver"];
   const runs = { sockets: [], driver: [] };
   for (let run = 1; run <= effort.processes; run += 1) {
-    tell(`${contestants.length} contestants take turns in process ${run} of ${effort.processes}`);
+    progress(`${contestants.length} contestants take turns in process ${run} of ${effort.processes}`);
     const worker = await start(workers(contestants), doors);
     runs.sockets.push(await overSockets(worker, contestants, effort.socketSeconds));
     runs.driver.push(await inProcess(worker, contestants, effort.driverSeconds));
@@ -109,6 +109,6 @@ function rounded(_, value) {
   return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
 }
 
-function tell(what) {
+function progress(what) {
   console.error(`bench: ${what} …`);
 }

@@ -20,7 +20,7 @@ const OTHERS = { up: ["job"], probe_success: ["job"], probe_duration_seconds: ["
 const ADDED = ["job", "instance"];
 const WORDS = new Set(["and", "or", "unless", "on", "ignoring", "by", "without", "bool", "offset"]);
 
-test("promtool finds nothing", (t) => {
+test("promtool reports no errors", (t) => {
   if (spawnSync("promtool", ["--version"]).error) return t.skip("promtool is not installed");
   execFileSync("promtool", ["check", "rules", FILE], { stdio: "pipe" });
 });
@@ -56,14 +56,14 @@ test("every metric, label and value of a rule is one that the Worker emits", asy
   }
 });
 
-test("every alert is of a service level or a runbook, and none is named that is not there", () => {
+test("every alert belongs to a service level or a runbook, and every named alert exists", () => {
   const pages = ["service-levels.md", ...new Set(RULES.map(({ annotations }) => annotations.runbook.split("/").at(-1)))];
   const text = pages.map((page) => readFileSync(join(ROOT, "docs/operations", page), "utf8")).join("\n");
   const named = new Set([...text.matchAll(/`(Serin[A-Z]\w+)`/g)].map(([, name]) => name));
   assert.deepEqual([...named].sort(), RULES.map(({ alert }) => alert).sort());
 });
 
-test("what is no metric is found out", () => {
+test("an unknown metric is detected", () => {
   const found = selectorsOf('sum by (x) (rate(a_b{c="d",e=~"f|g"}[5m])) > 0.5 and on (instance) h == 1');
   assert.deepEqual(found, [
     { metric: "a_b", matchers: [{ label: "c", operator: "=", value: "d" }, { label: "e", operator: "=~", value: "f|g" }] },

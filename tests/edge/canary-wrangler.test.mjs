@@ -49,7 +49,7 @@ async function startFolders(t) {
 
 for (const [file, config] of Object.entries(CONFIGS)) {
   for (const env of [[], ["--env", "staging"]]) {
-    test(`wrangler takes the canary of a ${file}${env.length > 0 ? " with an environment" : ""}`, async (t) => {
+    test(`wrangler accepts the canary of a ${file}${env.length > 0 ? " with an environment" : ""}`, async (t) => {
       const { folder, serin, shell } = await startFolders(t);
       const at = join(folder, "app");
       await mkdir(at);
@@ -74,7 +74,7 @@ for (const [file, config] of Object.entries(CONFIGS)) {
   }
 }
 
-test("the state goes through wrangler's local KV, and what is not about the canary stays", async (t) => {
+test("the state is written to wrangler's local KV, and other fields stay", async (t) => {
   const { serin } = await startFolders(t);
   const config = join(ROOT, "wrangler.toml");
   await serin(["state", "set", "--enable", "--percentage", "5", "--field", "fallback=false", "--config", config]);

@@ -8,7 +8,7 @@ import { ADMIN_TOKEN, startSerin } from "./harness/workerd.mjs";
 
 const HALF = { "canary-state": { enabled: true, percentage: 50 } };
 
-test("an almost right token is a wrong one: any byte changed, any part, two headers, another place", async (t) => {
+test("a nearly correct token is refused: any byte changed, any part, two headers, another place", async (t) => {
   const serin = await startSerin(t, { kv: HALF });
   const good = `Bearer ${ADMIN_TOKEN}`;
   const wrong = [];
@@ -40,7 +40,7 @@ async function raw(port, target) {
   return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]), answer };
 }
 
-test("no spelling of the reserved paths opens them without the token, or brings them to a variant", async (t) => {
+test("no spelling of the reserved paths opens them without the token, or reaches a variant", async (t) => {
   const serin = await startSerin(t, { kv: HALF });
   const reserved = [
     "/__serin", "/__serin/", "/__serin/status", "/__serin?x=1", "/__serin/status?both=name", "/__serin//status", "/x/../__serin/status", "/./__serin/status",
@@ -66,7 +66,7 @@ test("no spelling of the reserved paths opens them without the token, or brings 
   assert.deepEqual(seen.filter((path) => path === "/__serin" || path.startsWith("/__serin/")), []);
 });
 
-test("with the token too, only what the page of the control API lists is there", async (t) => {
+test("with the token too, only the calls in the documentation of the control API exist", async (t) => {
   const serin = await startSerin(t, { kv: HALF });
   const before = await serin.status();
   for (const path of ["", "report", "standing", "../report", "state/", "switches/", "rollouts/current/", "status/x", "Status"]) {
@@ -123,7 +123,7 @@ export default {
 };
 `;
 
-test("the Worker exports its fetch and its two objects, with fetch and alarm each, and nothing else can be called", async (t) => {
+test("the Worker exports its fetch and its two objects, with fetch and alarm each, and nothing else is callable", async (t) => {
   const serin = await startSerin(t, { kv: HALF, caller: CALLER });
   assert.deepEqual((await serin.caller.request("/exports")).json, {
     names: ["MetricsShard", "RolloutController", "default"],

@@ -27,7 +27,7 @@ function* changed(text) {
   }
 }
 
-test("a token with any one of its bytes changed, cut or doubled forces nobody", async (t) => {
+test("a token with any one of its bytes changed, cut or doubled selects no variant", async (t) => {
   const serin = await startSerin(t, { kv: NOBODY, vars });
   const good = token();
   const serves = (value) => serin.variant({ headers: { host: HOST, "serin-override": value } });
@@ -39,7 +39,7 @@ test("a token with any one of its bytes changed, cut or doubled forces nobody", 
   for (const other of others) assert.equal(await serves(other), "stable", other);
 });
 
-test("a good token in another header, cookie, query or body forces nobody, and two of them are none", async (t) => {
+test("a good token in another header, cookie, query or body selects no variant, and two tokens count as none", async (t) => {
   const serin = await startSerin(t, { kv: NOBODY, vars });
   const good = token();
   const value = encodeURIComponent(good);
@@ -65,7 +65,7 @@ test("a good token in another header, cookie, query or body forces nobody, and t
   assert.equal(posted.text.split(" ")[0], "stable");
 });
 
-test("a visitor's cookie with any byte changed is never an error and names no side", async (t) => {
+test("a visitor's cookie with any byte changed is never an error and selects no variant", async (t) => {
   const serin = await startSerin(t, { kv: HALF });
   const id = visitorId(3);
   const address = "203.0.113.9";
@@ -77,7 +77,7 @@ test("a visitor's cookie with any byte changed is never an error and names no si
   }
 });
 
-test("whatever header names a variant, the split stays as it was", async (t) => {
+test("a header that names a variant does not change the split", async (t) => {
   const serin = await startSerin(t, { kv: HALF, vars });
   const names = ["serin-override", "serin_override", "Serin-Variant", "serin-attempt", "x-forwarded-for", "true-client-ip", "x-real-ip", "forwarded"];
   for (let n = 0; n < 20; n += 1) {
@@ -94,7 +94,7 @@ test("whatever header names a variant, the split stays as it was", async (t) => 
   }
 });
 
-test("cookies too large to be honest are routed like none, and never an error", async (t) => {
+test("oversized cookies are routed like none, and never an error", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { ...HALF["canary-state"], stickiness: ["cookie:session", "visitor"] } } });
   const id = visitorId(5);
   const address = "203.0.113.5";

@@ -93,7 +93,7 @@ test("line breaks in a switch's reason and end reach no header and no second lin
   everyLineIsSerins(serin);
 });
 
-test("line breaks in orders, their names and reasons reach no header and no second line of the log", async (t) => {
+test("line breaks in commands, their names and reasons reach no header and no second line of the log", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   const plan = { schedule: "custom", steps: [50, 100], hold: "1h", settle: "1h" };
   for (const [method, path, body] of [
@@ -116,7 +116,7 @@ test("line breaks in orders, their names and reasons reach no header and no seco
   everyLineIsSerins(serin);
 });
 
-test("a visitor's id that reaches a header is Serin's own, whatever cookie came in", async (t) => {
+test("a visitor's id in a header is always one that Serin generated", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   const own = "0".repeat(31);
   for (const value of [`${own}\u0085`, `${own}\u00ff`, `${own}0%0d%0aset-cookie: a=1`, `${own}\t0`, "é".repeat(16)]) {
@@ -139,7 +139,7 @@ test("a variant's exception with line breaks in it is one line of the log, and n
   for (const line of serin.output.filter((line) => line.startsWith("{"))) assert.doesNotMatch(JSON.parse(line).event, /evil/);
 });
 
-test("a variant's own Location, Link and odd headers pass as they are, and none is added to them", async (t) => {
+test("a variant's own Location, Link and unusual headers pass unchanged, and none is added", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100 } } });
   const set = [
     ["location", "https://elsewhere.example/%0d%0aset-cookie:%20a=1?x=%0A#y"],
@@ -160,7 +160,7 @@ test("a variant's own Location, Link and odd headers pass as they are, and none 
   }
 });
 
-test("a response that carries a visitor's cookie is this visitor's own for every cache on the way", async (t) => {
+test("a response that sets a visitor's cookie is private to every cache on the way", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   for (const [sent, arrives] of [
     ["public, max-age=60", "public, max-age=60, private"],
@@ -180,10 +180,10 @@ test("a response that carries a visitor's cookie is this visitor's own for every
 });
 
 test("secrets in headers, cookies, queries and bodies are in no log, answer, audit, webhook or stored row", async (t) => {
-  const heard = [];
+  const received = [];
   const receiver = createServer(async (request, response) => {
-    for await (const chunk of request) heard.push(chunk.toString());
-    heard.push(JSON.stringify(request.headers));
+    for await (const chunk of request) received.push(chunk.toString());
+    received.push(JSON.stringify(request.headers));
     response.end();
   }).listen(0, "127.0.0.1");
   t.after(() => receiver.close());
@@ -194,10 +194,10 @@ test("secrets in headers, cookies, queries and bodies are in no log, answer, aud
   const serin = await startSerin(t, { kv: { "canary-state": HALF }, vars, separate: true });
   const admin = { authorization: `Bearer ${vars.ADMIN_TOKEN}`, "content-type": "application/json" };
   const api = (method, path, body) => serin.request(`/__serin/${path}`, { method, headers: admin, body: body && JSON.stringify(body) });
-  const told = [];
-  const tell = async (answer) => told.push((await answer).text);
+  const answers = [];
+  const record = async (answer) => answers.push((await answer).text);
 
-  await tell(api("POST", "rollouts", { schedule: "custom", steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1s", id: "r1", actor: "ada", reason: "release" }));
+  await record(api("POST", "rollouts", { schedule: "custom", steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1s", id: "r1", actor: "ada", reason: "release" }));
   const headers = { authorization: `Bearer ${needle("visitor")}`, cookie: `session=${needle("cookie")}; a=${needle("other")}`, "x-api-key": needle("header"), "serin-override": needle("token") };
   let visitor = 0;
   for (const behaviour of ["name", "throw", "status:503"]) {
@@ -208,17 +208,17 @@ test("secrets in headers, cookies, queries and bodies are in no log, answer, aud
     }
   }
   await serin.request(`/?both=throw&q=${needle("query")}`, { method: "POST", headers, body: needle("body") });
-  await tell(serin.request("/__serin/status", { headers: { authorization: `Bearer ${needle("wrong")}` } }));
-  for (const path of ["status", "audit?limit=1000", "metrics", "rollouts/current", "explain?key=ada"]) await tell(api("GET", path));
-  await tell(serin.request("/health?detailed=true", { headers }));
-  await tell(api("POST", "rollouts/current/pause", { actor: "ada" }));
-  await eventually(() => assert.ok(heard.some((notice) => notice.includes("paused")), "the webhook was told"));
-  await tell(api("GET", "audit"));
-  assert.ok(told.every((text) => text.length > 0) && serin.logs("fallback").length + serin.logs("unanswered").length > 0);
+  await record(serin.request("/__serin/status", { headers: { authorization: `Bearer ${needle("wrong")}` } }));
+  for (const path of ["status", "audit?limit=1000", "metrics", "rollouts/current", "explain?key=ada"]) await record(api("GET", path));
+  await record(serin.request("/health?detailed=true", { headers }));
+  await record(api("POST", "rollouts/current/pause", { actor: "ada" }));
+  await eventually(() => assert.ok(received.some((notice) => notice.includes("paused")), "the webhook was notified"));
+  await record(api("GET", "audit"));
+  assert.ok(answers.every((text) => text.length > 0) && serin.logs("fallback").length + serin.logs("unanswered").length > 0);
 
-  for (const [where, texts] of Object.entries({ answers: told, log: serin.output, webhook: heard, storage: await serin.stored() })) {
+  for (const [where, texts] of Object.entries({ answers, log: serin.output, webhook: received, storage: await serin.stored() })) {
     assert.ok(texts.length > 0, where);
     for (const text of texts) assert.doesNotMatch(text, /needle/, where);
   }
-  assert.ok(!told.some((text) => text.includes(ADMIN_TOKEN)));
+  assert.ok(!answers.some((text) => text.includes(ADMIN_TOKEN)));
 });

@@ -27,7 +27,7 @@ const STATES = [
   { "canary-state": "null" },
 ];
 
-test("100,000 requests, 200 flips: all succeed, and visitors move only as the percentages say", async (t) => {
+test("100,000 requests, 200 changes: all succeed, and visitors move only with the percentage", async (t) => {
   const serin = await startSerin(t, { kv: STATES[0] });
   await serin.variant(visitor(0));
   const client = new Client(serin.port, CONNECTIONS);

@@ -21,7 +21,7 @@ const SLOW = 2 * DEADLINE;
 const UPLOAD = 100_000;
 const HANGS = "/?canary=hang&stable=echo";
 
-test("after 30,000 requests to the canary an isolate still keeps each request to itself", async (t) => {
+test("after 30,000 requests to the canary an isolate still keeps requests apart", async (t) => {
   const serin = await startSerin(t, {
     kv: { "canary-state": { enabled: true, percentage: 100 } },
     vars: { CANARY_DEADLINE_SECONDS: String(DEADLINE / 1_000) },
@@ -31,7 +31,7 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
   await warm(client);
 
   /** Checks stable's answer to a request on which the canary hangs: on the request's own path, at the deadline. */
-  const rescued = async (path, options) => {
+  const answeredByStable = async (path, options) => {
     const begun = performance.now();
     const answer = await client.request(HANGS.replace("/", path), options);
     const took = performance.now() - begun;
@@ -46,7 +46,7 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
     }, { within: 60_000 });
 
   await t.test("a deadline passes: stable answers a GET, and 504 a write", async () => {
-    await rescued("/deadline");
+    await answeredByStable("/deadline");
     const begun = performance.now();
     const late = await client.request("/?canary=hang", { method: "POST", body: "x" });
     const took = performance.now() - begun;
@@ -56,7 +56,7 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
 
   await t.test("four requests at once to a canary that hangs: stable answers each in time", async () => {
     await healthy();
-    await Promise.all([1, 2, 3, 4].map((n) => rescued(`/at-once/${n}`)));
+    await Promise.all([1, 2, 3, 4].map((n) => answeredByStable(`/at-once/${n}`)));
   });
 
   await t.test("a canary that fails at once: stable answers each request", async () => {
@@ -75,7 +75,7 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
       outgoing.end();
     });
     await eventually(async () => assert.ok((await serin.journal()).some(({ path }) => path === "/left"), "it is with the canary"));
-    const others = [rescued("/stays/1"), rescued("/stays/2")];
+    const others = [answeredByStable("/stays/1"), answeredByStable("/stays/2")];
     leave();
     await assert.rejects(left);
     await Promise.all(others);
@@ -84,13 +84,13 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
   await t.test("uploads that take longer than the deadline reach the canary whole, beside a request that is late", async () => {
     await healthy();
     const uploads = [1, 2, 3, 4].map((n) => upload(client, UPLOAD + n));
-    await Promise.all([...uploads, rescued("/beside-uploads")]);
+    await Promise.all([...uploads, answeredByStable("/beside-uploads")]);
   });
 
   await t.test("WebSockets whose handshake takes longer than the deadline open and talk, beside a request that is late", async () => {
     await healthy();
     const sockets = [1, 2, 3, 4].map((n) => talk(serin.port, `hello ${n}`));
-    await Promise.all([...sockets, rescued("/beside-sockets")]);
+    await Promise.all([...sockets, answeredByStable("/beside-sockets")]);
   });
 
   await t.test("slow answers within the deadline, all at once, are the canary's and each request's own", async () => {

@@ -22,7 +22,7 @@ const start = (serin, freeze) => serin.api("POST", "rollouts", { id: "r1", actor
 const date = (timeZone, days = 0) =>
   new Intl.DateTimeFormat("sv-SE", { timeZone }).format(new Date(Date.now() + days * 86_400_000));
 
-test("a step waits for the end of a window, the status and the audit say until when, and promote goes on", async (t) => {
+test("a step waits for the end of a window, the status and the audit name the end, and promote continues", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF } });
   startLoad(t, serin);
   // Kathmandu is 5:45 ahead of UTC without daylight saving time: its midnight is at 18:15 UTC.
@@ -44,7 +44,7 @@ test("a step waits for the end of a window, the status and the audit say until w
   assert.equal(promoted.rollout.step, 2);
 });
 
-test("outside of its windows a rollout goes on", async (t) => {
+test("outside its windows a rollout continues", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF } });
   startLoad(t, serin);
   // Samoa is half a day ahead, Pago Pago half a day behind: the same date a day later is not today there.
@@ -52,7 +52,7 @@ test("outside of its windows a rollout goes on", async (t) => {
   await serin.status(({ rollout }) => rollout.phase === "completed");
 });
 
-test("a time zone that there is not is named when the rollout is to start", async (t) => {
+test("an unknown time zone is refused at the start of the rollout, by name", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF } });
   const answer = await start(serin, { timeZone: "Europe/Berlim", days: ["sat", "sun"] });
   assert.equal(answer.status, 422);

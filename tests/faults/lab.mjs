@@ -97,12 +97,12 @@ export async function load(client, faults, requests, tally, { isCalm = true } = 
   const panicsEvery = faults.find((fault) => fault.panicsEvery)?.panicsEvery;
   const leaving = faults.flatMap(({ leaves }) => leaves ?? []);
   const has = (place) => faults.some((fault) => fault.place === place);
-  const circumstances = {
+  const conditions = {
     breaksBodies: faults.some(({ place, breaksBodies }) => place === "canary" && breaksBodies),
     canaryFails: has("canary"),
     stableFails: has("stable"),
     // The variant of a visitor is known only while no fault keeps Serin from assigning visitors.
-    isDealt: isCalm && !has("KV") && !has("Serin"),
+    isAssigned: isCalm && !has("KV") && !has("Serin"),
     loops: [queries.canary, queries.stable].includes("loop"),
   };
   const until = tally.sent + requests;
@@ -116,7 +116,7 @@ export async function load(client, faults, requests, tally, { isCalm = true } = 
       const headers = panics ? { "x-serin-panic": "route" } : {};
       const answer = await ask(client, path, kind, visitor, number, headers);
       const describe = () => `${kind} ${path}: ${answer.status} ${answer.text}`;
-      tally.count(judge(answer, kind, visitor, circumstances), answer, describe);
+      tally.count(judge(answer, kind, visitor, conditions), answer, describe);
       for (const where of leaving) await leave(client, where);
     }
   };
@@ -154,13 +154,13 @@ async function ask(client, path, kind, { id }, number, extra) {
   return { ...answer, took: performance.now() - begun };
 }
 
-function judge({ status, text, location }, kind, visitor, circumstances) {
-  const { breaksBodies, canaryFails, stableFails, isDealt, loops } = circumstances;
+function judge({ status, text, location }, kind, visitor, conditions) {
+  const { breaksBodies, canaryFails, stableFails, isAssigned, loops } = conditions;
   const isWhole = kind === "HEAD" ? text === "" : /^(canary|stable) (\d+|at last)$/.test(text);
   if (status === 200 && isWhole) return "answered";
   if (loops && status === 302 && location.includes("loop")) return "answered";
   const isOnCanary = kind !== "first visit" && visitor.bucket < 50_000;
-  if (stableFails && !(isDealt && isOnCanary && !canaryFails)) return "owned";
+  if (stableFails && !(isAssigned && isOnCanary && !canaryFails)) return "owned";
   return canaryFails && (kind === "POST" || breaksBodies) ? "owned" : "lost";
 }
 

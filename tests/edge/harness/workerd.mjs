@@ -223,7 +223,7 @@ class Serin {
     return (await this.#kvControl.request("/")).json;
   }
 
-  // === what the variants saw, and are told to do ===
+  // === requests that the variants received, and their behaviour ===
 
   async journal() {
     return (await this.#variantControl.request("/")).json;
