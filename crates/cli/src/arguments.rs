@@ -65,8 +65,8 @@ pub(crate) enum Command {
     Halt(rollout::RolloutCommand),
     /// Lift the halt; a paused rollout stays paused.
     ResumeCanary(rollout::RolloutCommand),
-    /// Throw or clear a kill switch.
-    Switch(switch::Throw),
+    /// SetSwitch or clear a kill switch.
+    Switch(switch::SetSwitch),
     /// Say which variant a visitor gets, and why.
     Explain(explain::Explain),
     /// Show the health of Serin and of what it needs.

@@ -24,7 +24,7 @@ impl Answer {
 
 /// Whether a request can be retried: its method is safe (RFC 9110 §9.2.1), it has no body that the first attempt may have consumed, and it
 /// does not ask for another protocol.
-pub fn may_replay(method: &str, has_body: bool, is_upgrade: bool) -> bool {
+pub fn may_retry(method: &str, has_body: bool, is_upgrade: bool) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS") && !has_body && !is_upgrade
 }
 
@@ -49,9 +49,9 @@ pub struct RetryBudget {
     fifths: u32,
 }
 
-const REPLAY: u32 = 5;
-const START: u32 = 10 * REPLAY;
-const MOST: u32 = 20 * REPLAY;
+const RETRY: u32 = 5;
+const START: u32 = 10 * RETRY;
+const MOST: u32 = 20 * RETRY;
 
 impl Default for RetryBudget {
     fn default() -> Self {
@@ -69,7 +69,7 @@ impl RetryBudget {
 
     /// Withdraws one retry. Returns whether the balance covers it.
     pub fn withdraw(&mut self) -> bool {
-        let left = self.fifths.checked_sub(REPLAY);
+        let left = self.fifths.checked_sub(RETRY);
         self.fifths = left.unwrap_or(self.fifths);
         left.is_some()
     }
@@ -93,12 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn only_safe_requests_without_a_body_are_replayed() {
-        assert!(may_replay("GET", false, false));
-        assert!(!may_replay("GET", true, false));
-        assert!(!may_replay("GET", false, true));
+    fn only_safe_requests_without_a_body_are_retried() {
+        assert!(may_retry("GET", false, false));
+        assert!(!may_retry("GET", true, false));
+        assert!(!may_retry("GET", false, true));
         for method in ["POST", "PUT", "DELETE", "PATCH", "get", "TRACE"] {
-            assert!(!may_replay(method, false, false), "{method}");
+            assert!(!may_retry(method, false, false), "{method}");
         }
     }
 
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_starts_at_ten_replays_and_holds_at_most_twenty() {
+    fn the_budget_starts_at_ten_retries_and_holds_at_most_twenty() {
         let spent = |budget: &mut RetryBudget| (0..1_000).take_while(|_| budget.withdraw()).count();
         let mut budget = RetryBudget::default();
         assert_eq!(spent(&mut budget), 10);
@@ -130,13 +130,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn replays_stay_below_a_fifth_of_the_canarys_requests_and_ten(answers in proptest::collection::vec(any::<bool>(), 0..500)) {
+        fn retries_stay_below_a_fifth_of_the_canarys_requests_and_ten(answers in proptest::collection::vec(any::<bool>(), 0..500)) {
             let mut budget = RetryBudget::default();
-            let mut replays = 0;
+            let mut retries = 0;
             for (requests, failed) in (1..).zip(answers) {
                 budget.deposit();
-                replays += u32::from(failed && budget.withdraw());
-                prop_assert!(f64::from(replays) <= 10.0 + f64::from(requests) / 5.0);
+                retries += u32::from(failed && budget.withdraw());
+                prop_assert!(f64::from(retries) <= 10.0 + f64::from(requests) / 5.0);
             }
         }
     }

@@ -61,7 +61,7 @@ impl Control {
     }
 
     /// Runs a transaction, stores it and performs its effects. `None` if the controller is killed before it responds.
-    pub(crate) fn turn<T>(
+    pub(crate) fn transaction<T>(
         &mut self,
         around: &mut Surroundings<'_>,
         act: impl FnOnce(&mut Controller, Timestamp) -> (T, Vec<Effect>),
@@ -87,13 +87,13 @@ impl Control {
     }
 
     /// Handles an alarm.
-    pub(crate) fn ring(
+    pub(crate) fn handle_alarm(
         &mut self,
         around: &mut Surroundings<'_>,
         act: impl FnOnce(&mut Controller, Timestamp) -> Vec<Effect>,
     ) {
         self.alarm = None;
-        if self.turn(around, |controller, at| ((), act(controller, at))).is_none() {
+        if self.transaction(around, |controller, at| ((), act(controller, at))).is_none() {
             let again = Timestamp::from_millis(self.clock(around.now).as_millis() + ALARM_RETRY_MS);
             self.alarm = Some(self.alarm.map_or(again, |at| at.min(again)));
         }

@@ -124,7 +124,7 @@ impl<'a> World<'a> {
         while !taken {
             let (control, mut around) = self.parts();
             taken = control
-                .turn(&mut around, |controller, now| match controller.execute(&request, now) {
+                .transaction(&mut around, |controller, now| match controller.execute(&request, now) {
                     Ok((_, effects)) => ((), effects),
                     Err(_) => ((), Vec::new()),
                 })
@@ -189,7 +189,7 @@ impl<'a> World<'a> {
                 self.report_answered(location, seq, &overlay, &waiting);
             }
             Event::ShardWakes { location } => self.shard_wakes(location),
-            Event::Alarm { number } => self.ring(number),
+            Event::Alarm { number } => self.handle_alarm(number),
             Event::Recycled { slot, life } => self.recycle(slot, life),
             Event::ClockJumps => self.jump(),
         }
@@ -223,7 +223,7 @@ impl<'a> World<'a> {
     // --- the controller's alarm and clock
 
     /// Handles an alarm. An alarm that was replaced does not fire; number 0 is a duplicate.
-    fn ring(&mut self, number: u64) {
+    fn handle_alarm(&mut self, number: u64) {
         if number != 0 {
             if number != self.alarm.0 {
                 return;
@@ -239,7 +239,7 @@ impl<'a> World<'a> {
         self.faulted.kv += u64::from(!is_read);
         let document = is_read.then(|| self.kv.document(self.scenario.edge.locations, self.now));
         let (control, mut around) = self.parts();
-        control.ring(&mut around, |controller, now| {
+        control.handle_alarm(&mut around, |controller, now| {
             controller.alarm(AlarmInputs { document, health: Health::Unknown, utc_offset }, now)
         });
         self.schedule_alarm();

@@ -14,7 +14,7 @@ use crate::{clock, time_format};
 
 /// `switch`.
 #[derive(Args, Debug)]
-pub(crate) struct Throw {
+pub(crate) struct SetSwitch {
     /// Which.
     #[arg(value_enum)]
     name: Name,
@@ -48,9 +48,9 @@ enum Position {
     Off,
 }
 
-// === impl Throw ===
+// === impl SetSwitch ===
 
-impl Throw {
+impl SetSwitch {
     pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
         let is_on = self.position == Position::On;
         if self.until.is_some() && !is_on {

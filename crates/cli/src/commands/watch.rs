@@ -72,7 +72,7 @@ impl Watch {
                 Ok(answer) => {
                     answered_at = Some(clock::tick());
                     let status: StatusView = answer.read()?;
-                    let is_over = self.look(&status, &mut wanted)?;
+                    let is_over = self.is_over(&status, &mut wanted)?;
                     display.show(&status, &answer.text);
                     if is_over {
                         return status.rollout.as_ref().map_or(Ok(()), end);
@@ -101,7 +101,7 @@ impl Watch {
     ///
     /// # Errors
     /// The rollout cannot be watched any further.
-    fn look(&self, status: &StatusView, wanted: &mut Option<String>) -> Result<bool, Failure> {
+    fn is_over(&self, status: &StatusView, wanted: &mut Option<String>) -> Result<bool, Failure> {
         let Some(rollout) = &status.rollout else {
             let why = if status.epoch.is_some() { "there is no rollout" } else { "there is no rollout controller" };
             return Err(Failure::Failed(why.into()));

@@ -51,11 +51,11 @@ fn a_plan_that_is_not_json_is_wrong_usage() {
 
 #[test]
 fn a_dry_run_checks_with_the_workers_own_parser_and_sends_nothing() {
-    let nobody = "http://127.0.0.1:9";
-    let good = serin(nobody, &["start", "--step", "5:10m", "--step", "100", "--dry-run"], &[]);
+    let unreachable = "http://127.0.0.1:9";
+    let good = serin(unreachable, &["start", "--step", "5:10m", "--step", "100", "--dry-run"], &[]);
     assert_eq!(good.code, 0, "{}", good.stderr);
     assert_eq!(serde_json::from_str::<Value>(&good.stdout).unwrap()["steps"][0]["hold"], "10m");
-    let bad = serin(nobody, &["start", "--step", "50", "--step", "5", "--dry-run"], &[]);
+    let bad = serin(unreachable, &["start", "--step", "50", "--step", "5", "--dry-run"], &[]);
     assert_eq!(bad.code, 2);
     assert!(bad.stderr.contains("steps[1].percentage"), "{}", bad.stderr);
 }

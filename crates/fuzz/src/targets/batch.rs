@@ -25,11 +25,11 @@ pub fn check(input: &[u8]) {
         assert_eq!(read::<Batch>(&written).unwrap(), batch);
 
         let overlay = controller.report(&batch, now);
-        let (told, heard) = (controller.clone(), shard_after(&mut shard, &batch, now));
+        let (controller_after, shard_once) = (controller.clone(), shard_after(&mut shard, &batch, now));
         controller.report(&batch, now);
-        assert_eq!(parts(&controller), parts(&told), "a message counts once");
+        assert_eq!(parts(&controller), parts(&controller_after), "a message counts once");
         shard.ingest(&batch, now);
-        assert_eq!(shard, heard, "a message counts once");
+        assert_eq!(shard, shard_once, "a message counts once");
         let report = shard.report("FRA", now);
         shard.acknowledge(report.seq, overlay);
         controller.report(&report, now);

@@ -27,7 +27,7 @@ pub fn check(input: &[u8]) {
                     assert_eq!(
                         decision,
                         decide(&before, &SETUP, &visitor, later),
-                        "what is not valid changed something"
+                        "an invalid document changed the snapshot"
                     );
                 }
             }
@@ -64,7 +64,7 @@ fn rewritten(text: &str, was_valid: bool) {
     assert_eq!(write.document(KEY, Some(&written)).unwrap(), written, "a second write changes nothing");
     let parsed = CanaryState::parse(KEY, &written);
     if was_valid {
-        let state = parsed.expect("what is written over a valid document is valid");
+        let state = parsed.expect("a write over a valid document is valid");
         assert_eq!((state.enabled, state.percentage.thousandths(), state.rollout_id.as_str()), (true, 5_000, "r2"));
         assert!(CanaryState::parse(KEY, GOOD).is_ok());
     }

@@ -52,5 +52,5 @@ fn thaws(freeze: &Freeze) {
     if let Ok(Some(end)) = freeze.end(utc, now) {
         assert_eq!(freeze.end(utc, end), Ok(None), "a freeze ends in a freeze: {freeze:?}");
     }
-    assert!(freeze.end(|_, _| None, now).is_err(), "a zone that nobody knows has no time");
+    assert!(freeze.end(|_, _| None, now).is_err(), "an unknown zone has no time");
 }

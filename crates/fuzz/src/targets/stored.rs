@@ -21,11 +21,11 @@ pub fn check(input: &[u8]) {
     let text = text(input);
     let (row, body) = line(&text);
     match row {
-        documents::STATE => lived_with(body, |state: State| Controller { state, ..Controller::default() }),
-        documents::ANALYSIS => lived_with(body, |analysis: AnalysisRunner| Controller { analysis, ..controller() }),
-        documents::METRICS => lived_with(body, |metrics: MetricsBuffer| Controller { metrics, ..controller() }),
-        documents::SWITCHES => lived_with(body, |switches: SwitchOverrides| Controller { switches, ..controller() }),
-        documents::OUTBOX => lived_with(body, |outbox: Outbox| Controller { outbox, ..controller() }),
+        documents::STATE => check_row(body, |state: State| Controller { state, ..Controller::default() }),
+        documents::ANALYSIS => check_row(body, |analysis: AnalysisRunner| Controller { analysis, ..controller() }),
+        documents::METRICS => check_row(body, |metrics: MetricsBuffer| Controller { metrics, ..controller() }),
+        documents::SWITCHES => check_row(body, |switches: SwitchOverrides| Controller { switches, ..controller() }),
+        documents::OUTBOX => check_row(body, |outbox: Outbox| Controller { outbox, ..controller() }),
         "shard" => {
             let Some(mut shard) = stored::<Shard>(body) else { return };
             let report = shard.report("FRA", NOW);
@@ -48,7 +48,7 @@ fn stored<T: Serialize + DeserializeOwned>(body: &str) -> Option<T> {
 }
 
 /// Executes every command and some alarms, each on the stored row.
-fn lived_with<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) -> Controller) {
+fn check_row<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) -> Controller) {
     let Some(row) = stored(body) else { return };
     let stored = into(row);
     let commands = [
@@ -65,15 +65,15 @@ fn lived_with<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) 
         let mut controller = stored.clone();
         let request = CommandRequest { command, actor: "ada".into(), reason: "calm".into(), epoch: None };
         let _ = controller.execute(&request, NOW);
-        goes_on(&mut controller, NOW.after(Duration::from_secs(1)));
+        check_controller(&mut controller, NOW.after(Duration::from_secs(1)));
     }
     let mut controller = stored;
     for now in [NOW, NOW.after(Duration::from_secs(70)), Timestamp::default(), Timestamp::from_millis(i64::MAX)] {
-        goes_on(&mut controller, now);
+        check_controller(&mut controller, now);
     }
 }
 
-fn goes_on(controller: &mut Controller, now: Timestamp) {
+fn check_controller(controller: &mut Controller, now: Timestamp) {
     let before = controller.state.epoch();
     let _ = controller.wants(now);
     let _ = controller

@@ -148,7 +148,7 @@ impl World<'_> {
     pub(super) fn reported(&mut self, location: u32, report: &str, seq: u64, waiting: &Waiting) {
         let Some(batch) = self.parsed::<Batch>(report) else { return };
         let (control, mut around) = self.parts();
-        let overlay = control.turn(&mut around, |controller, now| (controller.report(&batch, now), Vec::new()));
+        let overlay = control.transaction(&mut around, |controller, now| (controller.report(&batch, now), Vec::new()));
         self.schedule_alarm();
         let answered = overlay.is_some_and(|overlay| {
             let overlay = text(&overlay);

@@ -18,7 +18,7 @@ use crate::time_format::exact;
 use crate::wrangler::{Invocation, Wrangler};
 
 /// Pause between two polls of the controller's outbox.
-const LOOK: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// One step of a command.
 pub(super) enum Step {
@@ -200,13 +200,13 @@ impl Job<'_> {
         let client = self.client()?;
         client.post(command.path(), &self.body().into())?;
         // The controller's write for an abort must not come after the write of the next step.
-        let tries = self.connection.timeout.as_millis() / LOOK.as_millis();
+        let tries = self.connection.timeout.as_millis() / POLL_INTERVAL.as_millis();
         for _ in 0..tries {
             let Ok(status) = client.get("status").and_then(|answer| answer.read::<StatusView>()) else { break };
             if !status.outbox.iter().any(|kind| kind == "write") {
                 return Ok("every location that is busy hears of it within seconds".into());
             }
-            clock::wait(LOOK);
+            clock::wait(POLL_INTERVAL);
         }
         Ok("what the controller writes to KV is not there yet; it keeps trying".into())
     }

@@ -164,7 +164,7 @@ mod tests {
         let smoke = Smoke::parse(text, false).unwrap();
         let headers = [("a", "1"), ("b", "xyz"), ("d", "3")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         let reply = Reply { status: 500, headers: headers.to_vec(), text: "bye".into(), took: Duration::ZERO };
-        let told = ["status is 500, not 200", "c is not there, not 2", "the body has no \"hello\""];
-        assert_eq!(smoke[0].judge(&reply), told);
+        let expected = ["status is 500, not 200", "c is not there, not 2", "the body has no \"hello\""];
+        assert_eq!(smoke[0].judge(&reply), expected);
     }
 }

@@ -20,7 +20,7 @@ fn only_a_canary_that_is_in_use_and_not_in_doubt_becomes_stable() {
         document
     };
     let rollout = |phase| json!({"epoch": 3, "rollout": {"id": "r1", "phase": phase}});
-    for (document, status, told) in [
+    for (document, status, expected) in [
         (on.clone(), json!(null), None),
         (on.clone(), rollout("completed"), None),
         (json!({"enabled": true, "percentage": 0}), json!(null), None),
@@ -34,9 +34,10 @@ fn only_a_canary_that_is_in_use_and_not_in_doubt_becomes_stable() {
         (with("percentage", json!(101)), json!(null), Some("percentage")),
     ] {
         let refused = refuse(&current(&document, &status), &worker()).err().map(|failure| failure.to_string());
-        match (told, refused) {
+        match (expected, refused) {
             (None, None) => {}
-            (Some(told), Some(refused)) if refused.contains(told) && refused.ends_with("nothing was deployed") => {}
+            (Some(expected), Some(refused))
+                if refused.contains(expected) && refused.ends_with("nothing was deployed") => {}
             (_, refused) => panic!("{document} {status}: {refused:?}"),
         }
     }

@@ -96,8 +96,8 @@ fn a_worker_with_an_address_of_its_own_keeps_it_as_a_canary() {
 fn bindings_that_the_canary_does_not_share_are_reported() {
     let text = "name = \"app\"\nkv_namespaces = [{ binding = \"A\" }, { binding = \"B\", id = \"1\" }]\n\
         [durable_objects]\nbindings = [{ name = \"C\", class_name = \"C\" }, { name = \"D\", class_name = \"D\", script_name = \"x\" }]";
-    let told = of_its_own(&config(text), None, "app");
-    assert_eq!(told.iter().map(|text| &text[..1]).collect::<Vec<_>>(), ["C", "A"]);
+    let warnings = of_its_own(&config(text), None, "app");
+    assert_eq!(warnings.iter().map(|text| &text[..1]).collect::<Vec<_>>(), ["C", "A"]);
 }
 
 #[test]
