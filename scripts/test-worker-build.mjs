@@ -18,13 +18,13 @@ const WASM_BINDGEN = /^name = "wasm-bindgen"\nversion = "(.*)"$/m.exec(readFileS
 
 /** Test files that do not apply to this output. */
 const EXCEPT = {
-  "trap.test.mjs": "it tests src/shim.js, and worker-build brings a shim of its own",
+  "trap.test.mjs": "it tests src/shim.js, and worker-build has its own shim",
   "canary-wrangler.test.mjs": "wrangler runs what wrangler.toml names, the pinned build",
   "local-kv.test.mjs": "likewise",
   "npm-start.test.mjs": "likewise",
 };
 /** Single tests of src/shim.js, in files that apply otherwise. */
-const EXCEPT_TESTS = ["a trap in every tenth request", "the Worker exports its fetch and its two objects"];
+const EXCEPT_TESTS = ["a panic in every tenth request", "the Worker exports its fetch and its two objects"];
 
 const workerBuild = tool("worker-build", WORKER_BUILD, "--locked", "worker-build", "--version", WORKER_BUILD);
 // Not --locked, because the published lock file names a withdrawn crate.

@@ -63,7 +63,7 @@ export const FAULTS = [
   ...variantFaults(variant("stable")),
   ...objectFaults("controller"),
   ...objectFaults("metrics"),
-  { name: "Serin: a trap in every tenth request", place: "Serin", panicsEvery: 10, begin() {}, end() {} },
+  { name: "Serin: a panic in every tenth request", place: "Serin", panicsEvery: 10, begin() {}, end() {} },
   { name: "clients: leave in their upload", place: "clients", leaves: "upload", begin() {}, end() {} },
   { name: "clients: leave in their download", place: "clients", leaves: "download", begin() {}, end() {} },
 ];

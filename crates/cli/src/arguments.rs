@@ -65,7 +65,7 @@ pub(crate) enum Command {
     Halt(rollout::RolloutCommand),
     /// Lift the halt; a paused rollout stays paused.
     ResumeCanary(rollout::RolloutCommand),
-    /// SetSwitch or clear a kill switch.
+    /// Throw or clear a kill switch.
     Switch(switch::SetSwitch),
     /// Say which variant a visitor gets, and why.
     Explain(explain::Explain),

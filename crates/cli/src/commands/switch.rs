@@ -21,7 +21,7 @@ pub(crate) struct SetSwitch {
     /// Thrown or cleared.
     #[arg(value_enum)]
     position: Position,
-    /// The reason, for the audit and for refused clients. Required to turn a switch on.
+    /// Reason, for the audit and for refused clients; required to turn a switch on.
     #[arg(long, value_name = "TEXT", required_if_eq("position", "on"))]
     why: Option<String>,
     /// When it clears itself: RFC 3339, or a span from now.

@@ -22,7 +22,7 @@ pub(crate) struct Deploy {
     /// The share it gets once it is healthy: 0 to 100, in steps of 0.001.
     #[arg(long, value_name = "NUMBER", default_value = "5", value_parser = number)]
     percentage: Value,
-    /// A new salt. It re-assigns every visitor.
+    /// New salt; re-assigns every visitor.
     #[arg(long, value_name = "ID")]
     rollout_id: Option<String>,
     #[command(flatten)]

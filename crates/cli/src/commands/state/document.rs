@@ -18,7 +18,7 @@ pub(crate) struct Changes {
     /// The canary's share: 0 to 100, in steps of 0.001.
     #[arg(long, value_name = "NUMBER", value_parser = number)]
     pub(super) percentage: Option<Value>,
-    /// The salt. A new one re-assigns every visitor.
+    /// Salt; a new one re-assigns every visitor.
     #[arg(long, value_name = "ID")]
     pub(super) rollout_id: Option<String>,
     /// Any other field, as JSON: `fallback=false`, `stickiness=["cookie:id"]`; `NAME=null` removes it.
