@@ -1,5 +1,4 @@
-// Who runs against whom: each contestant's Worker, policy, request, and the answer that shows it does what it is
-// measured for.
+// The contestants: the Worker, policy and request of each, and the response that proves that the contestant does the measured work.
 
 import { createHmac } from "node:crypto";
 import { readdirSync } from "node:fs";
@@ -11,20 +10,20 @@ const HERE = import.meta.dirname;
 const BUILD = resolve(HERE, "..", process.env.SERIN_BUILD || "build");
 const HOST = "shop.example";
 const OVERRIDE_TOKEN = "bench-override-token";
-// Two whose buckets lie above and below 25 %: stable, and in a rollout's control slice; and canary.
+// Two visitors with buckets above and below 25 %: one on stable, in a rollout's control slice, and one on the canary.
 const VISITOR = "0123456789abcdef0123456789abcdef";
 const CANARY_VISITOR = "c342b72068178035b65511101b0b6b0f";
 
 export const FLOOR = "pass-through";
-/** The floor once more, as a contestant: how far its ratio is from 1.00 is the error of the measurement. */
+/** The floor a second time, as a contestant. The distance of its ratio from 1.00 is the error of the measurement. */
 export const CONTROL = "pass-through, again";
-/** More of the same, for a denominator of less noise: one that ran more often than the others would run warmer. */
+/** More copies of the floor, for a denominator with less noise. One copy that ran more often than the others would run warmer. */
 export const TWIN = "twin";
 
 /** The files that wrangler uploads. */
 export const ARTEFACTS = files(BUILD, ["index.js", "index_bg.wasm"]);
 
-/** Another build has all the modules that lie in its folder, whatever their names; `index.js` is the door. */
+/** Another build may have any module names. All modules in its folder are loaded, and `index.js` is the entry point. */
 function built(folder) {
   const modules = readdirSync(folder).filter((file) => /\.(js|wasm)$/.test(file));
   return files(folder, ["index.js", ...modules.filter((file) => file !== "index.js")]);
@@ -71,7 +70,7 @@ const client = {
 };
 const tester = { path: PAGE, headers: { ...known.headers, "Serin-Override": overrideToken() } };
 
-/** Mints what docs and tests call QA's override; half an hour is longer than any run. */
+/** Signs the token that docs and tests call QA's override. It is valid for half an hour, longer than any run. */
 function overrideToken() {
   const expires = Math.floor(Date.now() / 1000) + 1_800;
   const signature = createHmac("sha256", OVERRIDE_TOKEN).update(`${HOST}\ncanary\n${expires}`).digest("hex");
@@ -83,7 +82,7 @@ function overrideToken() {
 const OBJECTS = ["RolloutController", "MetricsShard"];
 const STATE = { enabled: true, percentage: 25, rolloutId: "bench" };
 
-/** It stays at its first step for longer than any run. */
+/** The rollout stays at its first step for longer than any run. */
 const PLAN = { schedule: "custom", id: "bench", steps: [25, 100], hold: "24h", settle: "1h", lookEvery: "1h", actor: "bench", reason: "a measurement" };
 
 const script = (...files) => Object.fromEntries(files.map((file) => [basename(file), join(HERE, "contestants", file)]));
@@ -143,19 +142,19 @@ export const CONTESTANTS = [
 
 const titled = (...titles) => CONTESTANTS.filter(({ title }) => titles.includes(title));
 
-/** Who starts. */
+/** Contestants of the start-up measurement. */
 export const STARTS = titled(FLOOR, SPLITTER, "Serin: steady visitor");
 
 /**
- * Who is watched over many requests: on stable, on the canary, and observed on both. As many isolates on each side, because most of
- * the memory is garbage that the engine has not collected yet, in each of them.
+ * Contestants of the memory measurement: on stable, on the canary, and observed on both. Both sides have the same number of isolates,
+ * because most of the memory in each isolate is garbage that the engine has not collected yet.
  */
 export const MEMORY = {
   "Serin": titled("Serin: steady visitor", "Serin: canary, fallback armed", "Serin: rollout, on stable", "Serin: rollout, on the canary"),
   "JavaScript": titled(SPLITTER, ...["canary, fallback armed", "observed, on stable", "observed, on the canary"].map((title) => `JavaScript: ${title}`)),
 };
 
-/** Builds against each other: the present one, and what other folders hold. */
+/** Compares builds: the present one and those in other folders. */
 export function against(folders) {
   const floor = CONTESTANTS.filter(({ title, group }) => [FLOOR, CONTROL].includes(title) || group === TWIN);
   const others = folders.map((folder) => [basename(resolve(folder)), built(folder)]);
@@ -167,7 +166,7 @@ function named(prefix) {
   return (contestant, at) => ({ ...contestant, name: contestant.direct ?? `${prefix}-${at}` });
 }
 
-/** All of them, what stands behind them, and the driver that calls them from inside. */
+/** The Workers of all contestants, the variants behind them, and the driver that calls them in process. */
 export function workers(contestants) {
   const variant = (name, side, status) => ({
     name,
@@ -184,7 +183,7 @@ export function workers(contestants) {
   ];
 }
 
-/** What has to happen before a contestant can be measured. */
+/** Prepares a contestant for measurement. */
 export async function prepare({ plan, request }, port) {
   if (plan) await startRollout(port, HOST, plan, request);
 }
@@ -212,7 +211,7 @@ function withKv({ name, modules, document, canary = "canary", plan }) {
   ];
 }
 
-/** Stops a run whose figures would be about something else. */
+/** Stops a run that would measure something else. */
 export function check({ title, side, setsCookie = false }, answer) {
   const head = answer.slice(0, answer.indexOf("\r\n\r\n")).toLowerCase();
   const served = /^x-side: (.*)$/m.exec(head)?.[1];

@@ -1,12 +1,12 @@
-// The load: raw keep-alive connections with one request in flight each, so that the generator costs little beside what
-// it measures, and needs nothing but Node.
+// The load: raw keep-alive connections with one request in flight each. The generator costs little compared with the measured work, and
+// needs only Node.
 
 import { once } from "node:events";
 import { connect } from "node:net";
 
 const ANSWER_DEADLINE_MS = 10_000;
 
-/** The bytes of a request; without a method, of a GET. */
+/** The bytes of a request. The default method is GET. */
 export function bytesOf({ method = "GET", path, headers, body = "" }) {
   const framing = body && { "Content-Length": Buffer.byteLength(body) };
   const lines = Object.entries({ ...headers, ...framing }).map(([name, value]) => `${name}: ${value}\r\n`);
@@ -22,9 +22,9 @@ export class Connection {
     this.port = port;
   }
 
-  /** Sends one request; gives the whole answer as text. */
+  /** Sends one request. Returns the whole response as text. */
   async request(bytes) {
-    // The server closes connections that idle.
+    // The server closes idle connections.
     if (!this.#socket || this.#socket.destroyed) await this.#open();
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
@@ -69,7 +69,7 @@ function isWhole(text) {
   return length ? text.length >= head + 4 + Number(length[1]) : text.endsWith("\r\n0\r\n\r\n");
 }
 
-/** Sends `count` requests over the connections; gives each one's latency in µs. */
+/** Sends `count` requests over the connections. Returns the latency of each in µs. */
 export async function send(connections, bytes, count) {
   const latencies = [];
   let left = count;
@@ -87,7 +87,7 @@ export async function send(connections, bytes, count) {
   return latencies;
 }
 
-/** Asks for something, and leaves when the first bytes arrive. */
+/** Sends a request and closes the connection at the first bytes of the response. */
 export async function abort(port, bytes) {
   const socket = connect({ port, host: "127.0.0.1" });
   socket.setTimeout(ANSWER_DEADLINE_MS, () => socket.destroy());

@@ -1,4 +1,4 @@
-// Memory over many requests, of which some are given up by the client in the middle of the answer.
+// Memory over many requests. Clients abort some of them in the middle of the response.
 
 import { MEMORY, prepare, workers } from "./lineup.mjs";
 import { Connection, abort, bytesOf, send } from "./load.mjs";
@@ -13,7 +13,9 @@ const CONNECTIONS = 8;
 const BATCH = 99;
 const ABORTS = 1;
 
-/** Resident memory after a warm-up and at every tenth of the way, for Serin and for the hand-written splitter with the same duties. */
+/**
+ * Resident memory after a warm-up and after each tenth of the requests, for Serin and for the hand-written splitter with the same features.
+ */
 export async function memory(requests) {
   const rows = [];
   for (const [title, contestants] of Object.entries(MEMORY)) {

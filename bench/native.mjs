@@ -1,5 +1,5 @@
-// `npm run bench:native`: what a decision costs without a runtime around it, in time and, where valgrind is installed, in
-// instructions, which a busy machine does not change.
+// `npm run bench:native`: the cost of a decision without a runtime, in time and, if valgrind is installed, in instructions, which do not
+// depend on the load of the machine.
 //
 //   --counts      instructions alone
 //   --write       the table into docs/performance.md
@@ -41,14 +41,14 @@ const machine = { cpu: cpus()[0].model, rustc: run("rustc", ["--version"]).stdou
 if (options.json) writeFileSync(options.json, `${JSON.stringify({ machine, rows }, null, 2)}\n`);
 if (options.write) writeTable("native", `${table}\n\nMedians. ${machine.cpu} · ${machine.rustc} · ${machine.date}`);
 
-/** The path of a benchmark's executable, which cargo builds first. */
+/** Builds a benchmark with cargo. Returns the path of its executable. */
 function executable(name) {
   const { stdout } = run("cargo", [...BENCH, name, "--no-run", "--message-format=json"]);
   const artefacts = stdout.trim().split("\n").map((line) => JSON.parse(line));
   return artefacts.find(({ target, executable }) => executable && target.name === name).executable;
 }
 
-/** Median nanoseconds by case, from the files that criterion leaves. */
+/** Median nanoseconds by case, from the files that criterion writes. */
 function times() {
   console.error("bench: measuring time, two seconds for each case …");
   run("cargo", [...BENCH, "time"]);
@@ -61,7 +61,7 @@ function times() {
   );
 }
 
-/** What callgrind counts within the function that runs the case again and again. */
+/** Instructions that callgrind counts within the function that repeats the case. */
 function counted(name) {
   const callgrind = ["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*measured*"];
   const { stderr } = run("valgrind", [...callgrind, instructions, name]);

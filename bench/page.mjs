@@ -1,11 +1,11 @@
-// docs/performance.md: prose by hand, figures between markers, each table written by the command that measured it.
+// docs/performance.md: its prose is written by hand. Each table between markers is written by the command that measured it.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const PAGE = join(import.meta.dirname, "..", "docs", "performance.md");
 
-/** Puts the text between `<!-- NAME: … -->` and `<!-- end of NAME -->`. */
+/** Puts text between `<!-- NAME: … -->` and `<!-- end of NAME -->`. */
 export function writeTable(name, text) {
   const page = readFileSync(PAGE, "utf8");
   const [begin, end] = [new RegExp(`<!-- ${name}: .*-->\n`).exec(page), page.indexOf(`<!-- end of ${name} -->`)];

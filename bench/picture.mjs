@@ -1,4 +1,4 @@
-// The results as a picture: SVG by hand, with colours that follow the reader's light or dark theme.
+// The results as an SVG picture, with colours that follow the reader's light or dark theme.
 
 const ROW = 30;
 const LEFT = 275;

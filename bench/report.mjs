@@ -1,8 +1,8 @@
-// The results as a table for people.
+// The results as a table in the terminal.
 
 import { FLOOR } from "./lineup.mjs";
 
-/** Of a title. */
+/** Width of the title column. */
 const WIDTH = 36;
 
 export function report({ machine, sockets, driver, startUp, size, memory, error }) {

@@ -1,4 +1,4 @@
-// A rollout under way, for contestants whose requests are observed: started over the control API, as anybody would.
+// A running rollout, for contestants whose requests are observed. It is started over the control API.
 
 import { Connection, bytesOf } from "./load.mjs";
 import { setTimeout as pause } from "node:timers/promises";
@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 export const ADMIN_TOKEN = "bench-admin-token";
 const SOON_MS = 20_000;
 
-/** Starts it, and returns when the isolate that answers at this port has heard of it and told what it counts. */
+/** Starts the rollout. Returns when the isolate behind this port has received the overlay and has reported its counts. */
 export async function startRollout(port, host, plan, visit) {
   const connection = new Connection(port);
   const call = async (method, path, body) => {

@@ -1,7 +1,7 @@
-// The measurement. A busy machine slows down and recovers within seconds, by a factor of two; so contestants take turns
-// every few milliseconds, in random order, and each slice is set against the floor's slices of the same round. What
-// disturbs a round disturbs both sides of the ratio. What a process happens to be dealt, its memory layout and the
-// compiler's timing, stays with it for life and is worth 2 %: so all of it is done in several processes.
+// The measurement. A busy machine changes its speed within seconds, by a factor of two. Contestants therefore take turns every few
+// milliseconds, in random order, and each slice is compared with the floor's slices of the same round, so that a disturbance affects both
+// sides of the ratio. A process keeps its memory layout and the timing of its compiler for life, which accounts for up to 2 %, so the
+// measurement is repeated in several processes.
 
 import { setTimeout as pause } from "node:timers/promises";
 import { CONTROL, FLOOR, TWIN, check, prepare } from "./lineup.mjs";
@@ -9,15 +9,15 @@ import { Connection, bytesOf, send } from "./load.mjs";
 import { median, quantile, summary } from "./statistics.mjs";
 import { cpuClock } from "./workerd.mjs";
 
-/** A thread's CPU time is booked when it goes to sleep. */
+/** The system accounts a thread's CPU time when the thread goes to sleep. */
 const SETTLE_MS = 1;
 const CONNECTIONS = 4;
 const SOCKET_SLICE = 80;
 const DRIVER_SLICE = 40;
-/** A thousand requests over HTTP, a hundred more in process: by then the compiler has done what it will do. */
+/** A thousand requests over HTTP and a hundred more in process. The compiler has finished its optimisations by then. */
 const WARM_UP_SLICES = { socket: 12, driver: 3 };
 
-/** Each contestant over HTTP, as clients see it: CPU and latency. */
+/** Measures each contestant over HTTP, as clients do: CPU time and latency. */
 export async function overSockets(process, contestants, seconds) {
   const lines = contestants.map((contestant) => {
     const bytes = bytesOf(contestant.request);
@@ -27,7 +27,7 @@ export async function overSockets(process, contestants, seconds) {
   });
   for (const { contestant, bytes, connections } of lines) {
     await prepare(contestant, process.ports[contestant.name]);
-    // The first request of an isolate takes another path, and a breaker opens only after a few failures.
+    // The first request of an isolate takes another code path, and a breaker opens only after a few failures.
     for (let sent = 0; sent < 50; sent += 1) await connections[0].request(bytes);
     check(contestant, await connections[0].request(bytes));
   }
@@ -38,7 +38,7 @@ export async function overSockets(process, contestants, seconds) {
   return rows.map((row, at) => ({ ...row, latencies: lines[at].latencies }));
 }
 
-/** Each contestant called by a Worker beside it: no sockets, no parsing. */
+/** Measures each contestant called by a Worker in the same process: no sockets, no parsing. */
 export async function inProcess(process, contestants, seconds) {
   const connection = new Connection(process.ports.driver);
   const lines = contestants.map((contestant) => {
@@ -91,7 +91,7 @@ function shuffled(list) {
 
 // === what all processes say together ===
 
-/** One figure per contestant from the rows that each process gave. */
+/** One result per contestant from the rows of each process. */
 export function pooled(runs) {
   return runs[0].map(({ title, group, latencies }, at) => {
     const all = (field) => runs.map((rows) => rows[at][field]);
@@ -99,7 +99,7 @@ export function pooled(runs) {
       title,
       group,
       micros: summary(all("micros")),
-      // The floor is 1 by definition; how sure that is, the control tells.
+      // The floor is 1 by definition. The control shows the uncertainty of that.
       ...(title !== FLOOR && { ratio: summary(all("ratios")), over: summary(all("overs")) }),
       ...(latencies && { latency: tail(all("latencies").flat()) }),
     };
@@ -110,7 +110,7 @@ function tail(latencies) {
   return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) };
 }
 
-/** How far the floor, measured against itself, is from 1. */
+/** Distance of the floor, measured against itself, from 1. */
 export function errorOf(figures) {
   const { low, high } = figures.find(({ title }) => title === CONTROL).ratio;
   return Math.max(Math.abs(low - 1), Math.abs(high - 1));

@@ -1,9 +1,9 @@
-// `npm run bench`: what Serin costs, beside what else people put in that place.
+// `npm run bench`: compares the cost of Serin with that of alternatives.
 //
 //   --quick       two minutes, for a first look
 //   --no-memory   without the million requests: five minutes instead of ten or more
-//   --against A,B builds in other folders instead, beside the one in build/: measure before and after
-//   --write       figures and picture into docs/performance.md
+//   --against A,B builds in other folders instead, beside the one in build/: a comparison of before and after
+//   --write       results and picture into docs/performance.md
 //   --json FILE   all results as JSON
 //
 // SERIN_BUILD names another folder than build/.
@@ -32,7 +32,7 @@ const QUICK = { processes: 3, socketSeconds: 5, driverSeconds: 4, starts: 5, req
 const { values: options } = parseArgs({
   options: { "quick": { type: "boolean" }, "no-memory": { type: "boolean" }, "against": { type: "string" }, "write": { type: "boolean" }, "json": { type: "string" } },
 });
-// So that `exit` handlers end the processes that were started.
+// A signal must run the `exit` handlers, which end the child processes.
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 
 for (const file of Object.values(ARTEFACTS)) {
@@ -45,10 +45,10 @@ const results = { machine: machine(), effort, size: size(), startUp: [], memory:
 if (options.against) Object.assign(results, await speed(against(options.against.split(","))));
 else {
   Object.assign(results, await speed(CONTESTANTS));
-  tell("starting new processes");
+  progress("starting new processes");
   results.startUp = await startUp(effort.starts);
   if (!options["no-memory"]) {
-    tell(`memory over ${effort.requests.toLocaleString("en")} requests`);
+    progress(`memory over ${effort.requests.toLocaleString("en")} requests`);
     results.memory = await memory(effort.requests);
   }
 }
@@ -61,7 +61,7 @@ async function speed(contestants) {
   const doors = [...contestants.map(({ name }) => name), "driver"];
   const runs = { sockets: [], driver: [] };
   for (let run = 1; run <= effort.processes; run += 1) {
-    tell(`${contestants.length} contestants take turns in process ${run} of ${effort.processes}`);
+    progress(`${contestants.length} contestants take turns in process ${run} of ${effort.processes}`);
     const worker = await start(workers(contestants), doors);
     runs.sockets.push(await overSockets(worker, contestants, effort.socketSeconds));
     runs.driver.push(await inProcess(worker, contestants, effort.driverSeconds));
@@ -104,11 +104,11 @@ function write() {
   writeTable("targets", targets(results));
 }
 
-/** Beyond four digits the figures are noise. */
+/** More than four digits would be noise. */
 function rounded(_, value) {
   return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
 }
 
-function tell(what) {
+function progress(what) {
   console.error(`bench: ${what} …`);
 }

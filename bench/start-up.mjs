@@ -1,11 +1,11 @@
-// What a new isolate costs: from the start of a process that holds nothing else to its first answer.
+// The cost of a new isolate: from the start of a process with nothing else in it to its first response.
 
 import { STARTS, check, workers } from "./lineup.mjs";
 import { Connection, bytesOf } from "./load.mjs";
 import { summary } from "./statistics.mjs";
 import { cpuClock, start } from "./workerd.mjs";
 
-/** By the clock, and in CPU time, which says more on a busy machine. */
+/** Measures wall time and CPU time. CPU time is more reliable on a busy machine. */
 export async function startUp(runs) {
   const rows = STARTS.map((contestant) => ({ contestant, elapsed: [], cpu: [] }));
   for (let run = 0; run < runs; run += 1) {

@@ -1,4 +1,4 @@
-// Order statistics only: on a busy machine the mean tells about its neighbours.
+// Order statistics only, because on a busy machine a mean mostly reflects other processes.
 
 export function quantile(samples, share) {
   const sorted = Float64Array.from(samples).sort();
@@ -12,7 +12,7 @@ export function median(samples) {
   return quantile(samples, 0.5);
 }
 
-/** Median and quartiles of all processes' samples, and the lowest and highest median that a single process gave. */
+/** Median and quartiles of all processes' samples, and the lowest and highest median of a single process. */
 export function summary(processes) {
   const samples = processes.flat();
   const medians = processes.map(median);

@@ -1,5 +1,4 @@
-// The targets, and whether the figures meet them. A comparison is of like with like: beside each path of Serin stands the
-// hand-written splitter with the same duties.
+// The targets, and whether the results meet them. Each path of Serin is compared with the hand-written splitter with the same features.
 
 import { SPLITTER } from "./lineup.mjs";
 
@@ -14,9 +13,9 @@ const RATIOS = [
   { title: "Serin: first visit", limit: 1.4 },
 ];
 const MOST_KIB = 400;
-/** How much later than the hand-written splitter's a first answer may come, in ms. */
+/** Longest accepted delay of the first response, compared with the hand-written splitter, in ms. */
 const MOST_LATER = 20;
-/** How much memory may grow once the engine has settled, after the first fifth of the requests. */
+/** Accepted memory growth after the engine has settled, which is after the first fifth of the requests. */
 const MOST_GROWTH = 0.05;
 
 /** A Markdown table. */

@@ -1,4 +1,4 @@
-// One workerd process: started from plain objects, with ports of its own choice, and the clock of its CPU time.
+// One workerd process: started from plain objects, with ports that it chooses, and a clock of its CPU time.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,18 +8,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-/** The executable itself: the command in node_modules/.bin would be a process in between. */
+/** The executable itself. The command in node_modules/.bin would add a process in between. */
 export const WORKERD = createRequire(import.meta.url)("workerd").default;
 const COMPATIBILITY_DATE = "2026-11-01";
 const START_DEADLINE_MS = 30_000;
 
 /**
- * Starts the workers, `{name, modules: {name: path}, bindings: {NAME: {kind: value}}, objects: [class]}`, the first module
- * being the door, and listens for those named in `doors`. Without flags the engine is as workerd sets it up.
+ * Starts the workers, `{name, modules: {name: path}, bindings: {NAME: {kind: value}}, objects: [class]}`. The first module is the entry
+ * point. Listens for the workers in `doors`. Without flags the engine has workerd's defaults.
  */
 export async function start(workers, doors, v8Flags = []) {
   const folder = mkdtempSync(join(tmpdir(), "serin-bench-"));
-  // Copies: a build that goes on beside the benchmark must not change what is measured.
+  // The process runs copies, so that a build beside the benchmark does not change the measured code.
   for (const { name, modules } of workers) {
     for (const [module, path] of Object.entries(modules)) copyFileSync(path, join(folder, `${name}.${module}`));
   }
@@ -30,7 +30,7 @@ export async function start(workers, doors, v8Flags = []) {
     cwd: folder,
     stdio: ["ignore", "ignore", "pipe", "pipe"],
   });
-  // One warning of workerd's own is not worth a reader's time; everything is shown if it does not start.
+  // A harmless warning of workerd is hidden. All output is shown if workerd does not start.
   let complaints = "";
   child.stderr.on("data", (text) => (complaints = (complaints + text).slice(-4_000)));
   const stop = async () => {
@@ -106,7 +106,7 @@ function quoted(text) {
 
 // === what the process used ===
 
-/** The clock of a process's CPU time in ns. Where the system does not tell, time itself, which is coarser. */
+/** Clock of a process's CPU time in ns. On systems without it, wall time, which is coarser. */
 export function cpuClock(pid) {
   const tasks = `/proc/${pid}/task`;
   const onCpu = () => {
@@ -122,7 +122,7 @@ export function cpuClock(pid) {
   }
 }
 
-/** Resident memory in bytes, or undefined where the system does not tell. */
+/** Resident memory in bytes, or undefined on systems without this information. */
 export function residentBytes(pid) {
   try {
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1024;

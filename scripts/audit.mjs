@@ -1,12 +1,13 @@
-// Known weaknesses and licences of what Serin is built from: cargo deny (deny.toml), cargo audit, npm audit. Each runs where it is
-// installed and its registry answers; where not, that is said. Not part of `npm test`: its result changes without any change here.
+// Checks the dependencies for known vulnerabilities and for their licences: cargo deny (deny.toml), cargo audit, npm audit. A tool that is
+// not installed, or whose registry does not respond, is reported as skipped. Not part of `npm test`, because the result changes without any
+// change in this repository.
 
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "..");
 
-/** What each says when it could not look, as opposed to having found something. */
+/** Messages of tools that could not check, as opposed to tools that found something. */
 const CHECKS = [
   {
     name: "cargo deny",

@@ -1,8 +1,9 @@
-// The long run of the fuzz targets, by hand: libFuzzer follows coverage through every crate, on one core, and needs a C++ compiler.
+// The long run of the fuzz targets, started by hand: libFuzzer is guided by coverage of every crate, uses one core, and needs a C++
+// compiler.
 //
 //   npm run fuzz -- [--inputs 10000000] [--target NAME] [--seed 1]
 //
-// `inputs` is the total, shared out evenly. What was learnt stays in target/fuzz/corpus; crates/fuzz/corpus is where it began.
+// `inputs` is the total, shared evenly. New inputs stay in target/fuzz/corpus; the initial corpus is crates/fuzz/corpus.
 
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
@@ -11,7 +12,7 @@ import { parseArgs } from "node:util";
 
 const ROOT = join(import.meta.dirname, "..");
 const SEEDS = join(ROOT, "crates", "fuzz", "corpus");
-// What cargo-fuzz sets, without a sanitizer: there is no unsafe code to watch. The compiler's own pass; stable Rust has it.
+// The flags of cargo-fuzz without a sanitizer, because the code has no unsafe code to check. The coverage pass is part of stable rustc.
 const COVERAGE = [
   "-Cpasses=sancov-module",
   "-Ccodegen-units=1",
@@ -19,7 +20,7 @@ const COVERAGE = [
   "-Cdebug-assertions",
   "-Coverflow-checks",
 ];
-/** Longest input in bytes: as much as a control API's body may have. */
+/** Longest input in bytes: the longest body that the control API accepts. */
 const MAX_LENGTH = 65_536;
 
 const { values } = parseArgs({
@@ -50,7 +51,7 @@ function build() {
   const metadata = spawnSync("cargo", ["metadata", "--locked", "--no-deps", "--format-version", "1"], { cwd: ROOT, maxBuffer: 1 << 26 });
   const directory = join(JSON.parse(metadata.stdout).target_directory, "fuzz");
   const host = /^host: (.*)$/m.exec(spawnSync("rustc", ["-vV"]).stdout)[1];
-  // With a target, build scripts and macros go without the flags.
+  // With a target, build scripts and macros are compiled without the flags.
   const made = spawnSync(
     "cargo",
     ["build", "--locked", "--release", "-p", "serin-fuzz", "--features", "libfuzzer", "--target", host, "--target-dir", directory],
@@ -60,7 +61,7 @@ function build() {
   return { binary: join(directory, host, "release", "fuzz"), directory };
 }
 
-/** One target to its end, or to its first finding. */
+/** Runs one target to its end, or to its first finding. */
 async function fuzz(name, runs) {
   const [learnt, findings] = ["corpus", "findings"].map((kind) => join(directory, kind, name));
   for (const path of [learnt, findings]) mkdirSync(path, { recursive: true });

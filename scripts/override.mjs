@@ -1,4 +1,4 @@
-// Mints QA's signed override, which serves its holder one variant for at most an hour, on one host name:
+// Signs QA's override token, which selects one variant for its holder, for at most an hour, on one host name:
 //
 //   OVERRIDE_TOKEN=… npm run -s override -- HOST [canary|stable] [MINUTES]
 
@@ -24,7 +24,7 @@ function main(host, variant = "canary", minutes = "30") {
   }
   if (!secret) return stop("OVERRIDE_TOKEN is not set: give the value that the Worker has, see `wrangler secret put`");
 
-  // A second less than the limit: clocks differ a little, and the Worker takes no token that reaches beyond the hour.
+  // One second less than the limit: clocks differ a little, and the Worker refuses a token that is valid for more than an hour.
   const expires = Math.floor(Date.now() / 1000 + Number(minutes) * 60) - 1;
   const token = mint(secret, { host, variant, expires });
   console.log(`header   serin-override: ${token}`);

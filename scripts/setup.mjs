@@ -1,5 +1,5 @@
-// Brings a fresh clone to the point where everything else can run, and is done at once when it already has.
-// Built-ins only, and nothing newer than Node 20: this runs before there is a node_modules.
+// Prepares a fresh clone, and exits at once if it is prepared already. The script uses built-in modules only and runs on Node 20, because
+// it runs before node_modules exists.
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -22,7 +22,7 @@ function node() {
   }
 }
 
-/** rust-toolchain.toml pins the compiler. rustup installs what is missing of it; without rustup, any compiler that is new enough will do. */
+/** rust-toolchain.toml pins the compiler. rustup installs missing parts. Without rustup any compiler that is new enough is accepted. */
 function rust() {
   const missing = missingOfRust();
   if (missing === undefined) return;
@@ -34,7 +34,7 @@ function rust() {
   if (still !== undefined) stop(`${still} after \`rustup toolchain install\`: run \`rustup self update\` and the command again`);
 }
 
-/** What the build would miss, as the beginning of a sentence; undefined where nothing is. */
+/** The missing part of the Rust toolchain, as the beginning of a sentence, or undefined if nothing is missing. */
 function missingOfRust() {
   const version = /^rustc (\d+)\.(\d+)/.exec(output("rustc", "--version") ?? "");
   if (!version || output("cargo", "--version") === undefined) return "Rust is missing";
@@ -57,8 +57,8 @@ function packages() {
     .update(`${process.platform} ${process.arch}`)
     .digest("hex");
   if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === wanted) return;
-  // Errors only: npm would warn that wrangler wants a newer Node than the one that installs it. It gets that one,
-  // from the package `node`.
+  // Errors only: npm would warn that wrangler requires a newer Node than the one that runs npm. wrangler gets that Node from the package
+  // `node`.
   step(
     "installing the pinned tools of package-lock.json (half a gigabyte in node_modules, once)",
     ..."npm ci --no-audit --no-fund --loglevel=error".split(" "),
@@ -76,7 +76,7 @@ function step(what, command, ...args) {
   console.log(`setup: done in ${((Date.now() - started) / 1000).toFixed(1)} s`);
 }
 
-/** What a command prints, or undefined where it is missing or fails. */
+/** Output of a command, or undefined if the command is missing or fails. */
 function output(command, ...args) {
   const { status, stdout } = spawnSync(command, args, { cwd: ROOT, encoding: "utf8" });
   return status === 0 ? stdout.trim() : undefined;

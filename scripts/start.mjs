@@ -1,5 +1,5 @@
-// `npm start`: Serin on http://localhost:8787 in front of the two examples, under `wrangler dev`. What follows
-// `npm start --` goes to wrangler: `--port 8080`, or `--persist-to DIR` for a local KV elsewhere.
+// `npm start`: runs Serin on http://localhost:8787 in front of the two examples, under `wrangler dev`. Arguments after `npm start --` are
+// passed to wrangler: `--port 8080`, or `--persist-to DIR` for another local KV.
 
 import { spawn, spawnSync } from "node:child_process";
 import { delimiter, dirname, join } from "node:path";
@@ -16,7 +16,7 @@ const FIRST_STATE = {
   canaryWorker: "serin-example-canary",
 };
 const STORE = parseArgs({ options: { "persist-to": { type: "string" } }, strict: false }).values["persist-to"];
-// The tools' folder first: wrangler needs the newer Node that lives there.
+// The folder of the pinned tools comes first, because wrangler needs the newer Node in it.
 const env = { ...process.env, PATH: TOOLS + delimiter + process.env.PATH, WRANGLER_SEND_METRICS: "false" };
 
 build();
@@ -29,7 +29,7 @@ function build() {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** Only where there is nothing yet: a value in the local KV is the developer's. */
+/** Writes a value only if the key is empty, because a value in the local KV belongs to the developer. */
 function seed() {
   const keys = JSON.parse(kv("list", "--prefix", "canary-state"));
   if (keys.some(({ name }) => name === "canary-state")) return;
@@ -49,7 +49,7 @@ function kv(verb, ...args) {
 function serve() {
   const args = ["dev", ...CONFIGS.flatMap((config) => ["-c", config]), ...process.argv.slice(2)];
   const wrangler = spawn("wrangler", args, { cwd: ROOT, env, stdio: "inherit" });
-  // Ctrl-C reaches both processes: wrangler ends in its own time, and this one with it.
+  // Ctrl-C reaches both processes. wrangler ends in its own time, and this process with it.
   process.on("SIGINT", () => {});
   process.on("SIGTERM", () => wrangler.kill("SIGTERM"));
   wrangler.on("exit", (code, signal) => process.exit(signal ? 1 : code));

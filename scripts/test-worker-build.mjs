@@ -1,7 +1,7 @@
-// `npm run test:worker-build`: builds the crate with stock worker-build, without any change to it, and runs the end-to-end tests on
-// that output. It shows that Serin is an ordinary workers-rs crate. What is deployed is the pinned build of scripts/build.mjs.
+// `npm run test:worker-build`: builds the unchanged crate with stock worker-build and runs the end-to-end tests on the result. The check
+// shows that Serin is an ordinary workers-rs crate. The deployed build is the pinned build of scripts/build.mjs.
 //
-//   npm run test:worker-build -- [tests/edge/NAME.test.mjs …]   all that apply, without names
+//   npm run test:worker-build -- [tests/edge/NAME.test.mjs …]   the default is all that apply
 //
 // The first run compiles two tools into target/worker-build, which takes minutes, and on Linux needs pkg-config and OpenSSL's headers.
 
@@ -13,26 +13,26 @@ const ROOT = join(import.meta.dirname, "..");
 const TOOLS = join(ROOT, "target", "worker-build");
 const OUTPUT = "build/worker-build";
 const WORKER_BUILD = "0.8.7";
-// The generator has to be of the version that the crate is linked with.
+// The generator must have the same version as the linked crate.
 const WASM_BINDGEN = /^name = "wasm-bindgen"\nversion = "(.*)"$/m.exec(readFileSync(join(ROOT, "Cargo.lock"), "utf8"))[1];
 
-/** Test files that say nothing about this output. */
+/** Test files that do not apply to this output. */
 const EXCEPT = {
-  "trap.test.mjs": "it tests src/shim.js, and worker-build brings a shim of its own",
+  "trap.test.mjs": "it tests src/shim.js, and worker-build has its own shim",
   "canary-wrangler.test.mjs": "wrangler runs what wrangler.toml names, the pinned build",
   "local-kv.test.mjs": "likewise",
   "npm-start.test.mjs": "likewise",
 };
 /** Single tests of src/shim.js, in files that apply otherwise. */
-const EXCEPT_TESTS = ["a trap in every tenth request", "the Worker exports its fetch and its two objects"];
+const EXCEPT_TESTS = ["a panic in every tenth request", "the Worker exports its fetch and its two objects"];
 
 const workerBuild = tool("worker-build", WORKER_BUILD, "--locked", "worker-build", "--version", WORKER_BUILD);
-// Not --locked: the lock file that it is published with names a crate that was withdrawn.
+// Not --locked, because the published lock file names a withdrawn crate.
 const wasmBindgen = tool("wasm-bindgen", WASM_BINDGEN, "wasm-bindgen-cli", "--version", WASM_BINDGEN);
 build();
 test(process.argv.slice(2));
 
-/** The path of an installed tool; installs it where it is missing or of another version. */
+/** The path of an installed tool. Installs the tool if it is missing or has another version. */
 function tool(name, version, ...crate) {
   const path = join(TOOLS, "bin", name);
   const installed = existsSync(path) ? spawnSync(path, ["--version"], { encoding: "utf8" }).stdout : "";
@@ -44,7 +44,7 @@ function tool(name, version, ...crate) {
 }
 
 function build() {
-  // Each path has to resolve: worker-build would download what it does not find.
+  // Each path must exist, because worker-build would download a missing tool.
   const bin = (name) => {
     const path = join(ROOT, "node_modules", ".bin", name);
     return existsSync(path) ? path : stop(`${name} is missing: run \`npm run setup\``);

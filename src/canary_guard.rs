@@ -19,7 +19,7 @@ pub(crate) struct CanaryGuard {
     fallbacks: RefCell<LogRateLimiter>,
 }
 
-/// What follows from a failed canary request.
+/// Outcome of a failed canary request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fallback {
     /// Stable answers.

@@ -1,4 +1,4 @@
-//! The controller's work: what one event does with what is stored, and what follows from it outside.
+//! The controller's work: an event changes the stored state, and the change causes effects outside.
 
 /// Commands of the control API.
 pub(crate) mod commands;

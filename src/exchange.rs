@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use js_sys::Promise;
-use serin_logic::fallback::{Answer, has_deadline, may_replay};
+use serin_logic::fallback::{Answer, has_deadline, may_retry};
 use serin_logic::problem::Problem;
 use serin_logic::rollout::Observation;
 use serin_logic::telemetry::Observed;
@@ -221,7 +221,7 @@ impl Exchange {
     }
 
     fn can_be_sent_again(&self) -> bool {
-        may_replay(&self.request.method(), self.has_body(), self.is_upgrade())
+        may_retry(&self.request.method(), self.has_body(), self.is_upgrade())
     }
 
     fn has_body(&self) -> bool {

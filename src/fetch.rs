@@ -103,7 +103,7 @@ fn route(isolate: &Isolate, decision: &Decision, variant: Variant, now: Timestam
     }
 }
 
-/// What follows from the answer to a request that goes this way.
+/// The terms of a request: its route, its observation, and the cookie to set.
 fn terms(isolate: &Isolate, snapshot: &Snapshot, decision: &Decision, route: Route, now: Timestamp) -> Terms {
     let window = snapshot.observation_window().map(|window| window.observation.clone());
     let mut observed = decision.observed.zip(window);

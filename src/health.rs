@@ -128,6 +128,6 @@ async fn controller(isolate: &Isolate) -> Component {
 fn randomness() -> Component {
     match random::bits() {
         Some(_) => Component::ok(),
-        None => Component::wrong(Status::Degraded, "no random numbers: new visitors are told by their address"),
+        None => Component::wrong(Status::Degraded, "no random numbers: new visitors are identified by their address"),
     }
 }

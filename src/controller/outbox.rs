@@ -17,7 +17,7 @@ const READ_LIMIT: Duration = Duration::from_secs(2);
 const WRITE_LIMIT: Duration = Duration::from_secs(2);
 const WEBHOOK_LIMIT: Duration = Duration::from_secs(4);
 
-/// Delivers what was claimed, and what follows from it. Neither delivery waits for the other.
+/// Performs the claimed deliveries and records their results. Neither delivery waits for the other.
 pub(crate) fn deliver(context: &Rc<ControllerContext>, claimed: Claimed) {
     let Claimed { write, notification } = claimed;
     if let Some(write) = write {

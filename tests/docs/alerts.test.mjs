@@ -1,5 +1,5 @@
-// docs/operations/alerts.yml: promtool's opinion where there is promtool; and that each metric, label and value in a rule is one that
-// the Worker really emits, in the middle of a rollout.
+// Checks docs/operations/alerts.yml: with promtool if it is installed, and each metric, label and value of a rule against the metrics that
+// the Worker emits during a rollout.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
@@ -15,12 +15,12 @@ import { ROOT } from "./harness/pages.mjs";
 const FILE = join(ROOT, "docs/operations/alerts.yml");
 const RULES = parse(readFileSync(FILE, "utf8")).groups.flatMap(({ rules }) => rules);
 
-/** Made by Prometheus and by the blackbox exporter, not by Serin; and the labels that Prometheus adds. */
+/** Metrics of Prometheus and of the blackbox exporter, and the labels that Prometheus adds. */
 const OTHERS = { up: ["job"], probe_success: ["job"], probe_duration_seconds: ["job"] };
 const ADDED = ["job", "instance"];
 const WORDS = new Set(["and", "or", "unless", "on", "ignoring", "by", "without", "bool", "offset"]);
 
-test("promtool finds nothing", (t) => {
+test("promtool reports no errors", (t) => {
   if (spawnSync("promtool", ["--version"]).error) return t.skip("promtool is not installed");
   execFileSync("promtool", ["check", "rules", FILE], { stdio: "pipe" });
 });
@@ -56,14 +56,14 @@ test("every metric, label and value of a rule is one that the Worker emits", asy
   }
 });
 
-test("every alert is of a service level or a runbook, and none is named that is not there", () => {
+test("every alert belongs to a service level or a runbook, and every named alert exists", () => {
   const pages = ["service-levels.md", ...new Set(RULES.map(({ annotations }) => annotations.runbook.split("/").at(-1)))];
   const text = pages.map((page) => readFileSync(join(ROOT, "docs/operations", page), "utf8")).join("\n");
   const named = new Set([...text.matchAll(/`(Serin[A-Z]\w+)`/g)].map(([, name]) => name));
   assert.deepEqual([...named].sort(), RULES.map(({ alert }) => alert).sort());
 });
 
-test("what is no metric is found out", () => {
+test("an unknown metric is detected", () => {
   const found = selectorsOf('sum by (x) (rate(a_b{c="d",e=~"f|g"}[5m])) > 0.5 and on (instance) h == 1');
   assert.deepEqual(found, [
     { metric: "a_b", matchers: [{ label: "c", operator: "=", value: "d" }, { label: "e", operator: "=~", value: "f|g" }] },
@@ -73,10 +73,10 @@ test("what is no metric is found out", () => {
 
 /** The series that an expression selects. */
 function selectorsOf(expression) {
-  // Labels in a grouping are no series.
+  // Labels in a grouping are not series.
   const bare = expression.replace(/\b(on|ignoring|by|without)\s*\([^)]*\)/g, "");
   const series = [...bare.matchAll(/([a-z_][a-z0-9_]*)(\{[^}]*\})?(?:\[\w+\])?(\s*\()?/gi)];
-  // A function's name is followed by its argument; a unit of time stands in brackets.
+  // A function's name is followed by its argument; a unit of time is in brackets.
   const selected = series.filter(([, name, , isFunction], at) => !isFunction && !WORDS.has(name) && !isNumber(bare, series[at].index));
   return selected.map(([, metric, matchers = ""]) => ({
     metric,
@@ -84,12 +84,12 @@ function selectorsOf(expression) {
   }));
 }
 
-/** Whether what begins here goes on a number, such as the exponent of 1e3. */
+/** Whether the text at `index` continues a number, such as the exponent of 1e3. */
 function isNumber(text, index) {
   return /[\d.]/.test(text[index - 1] ?? "");
 }
 
-/** From Prometheus' text format: each metric's labels, each with its values. */
+/** Parses Prometheus' text format into each metric's labels, each with its values. */
 function read(text) {
   const metrics = new Map();
   for (const [, name, labels = ""] of text.matchAll(/^(\w+)(?:\{(.*)\})? \S+$/gm)) {

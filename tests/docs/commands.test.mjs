@@ -1,5 +1,5 @@
-// Every command in the README and the runbooks, run against a splitter under `wrangler dev`. A command that says what its output has
-// (`# → halted`) is held to it; what cannot be run here, and why, is in harness/forms.mjs.
+// Runs every command in the README and the runbooks against a splitter under `wrangler dev`. The output of a command must contain the text
+// that the page states (`# → halted`). harness/forms.mjs lists the commands that cannot run here, with the reasons.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -15,9 +15,9 @@ import { startSplitter } from "./harness/splitter.mjs";
 import { WRANGLER_ENV } from "./harness/wrangler.mjs";
 
 const TOKEN = "local";
-/** A flip shows when an isolate has refreshed, which it does every five seconds. */
+/** A change is visible after an isolate has refreshed, which happens every five seconds. */
 const SHOWS = { within: 20_000 };
-/** What changes something is done once; what only asks is asked until it shows. */
+/** A command that changes something runs once. A command that reads is repeated until its output matches. */
 const CHANGES = /^serin (halt|resume|pause|abort|start|switch|resume-canary|state set|canary)\b|^npm|^npx/;
 
 test("the commands in the README and in docs/operations do what they say", async (t) => {
@@ -27,7 +27,7 @@ test("the commands in the README and in docs/operations do what they say", async
   let env = { ...WRANGLER_ENV, SERIN_WHO: "ada", SERIN_TOKEN: TOKEN };
   env.PATH = dirname(buildSerin()) + delimiter + env.PATH;
 
-  /** Runs one command, and holds it to what it says. */
+  /** Runs one command, and checks its output. */
   const run = async ({ line, expected }) => {
     const { check, run: command } = form(line, setting);
     if (check) return check();
@@ -49,7 +49,7 @@ test("the commands in the README and in docs/operations do what they say", async
     }
   };
 
-  // The README writes the token's file and starts again; here the start comes after it.
+  // The README writes the token's file and restarts; this test starts after it.
   const readme = blockCommands("README.md");
   const [file] = readme.filter(({ line }) => line.endsWith("> .dev.vars"));
   await t.test(file.line, () => run(file));
@@ -58,13 +58,13 @@ test("the commands in the README and in docs/operations do what they say", async
   setting.url = splitter.url;
   env.SERIN_URL = splitter.url;
 
-  /** Whatever a page left on is off, and no rollout runs. */
+  /** Turns every switch off and ends any rollout. */
   const reset = async () => {
     for (const name of ["maintenance", "disable_writes", "disable_canary"]) await done("PUT", `switches/${name}`, { on: false });
     if (/"rollout":\{/.test((await done("GET", "status")).text)) await done("POST", "rollouts/current/abort");
     await done("POST", "resume-canary");
   };
-  /** The canary has everybody. */
+  /** Sends every visitor to the canary. */
   const complete = async () => {
     await done("POST", "rollouts", { id: "complete", schedule: "blue-green" });
     await done("POST", "rollouts/current/promote");
@@ -90,7 +90,7 @@ test("the commands in the README and in docs/operations do what they say", async
       const commands = blockCommands(`docs/operations/${name}`);
       assert.ok(commands.length > 0, "a page of words alone");
       await reset();
-      // In the middle of a rollout, but for a page that starts one.
+      // Each page is tested during a rollout, except pages that start one.
       const starts = commands.some(({ line }) => line.startsWith("serin start"));
       if (!starts) await done("POST", "rollouts", { id: `page-${number}`, schedule: "safe" });
       await page(t, commands);
@@ -98,7 +98,7 @@ test("the commands in the README and in docs/operations do what they say", async
   }
 });
 
-/** Runs a line in the clone, and gives all that it prints. */
+/** Runs a line in the clone. Returns its whole output. */
 function shell(line, env) {
   return new Promise((resolve, reject) => {
     const child = spawn("bash", ["-euo", "pipefail", "-c", line], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });

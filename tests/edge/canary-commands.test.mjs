@@ -1,4 +1,5 @@
-// `serin canary`: a version's way from its folder to stable, or out again, on Workers of this machine, while visitors keep coming.
+// `serin canary`: takes a version from its folder to stable, or out again, on Workers of this machine, while visitors keep sending
+// requests.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -24,7 +25,7 @@ const PLAN = {
   bake: "1s",
   analysis: { tickMs: 200, flushIntervalMs: 200 },
 };
-/** Routes and crons are stable's alone: the stand-in for wrangler refuses a canary that has them. */
+/** Routes and crons belong to stable alone: the stand-in for wrangler refuses a canary with either. */
 const CONFIG = `name = "app"
 main = "index.js"
 compatibility_date = "${COMPATIBILITY_DATE}"
@@ -40,7 +41,7 @@ before(() => {
   program = buildProgram();
 });
 
-/** A version's code: it answers with its name, unless it breaks when it is asked to. */
+/** A version's code. It responds with its name, unless a request asks it to fail. */
 const code = (version, { health = "ok", fragile = false } = {}) => `export default {
   fetch(request) {
     const { pathname, searchParams } = new URL(request.url);
@@ -81,13 +82,13 @@ async function startWorld(t, { env = {}, ...options } = {}) {
   return { account, folder, splitter, run, serin, release, plan, state };
 }
 
-test("one version goes to stable, one is kept out, one is taken back, and no visitor notices", async (t) => {
+test("one version is promoted, one is rejected, one is rolled back, and no visitor notices", async (t) => {
   const { account, splitter, serin, release, plan, state } = await startWorld(t);
   let strained = false;
   const load = startLoad(t, splitter, { path: () => (strained ? "/?strain" : "/") });
   const served = (from = 0) => [...new Set(load.answers.slice(from).map(({ variant }) => variant))].sort();
 
-  // The canary keeps its visitors while stable is deployed.
+  // The canary keeps its visitors while stable is being deployed.
   account.beforeDeploy = async (name) => {
     const from = load.answers.length;
     if (name === "app") await eventually(() => assert.ok(served(from).includes("v2")));
@@ -134,7 +135,7 @@ test("one version goes to stable, one is kept out, one is taken back, and no vis
 });
 
 for (const command of ["deploy", "promote"]) {
-  test(`canary ${command} is killed at every step, and run again it ends as if it had not been`, async (t) => {
+  test(`canary ${command} is killed at every step, and a second run completes it`, async (t) => {
     const { account, splitter, run, serin, release, state } = await startWorld(t);
     const load = startLoad(t, splitter, { connections: 4, path: () => "/" });
     const v2 = await release("v2");
@@ -167,7 +168,7 @@ for (const command of ["deploy", "promote"]) {
   });
 }
 
-test("a rollback takes the canary out at once: a rollout is aborted, anything else halted", async (t) => {
+test("a rollback stops the canary at once: it aborts a rollout, or else halts the canary", async (t) => {
   const { account, splitter, serin, release, plan, state } = await startWorld(t);
   const v2 = await release("v2");
   assert.match(await serin(["canary", "rollback"]), /nothing to do/);
@@ -185,13 +186,13 @@ test("a rollback takes the canary out at once: a rollout is aborted, anything el
   await serin(["canary", "rollback"]);
   const { rollout } = await splitter.status();
   assert.deepEqual([rollout.phase, (await state()).enabled], ["aborted", false]);
-  // What an ended rollout has halted is no hindrance for the next canary.
+  // A halt by a rollout that has ended does not block the next canary.
   await serin(["canary", "deploy", v2, ...QUICK]);
   assert.equal((await splitter.status()).halt, null);
   assert.ok(account.has("app-canary"));
 });
 
-test("without a controller and without a token KV is enough", async (t) => {
+test("without a controller and a token, KV is enough", async (t) => {
   const { account, serin, release, state } = await startWorld(t, { without: ["ROLLOUT", "METRICS"], env: { SERIN_TOKEN: "" } });
   const v2 = await release("v2");
   await serin(["canary", "deploy", v2, "--percentage", "0.5", ...QUICK]);
@@ -204,7 +205,7 @@ test("without a controller and without a token KV is enough", async (t) => {
   assert.ok(verbs.includes("kv key put") && verbs.includes("kv key get"), verbs.join("\n"));
 });
 
-test("a gate at the Worker's own address asks for its version and for smoke requests", async (t) => {
+test("a gate at the Worker's own address checks its version and smoke requests", async (t) => {
   const { account, folder, serin, release, state } = await startWorld(t);
   const v2 = await release("v2");
   const smoke = join(folder, "smoke.toml");
@@ -217,7 +218,7 @@ test("a gate at the Worker's own address asks for its version and for smoke requ
   assert.match(await serin(["canary", "promote", v2, "--expect-version", "v2"], 2), /--expect-version needs --stable-url/);
 });
 
-test("what stands in for wrangler takes no word that it does not know", async (t) => {
+test("the stand-in for wrangler refuses unknown arguments", async (t) => {
   const { account, folder, release } = await startWorld(t);
   const config = join(await release("v2"), "wrangler.toml");
   const env = { PATH: process.env.PATH, SERIN_TEST_ACCOUNT: account.url };
@@ -228,7 +229,7 @@ test("what stands in for wrangler takes no word that it does not know", async (t
   assert.deepEqual([account.has("app"), account.has("app-canary")], [true, false]);
 });
 
-test("a dry run prints each call and document in order, and does none of it", async (t) => {
+test("a dry run prints each call and document in order, and executes none", async (t) => {
   const { account, splitter, serin, run, release } = await startWorld(t);
   const v2 = await release("v2");
   const before = await splitter.values();

@@ -1,5 +1,4 @@
-// What `serin canary` asks of wrangler, asked of wrangler itself, as far as it does that without an account: its own dry runs, and
-// its local KV.
+// Checks the calls of `serin canary` against wrangler itself, as far as wrangler runs without an account: its dry runs, and its local KV.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -24,7 +23,7 @@ crons = ["0 * * * *"]
 kv_namespaces = [{ binding = "DATA", id = "0123456789abcdef0123456789abcde0" }]
 `,
   "wrangler.jsonc": `{
-  // As a new project has it.
+  // The configuration of a new project.
   "name": "app", "main": "index.js", "compatibility_date": "2026-11-01",
   "env": { "staging": { "name": "app-staging", "routes": ["staging.shop.example/*"] } },
 }`,
@@ -36,7 +35,7 @@ before(() => {
   program = buildProgram();
 });
 
-/** Folders for a Worker and for the local KV, and `serin` with wrangler itself; nothing listens at --url. */
+/** Folders for a Worker and for the local KV, and `serin` with wrangler itself. No server listens at --url. */
 async function startFolders(t) {
   const folder = await mkdtemp(join(tmpdir(), "serin-wrangler-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
@@ -50,7 +49,7 @@ async function startFolders(t) {
 
 for (const [file, config] of Object.entries(CONFIGS)) {
   for (const env of [[], ["--env", "staging"]]) {
-    test(`wrangler takes the canary of a ${file}${env.length > 0 ? " with an environment" : ""}`, async (t) => {
+    test(`wrangler accepts the canary of a ${file}${env.length > 0 ? " with an environment" : ""}`, async (t) => {
       const { folder, serin, shell } = await startFolders(t);
       const at = join(folder, "app");
       await mkdir(at);
@@ -75,7 +74,7 @@ for (const [file, config] of Object.entries(CONFIGS)) {
   }
 }
 
-test("the state goes through wrangler's local KV, and what is not about the canary stays", async (t) => {
+test("the state is written to wrangler's local KV, and other fields stay", async (t) => {
   const { serin } = await startFolders(t);
   const config = join(ROOT, "wrangler.toml");
   await serin(["state", "set", "--enable", "--percentage", "5", "--field", "fallback=false", "--config", config]);

@@ -1,4 +1,4 @@
-// `serin`, the command line, against the built Worker: what an operator types, what is printed, and how it ends.
+// `serin`, the command line, against the built Worker: its commands, its output and its exit codes.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -28,7 +28,7 @@ before(() => {
 
 const serinFor = (splitter, env) => serinOf(program, splitter, env);
 
-test("a rollout is started, held, sent on, stopped and looked at", async (t) => {
+test("a rollout is started, paused, promoted, stopped and shown", async (t) => {
   const splitter = await startSerin(t, { kv: { "canary-state": OFF } });
   const serin = serinFor(splitter);
   const done = async (args) => {
@@ -60,7 +60,7 @@ test("a rollout is started, held, sent on, stopped and looked at", async (t) => 
   assert.match(again.stderr, /aborted/);
 });
 
-test("watch follows a good rollout to its end and a bad one to its rollback, and says which by its exit code", async (t) => {
+test("watch follows a good rollout to its end and a bad one to its rollback, with different exit codes", async (t) => {
   const splitter = await startSerin(t, { kv: { "canary-state": OFF } });
   const serin = serinFor(splitter);
   let bad = false;
@@ -79,7 +79,7 @@ test("watch follows a good rollout to its end and a bad one to its rollback, and
   await load.stop();
 });
 
-test("what is wrong is said, by exit codes that scripts can rely on", async (t) => {
+test("errors have exit codes that scripts can rely on", async (t) => {
   const splitter = await startSerin(t, { kv: { "canary-state": OFF } });
   const code = async (args, env) => (await serinFor(splitter, env)(args)).code;
   assert.equal(await code(["status"], { SERIN_TOKEN: "wrong" }), 1);

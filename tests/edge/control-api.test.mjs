@@ -1,4 +1,4 @@
-// The control API of the built Worker: who may come in, what is refused and how, what orders do at the edge.
+// The control API of the built Worker: authorization, refused requests, and the effect of commands at the edge.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -11,7 +11,7 @@ import { ADMIN_TOKEN, startSerin } from "./harness/workerd.mjs";
 const HALF = { enabled: true, percentage: 50, rolloutId: "r0" };
 const PLAN = { schedule: "custom", steps: [50, 100], hold: "1h", settle: "1h" };
 
-test("only the whole token opens it, and without a token nothing does", async (t) => {
+test("only the whole token is accepted, and without a configured token none is", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   const wrong = [undefined, "", "Bearer", `Bearer ${ADMIN_TOKEN.slice(0, -1)}`, `Bearer ${ADMIN_TOKEN}x`, `Basic ${ADMIN_TOKEN}`, ADMIN_TOKEN];
   for (const authorization of wrong) {
@@ -33,7 +33,7 @@ test("only the whole token opens it, and without a token nothing does", async (t
   assert.match(answer.json.detail, /wrangler secret put ADMIN_TOKEN/);
 });
 
-test("what is wrong with a request is said by field, value and what is accepted", async (t) => {
+test("a refusal names the field, the value and the accepted values", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   const steps = (...all) => ({ schedule: "custom", steps: all });
   for (const [method, path, body, status, type, detail] of [
@@ -63,7 +63,7 @@ test("what is wrong with a request is said by field, value and what is accepted"
   assert.deepEqual(await serin.audit(), []);
 });
 
-test("a switch reaches busy isolates before KV does, and its end too", async (t) => {
+test("a switch reaches busy isolates before KV does, and so does its end", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   const on = await serin.api("PUT", "switches/maintenance", { on: true, actor: "ada", reason: "database" });
   assert.deepEqual([on.status, on.json], [200, { already: false }]);
@@ -84,7 +84,7 @@ test("a switch reaches busy isolates before KV does, and its end too", async (t)
   ]);
 });
 
-test("a switch that KV does not take reaches busy isolates all the same, and the answer says what is open", async (t) => {
+test("a switch that KV refuses still reaches busy isolates, and the response names the pending write", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   await serin.kv(undefined, undefined, { kind: "status", status: 503 });
   const answer = await serin.api("PUT", "switches/disable_canary", { on: true, reason: "pager" });
@@ -93,7 +93,7 @@ test("a switch that KV does not take reaches busy isolates all the same, and the
   await eventually(async () => assert.deepEqual([...new Set(await variants())], ["stable"]));
 });
 
-test("a document is written as it was sent, checked, and audited", async (t) => {
+test("a document is checked, written unchanged, and audited", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   const state = { enabled: true, percentage: 10, rolloutId: "r1", note: "kept" };
   assert.deepEqual((await serin.api("GET", "state")).json, { state: HALF });
@@ -110,7 +110,7 @@ test("a document is written as it was sent, checked, and audited", async (t) => 
   }
 });
 
-test("explain says what a visitor gets, which is what the visitor gets", async (t) => {
+test("explain names the variant that a visitor gets", async (t) => {
   const rules = [{ match: { path: "/beta/*" }, serve: "canary" }];
   const serin = await startSerin(t, { kv: { "canary-state": { ...HALF, rules } } });
   for (let visitor = 0; visitor < 40; visitor++) {
@@ -127,7 +127,7 @@ test("explain says what a visitor gets, which is what the visitor gets", async (
   }
 });
 
-test("metrics are Prometheus text that says where the rollout stands", async (t) => {
+test("metrics are Prometheus text with the position of the rollout", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   assert.equal((await serin.api("POST", "rollouts", { ...PLAN, id: "r1" })).status, 200);
   const load = startLoad(t, serin);
@@ -142,7 +142,7 @@ test("metrics are Prometheus text that says where the rollout stands", async (t)
   }
 });
 
-test("without a controller KV alone steers, and what needs one says so", async (t) => {
+test("without a controller KV alone is used, and rollout commands are refused", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF }, without: ["ROLLOUT", "METRICS"] });
   const { epoch, rollout, policy } = await serin.status();
   assert.deepEqual([epoch, rollout, policy.percentage], [null, null, 50]);
@@ -159,14 +159,14 @@ test("without a controller KV alone steers, and what needs one says so", async (
 });
 
 for (const [format, field] of [["json", "text"], ["text", "text"], ["content", "content"]]) {
-  test(`the webhook (${format}) hears of each transition once, in order, though it fails at first`, async (t) => {
-    const heard = [];
+  test(`the webhook (${format}) receives each transition once, in order, although it fails at first`, async (t) => {
+    const received = [];
     let failures = 1;
     const receiver = createServer(async (request, response) => {
       let body = "";
       for await (const chunk of request) body += chunk;
       if (failures-- > 0) return response.writeHead(503).end();
-      heard.push(JSON.parse(body));
+      received.push(JSON.parse(body));
       response.end();
     }).listen(0, "127.0.0.1");
     t.after(() => receiver.close());
@@ -179,9 +179,9 @@ for (const [format, field] of [["json", "text"], ["text", "text"], ["content", "
       assert.equal((await order(`rollouts/current/${path}`)).status, 200);
     }
     await serin.status(({ outbox }) => outbox.length === 0);
-    const words = heard.map((notice) => /^Rollout r1 (.*?) by ada/.exec(notice[field])?.[1]);
+    const words = received.map((notice) => /^Rollout r1 (.*?) by ada/.exec(notice[field])?.[1]);
     assert.deepEqual(words, ["started", "paused", "resumed", "promoted", "aborted"]);
-    if (format === "json") assert.deepEqual(heard.map(({ action, rolloutId }) => [action, rolloutId])[0], ["started", "r1"]);
-    else assert.deepEqual(Object.keys(heard[0]), [field]);
+    if (format === "json") assert.deepEqual(received.map(({ action, rolloutId }) => [action, rolloutId])[0], ["started", "r1"]);
+    else assert.deepEqual(Object.keys(received[0]), [field]);
   });
 }

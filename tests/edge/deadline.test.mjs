@@ -1,4 +1,4 @@
-// The canary's deadline: until when it may hang, and who watches.
+// The canary's deadline: its length, the requests that it applies to, and its timer.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { startSerin } from "./harness/workerd.mjs";
 const ALL = { "canary-state": { enabled: true, percentage: 100 } };
 const HANGS = "/?canary=hang&stable=status:200";
 
-test("a canary that hangs has until its deadline: then stable answers what may be replayed, and 504 the rest", async (t) => {
+test("a hanging canary has until its deadline: then stable answers what may be retried, and 504 the rest", async (t) => {
   const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: "0.3" } });
   for (const [method, body] of [["GET"], ["HEAD"]]) {
     const begun = performance.now();
@@ -28,7 +28,7 @@ test("a canary that hangs has until its deadline: then stable answers what may b
   assert.match(cause, /did not answer within 300 ms/);
 });
 
-test("the deadline is for the head of a response: bodies, uploads and other protocols take what they take", async (t) => {
+test("the deadline applies to the head of a response: bodies, uploads and other protocols may take longer", async (t) => {
   const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: "0.2" } });
   const { message } = await serin.client.open("/?canary=endless");
   let chunks = 0;
@@ -39,7 +39,7 @@ test("the deadline is for the head of a response: bodies, uploads and other prot
   }
   assert.ok(chunks > 10, `${chunks} chunks in three deadlines`);
 
-  // A slow upload, answered at its end.
+  // A slow upload. The canary responds after its end.
   const { message: counted } = await serin.client.open(
     "/?canary=count",
     { method: "POST", headers: { "transfer-encoding": "chunked" } },
@@ -58,19 +58,19 @@ test("a deadline of 0 is none", async (t) => {
   assert.deepEqual(serin.logs("misconfigured"), []);
 });
 
-// One request's timer watches over all attempts, and a request may be gone before its timer is due.
-test("whoever began the watch: answered long ago, or its client gone, the others are not left to hang", async (t) => {
+// Each canary request has its own timer, so neither an answered request nor a client that left affects the others.
+test("an answered request or a client that left does not disturb the deadlines of others", async (t) => {
   const deadline = 800;
   const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: String(deadline / 1_000) } });
-  const rescued = async () => {
+  const answeredByStable = async () => {
     const begun = performance.now();
     const answer = await serin.request(HANGS);
     const took = performance.now() - begun;
     assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "stable"]);
     assert.ok(took >= deadline - 10 && took < deadline + 700, `${took} ms`);
   };
-  assert.equal(await serin.variant(), "canary", "it began the watch, and is answered");
-  await Promise.all([rescued(), rescued()]);
+  assert.equal(await serin.variant(), "canary", "the canary answers the first request");
+  await Promise.all([answeredByStable(), answeredByStable()]);
 
   let leave;
   const left = serin.client.open("/left?canary=hang", {}, (outgoing) => {
@@ -80,10 +80,10 @@ test("whoever began the watch: answered long ago, or its client gone, the others
   await eventually(async () => assert.ok((await serin.journal()).some(({ path }) => path === "/left"), "it is with the canary"));
   leave();
   await assert.rejects(left);
-  await rescued();
+  await answeredByStable();
 });
 
-test("a deadline that a watch behind a request cannot wait for has a timer of its own", async (t) => {
+test("a deadline of 17 seconds holds", async (t) => {
   const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: "17" } });
   const begun = performance.now();
   const answer = await serin.request(HANGS);

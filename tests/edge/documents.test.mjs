@@ -1,4 +1,4 @@
-// What operators and older tools write into `canary-state`: taken as it is, or rejected whole and explained.
+// Documents that operators and older tools write into `canary-state`: accepted unchanged, or rejected whole with an explanation.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { startSerin } from "./harness/workerd.mjs";
 
 const GOOD = { enabled: true, percentage: 100 };
 
-/** Documents that must not be taken, and the field that /health must name. */
+/** Invalid documents, and the field that /health must name. */
 const REJECTED = {
   "no JSON": ["{enabled: true", "canary-state"],
   "an empty text": ["", "canary-state"],
@@ -31,7 +31,7 @@ const REJECTED = {
   "a salt that is a number": [{ ...GOOD, rolloutId: 7 }, "rolloutId"],
 };
 
-test("a bad document is rejected whole: the last good policy stays, and /health and the log name the field", async (t) => {
+test("an invalid document is rejected whole: the last good policy stays, and /health and the log name the field", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": GOOD } });
   assert.equal(await serin.variant(), "canary");
   for (const [name, [document, field]] of Object.entries(REJECTED)) {
@@ -51,7 +51,7 @@ test("a bad document is rejected whole: the last good policy stays, and /health 
   assert.equal(components.policy.error, undefined);
 });
 
-test("an isolate that has only ever seen a bad document serves stable", async (t) => {
+test("an isolate that has only read an invalid document serves stable", async (t) => {
   for (const [document] of Object.values(REJECTED).slice(0, 4)) {
     const serin = await startSerin(t, { kv: { "canary-state": document } });
     assert.equal(await serin.variant(), "stable");
@@ -59,7 +59,7 @@ test("an isolate that has only ever seen a bad document serves stable", async (t
   }
 });
 
-test("switches hold whatever the document beside them is", async (t) => {
+test("switches apply with any document", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": "{{{", "ops:maintenance": "1" } });
   assert.equal((await serin.request("/")).status, 503);
 });
@@ -73,7 +73,7 @@ test("no document means canary off, with a warning", async (t) => {
   assert.equal(policy.warnings.length, 1);
 });
 
-test("the older tooling's document works as it is", async (t) => {
+test("a document of the older tooling works unchanged", async (t) => {
   const document = {
     enabled: true,
     percentage: 5,
@@ -99,7 +99,7 @@ test("enabled: false sends all to stable", async (t) => {
   assert.equal(await serin.variant(), "stable");
 });
 
-test("fields of a newer schema are kept out of the way, and the newer version is a warning", async (t) => {
+test("fields of a newer schema are ignored, and the newer version is a warning", async (t) => {
   const document = { ...GOOD, schemaVersion: 2, shadow: { percentage: "all" }, $comment: [1, 2] };
   const serin = await startSerin(t, { kv: { "canary-state": document } });
   assert.equal(await serin.variant(), "canary");
@@ -108,7 +108,7 @@ test("fields of a newer schema are kept out of the way, and the newer version is
   assert.match(components.policy.warnings.join(), /schemaVersion 2/);
 });
 
-test("a policy that changes is one line in the log, with what it was and what it is", async (t) => {
+test("a policy change is one log line with the old and the new policy", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 5 } } });
   await serin.variant();
   await serin.kvSettled({ "canary-state": { enabled: true, percentage: 50, updatedBy: "alice" } });

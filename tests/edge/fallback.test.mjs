@@ -1,4 +1,4 @@
-// A variant that fails: who answers then, and how often a variant is asked.
+// A failing variant: which variant answers, and how often each variant gets the request.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ import { startSerin } from "./harness/workerd.mjs";
 const ALL = { "canary-state": { enabled: true, percentage: 100 } };
 
 for (const failure of ["throw", "status:500", "status:502", "status:503", "status:504"]) {
-  test(`canary fails (${failure}): stable answers what may be replayed`, async (t) => {
+  test(`canary fails (${failure}): stable answers what may be retried`, async (t) => {
     const serin = await startSerin(t, { kv: ALL });
     for (const method of ["GET", "HEAD", "OPTIONS"]) {
       const answer = await serin.request(`/?canary=${failure}`, { method });
@@ -22,7 +22,7 @@ for (const failure of ["throw", "status:500", "status:502", "status:503", "statu
     await serin.logged("fallback");
   });
 
-  test(`canary fails (${failure}): what may not be replayed is never sent twice`, async (t) => {
+  test(`canary fails (${failure}): other requests are never sent twice`, async (t) => {
     const serin = await startSerin(t, { kv: ALL });
     for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
       const answer = await serin.request(`/?canary=${failure}`, { method, body: method === "DELETE" ? undefined : "x" });
@@ -38,14 +38,14 @@ for (const failure of ["throw", "status:500", "status:502", "status:503", "statu
   });
 }
 
-test("a GET with a body is not replayed: the first attempt may have consumed it", async (t) => {
+test("a GET with a body is not retried: the first attempt may have consumed it", async (t) => {
   const serin = await startSerin(t, { kv: ALL });
   const answer = await serin.request("/?canary=status:503", { body: "a body" });
   assert.equal(answer.status, 503);
   assert.equal(answer.headers["x-variant"], "canary");
 });
 
-test("answers that are no failures pass as they are", async (t) => {
+test("responses that are not failures pass unchanged", async (t) => {
   const serin = await startSerin(t, { kv: ALL });
   for (const status of [200, 201, 400, 401, 404, 409, 418, 429, 501]) {
     const answer = await serin.request(`/?canary=status:${status}`);
@@ -62,7 +62,7 @@ test("fallback: false passes the canary's failure on", async (t) => {
   assert.equal((await serin.request("/?canary=throw")).status, 502);
 });
 
-test("the stand-in's answer keeps its status and body, and a first visitor's cookie", async (t) => {
+test("stable's fallback response keeps its status and body, and a first visitor's cookie", async (t) => {
   const serin = await startSerin(t, { kv: ALL });
   const answer = await serin.request("/?canary=throw&stable=status:404", { headers: { accept: "text/html" } });
   assert.equal(answer.status, 404);
@@ -70,7 +70,7 @@ test("the stand-in's answer keeps its status and body, and a first visitor's coo
   assert.equal(answer.cookies.length, 1);
 });
 
-test("stable throws: 502 in problem+json, and the next request is served", async (t) => {
+test("stable throws an exception: 502 in problem+json, and the next request is served", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 0 } } });
   for (const method of ["GET", "POST"]) {
     const answer = await serin.request("/?stable=throw", { method });
@@ -82,20 +82,20 @@ test("stable throws: 502 in problem+json, and the next request is served", async
   assert.equal(await serin.variant(), "stable");
 });
 
-test("both throw: 502, once each", async (t) => {
+test("both throw an exception: 502, with one request to each", async (t) => {
   const serin = await startSerin(t, { kv: ALL });
   assert.equal((await serin.request("/?both=throw")).status, 502);
   assert.deepEqual((await serin.journal()).map(({ variant }) => variant), ["canary", "stable"]);
 });
 
-test("stable's own 5xx passes as it is", async (t) => {
+test("stable's own 5xx passes unchanged", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 0 } } });
   const answer = await serin.request("/?stable=status:503");
   assert.equal(answer.status, 503);
   assert.equal(answer.headers["x-variant"], "stable");
 });
 
-test("without a CANARY binding stable gets all, and /health says so", async (t) => {
+test("without a CANARY binding stable gets every request, and /health reports it", async (t) => {
   const serin = await startSerin(t, { kv: ALL, without: ["CANARY"] });
   assert.equal(await serin.variant(), "stable");
   const { httpStatus, status, components } = await serin.health();
@@ -103,7 +103,7 @@ test("without a CANARY binding stable gets all, and /health says so", async (t) 
   assert.notEqual(components.canary.status, "ok");
 });
 
-test("a canary that keeps failing is left alone, and comes back when it has recovered", async (t) => {
+test("a canary that keeps failing gets no requests until it has recovered", async (t) => {
   const serin = await startSerin(t, { kv: ALL });
   const asked = async () => (await serin.journal()).filter(({ variant }) => variant === "canary").length;
   await eventually(async () => {
@@ -115,20 +115,20 @@ test("a canary that keeps failing is left alone, and comes back when it has reco
   await eventually(async () => assert.equal(await serin.variant(), "canary"), { within: 60_000 });
 });
 
-test("a replay says that it is one; nobody else can", async (t) => {
+test("a retry is marked, and clients cannot forge the mark", async (t) => {
   const serin = await startSerin(t, { kv: ALL });
-  const told = async (path, headers) => Object.fromEntries((await serin.request(path, { headers })).json.headers);
-  assert.equal((await told("/?canary=throw"))["serin-attempt"], "2");
+  const headersOf = async (path, headers) => Object.fromEntries((await serin.request(path, { headers })).json.headers);
+  assert.equal((await headersOf("/?canary=throw"))["serin-attempt"], "2");
   for (const name of ["serin-attempt", "Serin-Attempt", "serin_attempt"]) {
-    const headers = await told("/", { [name]: "2", "x-own": "1" });
+    const headers = await headersOf("/", { [name]: "2", "x-own": "1" });
     assert.deepEqual([headers[name.toLowerCase()], headers["x-own"]], [undefined, "1"], name);
   }
 });
 
-test("replays have a budget: what a sudden outage adds to stable is bounded, then the canary's share goes there at once", async (t) => {
+test("retries have a budget, which limits the load on stable in an outage; past it the breaker opens", async (t) => {
   const serin = await startSerin(t, { kv: ALL, vars: { CANARY_DEADLINE_SECONDS: "0.5" } });
   await serin.variant();
-  // All at once: every one of them has been sent to the canary before the first comes back.
+  // All at once: every request has been sent to the canary before the first response arrives.
   const client = new Client(serin.port, 60);
   t.after(() => client.close());
   const answers = await Promise.all(Array.from({ length: 60 }, () => client.request("/?canary=hang&stable=status:200")));

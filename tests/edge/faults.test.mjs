@@ -1,12 +1,12 @@
-// Each fault of the lab alone, for a moment: nothing is lost, and nobody waits longer than the deadline. `npm run faults` has the pairs
-// and the soak.
+// Each fault of the lab alone, for a short time: no request is lost, and no client waits longer than the deadline. `npm run faults` runs
+// the pairs and the soak test.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 import { FAULTS } from "../faults/faults.mjs";
 import { DEADLINE, run } from "../faults/lab.mjs";
 
-/** What a busy machine may add, in ms. */
+/** Delay that a busy machine may add, in ms. */
 const SLACK = 400;
 
 for (const fault of FAULTS.filter(({ name }) => !/^(canary|stable): hangs in its body|^stable: hangs/.test(name))) {

@@ -1,4 +1,4 @@
-// /health: the short answer, the detailed one, who may have it, and what takes it down.
+// /health: the short response, the detailed response, access to it, and the faults that take it down.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -49,7 +49,7 @@ test("HEAD is answered like GET, without the body", async (t) => {
   }
 });
 
-test("other methods are not allowed, and are told which are", async (t) => {
+test("other methods get 405 with the allowed ones", async (t) => {
   const serin = await startSerin(t, { kv: QUARTER });
   for (const method of ["POST", "PUT", "DELETE"]) {
     const answer = await serin.request("/health", { method });
@@ -60,7 +60,7 @@ test("other methods are not allowed, and are told which are", async (t) => {
   }
 });
 
-test("it is Serin's own: no variant is asked for it but for its health, and paths beside it are the variants'", async (t) => {
+test("/health is answered by Serin, and similar paths go to the variants", async (t) => {
   const serin = await startSerin(t, { kv: QUARTER });
   await serin.request("/health");
   await serin.request("/health?detailed=true");
@@ -90,7 +90,7 @@ for (const failure of ["503", "throw", "hang"]) {
   });
 }
 
-test("everything hangs at once: still an answer within a second", async (t) => {
+test("everything hangs at once: /health still responds within a second", async (t) => {
   const serin = await startSerin(t, { kv: QUARTER });
   await serin.variant();
   await serin.variantHealth({ stable: "hang", canary: "hang" });
@@ -112,7 +112,7 @@ test("HEALTH_DETAIL=token keeps the details for the admin", async (t) => {
   assert.equal((await serin.request("/health")).json.status, "ok");
 });
 
-test("with HEALTH_DETAIL=token and no ADMIN_TOKEN nobody is the admin", async (t) => {
+test("with HEALTH_DETAIL=token and no ADMIN_TOKEN no token is accepted", async (t) => {
   const serin = await startSerin(t, { kv: QUARTER, vars: { HEALTH_DETAIL: "token" } });
   for (const authorization of ["Bearer ", "Bearer", "Bearer undefined"]) {
     const answer = await serin.request("/health?detailed=true", { headers: { authorization } });

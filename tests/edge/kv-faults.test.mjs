@@ -1,4 +1,4 @@
-// KV that is missing, fails, hangs, is slow or lies: traffic goes on, and /health and the log say so.
+// KV that is missing, fails, hangs, is slow or returns garbage: traffic continues, and /health and the log report the fault.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -16,7 +16,7 @@ const FAULTS = {
 };
 
 for (const [name, mode] of Object.entries(FAULTS)) {
-  test(`KV ${name}: the last good policy stays, then the next one is taken`, async (t) => {
+  test(`KV ${name}: the last good policy stays, then the next one is read`, async (t) => {
     const serin = await startSerin(t, { kv: ALL });
     assert.equal(await serin.variant(), "canary");
     await serin.kvSettled(undefined, mode);
@@ -61,35 +61,35 @@ test("KV hangs: requests do not wait for it, and the last good policy stays", as
   assert.deepEqual([httpStatus, status, components.kv.status], [200, "degraded", "down"]);
 });
 
-test("KV hangs and a new isolate has nothing yet: its first answer comes within 250 ms, from stable", async (t) => {
+test("KV hangs and a new isolate has no policy: its first answer comes within 250 ms, from stable", async (t) => {
   const serin = await startSerin(t, { kv: ALL, mode: { kind: "hang" } });
   const { took, variant } = await timed(serin);
   assert.equal(variant, "stable");
-  // What is above 250 ms is the start of a process that compiles Wasm on a busy machine.
+  // The time above 250 ms is the start of a process that compiles Wasm on a busy machine.
   assert.ok(took < 700, `the first request took ${took} ms`);
   assert.equal((await timed(serin)).variant, "stable");
 });
 
-test("KV is slow: the first requests of an isolate see its policy if it comes in time", async (t) => {
+test("KV is slow: the first requests of an isolate use its policy if it arrives in time", async (t) => {
   const serin = await startSerin(t, { kv: ALL, mode: { kind: "slow", milliseconds: 50 } });
   const first = await Promise.all([serin.variant(), serin.variant(), serin.variant()]);
   assert.deepEqual(first, ["canary", "canary", "canary"]);
 });
 
-test("KV is slower than an isolate's first request may wait: stable now, the policy as soon as it is there", async (t) => {
+test("KV is slower than an isolate's first request may wait: stable at first, the policy as soon as it arrives", async (t) => {
   const serin = await startSerin(t, { kv: ALL, mode: { kind: "slow", milliseconds: 900 } });
   assert.equal(await serin.variant(), "stable");
   await eventually(async () => assert.equal(await serin.variant(), "canary"));
 });
 
-test("a read that hung does not keep later reads from happening", async (t) => {
+test("a read that hangs does not block later reads", async (t) => {
   const serin = await startSerin(t, { kv: ALL, mode: { kind: "hang" } });
   assert.equal(await serin.variant(), "stable");
   await serin.kv(undefined, { kind: "ok" });
   await eventually(async () => assert.equal(await serin.variant(), "canary"));
 });
 
-test("without a KV binding stable serves and /health says what is missing", async (t) => {
+test("without a KV binding stable serves and /health names the missing binding", async (t) => {
   const serin = await startSerin(t, { kv: ALL, without: ["CANARY_STATE"] });
   assert.equal(await serin.variant(), "stable");
   const { httpStatus, status, components } = await serin.health();

@@ -1,4 +1,4 @@
-// What a newcomer does: `npm start`, curl, and keys flipped with the wrangler command line in another terminal.
+// The first steps of a new user: `npm start`, curl, and keys changed with the wrangler command line in another terminal.
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -15,31 +15,31 @@ import { eventually } from "./harness/eventually.mjs";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const START = { within: 60_000 };
-// The state of wrangler.toml is refreshed every five seconds.
+// The state in wrangler.toml is refreshed every five seconds.
 const FLIP = { within: 15_000 };
 
-test("npm start answers with both variants, and follows every key that the wrangler command line writes", async (t) => {
+test("npm start serves both variants, and applies every key that the wrangler command line writes", async (t) => {
   const state = await mkdtemp(join(tmpdir(), "serin-start-"));
   t.after(() => rm(state, { recursive: true, force: true }));
   const { port } = await start(t, state);
   const client = new Client(port);
   t.after(() => client.close());
   const browsers = Array.from({ length: 40 }, (_, n) => new Browser(client, { "__Host-serin": visitorId(n) }));
-  const deal = () => Promise.all(browsers.map(async (browser) => (await browser.request("/")).json.served_by));
-  const dealt = (percentage) => browsers.map((_, n) => expected(visitorId(n), percentage));
+  const served = () => Promise.all(browsers.map(async (browser) => (await browser.request("/")).json.served_by));
+  const predicted = (percentage) => browsers.map((_, n) => expected(visitorId(n), percentage));
   const key = (verb, ...args) => wrangler("kv", "key", verb, "--local", "--persist-to", state, "--binding", "CANARY_STATE", ...args);
 
-  await eventually(async () => assert.deepEqual(await deal(), dealt(25)), START);
+  await eventually(async () => assert.deepEqual(await served(), predicted(25)), START);
 
   for (const percentage of [0, 100]) {
     await key("put", "canary-state", JSON.stringify({ enabled: true, percentage }));
-    await eventually(async () => assert.deepEqual(await deal(), dealt(percentage)), FLIP);
+    await eventually(async () => assert.deepEqual(await served(), predicted(percentage)), FLIP);
     const { policy } = (await client.request("/health?detailed=true")).json.components;
     assert.equal(policy.percentage, percentage);
   }
 
   const effects = {
-    "ops:disable_canary": async () => assert.deepEqual(await deal(), dealt(0)),
+    "ops:disable_canary": async () => assert.deepEqual(await served(), predicted(0)),
     "ops:disable_writes": async () => assert.equal((await client.request("/", { method: "PUT" })).status, 503),
     "ops:maintenance": async () => assert.equal((await client.request("/")).status, 503),
   };
@@ -49,11 +49,11 @@ test("npm start answers with both variants, and follows every key that the wrang
     const { switches } = (await client.request("/health?detailed=true")).json.components;
     assert.deepEqual(switches.on.map((on) => on.name), [name]);
     await key("put", name, "0");
-    await eventually(async () => assert.deepEqual(await deal(), dealt(100)), FLIP);
+    await eventually(async () => assert.deepEqual(await served(), predicted(100)), FLIP);
   }
 });
 
-/** On a port and a KV of its own, so that neither a running `npm start` nor its state is touched. */
+/** Starts with its own port and its own KV, so that a running `npm start` and its state are not affected. */
 async function start(t, state) {
   const child = spawn("node", ["scripts/start.mjs", "--port", "0", "--persist-to", state], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
   const output = [];

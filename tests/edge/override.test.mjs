@@ -1,4 +1,4 @@
-// QA's signed override: who may have a variant on demand, and what it does not outrank.
+// QA's signed override: who may select a variant, and what outranks the override.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -15,7 +15,7 @@ const inMinutes = (minutes) => Math.floor(Date.now() / 1000) + minutes * 60;
 const token = (changes = {}) => mint(SECRET, { host: HOST, variant: "canary", expires: inMinutes(30), ...changes });
 const withToken = (value) => ({ headers: { host: HOST, "serin-override": value } });
 
-test("the right token serves its variant, at 0 % and at 100 %, as a header and as a cookie", async (t) => {
+test("a valid token selects its variant, at 0 % and at 100 %, as a header and as a cookie", async (t) => {
   const serin = await startSerin(t, { kv: OFF, vars });
   assert.equal(await serin.variant({ headers: { host: HOST } }), "stable");
   assert.equal(await serin.variant(withToken(token())), "canary");
@@ -53,7 +53,7 @@ test("any other token is ignored, and never an error", async (t) => {
   }
 });
 
-test("without OVERRIDE_TOKEN nobody can force a variant", async (t) => {
+test("without OVERRIDE_TOKEN no token selects a variant", async (t) => {
   for (const unset of [{}, { OVERRIDE_TOKEN: "" }]) {
     const serin = await startSerin(t, { kv: OFF, vars: unset });
     assert.equal(await serin.variant(withToken(token())), "stable");

@@ -39,7 +39,7 @@ for (const [way, headers] of Object.entries(WAYS)) {
       if (own) assert.match(cookies[3], /^__Host-serin=/);
     });
 
-    test(`answers without a body stay without one (${variant}, ${way})`, async (t) => {
+    test(`responses without a body stay without one (${variant}, ${way})`, async (t) => {
       const serin = await start(t);
       for (const status of [204, 304]) {
         const answer = await serin.request(`/?both=status:${status}`, { headers });
@@ -91,7 +91,7 @@ test("the request arrives as it was sent: method, URL, headers and body", async 
   }
 });
 
-test("the status text and unusual headers of a response survive, also where a cookie is added", async (t) => {
+test("the status text and unusual headers of a response are kept, also if a cookie is added", async (t) => {
   const serin = await startSerin(t, { kv: SPLIT });
   for (const headers of Object.values(WAYS)) {
     const answer = await serin.request("/?both=status:418", { headers });
@@ -101,7 +101,7 @@ test("the status text and unusual headers of a response survive, also where a co
   }
 });
 
-test("cf arrives at the variant, also where the request is rebuilt", async (t) => {
+test("cf arrives at the variant, also if the request is rebuilt", async (t) => {
   const serin = await startSerin(t, { kv: SPLIT });
   const cf = { country: "NZ", colo: "AKL", asn: 64512, botManagement: { score: 99 } };
   for (const headers of [{}, { "serin-override": "x" }, NAVIGATION]) {
@@ -110,7 +110,7 @@ test("cf arrives at the variant, also where the request is rebuilt", async (t) =
   }
 });
 
-test("headers that mean something to Serin or to the platform never arrive, in any case, once or twice", async (t) => {
+test("headers with a meaning for Serin or the platform never arrive, in any case, once or twice", async (t) => {
   const serin = await startSerin(t, { kv: SPLIT });
   const reserved = [
     "serin-override",
@@ -133,7 +133,7 @@ test("headers that mean something to Serin or to the platform never arrive, in a
   }
 });
 
-test("nothing of Serin's is in a plain response", async (t) => {
+test("a plain response contains nothing of Serin's", async (t) => {
   const serin = await startSerin(t, { kv: SPLIT });
   const { headers } = await serin.request("/?both=status:200");
   assert.deepEqual(Object.keys(headers).filter((name) => name.includes("serin") || name === "set-cookie"), []);

@@ -1,4 +1,4 @@
-// Rollouts in the built Worker, seconds for minutes: real objects with SQLite and alarms, real requests.
+// Rollouts in the built Worker, with seconds instead of minutes: Durable Objects with SQLite and alarms, and HTTP requests.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -6,7 +6,7 @@ import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
-/** The contract's custom steps, with seconds for minutes. */
+/** The custom steps of the contract, with seconds instead of minutes. */
 const PLAN = {
   schedule: "custom",
   steps: [5, 15, 35, 65, 100],
@@ -28,11 +28,11 @@ const inPhase = (serin, phase) => serin.status(({ rollout }) => rollout.phase ==
 const news = (rows) => rows.filter(({ action }) => !["looked", "look-failed"].includes(action));
 const transitions = (rows) => news(rows).map(({ action, after }) => `${action} ${after.percentage}`);
 
-/** When the canary last answered a request, in ms after `moment`. */
+/** Time of the canary's last answer, in ms after `moment`. */
 const lastCanary = (answers, moment) =>
   Math.max(0, ...answers.filter(({ variant }) => variant === "canary").map(({ ended }) => ended)) - moment;
 
-test("a good canary goes all the way under load, and the audit tells it", async (t) => {
+test("a good canary completes under load, and the audit records it", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF } });
   const load = startLoad(t, serin);
   const { rollout, already } = await start(serin);
@@ -61,10 +61,10 @@ test("a good canary goes all the way under load, and the audit tells it", async 
 
 for (const [name, every, found] of [
   ["dies", 1, /(fails more often than stable|above a ceiling).* \d+ of \d+ requests failed/],
-  // Too little for a breaker, and less than the budget of replays.
+  // Too few failures for a breaker, and less than the retry budget.
   ["fails every tenth request", 10, /fails more often than stable: \d+ of \d+ requests failed/],
 ]) {
-  test(`a canary that ${name} at a step is taken out by itself, and no reader notices`, async (t) => {
+  test(`a canary that ${name} at a step is rolled back automatically, and no reader notices`, async (t) => {
     const refresh = 0.5;
     const serin = await startSerin(t, { kv: { "canary-state": OFF }, vars: { REFRESH_SECONDS: refresh } });
     let bad = false;
@@ -100,7 +100,7 @@ for (const [name, halt, lift] of [
     const load = startLoad(t, serin);
     await start(serin, { ...PLAN, steps: [50, 100], hold: "1h" });
     await eventually(() => assert.ok(load.answers.some(({ variant }) => variant === "canary")));
-    // KV says nothing of it: what stops the canary is the overlay.
+    // KV does not change: the overlay stops the canary.
     await serin.kv(undefined, undefined, { kind: "status", status: 503 });
 
     const ordered = Date.now();
@@ -120,7 +120,7 @@ for (const [name, halt, lift] of [
   });
 }
 
-test("two starts at once are one rollout and a clear conflict", async (t) => {
+test("two simultaneous starts give one rollout and one conflict", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF } });
   const starts = await Promise.all(["a", "b"].map((id) => serin.api("POST", "rollouts", { ...PLAN, id })));
   assert.deepEqual(starts.map(({ status }) => status).sort(), [200, 409]);
@@ -131,7 +131,7 @@ test("two starts at once are one rollout and a clear conflict", async (t) => {
   assert.deepEqual([again.status, again.json.already], [200, true]);
 });
 
-test("orders pause, resume, promote, abort and undo, each once, and only at the epoch that was meant", async (t) => {
+test("commands pause, resume, promote, abort and undo, each once, and only at the stated epoch", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF } });
   const { epoch } = await start(serin, { ...PLAN, hold: "1h" });
   const paused = (await order(serin, "pause", { epoch, reason: "lunch" })).json;
@@ -154,7 +154,7 @@ test("orders pause, resume, promote, abort and undo, each once, and only at the 
   assert.deepEqual([next.status, next.json.rollout.percentage], [200, 5], "a new rollout lifts it");
 });
 
-test("a document edited by hand is obeyed, and the rollout pauses", async (t) => {
+test("a document edited by hand applies, and the rollout pauses", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF } });
   await start(serin, { ...PLAN, hold: "1h" });
   await eventually(async () => assert.equal(JSON.parse((await serin.values())["canary-state"]).percentage, 5));
@@ -165,12 +165,12 @@ test("a document edited by hand is obeyed, and the rollout pauses", async (t) =>
   assert.deepEqual(JSON.parse((await serin.values())["canary-state"]), mine);
 });
 
-test("while KV takes nothing no step is taken; then the rollout goes on", async (t) => {
+test("while KV refuses writes no step is taken; then the rollout continues", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { ...OFF, enabled: true } } });
   await serin.kv(undefined, undefined, { kind: "status", status: 503 });
   const load = startLoad(t, serin);
   await start(serin, { ...PLAN, steps: [25, 100] });
-  // Busy isolates have the share from the controller all the same.
+  // Busy isolates have the percentage from the controller.
   await eventually(() => assert.ok(load.answers.some(({ variant }) => variant === "canary")));
   const { outbox, rollout } = await serin.status(({ rollout }) => rollout.lastLook !== null);
   assert.deepEqual([outbox, rollout.step], [["write"], 1]);
@@ -182,7 +182,7 @@ test("while KV takes nothing no step is taken; then the rollout goes on", async 
   assert.deepEqual(transitions(await serin.audit()), ["started 25", "stepped 100", "completed 100"]);
 });
 
-test("killed again and again, the controller ends where an undisturbed one ends", async (t) => {
+test("a controller that is killed repeatedly reaches the same end as an undisturbed one", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF }, separate: true });
   const load = startLoad(t, serin);
   await start(serin);
@@ -204,7 +204,7 @@ test("killed again and again, the controller ends where an undisturbed one ends"
   t.diagnostic(`killed ${kills} times, ${answers.length} requests`);
 });
 
-test("without its objects the splitter serves as before, and says so", async (t) => {
+test("without its Durable Objects the splitter serves as before, and reports it", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100 } }, lab: true });
   for (const object of ["controller", "metrics"]) await serin.misbehave(object, "throw");
   for (let request = 0; request < 50; request++) assert.equal(await serin.variant(), "canary");
@@ -215,7 +215,7 @@ test("without its objects the splitter serves as before, and says so", async (t)
   assert.deepEqual([answer.status, answer.json.type], [503, "urn:serin:unavailable"]);
 });
 
-test("who has a dataset gets a data point for each observed request", async (t) => {
+test("with a dataset each observed request gives a data point", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF }, analytics: true });
   await start(serin, { ...PLAN, steps: [50, 100], hold: "1h" });
   const load = startLoad(t, serin, { visitors: 20, connections: 1 });

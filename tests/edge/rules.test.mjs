@@ -1,4 +1,4 @@
-// The rules: each matcher on its own, together, in order, and with a share of their own.
+// The rules: each matcher on its own, together, in order, and with its own percentage.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { CF_HEADER, startSerin } from "./harness/workerd.mjs";
 
 const NAME = "?both=name";
 
-/** What each matcher takes, and what it does not. */
+/** Values that each matcher accepts, and values that it does not. */
 const MATCHERS = {
   path: {
     match: { path: "/api/*" },
@@ -58,7 +58,7 @@ const MATCHERS = {
 };
 
 for (const [kind, { match, hits, misses }] of Object.entries(MATCHERS)) {
-  test(`a rule on ${kind} takes what it names and nothing else`, async (t) => {
+  test(`a rule on ${kind} matches what it names and nothing else`, async (t) => {
     const rules = [{ match, serve: "canary" }];
     const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 0, rules } } });
     for (const hit of hits) assert.equal(await ask(serin, hit), "canary", JSON.stringify(hit));
@@ -75,7 +75,7 @@ test("all matchers of a rule must hold", async (t) => {
   assert.equal(await ask(serin, { ...whole, headers: at({ country: "NZ" }).headers }), "stable");
 });
 
-test("the first rule that matches wins, and only then the percentage is asked", async (t) => {
+test("the first matching rule wins, and the percentage applies only without one", async (t) => {
   const rules = [
     { match: { path: "/checkout/*" }, serve: "stable" },
     { match: { header: { "x-group": "beta" } }, serve: "canary" },
@@ -89,7 +89,7 @@ test("the first rule that matches wins, and only then the percentage is asked", 
   assert.equal(await ask(serin, { path: "/" }), "canary");
 });
 
-test("a rule's own percentage deals the visitors it matches by the same buckets", async (t) => {
+test("a rule's own percentage assigns the visitors it matches by the same buckets", async (t) => {
   const rules = [{ match: { path: "/new/*" }, serve: { percentage: 50 } }];
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 5, rules } } });
   for (let n = 0; n < 60; n += 1) {

@@ -1,4 +1,4 @@
-// Ways in: almost right tokens, spellings of the reserved paths, and what other Workers could call.
+// Entry points: nearly correct tokens, spellings of the reserved paths, and methods that other Workers could call.
 
 import assert from "node:assert/strict";
 import { connect } from "node:net";
@@ -8,7 +8,7 @@ import { ADMIN_TOKEN, startSerin } from "./harness/workerd.mjs";
 
 const HALF = { "canary-state": { enabled: true, percentage: 50 } };
 
-test("an almost right token is a wrong one: any byte changed, any part, two headers, another place", async (t) => {
+test("a nearly correct token is refused: any byte changed, any part, two headers, another place", async (t) => {
   const serin = await startSerin(t, { kv: HALF });
   const good = `Bearer ${ADMIN_TOKEN}`;
   const wrong = [];
@@ -32,7 +32,7 @@ test("an almost right token is a wrong one: any byte changed, any part, two head
   assert.equal((await serin.status()).halt, null);
 });
 
-/** Sends a request line as it stands, which Node's client would not. */
+/** Sends a request line unchanged, which Node's client would not do. */
 async function raw(port, target) {
   const socket = connect(port, "127.0.0.1");
   socket.write(`GET ${target} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n`);
@@ -40,7 +40,7 @@ async function raw(port, target) {
   return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]), answer };
 }
 
-test("no spelling of the reserved paths opens them without the token, or brings them to a variant", async (t) => {
+test("no spelling of the reserved paths opens them without the token, or reaches a variant", async (t) => {
   const serin = await startSerin(t, { kv: HALF });
   const reserved = [
     "/__serin", "/__serin/", "/__serin/status", "/__serin?x=1", "/__serin/status?both=name", "/__serin//status", "/x/../__serin/status", "/./__serin/status",
@@ -54,7 +54,7 @@ test("no spelling of the reserved paths opens them without the token, or brings 
   ];
   for (const target of [...reserved, ...others]) {
     const { status, answer } = await raw(serin.port, target);
-    // Some are no HTTP, and end in the runtime.
+    // Some lines are not HTTP, and the runtime rejects them.
     const isRefused = status === 401 && answer.includes("urn:serin:unauthorized");
     const isServed = status === 200 && /"variant":"(stable|canary)"/.test(answer);
     assert.ok(isRefused || isServed || status === 400, `${target}: ${answer}`);
@@ -66,13 +66,13 @@ test("no spelling of the reserved paths opens them without the token, or brings 
   assert.deepEqual(seen.filter((path) => path === "/__serin" || path.startsWith("/__serin/")), []);
 });
 
-test("with the token too, only what the page of the control API lists is there", async (t) => {
+test("with the token too, only the calls in the documentation of the control API exist", async (t) => {
   const serin = await startSerin(t, { kv: HALF });
   const before = await serin.status();
   for (const path of ["", "report", "standing", "../report", "state/", "switches/", "rollouts/current/", "status/x", "Status"]) {
     for (const method of ["GET", "POST", "PUT", "DELETE"]) {
       const answer = await serin.api(method, path, method === "GET" ? undefined : {});
-      // `..` leads out of Serin's own namespace, to a variant.
+      // `..` leaves Serin's own namespace, so the request goes to a variant.
       if (path === "../report") assert.ok(answer.json.variant, path);
       else assert.deepEqual([answer.status, answer.json.type], [404, "urn:serin:not-found"], `${method} ${path}`);
     }
@@ -123,14 +123,14 @@ export default {
 };
 `;
 
-test("the Worker exports its fetch and its two objects, with fetch and alarm each, and nothing else can be called", async (t) => {
+test("the Worker exports its fetch and its two objects, with fetch and alarm each, and nothing else is callable", async (t) => {
   const serin = await startSerin(t, { kv: HALF, caller: CALLER });
   assert.deepEqual((await serin.caller.request("/exports")).json, {
     names: ["MetricsShard", "RolloutController", "default"],
     handlers: ["fetch"],
     controller: ["alarm", "constructor", "fetch"],
     shard: ["alarm", "constructor", "fetch"],
-    // A class that extends DurableObject would offer every method it has to other Workers.
+    // A class that extends DurableObject would expose each of its methods to other Workers.
     parents: [true, true],
   });
   const { outcomes, inside } = (await serin.caller.request("/call")).json;

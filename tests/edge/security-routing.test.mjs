@@ -1,4 +1,4 @@
-// Who is served what is nobody's to choose: forged tokens, cookies and headers, and ones too large to be honest.
+// A client cannot choose its variant: forged tokens, cookies and headers, and oversized ones.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -15,19 +15,19 @@ const vars = { OVERRIDE_TOKEN: SECRET };
 
 const token = () => mint(SECRET, { host: HOST, expires: Math.floor(Date.now() / 1000) + 1_800 });
 
-/** Every byte of a text, one at a time, as another letter, and with one bit of it turned. */
+/** Variants of a text: each byte in turn replaced by another letter, and with one bit flipped. */
 function* changed(text) {
   for (let place = 0; place < text.length; place += 1) {
     const code = text.charCodeAt(place);
     for (const other of [code ^ 1, code ^ 4, code ^ 0x20]) {
-      // What no header can carry does not arrive at all.
+      // A value that no header can carry is not sent.
       if (other < 0x21 || other > 0x7e) continue;
       yield text.slice(0, place) + String.fromCharCode(other) + text.slice(place + 1);
     }
   }
 }
 
-test("a token with any one of its bytes changed, cut or doubled forces nobody", async (t) => {
+test("a token with any one of its bytes changed, cut or doubled selects no variant", async (t) => {
   const serin = await startSerin(t, { kv: NOBODY, vars });
   const good = token();
   const serves = (value) => serin.variant({ headers: { host: HOST, "serin-override": value } });
@@ -39,7 +39,7 @@ test("a token with any one of its bytes changed, cut or doubled forces nobody", 
   for (const other of others) assert.equal(await serves(other), "stable", other);
 });
 
-test("a good token in another header, cookie, query or body forces nobody, and two of them are none", async (t) => {
+test("a good token in another header, cookie, query or body selects no variant, and two tokens count as none", async (t) => {
   const serin = await startSerin(t, { kv: NOBODY, vars });
   const good = token();
   const value = encodeURIComponent(good);
@@ -65,7 +65,7 @@ test("a good token in another header, cookie, query or body forces nobody, and t
   assert.equal(posted.text.split(" ")[0], "stable");
 });
 
-test("a visitor's cookie with any byte changed is never an error and names no side", async (t) => {
+test("a visitor's cookie with any byte changed is never an error and selects no variant", async (t) => {
   const serin = await startSerin(t, { kv: HALF });
   const id = visitorId(3);
   const address = "203.0.113.9";
@@ -77,7 +77,7 @@ test("a visitor's cookie with any byte changed is never an error and names no si
   }
 });
 
-test("whatever header names a variant, the split stays as it was", async (t) => {
+test("a header that names a variant does not change the split", async (t) => {
   const serin = await startSerin(t, { kv: HALF, vars });
   const names = ["serin-override", "serin_override", "Serin-Variant", "serin-attempt", "x-forwarded-for", "true-client-ip", "x-real-ip", "forwarded"];
   for (let n = 0; n < 20; n += 1) {
@@ -94,7 +94,7 @@ test("whatever header names a variant, the split stays as it was", async (t) => 
   }
 });
 
-test("cookies too large to be honest are routed like none, and never an error", async (t) => {
+test("oversized cookies are routed like none, and never an error", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { ...HALF["canary-state"], stickiness: ["cookie:session", "visitor"] } } });
   const id = visitorId(5);
   const address = "203.0.113.5";

@@ -1,4 +1,4 @@
-// What others write is never more than words: no new header, no second line in the log, no secret told.
+// Foreign text stays text: it adds no header and no second log line, and no secret is disclosed.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -9,11 +9,11 @@ import { eventually } from "./harness/eventually.mjs";
 import { ADMIN_TOKEN, startSerin } from "./harness/workerd.mjs";
 
 const HALF = { enabled: true, percentage: 50, rolloutId: "r0" };
-/** Everything that ends a line or a header somewhere, and then a header and a log line of its own. */
+/** Every sequence that ends a line or a header in some format, followed by a header and a log line. */
 const BREAKS = ["\r\n", "\n", "\r", "\0", "\u000b", "\u000c", "\u0085", "\u2028", "\u2029", "\r\n\r\n"];
 const EVIL = `${BREAKS.map((end, n) => `${end}x-evil-${n}: 1`).join("")}\n{"event":"evil"}\r\n`;
 
-/** Everything there is in the raw headers of an answer that is not on the list. */
+/** Raw headers of a response that are not on the list. */
 const KNOWN = ["content-type", "content-length", "cache-control", "retry-after", "allow", "date", "connection", "keep-alive", "transfer-encoding", "x-variant", "set-cookie", "vary", "content-encoding"];
 
 function hasNoHeaderOfOthers(answer, what) {
@@ -24,7 +24,7 @@ function hasNoHeaderOfOthers(answer, what) {
   }
 }
 
-/** Whatever Serin prints is JSON, a line each, with an event of its own. */
+/** Checks that each line that Serin prints is JSON with a known event. */
 function everyLineIsSerins(serin) {
   for (const line of serin.output) {
     if (line.startsWith("{")) assert.match(JSON.parse(line).event, /^(?!evil)[a-z-]+$/, line);
@@ -55,7 +55,7 @@ test("line breaks in any field of canary-state reach no header and no second lin
     hasNoHeaderOfOthers(await serin.api("GET", "status"), document);
     hasNoHeaderOfOthers(await serin.api("GET", "metrics"), document);
   }
-  // Most of them changed the policy, or were refused: each by a line that is one.
+  // Most values changed the policy or were refused, each with a single log line.
   assert.ok(serin.logs("policy-changed").length >= 2 && serin.logs("policy-rejected").length >= 3);
   everyLineIsSerins(serin);
 });
@@ -93,7 +93,7 @@ test("line breaks in a switch's reason and end reach no header and no second lin
   everyLineIsSerins(serin);
 });
 
-test("line breaks in orders, their names and reasons reach no header and no second line of the log", async (t) => {
+test("line breaks in commands, their names and reasons reach no header and no second line of the log", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   const plan = { schedule: "custom", steps: [50, 100], hold: "1h", settle: "1h" };
   for (const [method, path, body] of [
@@ -116,7 +116,7 @@ test("line breaks in orders, their names and reasons reach no header and no seco
   everyLineIsSerins(serin);
 });
 
-test("a visitor's id that reaches a header is Serin's own, whatever cookie came in", async (t) => {
+test("a visitor's id in a header is always one that Serin generated", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   const own = "0".repeat(31);
   for (const value of [`${own}\u0085`, `${own}\u00ff`, `${own}0%0d%0aset-cookie: a=1`, `${own}\t0`, "é".repeat(16)]) {
@@ -139,7 +139,7 @@ test("a variant's exception with line breaks in it is one line of the log, and n
   for (const line of serin.output.filter((line) => line.startsWith("{"))) assert.doesNotMatch(JSON.parse(line).event, /evil/);
 });
 
-test("a variant's own Location, Link and odd headers pass as they are, and none is added to them", async (t) => {
+test("a variant's own Location, Link and unusual headers pass unchanged, and none is added", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100 } } });
   const set = [
     ["location", "https://elsewhere.example/%0d%0aset-cookie:%20a=1?x=%0A#y"],
@@ -151,7 +151,7 @@ test("a variant's own Location, Link and odd headers pass as they are, and none 
   for (const headers of [{}, NAVIGATION]) {
     const path = `/?both=headers&set=${encodeURIComponent(JSON.stringify(set))}`;
     const answer = await serin.request(path, { headers });
-    // The runtime writes what is beyond ASCII as UTF-8, and Node reads bytes.
+    // The runtime encodes characters beyond ASCII as UTF-8, and Node reads bytes.
     const asRead = (value) => Buffer.from(value).toString("latin1");
     for (const [name, value] of set) assert.equal(answer.headers[name], asRead(value), name);
     const own = answer.rawHeaders.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase());
@@ -160,7 +160,7 @@ test("a variant's own Location, Link and odd headers pass as they are, and none 
   }
 });
 
-test("a response that carries a visitor's cookie is this visitor's own for every cache on the way", async (t) => {
+test("a response that sets a visitor's cookie is private to every cache on the way", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   for (const [sent, arrives] of [
     ["public, max-age=60", "public, max-age=60, private"],
@@ -180,10 +180,10 @@ test("a response that carries a visitor's cookie is this visitor's own for every
 });
 
 test("secrets in headers, cookies, queries and bodies are in no log, answer, audit, webhook or stored row", async (t) => {
-  const heard = [];
+  const received = [];
   const receiver = createServer(async (request, response) => {
-    for await (const chunk of request) heard.push(chunk.toString());
-    heard.push(JSON.stringify(request.headers));
+    for await (const chunk of request) received.push(chunk.toString());
+    received.push(JSON.stringify(request.headers));
     response.end();
   }).listen(0, "127.0.0.1");
   t.after(() => receiver.close());
@@ -194,10 +194,10 @@ test("secrets in headers, cookies, queries and bodies are in no log, answer, aud
   const serin = await startSerin(t, { kv: { "canary-state": HALF }, vars, separate: true });
   const admin = { authorization: `Bearer ${vars.ADMIN_TOKEN}`, "content-type": "application/json" };
   const api = (method, path, body) => serin.request(`/__serin/${path}`, { method, headers: admin, body: body && JSON.stringify(body) });
-  const told = [];
-  const tell = async (answer) => told.push((await answer).text);
+  const answers = [];
+  const record = async (answer) => answers.push((await answer).text);
 
-  await tell(api("POST", "rollouts", { schedule: "custom", steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1s", id: "r1", actor: "ada", reason: "release" }));
+  await record(api("POST", "rollouts", { schedule: "custom", steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1s", id: "r1", actor: "ada", reason: "release" }));
   const headers = { authorization: `Bearer ${needle("visitor")}`, cookie: `session=${needle("cookie")}; a=${needle("other")}`, "x-api-key": needle("header"), "serin-override": needle("token") };
   let visitor = 0;
   for (const behaviour of ["name", "throw", "status:503"]) {
@@ -208,17 +208,17 @@ test("secrets in headers, cookies, queries and bodies are in no log, answer, aud
     }
   }
   await serin.request(`/?both=throw&q=${needle("query")}`, { method: "POST", headers, body: needle("body") });
-  await tell(serin.request("/__serin/status", { headers: { authorization: `Bearer ${needle("wrong")}` } }));
-  for (const path of ["status", "audit?limit=1000", "metrics", "rollouts/current", "explain?key=ada"]) await tell(api("GET", path));
-  await tell(serin.request("/health?detailed=true", { headers }));
-  await tell(api("POST", "rollouts/current/pause", { actor: "ada" }));
-  await eventually(() => assert.ok(heard.some((notice) => notice.includes("paused")), "the webhook was told"));
-  await tell(api("GET", "audit"));
-  assert.ok(told.every((text) => text.length > 0) && serin.logs("fallback").length + serin.logs("unanswered").length > 0);
+  await record(serin.request("/__serin/status", { headers: { authorization: `Bearer ${needle("wrong")}` } }));
+  for (const path of ["status", "audit?limit=1000", "metrics", "rollouts/current", "explain?key=ada"]) await record(api("GET", path));
+  await record(serin.request("/health?detailed=true", { headers }));
+  await record(api("POST", "rollouts/current/pause", { actor: "ada" }));
+  await eventually(() => assert.ok(received.some((notice) => notice.includes("paused")), "the webhook was notified"));
+  await record(api("GET", "audit"));
+  assert.ok(answers.every((text) => text.length > 0) && serin.logs("fallback").length + serin.logs("unanswered").length > 0);
 
-  for (const [where, texts] of Object.entries({ answers: told, log: serin.output, webhook: heard, storage: await serin.stored() })) {
+  for (const [where, texts] of Object.entries({ answers, log: serin.output, webhook: received, storage: await serin.stored() })) {
     assert.ok(texts.length > 0, where);
     for (const text of texts) assert.doesNotMatch(text, /needle/, where);
   }
-  assert.ok(!told.some((text) => text.includes(ADMIN_TOKEN)));
+  assert.ok(!answers.some((text) => text.includes(ADMIN_TOKEN)));
 });

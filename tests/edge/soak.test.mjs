@@ -1,5 +1,5 @@
-// 100,000 requests while the state flips 200 times between valid, invalid and missing: every answer is a success, and
-// every visitor is where one of the policies that KV handed out, in their order, puts them.
+// 100,000 requests while the state changes 200 times between valid, invalid and missing: every request succeeds, and every visitor is on
+// the variant of one of the policies that KV returned, in their order.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -12,7 +12,7 @@ const FLIPS = 200;
 const CONNECTIONS = 16;
 const VISITORS = Array.from({ length: 500 }, (_, n) => ({ headers: visitorCookie(n), bucket: bucket(visitorId(n)) }));
 
-/** In turn: valid ones with every kind of garbage between them. */
+/** The states in turn: valid ones, with every kind of garbage between them. */
 const STATES = [
   { "canary-state": { enabled: true, percentage: 25 } },
   { "canary-state": "{not json" },
@@ -27,7 +27,7 @@ const STATES = [
   { "canary-state": "null" },
 ];
 
-test("100,000 requests, 200 flips: all succeed, and visitors move only as the percentages say", async (t) => {
+test("100,000 requests, 200 changes: all succeed, and visitors move only with the percentage", async (t) => {
   const serin = await startSerin(t, { kv: STATES[0] });
   await serin.variant(visitor(0));
   const client = new Client(serin.port, CONNECTIONS);
@@ -51,7 +51,7 @@ test("100,000 requests, 200 flips: all succeed, and visitors move only as the pe
 
   async function flip() {
     while (flips < FLIPS && sent < REQUESTS) {
-      // Spread over the run: the next flip is due when its share of the requests is under way.
+      // The changes are spread over the run: the next one is due when its share of the requests has been sent.
       if (sent < ((flips + 1) * REQUESTS) / (FLIPS + 1)) {
         await new Promise(setImmediate);
         continue;
@@ -75,7 +75,7 @@ function visitor(n) {
   return VISITORS[n % VISITORS.length];
 }
 
-/** The share after each read, in thousandths of a percent: an invalid document keeps the one before, none is 0. */
+/** The percentage after each read, in thousandths: an invalid document keeps the previous one, and a missing document is 0. */
 function sharesInForce(reads) {
   const shares = [];
   for (const { found } of reads) {
@@ -93,8 +93,8 @@ function shareOf(text) {
 }
 
 /**
- * Walks the answers in the order in which the variants were asked, and the shares in theirs: whoever is not where the
- * present share puts them must be where a later one does. Returns the first answer that no share explains.
+ * Compares the answers, in the order in which the variants received the requests, with the percentages in their order. A visitor who is not
+ * on the variant of the present percentage must be on that of a later one. Returns the first answer that no percentage explains.
  */
 function explained(answers, shares) {
   let at = 0;

@@ -1,4 +1,4 @@
-// The share, who is in it, and that nobody is moved out of it.
+// The canary's percentage, its visitors, and that no visitor is moved out of it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,27 +9,27 @@ import { startSerin } from "./harness/workerd.mjs";
 
 const VISITORS = 400;
 
-test("every visitor is where an independent implementation of the split puts them", async (t) => {
+test("every visitor is on the variant that an independent implementation of the split predicts", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 25, rolloutId: "spring" } } });
   for (let n = 0; n < VISITORS; n += 1) {
     assert.equal(await serin.variant({ headers: visitorCookie(n) }), expected(visitorId(n), 25, "spring"), `visitor ${n}`);
   }
 });
 
-test("a share of a thousandth of a percent is honoured", async (t) => {
+test("a percentage of 0.001 applies", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 33.333 } } });
   for (let n = 0; n < VISITORS; n += 1) {
     assert.equal(await serin.variant({ headers: visitorCookie(n) }), expected(visitorId(n), 33.333), `visitor ${n}`);
   }
 });
 
-test("new browsers are dealt in about the share, and stay where they were dealt", async (t) => {
+test("new browsers are assigned by the percentage, and keep their variant", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 25 } } });
   let onCanary = 0;
   for (let n = 0; n < VISITORS; n += 1) {
     const browser = new Browser(serin.client);
     const first = await browser.navigate();
-    assert.equal(first, expected(browser.cookie("__Host-serin"), 25), "the first visit is dealt by the id it is given");
+    assert.equal(first, expected(browser.cookie("__Host-serin"), 25), "the first visit is assigned by its new id");
     if (first === "canary") onCanary += 1;
     for (let again = 0; again < 3; again += 1) assert.equal(await browser.navigate(`/page/${again}?both=name`), first);
     assert.equal((await browser.request("/api?both=name", { method: "POST" })).text.split(" ")[0], first);
@@ -38,17 +38,17 @@ test("new browsers are dealt in about the share, and stay where they were dealt"
   assert.ok(Math.abs(onCanary - 100) < 52, `${onCanary} of ${VISITORS} on the canary at 25 %`);
 });
 
-test("growth from 0 to 100 under way never moves a visitor off the canary, nor does going back move one onto it", async (t) => {
+test("growth from 0 to 100 never moves a visitor off the canary, and shrinking never moves one onto it", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 0 } } });
   const browsers = Array.from({ length: 100 }, (_, n) => new Browser(serin.client, { "__Host-serin": visitorId(n) }));
-  const deal = () => Promise.all(browsers.map((browser) => browser.navigate()));
-  let before = await deal();
+  const served = () => Promise.all(browsers.map((browser) => browser.navigate()));
+  let before = await served();
   assert.ok(before.every((variant) => variant === "stable"));
 
   for (const percentage of [5, 25, 50, 100]) {
     await serin.kv({ "canary-state": { enabled: true, percentage } });
     const after = await eventually(async () => {
-      const now = await deal();
+      const now = await served();
       now.forEach((variant, n) => before[n] === "canary" && assert.equal(variant, "canary", `visitor ${n} was moved`));
       now.forEach((variant, n) => assert.equal(variant, expected(visitorId(n), percentage), `visitor ${n}`));
       return now;
@@ -58,11 +58,11 @@ test("growth from 0 to 100 under way never moves a visitor off the canary, nor d
 
   await serin.kv({ "canary-state": { enabled: true, percentage: 5 } });
   await eventually(async () => {
-    (await deal()).forEach((variant, n) => assert.equal(variant, expected(visitorId(n), 5), `visitor ${n}`));
+    (await served()).forEach((variant, n) => assert.equal(variant, expected(visitorId(n), 5), `visitor ${n}`));
   });
 });
 
-test("a new rollout id deals everybody anew", async (t) => {
+test("a new rollout id re-assigns every visitor", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 50, rolloutId: "a" } } });
   const side = async () => {
     const sides = [];
@@ -74,7 +74,7 @@ test("a new rollout id deals everybody anew", async (t) => {
   assert.deepEqual(await side(), Array.from({ length: 100 }, (_, n) => expected(visitorId(n), 50, "b")));
 });
 
-test("a first navigation is given the cookie once, with every attribute that guards it", async (t) => {
+test("a first navigation gets the cookie once, with every protective attribute", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 50 } } });
   const first = await serin.request("/", { headers: NAVIGATION });
   assert.equal(first.cookies.length, 1);
@@ -86,12 +86,12 @@ test("a first navigation is given the cookie once, with every attribute that gua
   assert.deepEqual(again.cookies, []);
 });
 
-test("a browser that sends no Sec-Fetch headers and asks for HTML is navigating too", async (t) => {
+test("a request for HTML without Sec-Fetch headers counts as a navigation", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 50 } } });
   assert.equal((await serin.request("/", { headers: { accept: "text/html" } })).cookies.length, 1);
 });
 
-test("what is no navigation is given no cookie", async (t) => {
+test("a request that is not a navigation gets no cookie", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 50 } } });
   const others = [
     { headers: {} },
@@ -103,7 +103,7 @@ test("what is no navigation is given no cookie", async (t) => {
   for (const options of others) assert.deepEqual((await serin.request("/", options)).cookies, [], JSON.stringify(options));
 });
 
-test("a forged or broken cookie is nobody's, and never an error", async (t) => {
+test("a forged or broken cookie is ignored, and never an error", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 50 } } });
   const id = visitorId(1);
   for (const value of ["canary", "", id.toUpperCase(), `${id}0`, id.slice(1), `${id}%00`, "%00", "x".repeat(8000)]) {
@@ -113,7 +113,7 @@ test("a forged or broken cookie is nobody's, and never an error", async (t) => {
   }
 });
 
-test("without a cookie the address decides, the same way every time", async (t) => {
+test("without a cookie the IP address decides, the same way every time", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 50 } } });
   for (let n = 0; n < 50; n += 1) {
     const address = `203.0.113.${n}`;

@@ -1,4 +1,4 @@
-// The dead man's switch: a canary whose operators can no longer stop it is stopped.
+// The dead man's switch: a canary that operators can no longer stop is stopped.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,13 +9,13 @@ const ALL = { "canary-state": { enabled: true, percentage: 100 } };
 const vars = { MAX_STALE_SECONDS: "1" };
 
 for (const mode of [{ kind: "status", status: 500 }, { kind: "hang" }]) {
-  test(`the canary is off once the policy was not readable for too long (KV: ${mode.kind}), and back with it`, async (t) => {
+  test(`the canary is off after the policy has been unreadable for too long (KV: ${mode.kind}), and on again with it`, async (t) => {
     const serin = await startSerin(t, { kv: ALL, vars });
     assert.equal(await serin.variant(), "canary");
     const broken = performance.now();
     await serin.kv(undefined, mode);
     await eventually(async () => assert.equal(await serin.variant(), "stable"));
-    // The last good read may have been up to a refresh interval, and a read under way, before KV broke.
+    // The last good read may have started up to a refresh interval before KV failed.
     assert.ok(performance.now() - broken > 500, "not at the first failed read");
     const { status, components } = await serin.health();
     assert.deepEqual([status, components.policy.status], ["degraded", "degraded"]);
@@ -34,7 +34,7 @@ test("switches that were on stay on", async (t) => {
   assert.equal((await serin.request("/", { method: "POST" })).status, 503);
 });
 
-test("a document that stays invalid is as good as unreadable, and ends the canary after the same time", async (t) => {
+test("a document that stays invalid counts as unreadable, and ends the canary after the same time", async (t) => {
   const serin = await startSerin(t, { kv: ALL, vars });
   await serin.variant();
   await serin.kvSettled({ "canary-state": "not a document" });

@@ -1,4 +1,4 @@
-// Bodies that flow: nothing is collected on the way, in either direction, and an end on one side is an end on the other.
+// Streamed bodies: no body is buffered in either direction, and an end on one side is an end on the other.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -13,7 +13,7 @@ const UPLOAD = 300 * MEBIBYTE;
 for (const variant of ["stable", "canary"]) {
   const kv = { "canary-state": { enabled: true, percentage: variant === "canary" ? 100 : 0 } };
 
-  test(`a response that never ends arrives as it is made, and the ${variant} hears when the client leaves`, async (t) => {
+  test(`an endless response arrives as it is produced, and the ${variant} is notified when the client leaves`, async (t) => {
     const serin = await startSerin(t, { kv });
     const { message, outgoing } = await serin.client.open("/?both=endless");
     let received = "";
@@ -26,15 +26,15 @@ for (const variant of ["stable", "canary"]) {
     await eventually(async () => assert.equal((await serin.journal())[0].cancelled, true));
   });
 
-  test(`the first server-sent event of the ${variant} arrives before the last is made`, async (t) => {
+  test(`the first server-sent event of the ${variant} arrives before the last is produced`, async (t) => {
     const serin = await startSerin(t, { kv });
-    // Also with a cookie of Serin's, for which the response is rebuilt.
+    // The test also runs with a cookie of Serin's, for which the response is rebuilt.
     for (const [id, headers] of Object.entries({ plain: {}, first: NAVIGATION })) {
       const { message } = await serin.client.open(`/?both=sse&id=${id}`, { headers });
       assert.match(message.headers["content-type"], /^text\/event-stream/);
       assert.equal(message.headers["set-cookie"]?.length, id === "first" ? 1 : undefined);
       const [chunk] = await once(message, "data");
-      // Else what arrives before the loop below begins would be nobody's.
+      // Without this listener, events that arrive before the loop below begins would be lost.
       message.pause();
       assert.equal(String(chunk), `data: ${variant} first\n\n`);
       await serin.request(`/release/${id}`);
@@ -44,14 +44,14 @@ for (const variant of ["stable", "canary"]) {
     }
   });
 
-  test(`an upload larger than memory would like flows to the ${variant} while it is made`, async (t) => {
+  test(`a large upload streams to the ${variant} while it is produced`, async (t) => {
     const serin = await startSerin(t, { kv });
     const chunk = Buffer.alloc(MEBIBYTE, 7);
     let waitedForTheVariant = false;
     const { message } = await serin.client.open("/?both=count", { method: "POST" }, async (outgoing) => {
       for (let sent = 0; sent < UPLOAD; sent += chunk.length) {
         if (!outgoing.write(chunk)) await once(outgoing, "drain");
-        // Nothing may hold the upload back until it is complete: the variant sees its start before its end is made.
+        // The upload must not be held back until it is complete: the variant receives its start before its end is produced.
         if (sent === 16 * MEBIBYTE) {
           await eventually(async () => assert.ok((await serin.journal())[0].seen > 0));
           waitedForTheVariant = true;
@@ -61,16 +61,16 @@ for (const variant of ["stable", "canary"]) {
     });
     let text = "";
     for await (const part of message) text += part;
-    const told = JSON.parse(text);
-    assert.equal(told.variant, variant);
-    assert.equal(told.length, UPLOAD);
+    const summary = JSON.parse(text);
+    assert.equal(summary.variant, variant);
+    assert.equal(summary.length, UPLOAD);
     assert.ok(waitedForTheVariant);
-    assert.equal(told.edges, told.pieces * 2 * 7, "the bytes are those that were sent");
+    assert.equal(summary.edges, summary.pieces * 2 * 7, "the bytes are those that were sent");
     assert.ok((await serin.peakMemory()) < UPLOAD, "workerd never held the upload");
   });
 }
 
-test("an upload that the client breaks off ends at the variant, and Serin serves on", async (t) => {
+test("an upload that the client aborts ends at the variant, and Serin continues", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100 } } });
   await assert.rejects(
     serin.client.open("/?both=count", { method: "POST", headers: { "content-length": "1000000" } }, async (outgoing) => {
@@ -82,7 +82,7 @@ test("an upload that the client breaks off ends at the variant, and Serin serves
   assert.equal(await serin.variant(), "canary");
 });
 
-test("many long answers at once do not hold each other up", async (t) => {
+test("many long responses at once do not delay each other", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 50 } } });
   const open = [];
   for (let n = 0; n < 30; n += 1) {

@@ -1,4 +1,4 @@
-// The kill switches: what each stops, what counts as on, and that it clears itself.
+// The kill switches: the requests that each one stops, the values that count as on, and the automatic end.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ const STATE = { "canary-state": { enabled: true, percentage: 100 } };
 const WRITES = ["POST", "PUT", "PATCH", "DELETE", "PROPFIND"];
 const READS = ["GET", "HEAD", "OPTIONS"];
 
-test("ops:disable_canary sends everybody to stable, and back when it is cleared", async (t) => {
+test("ops:disable_canary sends every visitor to stable, and back when it is cleared", async (t) => {
   const serin = await startSerin(t, { kv: STATE });
   assert.equal(await serin.variant(), "canary");
   await serin.kv({ ...STATE, "ops:disable_canary": "1" });
@@ -20,7 +20,7 @@ test("ops:disable_canary sends everybody to stable, and back when it is cleared"
   await serin.logged("switch-cleared", (line) => line.switch === "ops:disable_canary");
 });
 
-test("ops:disable_writes refuses what writes, in words that name the switch, and lets reads pass", async (t) => {
+test("ops:disable_writes refuses writes with an error that names the switch, and passes reads", async (t) => {
   const serin = await startSerin(t, { kv: { ...STATE, "ops:disable_writes": "1" } });
   for (const method of WRITES) refusal(await serin.request("/orders", { method }), "ops:disable_writes");
   for (const method of READS) assert.equal((await serin.request("/orders", { method })).status, 200, method);
@@ -51,7 +51,7 @@ test("maintenance outranks disabled writes, and both outrank the canary's share"
   assert.equal(await serin.variant(), "stable");
 });
 
-test("a few words leave a switch off", async (t) => {
+test("a few values mean off", async (t) => {
   const serin = await startSerin(t, { kv: STATE });
   for (const word of ["", "0", "false", "FALSE", "off", "Off", "no", "No"]) {
     await serin.kvSettled({ ...STATE, "ops:maintenance": word, "ops:disable_canary": word, "ops:disable_writes": word });
@@ -59,7 +59,7 @@ test("a few words leave a switch off", async (t) => {
   }
 });
 
-test("anything else is on, however clumsily it was written", async (t) => {
+test("any other value means on, valid or not", async (t) => {
   const serin = await startSerin(t, { kv: STATE });
   for (const word of ["1", "true", "TRUE", "on", "yes", "ture", "00", "-", "null", "{}", '{"reason":', "🐤"]) {
     await serin.kvSettled({ ...STATE, "ops:maintenance": word });
@@ -67,11 +67,11 @@ test("anything else is on, however clumsily it was written", async (t) => {
   }
 });
 
-test("a switch with an end is off again after it, without another read", async (t) => {
+test("a switch is off after its end, without another read", async (t) => {
   const until = new Date(Math.ceil(Date.now() / 1000) * 1000 + 2_000);
   const serin = await startSerin(t, {
     kv: { ...STATE, "ops:maintenance": { reason: "moving the database", until: until.toISOString() } },
-    // Only the first request reads: the end comes from the snapshot.
+    // Only the first request reads KV: the end comes from the snapshot.
     vars: { REFRESH_SECONDS: "60" },
   });
   assert.equal((await serin.request("/")).status, 503);
@@ -85,7 +85,7 @@ test("a switch with an end is off again after it, without another read", async (
   assert.ok(Date.now() >= until.getTime(), "not before its end");
 });
 
-test("an end in the past is off, and an end that cannot be read is none", async (t) => {
+test("an end in the past means off, and an unreadable end is ignored", async (t) => {
   const serin = await startSerin(t, { kv: { ...STATE, "ops:maintenance": { until: "2020-01-01T00:00:00Z" } } });
   assert.equal(await serin.variant(), "canary");
   await serin.kvSettled({ ...STATE, "ops:maintenance": { until: "tomorrow" } });

@@ -1,5 +1,5 @@
-// A panic traps the Wasm instance and leaves it unusable. Stable answers what may be sent (again), and the next request gets a
-// fresh instance. The Worker under test is the build that panics where the header `x-serin-panic` says.
+// A panic leaves the Wasm instance unusable. Stable answers requests that may be sent (again), and the next request gets a fresh instance.
+// The Worker under test is the build that panics where the header `x-serin-panic` says.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -9,7 +9,7 @@ import { startSerin } from "./harness/workerd.mjs";
 const ALL = { "canary-state": { enabled: true, percentage: 100 } };
 const panicAt = (place) => ({ "x-serin-panic": place });
 
-test("a trap costs nothing but a bodiless write, and the next request is served as before", async (t) => {
+test("a panic loses nothing but a write without a body, and the next request is served as before", async (t) => {
   const serin = await startSerin(t, { kv: ALL, panics: true });
   assert.equal(await serin.variant(), "canary");
   for (const [method, body] of [["GET"], ["HEAD"], ["OPTIONS"], ["POST", "x"]]) {
@@ -18,13 +18,13 @@ test("a trap costs nothing but a bodiless write, and the next request is served 
     if (body) assert.equal(answer.json.length, body.length);
     assert.equal(await serin.variant(), "canary");
   }
-  // Nobody can tell whether it has been sent.
+  // The write may have been sent, so it must not be repeated.
   assert.equal((await serin.request("/trap", { method: "DELETE", headers: panicAt("route") })).status, 500);
   assert.equal(await serin.variant(), "canary");
   assert.equal(serin.output.filter((line) => line.includes('"event":"panic"')).length, 5);
 });
 
-test("a trap behind the canary's answer costs nobody the answer, and no write is sent again", async (t) => {
+test("a panic after the canary's answer loses no answer, and no write is sent again", async (t) => {
   const serin = await startSerin(t, { kv: ALL, panics: true });
   assert.equal(await serin.variant(), "canary");
   for (const [method, body] of [["GET"], ["POST", "x"]]) {
@@ -39,7 +39,7 @@ test("a trap behind the canary's answer costs nobody the answer, and no write is
   assert.deepEqual(posts, ["canary", "canary"]);
 });
 
-test("who waits for the first policy of an instance that traps waits for the next one's", async (t) => {
+test("requests that wait for the first policy of an instance that panics wait for the next instance's", async (t) => {
   const kv = { kv: ALL, mode: { kind: "slow", milliseconds: 200 } };
   const serin = await startSerin(t, { ...kv, panics: true });
   const waiting = [serin.request("/first"), serin.request("/first", { method: "POST", body: "x" })];
@@ -48,7 +48,7 @@ test("who waits for the first policy of an instance that traps waits for the nex
   for (const answer of await Promise.all(waiting)) assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "canary"]);
 });
 
-test("a panic in work behind a request costs nobody anything, and the next request is served as before", async (t) => {
+test("a panic in a background task loses no request, and the next request is served as before", async (t) => {
   const serin = await startSerin(t, { kv: ALL, panics: true });
   assert.equal(await serin.variant(), "canary");
   const underWay = serin.request("/?canary=late:500");

@@ -1,6 +1,6 @@
-// An isolate that has served many canary requests before it meets trouble. Nothing of one request may be resolved, rejected or
-// called from another's context: timers, promises and callbacks that requests share work at first and fail later, when the
-// request that made them is long gone.
+// An isolate that has served many canary requests before a fault occurs. Nothing of one request may be resolved, rejected or called from
+// another request's context: timers, promises and callbacks that requests share work at first, and fail later, when the request that
+// created them has ended.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -13,15 +13,15 @@ import { startSerin } from "./harness/workerd.mjs";
 const WARM_UP = 30_000;
 const CONNECTIONS = 16;
 const DEADLINE = 500;
-/** What a busy machine may add to an answer, in ms. */
+/** Delay that a busy machine may add to a response, in ms. */
 const SLACK = 1_000;
-/** Healthy, and slower than the deadline. */
+/** A healthy canary, and a canary that is slower than the deadline. */
 const SLOW = 2 * DEADLINE;
-/** More than what a deadline applies to: 64 KiB. */
+/** An upload longer than the limit for a deadline, 64 KiB. */
 const UPLOAD = 100_000;
 const HANGS = "/?canary=hang&stable=echo";
 
-test("after 30,000 requests to the canary an isolate still keeps each request to itself", async (t) => {
+test("after 30,000 requests to the canary an isolate still keeps requests apart", async (t) => {
   const serin = await startSerin(t, {
     kv: { "canary-state": { enabled: true, percentage: 100 } },
     vars: { CANARY_DEADLINE_SECONDS: String(DEADLINE / 1_000) },
@@ -30,8 +30,8 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
   t.after(() => client.close());
   await warm(client);
 
-  /** Stable's answer to a request that the canary lets hang, on the request's own path, at the deadline. */
-  const rescued = async (path, options) => {
+  /** Checks stable's answer to a request on which the canary hangs: on the request's own path, at the deadline. */
+  const answeredByStable = async (path, options) => {
     const begun = performance.now();
     const answer = await client.request(HANGS.replace("/", path), options);
     const took = performance.now() - begun;
@@ -39,14 +39,14 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
     assert.equal(new URL(answer.json.url).pathname, path, "the answer is the request's own");
     assert.ok(took >= DEADLINE - 10 && took < DEADLINE + SLACK, `${path} took ${took} ms`);
   };
-  /** A breaker that counted the failures of the part before has closed again. */
+  /** Waits until a breaker that counted the failures of the previous part has closed. */
   const healthy = () =>
     eventually(async () => {
       for (let n = 0; n < 10; n += 1) assert.equal(await serin.variant(), "canary");
     }, { within: 60_000 });
 
   await t.test("a deadline passes: stable answers a GET, and 504 a write", async () => {
-    await rescued("/deadline");
+    await answeredByStable("/deadline");
     const begun = performance.now();
     const late = await client.request("/?canary=hang", { method: "POST", body: "x" });
     const took = performance.now() - begun;
@@ -56,7 +56,7 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
 
   await t.test("four requests at once to a canary that hangs: stable answers each in time", async () => {
     await healthy();
-    await Promise.all([1, 2, 3, 4].map((n) => rescued(`/at-once/${n}`)));
+    await Promise.all([1, 2, 3, 4].map((n) => answeredByStable(`/at-once/${n}`)));
   });
 
   await t.test("a canary that fails at once: stable answers each request", async () => {
@@ -75,7 +75,7 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
       outgoing.end();
     });
     await eventually(async () => assert.ok((await serin.journal()).some(({ path }) => path === "/left"), "it is with the canary"));
-    const others = [rescued("/stays/1"), rescued("/stays/2")];
+    const others = [answeredByStable("/stays/1"), answeredByStable("/stays/2")];
     leave();
     await assert.rejects(left);
     await Promise.all(others);
@@ -84,13 +84,13 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
   await t.test("uploads that take longer than the deadline reach the canary whole, beside a request that is late", async () => {
     await healthy();
     const uploads = [1, 2, 3, 4].map((n) => upload(client, UPLOAD + n));
-    await Promise.all([...uploads, rescued("/beside-uploads")]);
+    await Promise.all([...uploads, answeredByStable("/beside-uploads")]);
   });
 
   await t.test("WebSockets whose handshake takes longer than the deadline open and talk, beside a request that is late", async () => {
     await healthy();
     const sockets = [1, 2, 3, 4].map((n) => talk(serin.port, `hello ${n}`));
-    await Promise.all([...sockets, rescued("/beside-sockets")]);
+    await Promise.all([...sockets, answeredByStable("/beside-sockets")]);
   });
 
   await t.test("slow answers within the deadline, all at once, are the canary's and each request's own", async () => {
@@ -103,7 +103,7 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
       }),
     );
     assert.deepEqual(answers, Array.from({ length: CONNECTIONS }, (_, n) => ["canary at last", `canary ${n}`]));
-    // Long after their deadlines, nothing that these requests left behind disturbs the next.
+    // Long after their deadlines, nothing of these requests disturbs later ones.
     await pause(SLOW);
     assert.equal(await serin.variant(), "canary");
   });
@@ -112,7 +112,7 @@ test("after 30,000 requests to the canary an isolate still keeps each request to
   assert.deepEqual([...new Set(complaints)], [], "the runtime and Serin have nothing to complain about");
 });
 
-/** Fills the isolate with a past of healthy requests. */
+/** Sends the isolate many healthy requests. */
 async function warm(client) {
   let sent = 0;
   let fromCanary = 0;
@@ -127,7 +127,7 @@ async function warm(client) {
   assert.equal(fromCanary, WARM_UP);
 }
 
-/** An upload whose last byte is sent long after the deadline, and which the canary answers at its end. */
+/** An upload whose last byte is sent long after the deadline, and that the canary answers at its end. */
 async function upload(client, length) {
   const headers = { "content-length": length };
   const { message } = await client.open("/?canary=count", { method: "POST", headers, agent: false }, (outgoing) => {

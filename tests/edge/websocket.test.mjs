@@ -32,14 +32,14 @@ for (const variant of ["stable", "canary"]) {
   });
 }
 
-test("an upgrade that is a first visit stays an upgrade", async (t) => {
+test("an upgrade on a first visit stays an upgrade", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100 } } });
   const { message, socket } = await serin.client.open("/?both=websocket", { headers: upgrade(NAVIGATION), agent: false });
   assert.equal(message.statusCode, 101);
   socket.destroy();
 });
 
-test("a canary that refuses the upgrade, or fails at it, is not asked twice", async (t) => {
+test("a canary that refuses the upgrade, or fails it, gets no second request", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100 } } });
   for (const [behaviour, status] of [["status:403", 403], ["status:503", 503], ["throw", 502]]) {
     const { message } = await serin.client.open(`/?canary=${behaviour}`, { headers: upgrade({}), agent: false });

@@ -18,14 +18,14 @@ const PLAN = {
 
 const start = (serin, freeze) => serin.api("POST", "rollouts", { id: "r1", actor: "ada", reason: "release 42", ...PLAN, freeze });
 
-/** The date in a zone, so many days from now. */
+/** The date in a zone, the given number of days from now. */
 const date = (timeZone, days = 0) =>
   new Intl.DateTimeFormat("sv-SE", { timeZone }).format(new Date(Date.now() + days * 86_400_000));
 
-test("a step waits for the end of a window, the status and the audit say until when, and promote goes on", async (t) => {
+test("a step waits for the end of a window, the status and the audit name the end, and promote continues", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF } });
   startLoad(t, serin);
-  // Kathmandu is 5:45 ahead of UTC and has no summer time: its midnight is at 18:15.
+  // Kathmandu is 5:45 ahead of UTC without daylight saving time: its midnight is at 18:15 UTC.
   const timeZone = "Asia/Kathmandu";
   const dates = [`${date(timeZone)}..${date(timeZone, 1)}`];
   assert.equal((await start(serin, { timeZone, dates })).status, 200);
@@ -44,15 +44,15 @@ test("a step waits for the end of a window, the status and the audit say until w
   assert.equal(promoted.rollout.step, 2);
 });
 
-test("outside of its windows a rollout goes on", async (t) => {
+test("outside its windows a rollout continues", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF } });
   startLoad(t, serin);
-  // Samoa is half a day ahead, Pago Pago half a day behind: the same island's date a day later is not today there.
+  // Samoa is half a day ahead, Pago Pago half a day behind: the same date a day later is not today there.
   assert.equal((await start(serin, { timeZone: "Pacific/Pago_Pago", dates: [date("Pacific/Pago_Pago", 2)] })).status, 200);
   await serin.status(({ rollout }) => rollout.phase === "completed");
 });
 
-test("a time zone that there is not is named when the rollout is to start", async (t) => {
+test("an unknown time zone is refused at the start of the rollout, by name", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF } });
   const answer = await start(serin, { timeZone: "Europe/Berlim", days: ["sat", "sun"] });
   assert.equal(answer.status, 422);

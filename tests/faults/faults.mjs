@@ -1,9 +1,9 @@
-// What can go wrong, and how to make it so: each fault begins and ends on demand while requests come in.
+// The faults. Each one begins and ends on demand while requests arrive.
 
 const MIB = 1_048_576;
 
 const kv = (name, mode) => ({ name, place: "KV", begin: (serin) => serin.kv(undefined, mode), end: (serin) => serin.kv(undefined, { kind: "ok" }) });
-/** What KV holds instead of the canary state; afterwards it holds what it held. */
+/** Replaces the canary state in KV; afterwards KV holds the previous value again. */
 const kvHolds = (name, text) => ({
   name,
   place: "KV",
@@ -16,7 +16,7 @@ const kvHolds = (name, text) => ({
     return serin.kv(this.before);
   },
 });
-/** What a variant does with every request; `breaksBodies`: a failure after the head of the response, which nobody can take back. */
+/** Behaviour of a variant for every request; `breaksBodies`: a failure after the head of the response, which cannot be undone. */
 const variant = (place) => (name, behaviour, { breaksBodies = false } = {}) => ({
   name: `${place}: ${name}`,
   place,
@@ -25,7 +25,7 @@ const variant = (place) => (name, behaviour, { breaksBodies = false } = {}) => (
   begin() {},
   end() {},
 });
-/** How the controller or the shards of metrics behave. */
+/** Behaviour of the controller or of the metrics shards. */
 const object = (place, name, mode) => ({
   name: `${place}: ${name}`,
   place,
@@ -63,7 +63,7 @@ export const FAULTS = [
   ...variantFaults(variant("stable")),
   ...objectFaults("controller"),
   ...objectFaults("metrics"),
-  { name: "Serin: a trap in every tenth request", place: "Serin", panicsEvery: 10, begin() {}, end() {} },
+  { name: "Serin: a panic in every tenth request", place: "Serin", panicsEvery: 10, begin() {}, end() {} },
   { name: "clients: leave in their upload", place: "clients", leaves: "upload", begin() {}, end() {} },
   { name: "clients: leave in their download", place: "clients", leaves: "download", begin() {}, end() {} },
 ];

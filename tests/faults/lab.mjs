@@ -1,4 +1,4 @@
-// One or two faults under load: what became of every request.
+// One or two faults under load, and the outcome of every request.
 
 import assert from "node:assert/strict";
 import { bucket } from "../edge/harness/bucket.mjs";
@@ -6,18 +6,18 @@ import { Client, NAVIGATION, visitorId } from "../edge/harness/client.mjs";
 import { startSerin } from "../edge/harness/workerd.mjs";
 
 const CONNECTIONS = 8;
-/** How long a client waits for an answer, in ms: far longer than the deadline. */
+/** Client timeout in ms, far longer than the deadline. */
 const PATIENCE = 1_000;
 export const DEADLINE = 400;
 const ROLLOUT = "lab";
-/** Half of the visitors on the canary, and long enough for the lab to be over before anything is judged. */
+/** Half of the visitors are on the canary, for longer than the lab runs, so that no analysis happens. */
 const PLAN = { schedule: "custom", id: ROLLOUT, steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1h", actor: "lab", reason: "faults" };
 const VISITORS = Array.from({ length: 200 }, (_, n) => ({ id: visitorId(n), bucket: bucket(visitorId(n), ROLLOUT) }));
 
-/** Of ten requests: seven of known visitors, a first visit, a HEAD and a write. */
+/** Kinds of ten requests: seven of known visitors, a first visit, a HEAD and a write. */
 const KINDS = ["GET", "GET", "GET", "GET", "GET", "GET", "GET", "first visit", "HEAD", "POST"];
 
-/** Serin with a rollout under way, and a client; `close()` ends both. */
+/** Serin with a running rollout, and a client; `close()` ends both. */
 export async function open(options = {}) {
   const after = [];
   const serin = await startSerin(
@@ -37,17 +37,17 @@ export async function open(options = {}) {
 }
 
 /**
- * What became of requests. `owned` are failures that are a variant's own: stable's, a write that the canary failed, a body that it
- * began and broke. `lost` is what should not be.
+ * Outcomes of requests. `owned` are failures of a variant's own: stable's, a write that the canary failed, a body that the variant began
+ * and broke off. `lost` are requests that should have been answered.
  */
 export class Tally {
   sent = 0;
   answered = 0;
   owned = 0;
   lost = 0;
-  /** The longest that an answered request took, in ms. */
+  /** Longest time to an answer, in ms. */
   worst = 0;
-  /** Answers that another request had already been given: variants number theirs. */
+  /** Answers that another request had already received. Variants number their answers. */
   twice = 0;
   examples = [];
   #numbers = new Set();
@@ -63,8 +63,8 @@ export class Tally {
 }
 
 /**
- * Runs `faults` together for so many requests; one after the other where they are in the same place. `repeated` are writes that
- * variants saw more than once.
+ * Runs `faults` together for the given number of requests, or one after the other if they are in the same place. `repeated` are writes that
+ * variants received more than once.
  */
 export async function run(faults, requests) {
   const { serin, client, close } = await open({
@@ -88,8 +88,8 @@ export async function run(faults, requests) {
 }
 
 /**
- * Sends so many requests while `faults` are there, and tallies what became of them. `isCalm`: nothing from before keeps Serin from
- * dealing visitors as its policy says.
+ * Sends the given number of requests while `faults` are active, and counts their outcomes. `isCalm`: no earlier fault keeps Serin from
+ * assigning visitors by its policy.
  */
 export async function load(client, faults, requests, tally, { isCalm = true } = {}) {
   const queries = Object.assign({ canary: "name", stable: "name" }, ...faults.map(({ query }) => query));
@@ -97,12 +97,12 @@ export async function load(client, faults, requests, tally, { isCalm = true } = 
   const panicsEvery = faults.find((fault) => fault.panicsEvery)?.panicsEvery;
   const leaving = faults.flatMap(({ leaves }) => leaves ?? []);
   const has = (place) => faults.some((fault) => fault.place === place);
-  const circumstances = {
+  const conditions = {
     breaksBodies: faults.some(({ place, breaksBodies }) => place === "canary" && breaksBodies),
     canaryFails: has("canary"),
     stableFails: has("stable"),
-    // Where visitors are is known only while nothing keeps Serin from dealing them.
-    isDealt: isCalm && !has("KV") && !has("Serin"),
+    // The variant of a visitor is known only while no fault keeps Serin from assigning visitors.
+    isAssigned: isCalm && !has("KV") && !has("Serin"),
     loops: [queries.canary, queries.stable].includes("loop"),
   };
   const until = tally.sent + requests;
@@ -111,19 +111,19 @@ export async function load(client, faults, requests, tally, { isCalm = true } = 
       const number = tally.sent++;
       const kind = KINDS[number % KINDS.length];
       const visitor = VISITORS[number % VISITORS.length];
-      // Another kind of request each time.
+      // The panics hit another kind of request each time.
       const panics = panicsEvery && number % panicsEvery === Math.floor(number / panicsEvery) % panicsEvery;
       const headers = panics ? { "x-serin-panic": "route" } : {};
       const answer = await ask(client, path, kind, visitor, number, headers);
       const describe = () => `${kind} ${path}: ${answer.status} ${answer.text}`;
-      tally.count(judge(answer, kind, visitor, circumstances), answer, describe);
+      tally.count(judge(answer, kind, visitor, conditions), answer, describe);
       for (const where of leaving) await leave(client, where);
     }
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, visit));
 }
 
-/** What became of a request. A client that waited in vain, or whose answer broke off, has status 0 and what there was of the text. */
+/** Sends one request. If the client timed out or the answer broke off, the status is 0 and the text is what had arrived. */
 async function ask(client, path, kind, { id }, number, extra) {
   const begun = performance.now();
   const method = ["GET", "first visit"].includes(kind) ? "GET" : kind;
@@ -154,17 +154,17 @@ async function ask(client, path, kind, { id }, number, extra) {
   return { ...answer, took: performance.now() - begun };
 }
 
-function judge({ status, text, location }, kind, visitor, circumstances) {
-  const { breaksBodies, canaryFails, stableFails, isDealt, loops } = circumstances;
+function judge({ status, text, location }, kind, visitor, conditions) {
+  const { breaksBodies, canaryFails, stableFails, isAssigned, loops } = conditions;
   const isWhole = kind === "HEAD" ? text === "" : /^(canary|stable) (\d+|at last)$/.test(text);
   if (status === 200 && isWhole) return "answered";
   if (loops && status === 302 && location.includes("loop")) return "answered";
   const isOnCanary = kind !== "first visit" && visitor.bucket < 50_000;
-  if (stableFails && !(isDealt && isOnCanary && !canaryFails)) return "owned";
+  if (stableFails && !(isAssigned && isOnCanary && !canaryFails)) return "owned";
   return canaryFails && (kind === "POST" || breaksBodies) ? "owned" : "lost";
 }
 
-/** Somebody who does not stay: in the middle of what they send, or of what they are sent. */
+/** A client that closes the connection in the middle of an upload or of a download. */
 async function leave(client, where) {
   const request = where === "upload" ? { method: "POST", headers: { "content-length": 1_000_000 } } : {};
   const path = where === "upload" ? "/?both=count&quiet" : "/?both=endless&quiet";

@@ -43,7 +43,7 @@ if (values.json) await writeFile(values.json, `${JSON.stringify(scorecard, null,
 if (values.write) await write();
 process.exitCode = isLossless(scorecard) ? 0 : 1;
 
-/** Each fault and, unless they are not wanted, each pair; as many at a time as there are cores, for they mostly wait. */
+/** Runs each fault and, unless excluded, each pair. As many run at a time as there are cores, because they mostly wait. */
 async function allFaults() {
   const pairs = (at) => (values.singles ? [] : FAULTS.slice(at + 1).map((second) => [FAULTS[at], second]));
   const scenarios = FAULTS.flatMap((fault, at) => [[fault], ...pairs(at)]);
@@ -65,7 +65,7 @@ function say({ sent, memory, files }) {
   console.error(`soak: ${sent} requests, ${(memory / 2 ** 20).toFixed(0)} MiB, ${files} files`);
 }
 
-/** The page is the part of faults and, from its heading on, that of the soak. */
+/** The page consists of the part about faults and, from its heading on, the part about the soak test. */
 async function write() {
   const page = await readFile(PAGE, "utf8");
   const soakBegins = page.indexOf(SOAK_HEADING);

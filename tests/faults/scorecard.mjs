@@ -1,4 +1,4 @@
-// What the lab saw, as tables.
+// The results of the lab, as tables.
 
 import { FAULTS } from "./faults.mjs";
 import { DEADLINE } from "./lab.mjs";
@@ -8,7 +8,7 @@ const placeOf = Object.fromEntries(FAULTS.map(({ name, place }) => [name, place]
 const number = (value) => value.toLocaleString("en");
 const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
-/** Whether nothing was lost but to stable. */
+/** Whether no request was lost except by stable. */
 export function isLossless({ results = [], soak }) {
   return [...results, ...(soak ? [soak] : [])].every(({ lost, twice, repeated }) => lost + twice + repeated === 0);
 }
@@ -19,14 +19,14 @@ function lines(head, rows) {
 }
 
 const cells = ({ sent, answered, owned, lost, worst }) => [...[sent, answered, owned, lost].map(number), `${worst} ms`];
-/** What every line has. */
+/** Columns of every row. */
 const HEAD = ["requests", "answered", "the variant's own", "lost", "slowest answer"];
 
 function singles(results) {
   return lines(["fault", ...HEAD], results.filter(({ faults }) => faults.length === 1).map((one) => [one.faults[0], ...cells(one)]));
 }
 
-/** Pairs, summed up by where their faults are. */
+/** Pairs, summed by the places of their faults. */
 function pairs(results) {
   const rows = PLACES.flatMap((first, at) =>
     PLACES.slice(at).flatMap((second) => {
@@ -51,7 +51,7 @@ function soaked({ turns, sent, answered, owned, lost, twice, repeated, health })
   return `${number(sent)} requests in ${turns} turns: ${fates}; \`/health\` afterwards: ${health}.`;
 }
 
-/** For the terminal. */
+/** Tables for the terminal. */
 export function table({ results = [], soak }) {
   const examples = results.flatMap(({ faults, examples }) => examples.map((example) => `${faults.join(" + ")}: ${example}`));
   const parts = [results.length > 0 && singles(results), pairs(results), ...(soak ? [soaked(soak), soakTable(soak)] : []), examples.join("\n")];
@@ -62,7 +62,7 @@ export function table({ results = [], soak }) {
 
 export const SOAK_HEADING = "## Soak\n";
 
-/** From the title to the heading of the soak. */
+/** The page from its title to the heading of the soak test. */
 export function faultsPart(results) {
   const sum = (field) => results.reduce((total, one) => total + one[field], 0);
   const both = results.filter(({ faults }) => faults.length === 2).length;
@@ -93,7 +93,7 @@ ${pairs(results)}
 `;
 }
 
-/** From the heading of the soak to the end. */
+/** The page from the heading of the soak test to its end. */
 export function soakPart(soak) {
   return `${SOAK_HEADING}
 Faults and pairs of faults take turns. As many requests without a fault follow each turn, and an operator flips the percentage and the

@@ -1,16 +1,16 @@
-// A million requests, and everything going wrong in turn: what becomes of them, and of the splitter's memory and connections.
+// A million requests while every fault occurs in turn: their outcomes, and the splitter's memory and connections.
 
 import { FAULTS } from "./faults.mjs";
 import { Tally, load, open } from "./lab.mjs";
 
 const CHECKPOINTS = 10;
-/** Requests of one turn: a fault, or two at once; then as many without. */
+/** Requests of one turn: with one or two faults, then as many without. */
 const TURN = 500;
 const WARM_UP = 50_000;
-/** Those in which clients wait in vain take hours by the million: they have the table of faults. */
+/** Faults that make clients wait in vain would take hours for a million requests. The table of faults covers them. */
 const isQuick = ({ name, without }) => !without && !/hangs|slow/.test(name);
 
-/** What operators do meanwhile: half of the visitors are on the canary again before the next fault. */
+/** The operators' part: half of the visitors are on the canary again before the next fault. */
 const document = (state) => ({ "canary-state": { enabled: true, percentage: 50, rolloutId: "lab", ...state } });
 const FLIPS = [
   document({ percentage: 0 }),
@@ -20,7 +20,7 @@ const FLIPS = [
   { ...document({}), "ops:disable_canary": "1" },
 ];
 
-/** Memory and open files at the start, after a warm-up, and after each tenth. */
+/** Memory and open files at the start, after a warm-up, and after each tenth of the run. */
 export async function soak(requests, say) {
   const { serin, client, close } = await open({ separate: true, panics: true });
   const faults = FAULTS.filter(isQuick);
@@ -33,7 +33,7 @@ export async function soak(requests, say) {
       const together = pair[0].place === pair[1].place ? pair.slice(1) : pair;
       turn += 1;
       for (const fault of together) await fault.begin(serin);
-      // A breaker may still be open from the turn before.
+      // The breaker may still be open from the previous turn.
       await load(client, together, TURN, tally, { isCalm: false });
       for (const fault of together) await fault.end(serin);
       await serin.kv(FLIPS[turn % FLIPS.length]);

@@ -1,4 +1,4 @@
-//! What can be typed: the commands, and the options that all of them have.
+//! The command-line arguments: the commands, and the options that all commands share.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, canary, completions, explain, gate, health, orders, simulate, start, state, switch, watch,
+    audit, canary, completions, explain, gate, health, rollout, simulate, start, state, switch, watch,
 };
 use crate::exit::{CODES, Failure};
 use crate::time_format::positive_span;
@@ -52,21 +52,21 @@ pub(crate) enum Command {
     /// Start a rollout.
     Start(start::Start),
     /// Hold the rollout where it is.
-    Pause(orders::Order),
+    Pause(rollout::RolloutCommand),
     /// Let a paused rollout go on.
-    Resume(orders::Order),
+    Resume(rollout::RolloutCommand),
     /// Go to the next step now.
-    Promote(orders::Promote),
+    Promote(rollout::Promote),
     /// End the rollout: all traffic to stable, for good.
-    Abort(orders::Abort),
+    Abort(rollout::Abort),
     /// Take back a rollout that completed, or put one that was rolled back on hold at its step.
-    Undo(orders::Order),
+    Undo(rollout::RolloutCommand),
     /// All traffic to stable at once; a rollout pauses.
-    Halt(orders::Order),
+    Halt(rollout::RolloutCommand),
     /// Lift the halt; a paused rollout stays paused.
-    ResumeCanary(orders::Order),
+    ResumeCanary(rollout::RolloutCommand),
     /// Throw or clear a kill switch.
-    Switch(switch::Throw),
+    Switch(switch::SetSwitch),
     /// Say which variant a visitor gets, and why.
     Explain(explain::Explain),
     /// Show the health of Serin and of what it needs.
@@ -98,10 +98,10 @@ pub(crate) struct Why {
 // === impl Connection ===
 
 impl Connection {
-    /// The token, if there is one: of the file, else of the environment. Never of an argument, which every process could read.
+    /// The token from the token file, or else from the environment. There is no argument for it, because every process can read arguments.
     ///
     /// # Errors
-    /// The file cannot be read, or what is there cannot be sent.
+    /// The file is not readable, or the token contains characters that a header cannot carry.
     pub(crate) fn token(&self) -> Result<Option<String>, Failure> {
         let (token, source) = match &self.token_file {
             None => (std::env::var("SERIN_TOKEN").unwrap_or_default(), "SERIN_TOKEN".to_owned()),
@@ -124,7 +124,7 @@ impl Connection {
         Ok(Some(token.to_owned()))
     }
 
-    /// Who acts; none: nobody said.
+    /// The actor for the audit, or `None` if neither an option nor the environment names one.
     pub(crate) fn who(&self) -> Option<String> {
         let variables = ["SERIN_WHO", "USER", "USERNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
         self.who.iter().cloned().chain(variables).find(|who| !who.trim().is_empty())

@@ -1,5 +1,5 @@
-//! The other end of the line: requests to a Serin, or to anything that has a `/health`. The token goes into one header and nowhere
-//! else: it is in no message, no debug output, and never sent on to where a redirect points.
+//! The HTTP client for Serin and for any server with a `/health`. The token is sent in one header and appears nowhere else: messages
+//! and debug output omit it, and redirects are not followed.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::arguments::Connection;
 use crate::exit::{Failure, Refusal};
 use crate::{clock, output};
 
-/// Where the control API lives.
+/// Path prefix of the control API.
 const PREFIX: &str = "/__serin/";
 
-/// The longest answer that is read, in bytes: a thousand rows of audit, and a document of the largest size.
+/// Largest response that is read, in bytes. It leaves room for a thousand audit rows and for a document of the largest size.
 const MAX_ANSWER: u64 = 16 << 20;
 
-/// A server, with its address and the token for it.
+/// A server: its address, and the token for it.
 pub(crate) struct Client {
     agent: Agent,
     origin: String,
@@ -27,40 +27,40 @@ pub(crate) struct Client {
     token: Option<String>,
 }
 
-/// An answer of any status.
+/// A response of any status.
 pub(crate) struct Reply {
-    /// HTTP's.
+    /// HTTP status.
     pub(crate) status: u16,
-    /// Names in lower case.
+    /// Response headers, with lower-case names.
     pub(crate) headers: Vec<(String, String)>,
-    /// The body.
+    /// Response body.
     pub(crate) text: String,
-    /// From the request to the body's end.
+    /// Time from the start of the request to the end of the body.
     pub(crate) took: Duration,
 }
 
-/// A good answer of the control API.
+/// A successful response of the control API.
 pub(crate) struct Answer {
-    /// As it came.
+    /// Body of the response, unchanged.
     pub(crate) text: String,
 }
 
 // === impl Client ===
 
 impl Client {
-    /// A client for `--url` with the token of this process.
+    /// Creates a client for `--url` with the token of this process.
     ///
     /// # Errors
-    /// An address or a token that cannot be one.
+    /// The address or the token is not valid.
     pub(crate) fn new(connection: &Connection) -> Result<Self, Failure> {
         let token = connection.token()?;
         Self::at(&connection.url, token, connection.timeout)
     }
 
-    /// A client for an address that may be another; the token goes to its own server alone.
+    /// Creates a client for `url`, which may be another server. The token is sent to the server of `--url` alone.
     ///
     /// # Errors
-    /// An address or a token that cannot be one.
+    /// The address or the token is not valid.
     pub(crate) fn other(url: &str, connection: &Connection) -> Result<Self, Failure> {
         let is_same = origin(url)?.0 == origin(&connection.url)?.0;
         Self::at(url, if is_same { connection.token()? } else { None }, connection.timeout)
@@ -74,22 +74,22 @@ impl Client {
         let config = Agent::config_builder()
             .timeout_global(Some(timeout))
             .http_status_as_error(false)
-            // An order is not carried to another place, and a check is to see the redirect itself.
+            // A command must not reach another server, and a check must see the redirect itself.
             .max_redirects(0)
             .max_redirects_will_error(false)
-            // A proxy cannot know this machine's own servers.
+            // A proxy cannot resolve this machine's own servers.
             .proxy(if is_here { None } else { Proxy::try_from_env() })
             .user_agent(concat!("serin/", env!("CARGO_PKG_VERSION")))
             .build();
         Ok(Self { agent: config.new_agent(), origin, is_here, token })
     }
 
-    /// Where requests go: scheme, host and port.
+    /// Origin of the requests: scheme, host and port.
     pub(crate) fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// Whether it is on this machine.
+    /// Whether the server is on this machine.
     pub(crate) const fn is_here(&self) -> bool {
         self.is_here
     }
@@ -99,26 +99,26 @@ impl Client {
         self.token.is_some()
     }
 
-    /// Asks the control API.
+    /// Sends a GET to the control API.
     ///
     /// # Errors
-    /// No answer, or one that is an error.
+    /// The server did not respond, or it responded with an error.
     pub(crate) fn get(&self, path: &str) -> Result<Answer, Failure> {
         self.control(&Method::GET, path, None)
     }
 
-    /// Orders something.
+    /// Sends a POST to the control API.
     ///
     /// # Errors
-    /// No answer, or one that is an error.
+    /// The server did not respond, or it responded with an error.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
         self.control(&Method::POST, path, Some(body))
     }
 
-    /// Sets something.
+    /// Sends a PUT to the control API.
     ///
     /// # Errors
-    /// No answer, or one that is an error.
+    /// The server did not respond, or it responded with an error.
     pub(crate) fn put(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
         self.control(&Method::PUT, path, Some(body))
     }
@@ -133,10 +133,10 @@ impl Client {
         Err(Failure::Refused(Box::new(Refusal::read(reply.status, &content_type, reply.text))))
     }
 
-    /// Sends a request as it is, with the token if there is one.
+    /// Sends a request unchanged, with the token if the client has one.
     ///
     /// # Errors
-    /// No answer within the time there is.
+    /// The server did not respond within the timeout.
     pub(crate) fn send(
         &self,
         method: &Method,
@@ -173,7 +173,7 @@ impl Client {
 // === impl Reply ===
 
 impl Reply {
-    /// The value of a header; the first, if there are several.
+    /// The value of a header, or its first value if the header is repeated.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
@@ -182,10 +182,10 @@ impl Reply {
 // === impl Answer ===
 
 impl Answer {
-    /// The answer as a value.
+    /// Parses the response body.
     ///
     /// # Errors
-    /// The answer breaks the contract.
+    /// The body does not have the expected form.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_str(&self.text)
             .map(|mut value| {
@@ -207,7 +207,7 @@ fn defuse(value: &mut Value) {
     }
 }
 
-/// Scheme, host and port of an address, and whether it is on this machine.
+/// Scheme, host and port of an address, and whether the address is on this machine.
 fn origin(url: &str) -> Result<(String, bool), Failure> {
     let invalid = |accepted: &str| Failure::Usage(format!("{url:?} is no address, accepted: {accepted}"));
     let uri: Uri = url.parse().map_err(|_| invalid("such as https://api.example.com"))?;
@@ -215,7 +215,7 @@ fn origin(url: &str) -> Result<(String, bool), Failure> {
         return Err(invalid("http://… or https://…"));
     };
     if authority.as_str().contains('@') {
-        // Not repeated: it holds a password.
+        // The message omits the address because it contains a password.
         return Err(Failure::Usage("--url has a user or a password in it; the token belongs into SERIN_TOKEN".into()));
     }
     if uri.path_and_query().is_some_and(|path| path.as_str() != "/") {
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_and_a_password_is_not_repeated() {
+    fn an_invalid_address_is_refused_without_repeating_its_password() {
         for url in ["localhost:8787", "ftp://a", "https://a/b", "https://a/?b", "", "/x"] {
             assert!(matches!(origin(url), Err(Failure::Usage(_))), "{url}");
         }

@@ -1,4 +1,4 @@
-//! One file for each group of commands; each command is described by its arguments.
+//! One file for each group of commands. The arguments of each command describe it.
 
 pub(crate) mod audit;
 pub(crate) mod canary;
@@ -6,7 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod gate;
 pub(crate) mod health;
-pub(crate) mod orders;
+pub(crate) mod rollout;
 pub(crate) mod simulate;
 pub(crate) mod start;
 pub(crate) mod state;
@@ -24,14 +24,14 @@ pub(crate) fn run(Arguments { connection, command }: Arguments) -> Result<(), Fa
         Command::Status => status::run(connection),
         Command::Watch(watch) => watch.run(connection),
         Command::Start(start) => start.run(connection),
-        Command::Pause(order) => order.run(connection, "rollouts/current/pause"),
-        Command::Resume(order) => order.run(connection, "rollouts/current/resume"),
+        Command::Pause(command) => command.run(connection, "rollouts/current/pause"),
+        Command::Resume(command) => command.run(connection, "rollouts/current/resume"),
         Command::Promote(promote) => promote.run(connection),
         Command::Abort(abort) => abort.run(connection),
-        Command::Undo(order) => order.run(connection, "rollouts/current/undo"),
-        Command::Halt(order) => order.run(connection, "halt"),
-        Command::ResumeCanary(order) => order.run(connection, "resume-canary"),
-        Command::Switch(throw) => throw.run(connection),
+        Command::Undo(command) => command.run(connection, "rollouts/current/undo"),
+        Command::Halt(command) => command.run(connection, "halt"),
+        Command::ResumeCanary(command) => command.run(connection, "resume-canary"),
+        Command::Switch(switch) => switch.run(connection),
         Command::Explain(explain) => explain.run(connection),
         Command::Health(check) => check.run(connection),
         Command::Gate(gate) => gate.run(connection),

@@ -1,4 +1,4 @@
-//! How a command ends: the exit codes, which scripts rely on, and the printed errors.
+//! Results of commands: the exit codes, which scripts rely on, and the printed errors.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::output;
 
-/// The last lines of `--help`. The numbers never change.
+/// Last lines of `--help`. The numbers are frozen.
 pub(crate) const CODES: &str = "\
 Exit codes:
   0  done
@@ -29,55 +29,55 @@ Environment:
 /// Error of a command.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
-    /// The server said no.
+    /// The server refused the request.
     #[error("{}", .0.title)]
     Refused(Box<Refusal>),
-    /// Something on this side failed: a file, a child process.
+    /// A local operation failed, such as a file access or a child process.
     #[error("{0}")]
     Failed(String),
-    /// An argument or a document is wrong; nothing was sent.
+    /// An argument or a document is not valid. No request was sent.
     #[error("{0}")]
     Usage(String),
-    /// No answer.
+    /// The server did not respond.
     #[error("{url} cannot be reached: {why}")]
     Unreachable {
         /// URL of the request.
         url: String,
-        /// In the words of the network.
+        /// Error text of the network layer.
         why: String,
     },
-    /// The rollout ended without its canary.
+    /// The rollout ended without promoting its canary.
     #[error("{0}")]
     RolledBack(String),
     /// A health check failed.
     #[error("{0}")]
     Unhealthy(String),
-    /// A rollout that is not over.
+    /// The rollout has not ended.
     #[error("{0}")]
     NotOver(String),
 }
 
-/// An answer that is an error: problem+json, as far as it has its fields.
+/// An error response: the fields of problem+json, as far as the server sent them.
 #[derive(Debug, Default)]
 pub(crate) struct Refusal {
-    /// HTTP's.
+    /// HTTP status.
     pub(crate) status: u16,
-    /// The URN of the kind.
+    /// URN of the kind of problem.
     pub(crate) kind: Option<String>,
-    /// In a few words.
+    /// Short description of the kind.
     pub(crate) title: String,
-    /// With its numbers.
+    /// Description of this occurrence.
     pub(crate) detail: Option<String>,
-    /// Of the body that was sent.
+    /// Name of the request field that is wrong.
     pub(crate) field: Option<String>,
-    /// As it came.
+    /// Body of the response, unchanged.
     pub(crate) body: String,
 }
 
 // === impl Failure ===
 
 impl Failure {
-    /// The process's exit code.
+    /// Exit code of the process.
     pub(crate) const fn code(&self) -> u8 {
         match self {
             Self::Refused(_) | Self::Failed(_) => 1,
@@ -89,7 +89,7 @@ impl Failure {
         }
     }
 
-    /// Prints the error to standard error, and for machines the server's answer to standard output.
+    /// Prints the error to standard error. With `--json` it also prints the server's response to standard output.
     pub(crate) fn report(&self, json: bool) -> ExitCode {
         if let (Self::Refused(refusal), true) = (self, json) {
             output::line(refusal.body.trim_end());
@@ -124,7 +124,7 @@ impl Failure {
 // === impl Refusal ===
 
 impl Refusal {
-    /// Reads an answer that is no success; anything that is not problem+json is described instead.
+    /// Parses an error response. A response that is not problem+json gets a generic description.
     pub(crate) fn read(status: u16, content_type: &str, body: String) -> Self {
         let problem = serde_json::from_str::<Value>(&body).ok().filter(Value::is_object);
         let text = |name: &str| Some(problem.as_ref()?.get(name)?.as_str()?.to_owned());
@@ -135,7 +135,7 @@ impl Refusal {
         Self { status, kind: text("type"), title, detail: text("detail"), field: text("field"), body }
     }
 
-    /// Whether it is this kind of problem; `name` is the URN's last part.
+    /// Whether this is the given kind of problem. `name` is the last part of the URN.
     pub(crate) fn is(&self, name: &str) -> bool {
         self.kind.as_deref().and_then(|kind| kind.strip_prefix("urn:serin:")) == Some(name)
     }
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_somebody_else_is_described() {
+    fn an_error_of_another_server_is_described() {
         let refusal = Refusal::read(404, "text/html", "<h1>nope</h1>".into());
         assert_eq!(refusal.title, "the server answered 404, text/html, which is not Serin's");
         assert!(refusal.hint().is_some_and(|hint| hint.contains("--url")));

@@ -1,5 +1,5 @@
-//! `serin`, the operators' command line: every command is one request to the control API, or a few; the rest is saying clearly what
-//! came of it. `arguments` lists the commands, `commands` has one file for each group of them.
+//! `serin`, the command line for operators. Most commands send one request to the control API and format the response. `arguments`
+//! defines the commands, and `commands` has one file for each group of them.
 #![forbid(unsafe_code)]
 
 mod arguments;

@@ -1,13 +1,13 @@
-//! Formats numbers of a rollout: rates, latencies, and evidence against its limit.
+//! Formats metrics of a rollout: rates, latencies, and evidence against its limit.
 
 use serin_logic::api::{EvidenceView, FiguresView, VariantView};
 
 use crate::output::{BAD, CAUTION, GOOD, styled, table};
 
-/// From this share of the limit, on the evidence's own logarithmic scale, it is worth a look: a tenth of 200 is 0.57 of it.
+/// Share of the limit, on a logarithmic scale, at which evidence is highlighted. On this scale 20 is 0.57 of 200.
 const NOTABLE: f64 = 0.57;
 
-/// `0.6 %`, of a part and its whole; a dash where there is nothing to divide by.
+/// `0.6 %`: a part as a percentage of its whole. A dash if the whole is 0.
 pub(crate) fn rate(part: u64, whole: u64) -> String {
     if whole > 0 { format!("{:.2} %", part as f64 / whole as f64 * 100.0) } else { "-".into() }
 }
@@ -17,11 +17,11 @@ pub(crate) fn latency(ms: Option<u64>) -> String {
     ms.map_or_else(|| "-".into(), |ms| format!("{ms} ms"))
 }
 
-/// `0.4 of 200`: an e-value and where it counts as proof.
+/// `0.4 of 200`: an e-value and the limit at which it is strong evidence.
 pub(crate) fn evidence(evidence: Option<&EvidenceView>) -> String {
     let Some(EvidenceView { evidence, limit }) = evidence else { return "-".into() };
     let limit = *limit as f64;
-    // A value that JSON cannot hold is beyond every limit.
+    // A value that JSON cannot represent is above every limit.
     let value = evidence.unwrap_or(f64::INFINITY);
     let text = if value >= 1e4 { format!("{value:.0e}") } else { significant(value) };
     let style = match () {
@@ -42,7 +42,7 @@ fn variants(figures: &FiguresView) -> Vec<Vec<String>> {
     [row("canary", &figures.canary), row("stable", &figures.stable)].into_iter().flatten().collect()
 }
 
-/// Both variants as lines, the header first; nothing where nothing was counted.
+/// Both variants as lines below a header. Empty if neither variant has requests.
 pub(crate) fn variants_table(figures: &FiguresView) -> Option<String> {
     let rows = variants(figures);
     (!rows.is_empty()).then(|| table(&COLUMNS, rows))
@@ -58,7 +58,7 @@ pub(crate) fn all_evidence(figures: &FiguresView) -> String {
     known.map(|(name, known)| format!("{name} {}", evidence(known.as_ref()))).collect::<Vec<_>>().join(", ")
 }
 
-/// A variant in a few words: `174 requests, 0.57 % failed, p95 131 ms`.
+/// A variant in a short phrase: `174 requests, 0.57 % failed, p95 131 ms`.
 pub(crate) fn summary(variant: &VariantView) -> String {
     let failed = rate(variant.failures, variant.requests);
     format!("{} requests, {failed} failed, p95 {}", variant.requests, latency(variant.p95_ms))
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn its_colour_tells_nothing_much_and_proof_apart() {
+    fn the_colour_distinguishes_weak_from_strong_evidence() {
         let style = |value| {
             let text = evidence(Some(&EvidenceView { evidence: Some(value), limit: 200 }));
             [GOOD, CAUTION, BAD].iter().position(|style| text.starts_with(&style.to_string()))
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_of_nothing_is_a_dash() {
+    fn a_rate_without_requests_is_a_dash() {
         assert_eq!((rate(1, 174).as_str(), rate(0, 0).as_str()), ("0.57 %", "-"));
     }
 }

@@ -1,35 +1,35 @@
-//! Output. Results go to standard output, errors to standard error; both lose their colours where
-//! there is no terminal or `NO_COLOR` is set.
+//! Output. Results go to standard output and errors to standard error. Colours are omitted without a terminal and when `NO_COLOR` is
+//! set.
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
 
-/// Good news.
+/// Style of a good result.
 pub(crate) const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
-/// Something to look at.
+/// Style of a warning.
 pub(crate) const CAUTION: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
-/// Bad news.
+/// Style of a bad result.
 pub(crate) const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
-/// The most important text.
+/// Style of the most important text.
 pub(crate) const STRONG: Style = Style::new().bold();
 
-/// Prints a line, or several. A reader that has seen enough (`| head`) is no error.
+/// Prints one or more lines. A closed pipe, as with `| head`, is not an error.
 pub(crate) fn line(text: &str) {
     if let Err(error) = writeln!(anstream::stdout(), "{text}") {
-        // The reader is gone, so the rest of the output is not needed.
+        // The reader has closed the pipe, so the rest of the output is not needed.
         std::process::exit(i32::from(error.kind() != ErrorKind::BrokenPipe));
     }
 }
 
 /// Prints a line to standard error.
 pub(crate) fn error_line(text: &str) {
-    // If this fails too, there is no place left for an error.
+    // If this write fails too, there is no other place for the error.
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// Whether a person looks at standard output.
+/// Whether standard output is a terminal.
 pub(crate) fn is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
@@ -39,7 +39,7 @@ pub(crate) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// A table without lines, for eyes and for `grep`: columns are apart by two blanks at least.
+/// A table without rules, for people and for `grep`. At least two spaces separate the columns.
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table
@@ -54,12 +54,12 @@ pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     lines.join("\n")
 }
 
-/// A text, unless it is empty.
+/// A text, or `None` if it is empty.
 pub(crate) fn present(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Names and values in two columns; a name without a value is left out.
+/// Names and values in two columns. A name without a value is omitted.
 pub(crate) fn sheet(rows: Vec<(&str, Option<String>)>) -> String {
     let width = rows.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name.len()).max().unwrap_or_default();
     let lines = rows.into_iter().filter_map(|(name, value)| {

@@ -1,21 +1,21 @@
-//! Times and spans as people write and read them.
+//! Parses and formats times and spans.
 
 use std::time::Duration;
 
 use serin_logic::Span;
 use serin_logic::Timestamp;
 
-/// A span such as `90s`, `15m`, `1h30m`, `500ms`.
+/// Parses a span such as `90s`, `15m`, `1h30m` or `500ms`.
 pub(crate) fn span(text: &str) -> Result<Duration, String> {
     Span::parse(text).map(Duration::from).map_err(|error| error.to_string())
 }
 
-/// A span above zero.
+/// Parses a span above zero.
 pub(crate) fn positive_span(text: &str) -> Result<Duration, String> {
     span(text).and_then(|span| if span.is_zero() { Err("accepted: more than 0s".into()) } else { Ok(span) })
 }
 
-/// A moment: RFC 3339, or a span from `now`.
+/// Parses a point in time: RFC 3339, or a span from `now`.
 pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     match (Timestamp::parse(text), span(text)) {
         (Some(moment), _) => Ok(moment),
@@ -26,7 +26,7 @@ pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     }
 }
 
-/// `2026-11-21 03:00:05`, of RFC 3339 in UTC; anything else as it is.
+/// `2026-11-21 03:00:05` from RFC 3339 in UTC. Other text is returned unchanged.
 pub(crate) fn date_and_time(rfc3339: &str) -> String {
     match Timestamp::parse(rfc3339).map(Timestamp::to_rfc3339) {
         Some(text) => text.get(..19).unwrap_or(&text).replacen('T', " ", 1),
@@ -34,7 +34,7 @@ pub(crate) fn date_and_time(rfc3339: &str) -> String {
     }
 }
 
-/// `03:00:05`, of RFC 3339 in UTC; anything else as it is.
+/// `03:00:05` from RFC 3339 in UTC. Other text is returned unchanged.
 pub(crate) fn time_of_day(rfc3339: &str) -> String {
     let text = date_and_time(rfc3339);
     match text.get(11..) {
@@ -43,12 +43,12 @@ pub(crate) fn time_of_day(rfc3339: &str) -> String {
     }
 }
 
-/// A span in whole seconds, such as `12m30s`.
+/// Formats a span in whole seconds, such as `12m30s`.
 pub(crate) fn whole_seconds(span: Duration) -> String {
     Span::from_secs(span.as_secs()).to_string()
 }
 
-/// A span as it is, such as `1s500ms`.
+/// Formats a span without rounding, such as `1s500ms`.
 pub(crate) fn exact(span: Duration) -> String {
     Span::from(span).to_string()
 }

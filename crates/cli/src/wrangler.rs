@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::exit::Failure;
 
-/// Names the program that is wrangler.
+/// Environment variable that names the wrangler program.
 const VARIABLE: &str = "SERIN_WRANGLER";
 
 /// Which program is wrangler.
@@ -22,18 +22,18 @@ pub(crate) struct Wrangler {
 /// A call of wrangler.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Invocation {
-    /// After `wrangler`.
+    /// Arguments after `wrangler`.
     pub(crate) args: Vec<String>,
-    /// Where it runs; none: here.
+    /// Working directory, or `None` for the current one.
     pub(crate) folder: Option<PathBuf>,
-    /// A file that it reads, made for it and taken away afterwards.
+    /// Temporary file that the call reads. It is deleted after the call.
     pub(crate) document: Option<Document>,
 }
 
-/// A file for a call.
+/// A temporary file for a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Document {
-    /// The option that names it.
+    /// The option that names the file.
     pub(crate) flag: &'static str,
     /// Whether the file must be in the directory of the call, because its paths are relative to it.
     pub(crate) is_there: bool,
@@ -43,7 +43,7 @@ pub(crate) struct Document {
 
 /// Outcome of a call.
 pub(crate) struct Outcome {
-    /// Whether it ended well.
+    /// Whether the exit code was 0.
     pub(crate) is_good: bool,
     /// Standard output.
     pub(crate) stdout: String,
@@ -54,12 +54,12 @@ pub(crate) struct Outcome {
 // === impl Invocation ===
 
 impl Invocation {
-    /// A call with these arguments.
+    /// Creates a call with these arguments.
     pub(crate) fn new(args: &[&str]) -> Self {
         Self { args: args.iter().map(|arg| (*arg).to_owned()).collect(), ..Self::default() }
     }
 
-    /// With an option that has a value, if there is one.
+    /// Adds an option with a value, if there is a value.
     pub(crate) fn option(mut self, name: &str, value: Option<&str>) -> Self {
         if let Some(value) = value {
             self.args.extend([name.to_owned(), value.to_owned()]);
@@ -67,7 +67,7 @@ impl Invocation {
         self
     }
 
-    /// In this folder.
+    /// Sets the working directory.
     pub(crate) fn inside(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
         self
@@ -77,21 +77,21 @@ impl Invocation {
 // === impl Wrangler ===
 
 impl Wrangler {
-    /// Runs a call with its output kept.
+    /// Runs a call and captures its output.
     ///
     /// # Errors
-    /// There is no wrangler, or its file cannot be written.
+    /// wrangler is not installed, or its temporary file cannot be written.
     pub(crate) fn output(&self, call: &Invocation) -> Result<Outcome, Failure> {
         self.run(call, Stdio::piped(), Stdio::piped())
     }
 
-    /// Runs a call with its output on this process's standard error, for people to follow.
+    /// Runs a call and shows its output on this process's standard error.
     ///
     /// # Errors
-    /// As above, or it failed.
+    /// wrangler is not installed, its temporary file cannot be written, or the call failed.
     pub(crate) fn follow(&self, call: &Invocation) -> Result<(), Failure> {
         let outcome = self.run(call, std::io::stderr().into(), Stdio::inherit())?;
-        let failed = || Failure::Failed(format!("`{}` failed; its reason stands above", self.words(call)));
+        let failed = || Failure::Failed(format!("`{}` failed; its reason stands above", self.describe(call)));
         outcome.is_good.then_some(()).ok_or_else(failed)
     }
 
@@ -106,7 +106,7 @@ impl Wrangler {
         if let Some(folder) = &call.folder {
             command.current_dir(folder);
         }
-        // Without standard input wrangler asks no questions: the options here answer them.
+        // Without standard input wrangler asks no questions. The options of a call answer them.
         let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn();
         let output = child.and_then(std::process::Child::wait_with_output).map_err(|error| {
             Failure::Failed(format!(
@@ -117,8 +117,8 @@ impl Wrangler {
         Ok(Outcome { is_good: output.status.success(), stdout: text(output.stdout), stderr: text(output.stderr) })
     }
 
-    /// A call as a shell would take it.
-    pub(crate) fn words(&self, call: &Invocation) -> String {
+    /// A call in shell syntax.
+    pub(crate) fn describe(&self, call: &Invocation) -> String {
         let place = call.folder.as_ref().map(|folder| format!("cd {} && ", quoted(&folder.to_string_lossy())));
         let document = call.document.as_ref().map(|document| [document.flag.to_owned(), "DOCUMENT".to_owned()]);
         let (program, before) = self.program();
@@ -131,18 +131,18 @@ impl Wrangler {
         format!("{}{}", place.unwrap_or_default(), words.join(" "))
     }
 
-    /// The error of a failed call.
+    /// The error for a failed call.
     pub(crate) fn failure(&self, call: &Invocation, outcome: &Outcome) -> Failure {
         let said = [&outcome.stderr, &outcome.stdout].map(|text| text.trim());
         let said = said.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
-        Failure::Failed(format!("`{}` failed\n{said}", self.words(call)))
+        Failure::Failed(format!("`{}` failed\n{said}", self.describe(call)))
     }
 
-    /// The program, and the arguments before a call's own.
+    /// The program, and the arguments before those of a call.
     fn program(&self) -> (String, &'static [&'static str]) {
         let variable = || std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
         match self.path.clone().or_else(variable) {
-            // A path that begins here must still be found from the folder of a call.
+            // A relative path must also resolve from the working directory of a call.
             Some(path) if path.components().count() > 1 => {
                 (std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned(), &[])
             }
@@ -171,7 +171,7 @@ impl Document {
 // === impl Outcome ===
 
 impl Outcome {
-    /// Whether it says this anywhere.
+    /// Whether standard output or standard error contains `text`.
     pub(crate) fn says(&self, text: &str) -> bool {
         self.stdout.contains(text) || self.stderr.contains(text)
     }
@@ -194,9 +194,9 @@ mod tests {
     fn a_call_is_shown_as_a_shell_takes_it() {
         let wrangler = Wrangler { path: Some("wrangler".into()) };
         let mut call = Invocation::new(&["deploy"]).option("--name", Some("it's")).option("--env", None);
-        assert_eq!(wrangler.words(&call), r"wrangler deploy --name 'it'\''s'");
+        assert_eq!(wrangler.describe(&call), r"wrangler deploy --name 'it'\''s'");
         call.document = Some(Document { flag: "--config", is_there: true, text: "{}".into() });
         let call = call.inside(Path::new("/a b"));
-        assert_eq!(wrangler.words(&call), r"cd '/a b' && wrangler deploy --name 'it'\''s' --config DOCUMENT");
+        assert_eq!(wrangler.describe(&call), r"cd '/a b' && wrangler deploy --name 'it'\''s' --config DOCUMENT");
     }
 }

@@ -1,16 +1,16 @@
 //! Fuzz targets: each hands one parser arbitrary bytes and checks its invariants.
 //!
-//! Two engines drive the same targets: `tests/bounded.rs` replays the corpus and a fixed number of mutations of it within
-//! `cargo test`; `src/main.rs` is libFuzzer, which follows coverage, by `npm run fuzz`.
+//! Two engines run the same targets: `tests/bounded.rs` replays the corpus and a fixed number of mutations of it within `cargo test`;
+//! `src/main.rs` is libFuzzer, which is guided by coverage, and is started by `npm run fuzz`.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a finding is a panic")]
 
 pub mod mutation;
 pub mod targets;
 
-/// Checks one input; a finding is a panic.
+/// Checks one input. A target reports a finding by a panic.
 pub type Check = fn(&[u8]);
 
-/// Every target by its name, which is also its directory in `corpus/`.
+/// Every target by its name, which is also the name of its directory in `corpus/`.
 pub const TARGETS: [(&str, Check); 14] = [
     ("batch", targets::batch::check),
     ("canary_state", targets::canary_state::check),
@@ -28,7 +28,7 @@ pub const TARGETS: [(&str, Check); 14] = [
     ("switches", targets::switches::check),
 ];
 
-/// The target of that name.
+/// The target with this name.
 pub fn named(name: &str) -> Option<Check> {
     TARGETS.iter().find(|(known, _)| *known == name).map(|(_, check)| *check)
 }

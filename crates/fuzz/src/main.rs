@@ -1,4 +1,4 @@
-//! libFuzzer with one of the targets, which `SERIN_FUZZ_TARGET` names. Started by `npm run fuzz`.
+//! Runs libFuzzer with the target that `SERIN_FUZZ_TARGET` names. `npm run fuzz` starts it.
 #![no_main]
 
 use std::env;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use libfuzzer_sys::fuzz_target;
 use serin_fuzz::{Check, named};
 
-/// An input that takes longer is a finding: a request must not cost a hundred times another's.
+/// A slower input is a finding, because one request must not cost a hundred times as much as another.
 const LONGEST: Duration = Duration::from_millis(10);
 
-/// Other processes share the machine, so the fastest of this many tries counts.
+/// Number of tries, of which the fastest counts, because other processes share the machine.
 const TRIES: usize = 20;
 
 static CHECK: LazyLock<Check> = LazyLock::new(|| {

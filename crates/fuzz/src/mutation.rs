@@ -1,9 +1,9 @@
-//! Mutations of a corpus, for runs without an engine: the same seed gives the same inputs.
+//! Mutations of a corpus, for runs without a fuzzing engine. The same seed gives the same inputs.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-/// Texts that mean something to one parser or another.
+/// Tokens that at least one parser treats specially.
 const WORDS: [&str; 40] = [
     "\"enabled\":true",
     "\"percentage\":",
@@ -50,7 +50,7 @@ const WORDS: [&str; 40] = [
 /// Longest input, in bytes.
 const MAX_BYTES: usize = 16 * 1024;
 
-/// Inputs made of a corpus, without end.
+/// An infinite iterator of inputs that are derived from a corpus.
 pub struct Mutations<'a> {
     corpus: &'a [Vec<u8>],
     random: StdRng,
@@ -59,7 +59,7 @@ pub struct Mutations<'a> {
 // === impl Mutations ===
 
 impl<'a> Mutations<'a> {
-    /// Of this corpus, which must not be empty.
+    /// Creates mutations of a corpus, which must not be empty.
     pub fn of(corpus: &'a [Vec<u8>], seed: u64) -> Self {
         Self { corpus, random: StdRng::seed_from_u64(seed) }
     }
@@ -69,7 +69,7 @@ impl<'a> Mutations<'a> {
         self.corpus.get(index).cloned().unwrap_or_default()
     }
 
-    /// A part of `from` takes the place of a part of `input`.
+    /// Replaces a part of `input` with a part of `from`.
     fn splice(&mut self, input: &mut Vec<u8>, from: &[u8]) {
         let mut range = |length: usize| {
             let start = self.random.random_range(0..=length);

@@ -1,4 +1,4 @@
-//! One file for each parser. Shared here: the text of an input, requests to decide, a controller to report to.
+//! One file for each parser. This file has the shared parts: the text of an input, requests to decide, a controller to report to.
 
 use core::time::Duration;
 use std::borrow::Cow;
@@ -37,7 +37,7 @@ const GOOD: &str =
 const SETUP: RoutingConfig =
     RoutingConfig { canary_bound: true, override_key: None, max_stale: Duration::from_mins(5) };
 
-/// The bytes as JavaScript decodes them.
+/// Decodes the bytes as JavaScript does.
 fn text(input: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(input)
 }
@@ -47,7 +47,7 @@ fn line(text: &str) -> (&str, &str) {
     text.split_once('\n').unwrap_or((text, ""))
 }
 
-/// A request that a query string describes, as `explain` takes it.
+/// A request described by a query string, in the form that `explain` accepts.
 fn request(query: &str) -> Option<ExplainQuery> {
     let incoming = IncomingRequest { method: "GET", path: "/__serin/explain", query, content_type: None, body: "" };
     match ApiRequest::parse(&incoming) {
@@ -56,7 +56,7 @@ fn request(query: &str) -> Option<ExplainQuery> {
     }
 }
 
-/// Requests of visitors in different buckets, on the paths of the rules of [`GOOD`] and on others, safe and unsafe.
+/// Requests from visitors in different buckets, with safe and unsafe methods, on the paths of the rules of [`GOOD`] and on others.
 fn visitors() -> impl Iterator<Item = ExplainQuery> {
     let keys = ["path=/", "key=ada&path=/a", "key=grace&method=POST", "header.cf-connecting-ip=192.0.2.1&path=/b"];
     keys.into_iter().filter_map(request)
@@ -68,13 +68,13 @@ fn controller() -> Controller {
         r#"{"steps":[{"percentage":50,"where":{"country":["NZ"]}},10,100],"hold":"10m","settle":0,"lookEvery":5}"#;
     let start = Start { id: "r1".into(), plan: Plan::parse(plan).unwrap(), found: None };
     let command = Command::Start(Box::new(start));
-    let order = CommandRequest { command, actor: "ada".into(), reason: "release".into(), epoch: None };
+    let request = CommandRequest { command, actor: "ada".into(), reason: "release".into(), epoch: None };
     let mut controller = Controller::default();
-    controller.execute(&order, NOW).unwrap();
+    controller.execute(&request, NOW).unwrap();
     controller
 }
 
-/// The controller after a restart, from its stored documents alone.
+/// The controller after a restart from its stored documents alone.
 fn restarted(controller: &Controller) -> Controller {
     let Controller { state, analysis, metrics, switches, outbox } = controller;
     Controller {
@@ -86,12 +86,12 @@ fn restarted(controller: &Controller) -> Controller {
     }
 }
 
-/// Reads a stored document or a message as the control plane does.
+/// Parses a stored document or a message as the control plane does.
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
-/// The value after it was written and read back, which must be the same.
+/// Writes and re-reads the value, and checks that it stays equal.
 fn reloaded<T: Serialize + DeserializeOwned>(stored: &T) -> T {
     let written = serde_json::to_string(stored).unwrap();
     let row: T = read(&written).unwrap_or_else(|error| unreadable(&written, &error));
@@ -118,18 +118,18 @@ fn switched(switch: Switch, value: &str) -> KvValues {
     documents
 }
 
-/// An isolate that has read a good policy.
+/// An isolate with a good policy.
 fn good() -> Snapshot {
     Snapshot::default().apply_kv_values(KEY, document(Some(GOOD)), NOW).0
 }
 
-/// An error says where and what, in one line of the log.
-fn is_told(error: &InvalidDocument) {
+/// Checks that an error names the place and the fault in one log line.
+fn check_error(error: &InvalidDocument) {
     assert!(!error.field.is_empty() && !error.message.is_empty(), "{error:?} names nothing");
     assert!(error.field.len() + error.message.len() < 2_000, "{error:?} is no line for a log");
 }
 
-/// Checks that each event is one line of the log.
+/// Checks that each event is one log line.
 fn are_lines(notices: &[LogEvent]) {
     for notice in notices {
         let line = notice.to_line();

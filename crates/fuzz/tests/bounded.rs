@@ -1,4 +1,4 @@
-//! What `npm test` runs of the fuzz targets: the whole corpus, and a fixed number of mutations of it from a fixed seed.
+//! The part of the fuzz targets that `npm test` runs: the whole corpus, and a fixed number of mutations of it from a fixed seed.
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -7,7 +7,7 @@ use std::path::Path;
 use serin_fuzz::TARGETS;
 use serin_fuzz::mutation::Mutations;
 
-/// Of each target; 98,000 in all.
+/// Mutations of each target; 98,000 in all.
 const MUTATIONS: usize = 7_000;
 
 #[test]
@@ -26,7 +26,7 @@ fn the_corpus_and_its_mutations_find_nothing() {
 }
 
 #[test]
-fn every_directory_of_the_corpus_is_a_targets() {
+fn every_directory_of_the_corpus_belongs_to_a_target() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let mut found: Vec<_> =
         fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

@@ -1,9 +1,9 @@
-//! How many instructions each case takes. Callgrind counts within `measured` alone, and `npm run bench:native` reads what it says.
-//! Without an argument: the names of the cases, one a line. With one: runs that case.
+//! Counts the instructions of each case. Callgrind counts within `measured` alone, and `npm run bench:native` parses its output. Without an
+//! argument the program prints the names of the cases, one a line; with a name it runs that case.
 
 mod cases;
 
-/// How often a case runs while it is counted: the sum is divided by it.
+/// Number of runs of a case while Callgrind counts. The sum is divided by this number.
 const TIMES: u32 = 10;
 
 fn main() {

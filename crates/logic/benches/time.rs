@@ -1,4 +1,4 @@
-//! How long each case takes. `npm run bench:native` runs it and prints the table.
+//! Measures the time of each case. `npm run bench:native` runs this benchmark and prints the table.
 #![allow(missing_docs, reason = "criterion's macros make items that cannot have any")]
 
 mod cases;

@@ -1,4 +1,4 @@
-//! Makes the tables of how often a healthy canary is rolled back and how soon a bad one. About a minute or two:
+//! Computes how often a healthy canary is rolled back and how soon a bad one is. The program takes one or two minutes:
 //!
 //!     cargo run --release -p serin-logic --example analysis_tables [healthy runs, 20000] [bad runs, 1000]
 
@@ -152,7 +152,8 @@ fn percent(part: u64, whole: u64) -> f64 {
     100.0 * part as f64 / whole as f64
 }
 
-/// The rate at which `hits` or fewer of `runs` would be seen 1 time in 100 (Clopper and Pearson 1934), by bisection.
+/// Upper confidence bound for a rate: at this rate `hits` or fewer of `runs` are observed 1 time in 100 (Clopper and Pearson 1934).
+/// Computed by bisection.
 fn upper_bound(hits: u64, runs: u64) -> f64 {
     let at_most = |p: f64| {
         let mut ln_term = runs as f64 * (-p).ln_1p();

@@ -1,29 +1,29 @@
-//! Judges the canary against stable while it runs, as often as one likes.
+//! Judges the canary against stable while it runs. The number of analyses is not limited.
 //!
-//! Repeated looks at a fixed-size test roll one healthy canary in six back within the hour, looks at a threshold near the usual error rate
-//! all of them. The tests here are e-processes: the chance that a canary no worse than stable is *ever* rolled back is at most α, whatever
-//! the number of looks, the error rate or the split.
+//! With a fixed-size test, repeated analyses roll back one healthy canary in six within the hour, and with a threshold near the usual error
+//! rate all of them. The tests in this module are e-processes: the probability that a canary no worse than stable is *ever* rolled back is
+//! at most α, for any number of analyses, error rate or split.
 //!
-//! A controller closes a tick every few seconds with [`Evaluator::close_tick`], asks [`Evaluator::strong_evidence`] after each one, and takes
-//! a [`Look`] every minute or so.
+//! A controller closes a tick every few seconds with [`Evaluator::close_tick`], calls [`Evaluator::strong_evidence`] after each tick, and
+//! makes an analysis, a [`Look`], every minute or so.
 
 /// Settings of the analysis and their ranges.
 mod config;
 /// Requests and failures of both variants, and which of them are evidence.
 mod counts;
-/// The sequential test behind errors, latency and the sample ratio.
+/// The sequential test that errors, latency and the sample ratio share.
 mod e_process;
-/// Failures: is the canary worse than stable?
+/// The error test: does the canary fail more often than stable?
 mod error_test;
-/// All tests together: ticks in, looks out.
+/// All tests together: ticks are the input, analyses the output.
 mod evaluator;
-/// Latency histograms, and p95 and p99: is the canary slower than stable?
+/// Latency histograms and the latency tests of p95 and p99: is the canary slower than stable?
 mod latency;
-/// The split: is it the configured one? An alarm, no verdict.
+/// The sample-ratio test: is the split the configured one? Its result is an alarm and does not influence the verdict.
 mod sample_ratio;
-/// How much traffic a comparison needs.
+/// The amount of traffic that a comparison needs.
 pub mod sample_size;
-/// Absolute limits, beyond chance.
+/// Absolute limits, with an allowance for chance.
 mod threshold;
 /// Verdicts, and their reasons as sentences.
 mod verdict;
@@ -31,7 +31,7 @@ mod verdict;
 pub use config::{AnalysisConfig, InvalidAnalysisConfig};
 pub use counts::{Counts, Fraction, PerVariant, Unit};
 pub use e_process::{EProcess, Evidence, Restarts};
-pub use error_test::{ErrorStanding, ErrorTest, Floors};
+pub use error_test::{ErrorOutcome, ErrorTest, Floors};
 pub use evaluator::{Evaluator, Health, LookContext, Tick};
 pub use latency::{Histogram, InvalidHistogram, LatencyTest, Quantile, StableWindow};
 pub use sample_ratio::SampleRatio;

@@ -1,9 +1,9 @@
 //! The isolate's circuit breaker for the canary.
 //!
-//! It opens within a few requests, long before the controller has judged the canary: after a run of failures (an outage) or after a window
-//! in which most requests fail (a partial outage). While it is open, the canary's requests go to stable; after a pause that grows with each
-//! trip, single requests probe the canary. Stable has no breaker, because no other variant could answer for it. Where stable fails as well,
-//! the breaker lets requests through to the canary, because diverting them would not help.
+//! The breaker opens within a few requests, long before the controller has judged the canary: after a run of failures (an outage) or after
+//! a window in which most requests fail (a partial outage). While the breaker is open, the canary's requests go to stable; after a pause
+//! that grows with each trip, single requests probe the canary. Stable has no breaker, because no other variant could answer for it. If
+//! stable fails as well, the breaker lets requests through to the canary, because sending them to stable would not help.
 //!
 //! There are no timers: an open breaker compares the time when a request arrives.
 
@@ -25,7 +25,7 @@ const MIN_SUCCESS: f64 = 0.5;
 /// The first pause, doubled at every trip up to the longest (linkerd's back-off), plus up to half of it at random.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// Successful probes in a row that close it.
+/// Consecutive successful probes that close the breaker.
 const PROBES: u32 = 3;
 /// A closed breaker forgets one trip in this time (Envoy decrements its multiplier likewise).
 const FORGET: Duration = Duration::from_secs(30);
@@ -34,7 +34,7 @@ const PROBE_LIFETIME: Duration = Duration::from_secs(30);
 
 const TOO_MANY_REQUESTS: u16 = 429;
 
-/// The inputs of a pause's length, beside the number of trips.
+/// Inputs of the length of a pause, beside the number of trips.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BackOff {
     /// A random number, uniform in 0.0..1.0, which spreads the probes of many isolates.
@@ -47,7 +47,7 @@ pub struct BackOff {
 #[derive(Clone, Debug, Default)]
 pub struct Breaker {
     state: State,
-    /// The trips that are not forgotten, which are the exponent of the pause.
+    /// Number of trips that are not forgotten, which is the exponent of the pause.
     trips: u32,
     failures_in_a_row: u32,
     canary: Window,
@@ -119,7 +119,7 @@ impl Breaker {
 
     /// Records the canary's answer.
     pub fn record_canary(&mut self, answer: Answer, back_off: BackOff, now: Timestamp) -> Option<Transition> {
-        // With 429 the canary works and asks for fewer requests. The answer counts in the window and fails a probe.
+        // With 429 the canary works but asks for fewer requests. The answer counts in the window, and a probe with this answer fails.
         let is_limited = answer == Answer::Status(TOO_MANY_REQUESTS);
         let success = !answer.is_failure() && !is_limited;
         self.canary.record(success, now);

@@ -5,15 +5,15 @@
 pub enum Answer {
     /// A response with this HTTP status.
     Status(u16),
-    /// No response: the variant threw, or its deadline passed.
+    /// No response: the variant threw an exception, or its deadline passed.
     Exception,
 }
 
 // === impl Answer ===
 
 impl Answer {
-    /// Whether the variant failed: an exception, 500, 502, 503, 504 or one of Cloudflare's 52x. 501 and 505 are answers
-    /// about the request.
+    /// Whether the variant failed: an exception, 500, 502, 503, 504 or one of Cloudflare's 52x. The statuses 501 and 505 are answers about
+    /// the request.
     pub const fn is_failure(&self) -> bool {
         match self {
             Self::Status(status) => matches!(status, 500 | 502..=504 | 520..=529),
@@ -22,9 +22,9 @@ impl Answer {
     }
 }
 
-/// Whether a request can be replayed: its method is safe (RFC 9110 §9.2.1), it has no body that the first attempt may have consumed, and it
+/// Whether a request can be retried: its method is safe (RFC 9110 §9.2.1), it has no body that the first attempt may have consumed, and it
 /// does not ask for another protocol.
-pub fn may_replay(method: &str, has_body: bool, is_upgrade: bool) -> bool {
+pub fn may_retry(method: &str, has_body: bool, is_upgrade: bool) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS") && !has_body && !is_upgrade
 }
 
@@ -41,17 +41,17 @@ pub fn has_deadline(has_body: bool, length: Option<&str>, is_upgrade: bool) -> b
     !is_upgrade && (!has_body || is_short())
 }
 
-/// The budget of one isolate for replays to stable, so that a failing canary cannot double stable's load: a fifth of the canary's requests,
-/// ten in advance, and at most twenty saved up. Finagle's and Envoy's retry budgets work the same way.
+/// The isolate's budget for retries on stable, so that a failing canary cannot double stable's load: a fifth of the canary's requests, plus
+/// ten in advance, and at most twenty saved. The retry budgets of Finagle and Envoy work the same way.
 #[derive(Clone, Debug)]
 pub struct RetryBudget {
-    /// The balance, in fifths of a replay.
+    /// The balance, in fifths of a retry.
     fifths: u32,
 }
 
-const REPLAY: u32 = 5;
-const START: u32 = 10 * REPLAY;
-const MOST: u32 = 20 * REPLAY;
+const RETRY: u32 = 5;
+const START: u32 = 10 * RETRY;
+const MOST: u32 = 20 * RETRY;
 
 impl Default for RetryBudget {
     fn default() -> Self {
@@ -62,14 +62,14 @@ impl Default for RetryBudget {
 // === impl RetryBudget ===
 
 impl RetryBudget {
-    /// Deposits a fifth of a replay for a request that the canary answered or failed.
+    /// Deposits a fifth of a retry for a request that the canary answered or failed.
     pub fn deposit(&mut self) {
         self.fifths = (self.fifths + 1).min(MOST);
     }
 
-    /// Withdraws one replay. Returns whether the balance covers it.
+    /// Withdraws one retry. Returns whether the balance covers it.
     pub fn withdraw(&mut self) -> bool {
-        let left = self.fifths.checked_sub(REPLAY);
+        let left = self.fifths.checked_sub(RETRY);
         self.fifths = left.unwrap_or(self.fifths);
         left.is_some()
     }
@@ -93,12 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn only_safe_requests_without_a_body_are_replayed() {
-        assert!(may_replay("GET", false, false));
-        assert!(!may_replay("GET", true, false));
-        assert!(!may_replay("GET", false, true));
+    fn only_safe_requests_without_a_body_are_retried() {
+        assert!(may_retry("GET", false, false));
+        assert!(!may_retry("GET", true, false));
+        assert!(!may_retry("GET", false, true));
         for method in ["POST", "PUT", "DELETE", "PATCH", "get", "TRACE"] {
-            assert!(!may_replay(method, false, false), "{method}");
+            assert!(!may_retry(method, false, false), "{method}");
         }
     }
 
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_starts_at_ten_replays_and_holds_at_most_twenty() {
+    fn the_budget_starts_at_ten_retries_and_holds_at_most_twenty() {
         let spent = |budget: &mut RetryBudget| (0..1_000).take_while(|_| budget.withdraw()).count();
         let mut budget = RetryBudget::default();
         assert_eq!(spent(&mut budget), 10);
@@ -130,13 +130,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn replays_stay_below_a_fifth_of_the_canarys_requests_and_ten(answers in proptest::collection::vec(any::<bool>(), 0..500)) {
+        fn retries_stay_below_a_fifth_of_the_canarys_requests_and_ten(answers in proptest::collection::vec(any::<bool>(), 0..500)) {
             let mut budget = RetryBudget::default();
-            let mut replays = 0;
+            let mut retries = 0;
             for (requests, failed) in (1..).zip(answers) {
                 budget.deposit();
-                replays += u32::from(failed && budget.withdraw());
-                prop_assert!(f64::from(replays) <= 10.0 + f64::from(requests) / 5.0);
+                retries += u32::from(failed && budget.withdraw());
+                prop_assert!(f64::from(retries) <= 10.0 + f64::from(requests) / 5.0);
             }
         }
     }

@@ -1,8 +1,8 @@
-//! Which headers a proxy of Serin's kind removes, and what `Cache-Control` says of sharing.
+//! Request headers that Serin removes before a request reaches a variant, and the meaning of `Cache-Control` for shared caches.
 
-/// The names that are looked for on each request: those of Serin's own namespace that mean something, also as gateways that turn `-` into
-/// `_` would write them, and the platform's version overrides, which a service binding would obey. To look through all names of a request
-/// costs more than all else that Serin does with it.
+/// The header names that each request is searched for: the names in Serin's own namespace that have a meaning, also in the spelling of
+/// gateways that turn `-` into `_`, and the platform's version overrides, which a service binding would obey. A search through all names of
+/// a request would cost more than the rest of Serin's work on it.
 pub const RESERVED: [&str; 6] = [
     "serin-override",
     "serin_override",
@@ -12,7 +12,8 @@ pub const RESERVED: [&str; 6] = [
     "cloudflare-workers-version-key",
 ];
 
-/// Whether no variant may see a client's header of this name, which is in lower case. Where one header has to go, the whole namespace does.
+/// Whether variants must not receive a client's header with this lower-case name. If a request has one such header, the whole namespace is
+/// removed.
 pub fn is_reserved(name: &str) -> bool {
     name.starts_with("serin-") || name.starts_with("serin_") || RESERVED.contains(&name)
 }
@@ -28,12 +29,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_that_is_looked_for_is_reserved() {
+    fn every_searched_name_is_reserved() {
         assert!(RESERVED.into_iter().all(is_reserved));
     }
 
     #[test]
-    fn the_whole_namespace_is_reserved_and_nothing_beside_it() {
+    fn the_whole_namespace_is_reserved_and_no_other_name() {
         for name in ["serin-anything", "serin_x"] {
             assert!(is_reserved(name), "{name}");
         }
@@ -43,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_response_is_told_from_a_public_one() {
+    fn a_private_response_is_distinguished_from_a_public_one() {
         for value in ["private", "Private, max-age=5", "max-age=5,no-store", "private=\"set-cookie\""] {
             assert!(forbids_sharing(value), "{value}");
         }

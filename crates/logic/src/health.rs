@@ -10,20 +10,20 @@ use crate::policy::{Metadata, Switch};
 use crate::snapshot::{PolicyFreshness, Snapshot};
 use crate::timestamp::Timestamp;
 
-/// The status of a part. The whole has the worst status of its parts, except that only stable can take the whole down.
+/// The status of a part. The whole Worker has the worst status of its parts, except that only stable can take the whole Worker down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It works.
+    /// The part works.
     #[default]
     Ok,
-    /// It works in part. Users are served.
+    /// The part works with limits. Users are served.
     Degraded,
-    /// It does not work.
+    /// The part does not work.
     Down,
 }
 
-/// The answer of `GET /health`.
+/// The response of `GET /health`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     status: Status,
@@ -37,7 +37,7 @@ pub struct Report {
 #[serde(rename_all = "camelCase")]
 pub struct Component {
     status: Status,
-    /// The duration of the check, where it called another service.
+    /// The duration of the check, if the check called another service.
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<u64>,
     /// The fault, in a sentence.
@@ -47,7 +47,7 @@ pub struct Component {
     detail: Detail,
 }
 
-/// Fields of single parts.
+/// Additional fields of some parts.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(untagged)]
 enum Detail {
@@ -93,7 +93,7 @@ struct SwitchDetail {
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BuildDetail {
-    /// The commit the Worker was built from.
+    /// The commit that the Worker was built from.
     pub commit: &'static str,
     /// The platform's id of the deployed version.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -167,12 +167,12 @@ impl Component {
         Self { latency_ms: Some(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)), ..self }
     }
 
-    /// A variant that answered with this HTTP status. Below 500 it works, because it may not know the path.
+    /// A variant that responded with this HTTP status. A status below 500 counts as working, because the variant may not have the path.
     pub fn variant(http_status: u16) -> Self {
         if http_status < 500 { Self::ok() } else { Self::wrong(Status::Down, format!("answered {http_status}")) }
     }
 
-    /// A canary that the Worker has no binding to. Stable gets every request.
+    /// A canary without a binding in the Worker. Stable gets every request.
     pub fn unbound() -> Self {
         Self::wrong(Status::Degraded, "not bound: stable gets everything")
     }
@@ -182,7 +182,7 @@ impl Component {
         Self { detail: Detail::Build(detail), ..Self::ok() }
     }
 
-    /// The policy as the isolate knows it.
+    /// The policy in the isolate's memory.
     pub fn policy(snapshot: &Snapshot, max_stale: Duration, now: Timestamp) -> Self {
         let state = snapshot.last_good();
         let mut warnings = state.map(|state| state.warnings.clone()).unwrap_or_default();

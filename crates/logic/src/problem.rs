@@ -15,7 +15,7 @@ const RETRY_AFTER: u64 = 30;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
-    /// A stable name of the kind of problem.
+    /// A stable name for the kind of problem.
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
@@ -58,27 +58,27 @@ impl Problem {
         }
     }
 
-    /// The variant threw and no other could answer, because it was stable or the request cannot be replayed.
+    /// The variant threw an exception and no other variant could answer, because the variant was stable or the request cannot be retried.
     pub const fn unanswered() -> Self {
         Self::new(502, "urn:serin:unanswered", "The service did not answer")
     }
 
-    /// The canary's deadline passed, and the request cannot be replayed.
+    /// The canary's deadline passed, and the request cannot be retried.
     pub const fn late() -> Self {
         Self::new(504, "urn:serin:late", "The service did not answer in time")
     }
 
-    /// A method that this path does not have.
+    /// The path does not support the method.
     pub fn method_not_allowed(allow: &'static str) -> Self {
         Self { allow: Some(allow), ..Self::new(405, "urn:serin:method-not-allowed", "Method not allowed") }
     }
 
-    /// A path in Serin's own namespace that does not exist.
+    /// The path is in Serin's own namespace but does not exist.
     pub const fn not_found() -> Self {
         Self::new(404, "urn:serin:not-found", "There is nothing here")
     }
 
-    /// A field of the request is not valid; `message` has its value and the values that are accepted.
+    /// A field of the request is not valid. `message` contains its value and the accepted values.
     pub fn invalid(field: &str, message: &str) -> Self {
         Self {
             detail: Some(format!("{field}: {message}").into()),
@@ -111,7 +111,7 @@ impl Problem {
         Self { detail, ..Self::new(403, "urn:serin:forbidden", "The control API is closed") }
     }
 
-    /// An order that does not fit where things stand.
+    /// The command is not valid in the present state of the rollout.
     pub fn conflict(why: String) -> Self {
         Self { detail: Some(why.into()), ..Self::new(409, "urn:serin:conflict", "Not now") }
     }
@@ -136,7 +136,7 @@ impl Problem {
         self.status
     }
 
-    /// Headers beside the content type, with their values.
+    /// Headers besides the content type, with their values.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, String)> {
         let retry_after = self.retry_after.map(|seconds| ("Retry-After", seconds.to_string()));
         retry_after.into_iter().chain(self.allow.map(|methods| ("Allow", methods.to_owned())))
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_switch_says_its_name_why_and_when_to_come_back() {
+    fn a_refusal_names_the_switch_its_reason_and_retry_after() {
         let now = Timestamp::from_seconds(1_800_000_000);
         let setting =
             Setting { on: true, reason: Some("migration".into()), until: Some(Timestamp::from_seconds(1_800_000_090)) };
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_switch_without_an_end_asks_to_come_back_soon() {
+    fn a_switch_without_an_end_has_the_default_retry_after() {
         let problem = Problem::unavailable(
             Switch::Maintenance,
             &Setting { on: true, ..Setting::default() },

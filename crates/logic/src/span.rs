@@ -1,4 +1,4 @@
-//! Lengths of time as operators write them in plans, scenarios and on the command line.
+//! Lengths of time as operators write them in plans, in scenarios and on the command line.
 
 use core::fmt;
 use core::time::Duration;
@@ -19,28 +19,28 @@ pub struct InvalidSpan(pub String);
 /// Units of a span, longest first.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-/// Largest accepted number of seconds, 1,000 years. Numbers up to it convert to milliseconds without overflow.
+/// Largest accepted number of seconds, 1,000 years. The conversion to milliseconds does not overflow up to this number.
 const MAX_SECONDS: f64 = 3.2e10;
 
 // === impl Span ===
 
 impl Span {
-    /// From milliseconds.
+    /// Creates a span from milliseconds.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// From seconds.
+    /// Creates a span from seconds.
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000))
     }
 
-    /// The whole span in milliseconds.
+    /// The span in whole milliseconds.
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// From a fraction of seconds, rounded to the millisecond.
+    /// Creates a span from a fractional number of seconds, rounded to the millisecond.
     ///
     /// # Errors
     /// The number is negative, not finite, or more than 1,000 years.
@@ -84,7 +84,7 @@ impl From<Span> for Duration {
     }
 }
 
-/// Cuts off what is finer than a millisecond; saturates.
+/// Truncates a duration to whole milliseconds; saturates.
 impl From<Duration> for Span {
     fn from(duration: Duration) -> Self {
         Self(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
@@ -119,7 +119,7 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-/// Accepts both forms. An untagged enum would accept them too, but its error message does not say what is wrong.
+/// Accepts both forms. An untagged enum would accept them too, but its error message would not name the fault.
 struct SpanVisitor;
 
 impl Visitor<'_> for SpanVisitor {

@@ -9,31 +9,31 @@ use serde::{Deserialize, Serialize};
 use crate::request_attributes::RequestAttributes;
 use crate::visitor::{self, VisitorId};
 
-/// The sources of the sticky key, in order: the first one that is present on the request is its key.
+/// The sources of the sticky key, in order. The first source that is present on the request gives its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stickiness(Vec<Source>);
 
 /// A source of sticky keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A cookie of the application.
+    /// The cookie of the application with this name.
     Cookie(String),
-    /// A header, in lower case.
+    /// The header with this name, in lower case.
     Header(String),
     /// The visitor's IP address.
     Ip,
-    /// Serin's own cookie. A navigation without it gets a new one; any other request without it is identified by its IP address.
+    /// Serin's own cookie. A navigation without the cookie gets a new one; any other request without it is identified by its IP address.
     Visitor,
 }
 
 /// A request's sticky key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StickyKey<'a> {
-    /// A key that a query for an explanation names.
+    /// The key that a query to `explain` names.
     Given(&'a str),
-    /// The value of one of the application's cookies.
+    /// The value of an application cookie.
     Cookie(&'a str),
-    /// A header's value.
+    /// The value of a header.
     Header(Rc<str>),
     /// The visitor's IP address.
     Ip(Rc<str>),
@@ -55,7 +55,7 @@ pub enum Kind {
     Visitor,
 }
 
-/// The limit on sources, because a request that lacks them is searched for each.
+/// Largest number of sources, because a request without a key is searched for each of them.
 const MAX_SOURCES: usize = 16;
 
 // === impl Stickiness ===
@@ -160,13 +160,13 @@ impl Source {
 // === impl StickyKey ===
 
 impl StickyKey<'_> {
-    /// The string that is hashed.
+    /// The string that the bucket hash uses.
     pub fn as_str(&self) -> &str {
-        // The bytes of a `str` or ASCII digits.
+        // The bytes come from a `str` or are ASCII digits.
         core::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
-    /// The bytes that are hashed.
+    /// The bytes that the bucket hash uses.
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Given(value) | Self::Cookie(value) => value.as_bytes(),
@@ -187,7 +187,8 @@ impl StickyKey<'_> {
     }
 }
 
-/// A character of a header's or cookie's name (RFC 9110 §5.6.2, `tchar`). The runtime throws on any other.
+/// Whether a character is allowed in the name of a header or cookie (RFC 9110 §5.6.2, `tchar`). The runtime throws an exception on any
+/// other.
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_no_header_can_have_is_rejected() {
+    fn an_invalid_header_name_is_rejected() {
         for text in ["header:", "header:a b", "header:é", "cookie:a;b", "cookie", "IP", "visitor:x", ""] {
             assert_eq!(Source::parse(text), None, "{text}");
         }

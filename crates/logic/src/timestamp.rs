@@ -1,4 +1,4 @@
-//! A point in time, as a value: the core never reads a clock.
+//! A point in time as a value. The core never reads a clock.
 
 use core::fmt;
 use core::time::Duration;
@@ -14,12 +14,12 @@ pub struct Timestamp(i64);
 // === impl Timestamp ===
 
 impl Timestamp {
-    /// From milliseconds since the Unix epoch.
+    /// Creates a timestamp from milliseconds since the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// From seconds since the Unix epoch; saturates.
+    /// Creates a timestamp from seconds since the Unix epoch; saturates.
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
     }
@@ -29,7 +29,7 @@ impl Timestamp {
         DateTime::parse_from_rfc3339(text).ok().map(|date_time| Self(date_time.timestamp_millis()))
     }
 
-    /// RFC 3339 in UTC, to the millisecond.
+    /// Formats the timestamp as RFC 3339 in UTC, to the millisecond.
     pub fn to_rfc3339(self) -> String {
         self.format(SecondsFormat::Millis)
     }
@@ -39,22 +39,22 @@ impl Timestamp {
         self.0
     }
 
-    /// The time that has passed since `earlier`; zero when the clock went backwards.
+    /// The time since `earlier`; zero if the clock went backwards.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
 
-    /// The point in time that is `later` after this one; saturates.
+    /// The point in time `later` after this one; saturates.
     pub fn after(self, later: impl Into<Duration>) -> Self {
         Self(self.0.saturating_add(whole_millis(later.into())))
     }
 
-    /// The point in time that is `earlier` before this one; saturates.
+    /// The point in time `earlier` before this one; saturates.
     pub fn before(self, earlier: impl Into<Duration>) -> Self {
         Self(self.0.saturating_sub(whole_millis(earlier.into())))
     }
 
-    /// RFC 3339 knows the years 0 to 9999; other timestamps are shown as a number.
+    /// RFC 3339 covers the years 0 to 9999. Other timestamps are displayed as a number.
     fn format(self, precision: SecondsFormat) -> String {
         DateTime::<Utc>::from_timestamp_millis(self.0)
             .filter(|date_time| (0..=9999).contains(&date_time.year()))

@@ -17,7 +17,7 @@ pub enum Variant {
 // === impl Variant ===
 
 impl Variant {
-    /// The word used in documents, logs and metrics.
+    /// The variant's name in documents, logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stable => "stable",

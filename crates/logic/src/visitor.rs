@@ -5,10 +5,10 @@ use core::fmt;
 /// The cookie's name. The `__Host-` prefix makes browsers refuse it from any other host or path, or without TLS (RFC 6265bis).
 pub const COOKIE: &str = "__Host-serin";
 
-/// A year, in seconds.
+/// Lifetime of the cookie: a year, in seconds.
 const MAX_AGE: u32 = 365 * 24 * 60 * 60;
 
-/// Hexadecimal digits of 128 bits.
+/// Length of an id: the hexadecimal digits of 128 bits.
 const DIGITS: usize = 32;
 
 /// A visitor's random 128-bit id, in lower-case hexadecimal.
@@ -18,7 +18,7 @@ pub struct VisitorId([u8; DIGITS]);
 // === impl VisitorId ===
 
 impl VisitorId {
-    /// From 128 random bits.
+    /// Creates an id from 128 random bits.
     pub fn from_random(bytes: [u8; 16]) -> Self {
         let mut digits = [b'0'; DIGITS];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
@@ -29,19 +29,19 @@ impl VisitorId {
         Self(digits)
     }
 
-    /// Reads a cookie's value; only 32 lower-case hexadecimal digits are an id.
+    /// Parses a cookie's value. Only 32 lower-case hexadecimal digits are a valid id.
     pub fn parse(value: &str) -> Option<Self> {
         let digits: [u8; DIGITS] = value.as_bytes().try_into().ok()?;
         digits.as_chunks().0.iter().all(|eight| are_digits(u64::from_le_bytes(*eight))).then_some(Self(digits))
     }
 
-    /// The 32 digits.
+    /// The 32 digits of the id.
     pub fn as_str(&self) -> &str {
-        // ASCII digits by both constructors.
+        // Both constructors ensure ASCII digits.
         core::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The 32 digits, as bytes.
+    /// The 32 digits of the id, as bytes.
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -58,11 +58,11 @@ impl fmt::Debug for VisitorId {
     }
 }
 
-/// Whether these eight bytes are lower-case hexadecimal digits, in a dozen steps for all of them.
+/// Whether all eight bytes are lower-case hexadecimal digits. A dozen operations check all bytes at once.
 fn are_digits(bytes: u64) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOP: u64 = ONES << 7;
-    // The top bit of each byte: set where it is at least that much. Below 128 nothing is carried from one to the next.
+    // The top bit of each byte is set if the byte is at least the limit. Bytes below 128 cause no carry into the next byte.
     let at_least = |least: u8| bytes.wrapping_add(ONES * u64::from(128 - least));
     let decimal = at_least(b'0') & !at_least(b'9' + 1);
     let letter = at_least(b'a') & !at_least(b'f' + 1);
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_cookie_is_frozen() {
-        // A changed name or form forgets every visitor and re-deals everybody.
+        // A change of the name or the form would forget every visitor and re-assign all of them.
         let id = VisitorId::from_random([0x0f; 16]);
         assert_eq!(
             id.set_cookie(),
@@ -111,7 +111,7 @@ mod tests {
     proptest! {
         #[test]
         fn eight_bytes_are_digits_when_each_is(bytes: [u8; 8]) {
-            // Few random bytes are digits: each is brought near them.
+            // Few random bytes are digits, so each byte is moved near the digits.
             let bytes = bytes.map(|byte| if byte < 200 { b"/09:`afg"[usize::from(byte % 8)] } else { byte });
             let expected = bytes.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
             prop_assert_eq!(are_digits(u64::from_le_bytes(bytes)), expected);

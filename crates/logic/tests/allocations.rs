@@ -1,4 +1,4 @@
-//! The steady path allocates nothing: an allocator that counts says so.
+//! The steady path allocates nothing. A counting allocator proves it.
 
 #[path = "../benches/cases/mod.rs"]
 #[expect(dead_code, reason = "the benchmarks use the rest")]
@@ -17,7 +17,7 @@ thread_local! {
 
 struct Counting;
 
-// SAFETY: the system's allocator does the work, with the caller's own arguments.
+// SAFETY: the system allocator does the work, with the caller's own arguments.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
@@ -82,7 +82,7 @@ fn a_rule_that_matches_costs_no_allocation() {
 
 #[test]
 fn a_client_known_by_header_costs_no_allocation_but_the_header() {
-    // The sample's headers are there already; on the edge the runtime's string is copied once.
+    // The sample's headers are already in memory. The edge copies the runtime's string once.
     let client = Request::of_client(PAGE, "x-api-key", "key-0017");
     assert_eq!(decided(document(r#"["header:x-api-key"]"#, "[]"), &client).0, 0);
 }

@@ -1,5 +1,5 @@
-//! The promises of the analysis, kept on simulated traffic: a healthy canary is rarely rolled back, a bad one soon. A few hundred
-//! seeded runs each; `cargo run --release -p serin-logic --example analysis_tables` makes the tables with thousands.
+//! Tests the promises of the analysis on simulated traffic: a healthy canary is rarely rolled back, a bad one soon. Each test uses a few
+//! hundred seeded runs; `cargo run --release -p serin-logic --example analysis_tables` computes the tables with thousands.
 
 mod simulation;
 
@@ -9,7 +9,7 @@ fn rolled_back(runs: &[Option<Caught>]) -> usize {
     runs.iter().flatten().count()
 }
 
-/// Within 15 % of the median the analysis states.
+/// Whether a value is within 15 % of the median that the analysis states.
 fn assert_median(runs: &[Option<Caught>], stated: f64) {
     let median = requests_at(0.5, runs).map_or(f64::INFINITY, |caught| caught.requests as f64);
     assert!((median / stated - 1.0).abs() <= 0.15, "median {median} canary requests, stated {stated}");
@@ -17,7 +17,7 @@ fn assert_median(runs: &[Option<Caught>], stated: f64) {
 
 #[test]
 fn a_canary_as_good_as_stable_is_hardly_ever_rolled_back() {
-    // Expected by chance at α = 1 %: at most 2 of 200; measured over many runs: 0.7.
+    // At α = 1 % chance allows 2 of 200. The mean of many runs is 0.7.
     for rate in [|_| 0.001, |_| 0.01, |_| 0.1] {
         let runs = Errors { canary: rate, stable: rate, ..Errors::default() }.run(200);
         assert!(rolled_back(&runs) <= 2, "{} of 200 rolled back", rolled_back(&runs));
@@ -25,8 +25,8 @@ fn a_canary_as_good_as_stable_is_hardly_ever_rolled_back() {
 }
 
 #[test]
-fn an_incident_on_both_while_the_split_moves_blames_nobody() {
-    // Simpson's trap: the share and the base rate jump together.
+fn an_incident_on_both_while_the_split_moves_never_blames_the_canary() {
+    // Simpson's paradox: the share and the base rate change together.
     let share = |tick| if tick < 120 { 0.05 } else { 0.5 };
     let rate = |tick| if tick < 120 { 0.005 } else { 0.08 };
     let runs = Errors { share, canary: rate, stable: rate, ticks: 480, ..Errors::default() }.run(200);
@@ -35,7 +35,7 @@ fn an_incident_on_both_while_the_split_moves_blames_nobody() {
 
 #[test]
 fn an_attacker_whose_requests_fail_on_both_rolls_nothing_back() {
-    // One percent of the traffic begins to fail wherever it goes, early, and again while the share grows.
+    // One percent of the traffic begins to fail on both variants, early, and again while the share grows.
     let rate = |tick| if tick < 60 { 0.001 } else { 0.011 };
     for share in [|_| 0.05, |tick| if tick < 240 { 0.05 } else { 0.25 }] {
         let runs = Errors { share, canary: rate, stable: rate, ..Errors::default() }.run(200);
@@ -73,7 +73,7 @@ fn sticky_visitors_who_always_fail_do_not_roll_back_by_key() {
 
 #[test]
 fn counting_sticky_keys_catches_a_bad_canary_as_soon() {
-    // The reference simulation over 1,200 runs; its published 190 comes from 300, which scatter from 187 to 245.
+    // The reference simulation over 1,200 runs. Its published 190 comes from 300 runs, which range from 187 to 245.
     assert_median(&(0..400).map(sticky_bad).collect::<Vec<_>>(), 215.0);
 }
 

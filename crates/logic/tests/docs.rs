@@ -1,8 +1,8 @@
-//! Every plan that the documentation shows is one that the Worker takes.
+//! The Worker accepts every plan in the documentation.
 
 use serin_logic::rollout::Plan;
 
-/// The blocks of a page in this language.
+/// The code blocks of a page in the given language.
 fn blocks<'a>(page: &'a str, language: &'a str) -> impl Iterator<Item = &'a str> {
     let fence = format!("```{language}\n");
     page.match_indices(&fence)

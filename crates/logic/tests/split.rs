@@ -1,4 +1,4 @@
-//! The split, against numbers that others computed and against chance.
+//! Tests the split against independently computed numbers and against chance.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, outside its functions too")]
 
@@ -22,7 +22,7 @@ fn the_hash_agrees_with_the_published_vectors_of_flagd_and_with_another_implemen
 
 #[test]
 fn every_golden_key_is_in_its_bucket() {
-    // Nobody changes these: a different bucket moves real visitors to another side.
+    // These values are frozen: a different bucket would move real visitors to the other variant.
     let vectors = vectors(include_str!("../../../tests/vectors/buckets.json"), "vectors");
     assert!(vectors.len() > 50);
     for vector in vectors {
@@ -34,7 +34,7 @@ fn every_golden_key_is_in_its_bucket() {
 const KEYS: u32 = 1_000_000;
 
 #[test]
-fn of_a_million_keys_each_share_gets_its_part_within_four_standard_errors() {
+fn each_share_of_a_million_keys_is_within_four_standard_errors() {
     let buckets: Vec<Bucket> = (0..KEYS).map(|key| Bucket::of("r1", &format!("visitor-{key}"))).collect();
     for percentage in ["0.1", "1", "5", "25", "50", "99.9"] {
         let share = Percentage::try_from(percentage.parse::<f64>().unwrap()).unwrap();
@@ -48,7 +48,7 @@ fn of_a_million_keys_each_share_gets_its_part_within_four_standard_errors() {
 }
 
 #[test]
-fn two_salts_deal_independently() {
+fn two_salts_assign_independently() {
     // Of 200,000 keys at 50 % each, a quarter is on the canary under both salts if the salts are independent.
     let half = Percentage::percent(50);
     let keys = 200_000_u32;
@@ -60,7 +60,7 @@ fn two_salts_deal_independently() {
 }
 
 #[test]
-fn growing_a_share_loses_nobody() {
+fn growing_a_share_moves_no_visitor_off_the_canary() {
     for key in 0..2_000 {
         let bucket = Bucket::of("r1", &format!("visitor-{key}"));
         let mut was_canary = false;

@@ -1,4 +1,4 @@
-//! Makes the tables of `docs/simulation.md` and writes them there, between their markers:
+//! Computes the tables of `docs/simulation.md` and writes them between the markers of that page:
 //!
 //!     cargo run --release -p serin-simulation --example tables [runs of each, 200]
 #![allow(clippy::print_stderr, reason = "a program")]
@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The page with `text` in place of whatever stands between the markers.
+/// The page with `text` in place of the old text between the markers.
 fn between(page: &str, marker: &str, text: &str) -> Option<String> {
     let (begin, end) = (format!("<!-- {marker} -->\n"), format!("<!-- /{marker} -->"));
     let (before, rest) = page.split_once(&begin)?;

@@ -1,7 +1,7 @@
-//! How sure one can be of a rate that was seen in so many runs.
+//! Confidence bounds for a rate that was observed in a number of runs.
 
-/// The rate at which `hits` or fewer of `runs` would be seen 1 time in 100 (Clopper and Pearson 1934), 0..=1: the true rate is below it,
-/// 99 % sure. By bisection.
+/// Upper confidence bound for a rate, in 0..=1: at this rate `hits` or fewer of `runs` are observed 1 time in 100 (Clopper and Pearson
+/// 1934), so the true rate is below it with 99 % confidence. Computed by bisection.
 pub fn upper_99(hits: u64, runs: u64) -> f64 {
     if hits >= runs {
         return 1.0;
@@ -16,7 +16,7 @@ pub fn upper_99(hits: u64, runs: u64) -> f64 {
         sum
     };
     let (mut low, mut high) = (hits as f64 / runs as f64, 1.0);
-    // Each halves the interval: 2^-60 is beyond an f64's digits.
+    // Each iteration halves the interval; 2^-60 is below the precision of an f64.
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);
         if at_most(middle) > 0.01 { low = middle } else { high = middle }
@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn bounds_are_those_of_the_tables() {
-        // Nothing seen: 1 − 0.01^(1/n). Else from the quantile of a beta distribution, R's qbeta(0.99, hits + 1, runs - hits).
+        // Without hits: 1 − 0.01^(1/n). Else the quantile of a beta distribution, R's qbeta(0.99, hits + 1, runs - hits).
         assert!((upper_99(0, 1_000) - (1.0 - 0.01_f64.powf(1e-3))).abs() < 1e-12);
         assert!((upper_99(1, 10) - 0.504_4).abs() < 1e-3);
         assert!((upper_99(10, 10) - 1.0).abs() < 1e-12);

@@ -1,5 +1,5 @@
-//! The controller as the platform runs it: a transaction, its changes stored, the alarm set, its effects performed. It may be killed at any
-//! of these points and goes on from the stored documents.
+//! The controller as the platform runs it: a transaction runs, its changes are stored, the alarm is set, and its effects are performed. The
+//! simulation may kill the controller at any of these points; the controller then continues from its stored documents.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,16 +16,16 @@ use crate::kv::Kv;
 use crate::outcome::Faulted;
 use crate::scenario::Faults;
 
-/// The platform runs an alarm whose handler died again after so long.
+/// Delay after which the platform runs an alarm again whose handler died.
 const ALARM_RETRY_MS: i64 = 2_000;
 
 /// A controller, its storage and its clock.
 #[derive(Default)]
 pub(crate) struct Control {
     pub(crate) live: Controller,
-    /// By its own clock.
+    /// Time of the controller's clock.
     pub(crate) alarm: Option<Timestamp>,
-    /// Its clock's error in ms.
+    /// Error of the controller's clock in ms.
     pub(crate) clock_off: i64,
     pub(crate) audit: BTreeMap<u64, AuditEntry>,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) now: u64,
 }
 
-/// Where it is killed.
+/// Points at which the controller is killed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Killed {
     BeforeStored,
@@ -55,13 +55,13 @@ impl Control {
         Timestamp::from_millis(i64::try_from(now).unwrap_or(i64::MAX).saturating_add(self.clock_off))
     }
 
-    /// When the alarm rings, by true time.
+    /// True time of the next alarm.
     pub(crate) fn rings_at(&self) -> Option<u64> {
         self.alarm.map(|at| at.as_millis().saturating_sub(self.clock_off).max(0).unsigned_abs())
     }
 
-    /// Runs a transaction, stores it and performs its effects. None if the controller is killed before it answers.
-    pub(crate) fn turn<T>(
+    /// Runs a transaction, stores it and performs its effects. `None` if the controller is killed before it responds.
+    pub(crate) fn transaction<T>(
         &mut self,
         around: &mut Surroundings<'_>,
         act: impl FnOnce(&mut Controller, Timestamp) -> (T, Vec<Effect>),
@@ -86,20 +86,20 @@ impl Control {
         Some(answer)
     }
 
-    /// The alarm rang.
-    pub(crate) fn ring(
+    /// Handles an alarm.
+    pub(crate) fn handle_alarm(
         &mut self,
         around: &mut Surroundings<'_>,
         act: impl FnOnce(&mut Controller, Timestamp) -> Vec<Effect>,
     ) {
         self.alarm = None;
-        if self.turn(around, |controller, at| ((), act(controller, at))).is_none() {
+        if self.transaction(around, |controller, at| ((), act(controller, at))).is_none() {
             let again = Timestamp::from_millis(self.clock(around.now).as_millis() + ALARM_RETRY_MS);
             self.alarm = Some(self.alarm.map_or(again, |at| at.min(again)));
         }
     }
 
-    /// Performs effects. Writes to KV and notifications are claimed first; the other effects are performed as they come.
+    /// Performs effects. Writes to KV and notifications are claimed first; other effects are performed in order.
     fn claimed(&mut self, effects: Vec<Effect>, at: Timestamp) -> Vec<Effect> {
         let is_delivered = |effect: &Effect| matches!(effect, Effect::WriteState(_) | Effect::Notify(_));
         let mut to_do: Vec<Effect> = effects.into_iter().filter(|effect| !is_delivered(effect)).collect();
@@ -108,7 +108,7 @@ impl Control {
         to_do
     }
 
-    /// The platform stores everything of a turn, and the alarm, or nothing.
+    /// Stores the changes of a transaction and its alarm atomically, as the platform does.
     fn store(&mut self, around: &mut Surroundings<'_>) {
         let at = self.clock(around.now);
         around.checks.stored(&self.live, at);
@@ -146,7 +146,7 @@ impl Control {
 
     fn perform_one(&mut self, effect: Effect, around: &mut Surroundings<'_>) -> Option<Receipt> {
         Some(match effect {
-            // The alarm is set with the stored state; a look is taken within the transaction.
+            // The alarm is set with the stored state, and an analysis runs within the transaction.
             Effect::SetAlarm(_) | Effect::TakeLook(_) => return None,
             // The overlay is derived from the stored state.
             Effect::SetHalt(halt) => Receipt::Halted { epoch: halt.epoch },
@@ -191,7 +191,7 @@ impl Surroundings<'_> {
     }
 }
 
-/// A value after it was stored and loaded.
+/// Stores and reloads a value.
 pub(crate) fn through_json<T: Serialize + DeserializeOwned + Clone + PartialEq>(
     value: &T,
     around: &mut Surroundings<'_>,

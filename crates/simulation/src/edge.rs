@@ -1,4 +1,4 @@
-//! An isolate: its snapshot of the policy, its decisions and its counts. Serin's own parts, wired as on the edge.
+//! An isolate: its snapshot of the policy, its decisions and its counts. The parts are Serin's own code, connected as on the edge.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use serin_logic::visitor::VisitorId;
 
 use crate::kv::KEY;
 
-/// The cookie that the simulated service tells its visitors by.
+/// The cookie that identifies visitors of the simulated service.
 pub(crate) const COOKIE: &str = "account";
 
 const SETUP: RoutingConfig =
@@ -27,7 +27,7 @@ const SETUP: RoutingConfig =
 /// An isolate.
 pub(crate) struct Isolate {
     pub(crate) location: u32,
-    /// Which of those that had this place, one after the other.
+    /// Generation of the isolate: its place among the isolates that had this slot, one after the other.
     pub(crate) life: u64,
     pub(crate) snapshot: Snapshot,
     breaker: Breaker,
@@ -35,26 +35,26 @@ pub(crate) struct Isolate {
     batcher: OutcomeBatcher,
 }
 
-/// Where a request went.
+/// Destination of a request.
 pub(crate) enum Sent {
-    /// To the canary.
+    /// The canary.
     Canary(Option<Observing>),
-    /// Assigned to the canary, sent to stable by the breaker.
+    /// Stable, although the visitor is assigned to the canary, because the breaker is open.
     ShortCircuited,
-    /// To stable, and its answer counts.
+    /// Stable, with an answer that counts.
     Compared(Observing),
-    /// To stable.
+    /// Stable, with an answer that does not count.
     Stable,
 }
 
-/// Assignment that an answer counts for.
+/// The assignment that an answer is counted for.
 #[derive(Clone)]
 pub(crate) struct Observing {
     observation: Rc<Observation>,
     observed: Observed,
 }
 
-/// How a request was answered.
+/// The answer to a request.
 #[derive(Clone, Copy)]
 pub(crate) struct Answer {
     pub(crate) failed: bool,
@@ -71,7 +71,7 @@ impl Isolate {
         Self { location, life, snapshot, breaker, budget, batcher: OutcomeBatcher::new(id) }
     }
 
-    /// Handles a read of KV that was answered or failed.
+    /// Handles a read of KV that succeeded or failed.
     pub(crate) fn read(&mut self, text: Option<&str>, now: Timestamp) {
         let next = match text {
             Some(text) => {
@@ -105,7 +105,7 @@ impl Isolate {
         self.batcher.flush()
     }
 
-    /// Decides a request.
+    /// Decides the destination of a request.
     pub(crate) fn send(&mut self, key: &str, now: Timestamp) -> Sent {
         let decision = decide(&self.snapshot, &SETUP, &Request(key), now);
         let window = self.snapshot.observation_window().zip(decision.observed);
@@ -126,7 +126,7 @@ impl Isolate {
         }
     }
 
-    /// Handles an answer of the canary; gives whether the breaker opened. `chance` is uniform in 0..1.
+    /// Handles an answer of the canary. Returns whether the breaker opened. `chance` is uniform in 0..1.
     pub(crate) fn canary_answered(
         &mut self,
         observing: Option<&Observing>,
@@ -138,7 +138,7 @@ impl Isolate {
         let back_off = BackOff { jitter: chance, ..BackOff::default() };
         let mut transition = self.breaker.record_canary(outcome, back_off, now);
         self.budget.deposit();
-        // Every simulated request may be replayed.
+        // Every simulated request may be retried.
         if answer.failed && !self.budget.withdraw() {
             transition = transition.or(self.breaker.exhaust(back_off, now));
         }
@@ -175,7 +175,7 @@ impl Observing {
 
 // === impl Request ===
 
-/// A visitor with a cookie, of a service without rules: a decision reads nothing else.
+/// A visitor with a cookie, of a service without rules. A decision reads no other attribute.
 impl RequestAttributes for Request<'_> {
     fn method(&self) -> Rc<str> {
         "GET".into()

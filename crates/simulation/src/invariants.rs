@@ -1,4 +1,4 @@
-//! Invariants, checked from outside: by stored documents, writes, assignments and answers, not by what the code under test says of
+//! Invariants, checked from outside: by stored documents, writes, assignments and answers, not by what the code under test reports of
 //! itself.
 
 use std::collections::BTreeMap;
@@ -19,35 +19,36 @@ use crate::zone::utc_offset;
 pub enum Invariant {
     /// The percentage is never outside 0 to that of the step, at the controller and in any isolate.
     PercentageWithinStep,
-    /// An isolate that has the overlay of a rollback assigns no visitor to the canary.
+    /// An isolate with the overlay of a rollback assigns no visitor to the canary.
     NothingAfterRollback,
-    /// Epochs and revisions only grow.
+    /// Epochs and revisions only increase.
     EpochsGrow,
-    /// No step without a passed look, its hold and its requests, or in a window of the plan's freeze.
+    /// A step is taken only after a passed analysis, its hold and its minimum number of requests, and outside the windows of the plan's
+    /// freeze.
     GatedPromotion,
-    /// Nothing undoes a rollback by itself.
+    /// Only an operator undoes a rollback.
     RollbackStays,
-    /// Counts are the requests that happened, each once.
+    /// The counts equal the requests that happened, each counted once.
     CountsAreTrue,
-    /// A stored document reads back as it was.
+    /// A stored document reads back unchanged.
     ReloadsIdentically,
-    /// A tick closes at most once in its time.
+    /// A tick closes at most once in its interval.
     OneOpenTick,
     /// Every transition is in the audit, once and in order.
     TransitionsAudited,
 }
 
-/// Something that must hold did not.
+/// A violated invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Violation {
-    /// Of the run.
+    /// Seed of the run.
     pub seed: u64,
     /// The violated invariant.
     pub invariant: Invariant,
-    /// When, after the start.
+    /// Time since the start.
     pub at_ms: u64,
-    /// The observation that violates it.
+    /// The observation that violates the invariant.
     pub what: String,
 }
 
@@ -60,16 +61,16 @@ pub(crate) struct Checks {
     started_at: u64,
     pub(crate) now: u64,
     pub(crate) violations: Vec<Violation>,
-    /// Whether the control plane's clock jumped: spans measured by it are off.
+    /// Whether the control plane's clock jumped. Spans measured by it are then wrong.
     pub(crate) clock_jumped: bool,
     last: Option<RolloutSummary>,
     transitions: Vec<RolloutSummary>,
     next_tick: Option<(Observation, Timestamp)>,
-    /// By the controller's clock: when the state in force was written.
+    /// Time at which the state in force was written, by the controller's clock.
     written_at: Option<Timestamp>,
-    /// Revision of the overlay that says rolled back.
+    /// Revision of the overlay that announces the rollback.
     pub(crate) rollback: Option<u64>,
-    /// Highest percentage that was asked for, in thousandths.
+    /// Highest percentage requested so far, in thousandths.
     pub(crate) highest: u32,
     /// Outcomes that isolates observed.
     observed: BTreeMap<(String, u32, usize), PerVariant<Seen>>,
@@ -102,7 +103,7 @@ impl Checks {
         }
     }
 
-    /// An isolate counted an answer.
+    /// Records an answer that an isolate counted.
     pub(crate) fn observed(&mut self, observation: &Observation, variant: Variant, failed: bool) {
         let arms = self.observed.entry(key(observation)).or_default();
         let seen = match variant {
@@ -113,7 +114,7 @@ impl Checks {
         seen.1 += u64::from(failed);
     }
 
-    /// `canary-state` is in place.
+    /// Records that `canary-state` is in place.
     pub(crate) fn written(&mut self, at: Timestamp) {
         self.written_at = Some(at);
     }
@@ -130,7 +131,7 @@ impl Checks {
             self.rollback = Some(controller.overlay(at).revision);
         }
         if self.rollback.is_some() {
-            // The controller leaves a document alone that was edited by hand; the halt then protects users.
+            // The controller does not overwrite a document that was edited by hand; the halt then protects users.
             let is_edited = controller.state.rollout().is_some_and(|rollout| rollout.edited.is_some());
             let served = !is_edited && controller.state.desired_state().target.is_none_or(|target| !target.is_zero());
             self.hold(Invariant::RollbackStays, now_rolled_back && standing.halted && !served, || {
@@ -150,7 +151,7 @@ impl Checks {
             Invariant::PercentageWithinStep,
             share == 0
                 || planned.is_some_and(|planned| {
-                    // A percentage that was written by hand holds, and may be lower.
+                    // A percentage that was written by hand stays, and may be lower.
                     share == planned.thousandths() || rollout.edited.is_some() && share < planned.thousandths()
                 }),
             || format!("{standing}, planned {planned:?}"),
@@ -169,7 +170,7 @@ impl Checks {
         }
     }
 
-    /// The canary went on: a look passed just now, the hold of the step is over, and the step had its requests.
+    /// Checks a step forward: an analysis passed just now, the hold of the step is over, and the step had its requests.
     fn gate(&mut self, controller: &Controller, before: &RolloutSummary, at: Timestamp) {
         let Some(rollout) = controller.state.rollout() else { return };
         let look = controller.analysis.last_look();
@@ -210,7 +211,7 @@ impl Checks {
         self.next_tick = next;
     }
 
-    /// Every request that isolates observed in the present step has been counted once.
+    /// Checks that every request that isolates observed in the present step was counted once.
     pub(crate) fn counted(&mut self, controller: &Controller) {
         let (Some(observation), Some(figures)) = (controller.state.observation(), controller.analysis.figures()) else {
             return;
@@ -221,7 +222,8 @@ impl Checks {
         self.hold(Invariant::CountsAreTrue, counted == truth, || format!("counted {counted:?}, happened {truth:?}"));
     }
 
-    /// The audit tells the whole story: numbers without gaps, each row from where the one before it ended, every transition in one.
+    /// Checks the audit: its numbers have no gaps, each entry starts from the phase in which the previous entry ended, and every transition
+    /// has one entry.
     pub(crate) fn audited(&mut self, rows: &BTreeMap<u64, AuditEntry>, present: &RolloutSummary) {
         let numbers_follow = rows.keys().copied().eq(1..=rows.len() as u64);
         self.hold(Invariant::TransitionsAudited, numbers_follow, || format!("rows {:?}", rows.keys()));
@@ -263,13 +265,13 @@ mod tests {
 
     use super::*;
 
-    /// A controller that has just executed a start.
+    /// A controller that has just executed a start command.
     fn started() -> Controller {
         let plan = Plan::preset(Schedule::Fast);
         let command = Command::Start(Box::new(Start { id: "r".into(), plan, found: None }));
-        let order = CommandRequest { command, actor: "ada".into(), reason: "test".into(), epoch: None };
+        let request = CommandRequest { command, actor: "ada".into(), reason: "test".into(), epoch: None };
         let mut controller = Controller::default();
-        controller.execute(&order, Timestamp::from_seconds(1_000)).unwrap();
+        controller.execute(&request, Timestamp::from_seconds(1_000)).unwrap();
         controller
     }
 
@@ -278,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_nobody_has_looked_at_is_noticed() {
+    fn a_step_without_an_analysis_is_detected() {
         let (mut checks, now) = (Checks::new(1, 0), Timestamp::from_seconds(1_000));
         let mut controller = started();
         checks.stored(&controller, now);
@@ -287,12 +289,12 @@ mod tests {
             CommandRequest { command: Command::Promote, actor: "ada".into(), reason: "now".into(), epoch: None };
         controller.state = execute(&controller.state, &promote, At::from_millis(1_000_000)).unwrap().step.next;
         checks.stored(&controller, now);
-        // Not looked at, not held, and without a request.
+        // No analysis passed, the hold is not over, and there is no request.
         assert_eq!(broken(&checks), [Invariant::GatedPromotion; 3]);
     }
 
     #[test]
-    fn an_epoch_that_falls_and_a_rollback_that_is_undone_are_noticed() {
+    fn a_decreasing_epoch_and_an_undone_rollback_are_detected() {
         let (mut checks, now) = (Checks::new(1, 0), Timestamp::from_seconds(1_000));
         checks.stored(&started(), now);
         checks.rollback = Some(7);
@@ -301,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_missing_is_noticed() {
+    fn a_missing_audit_entry_is_detected() {
         let mut checks = Checks::new(1, 0);
         let controller = started();
         checks.stored(&controller, Timestamp::from_seconds(1_000));
@@ -310,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_was_not_counted_is_noticed() {
+    fn an_uncounted_request_is_detected() {
         let mut checks = Checks::new(1, 0);
         let controller = started();
         let observation = controller.state.observation().unwrap();

@@ -1,27 +1,27 @@
-//! Rollouts at a simulated edge, in virtual time: the fate of a plan under a regression, an outage or a lossy network.
+//! Simulates rollouts at the edge in virtual time: the outcome of a plan under a regression, an outage or a lossy network.
 //!
-//! Every decision is Serin's own code: the assignment of visitors, the counts of isolates and shards, the breaker,
-//! the analysis, the rollout's state machine. Simulated are its surroundings: visitors, variants, messages, KV, the objects' storage,
-//! alarms and clocks. The same scenario and seed give the same run, always.
+//! Every decision is made by Serin's own code: the assignment of visitors, the counts of isolates and shards, the breaker, the analysis,
+//! the rollout's state machine. The simulation replaces their surroundings: visitors, variants, messages, KV, the storage of the objects,
+//! alarms and clocks. The same scenario and seed always give the same run.
 #![forbid(unsafe_code)]
 
-/// How sure one can be of a rate that was seen in so many runs.
+/// Confidence bounds for a rate that was observed in a number of runs.
 pub mod bound;
-/// The controller's shell: storage, alarm, effects, and being killed.
+/// The controller's shell: storage, alarm, effects, and crashes.
 mod control;
 /// Isolates: their snapshots, decisions and counts.
 mod edge;
 /// Invariants.
 mod invariants;
-/// KV: its writes, and when each location reads them.
+/// KV: its writes, and the time at which each location can read them.
 mod kv;
 /// Requests per second and bytes for each object.
 pub mod load;
-/// How one run ended.
+/// The outcome of one run.
 mod outcome;
 /// Scenarios from files, with the ranges of their numbers.
 mod read;
-/// Many runs in figures.
+/// Summaries of many runs.
 mod report;
 /// Many seeds on several threads.
 mod runs;

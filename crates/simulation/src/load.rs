@@ -1,6 +1,6 @@
-//! Requests per second and bytes for each object, computed from the protocol's rules: behind a request an isolate refreshes when its last
-//! refresh is `refresh` old, and a shard asks the controller once in that time. Messages are made by the very code
-//! that runs on the edge, from as many requests as fall into that time.
+//! Requests per second and bytes for each object, computed from the rules of the protocol: an isolate refreshes after the first request
+//! that finds its last refresh `refresh` old, and a shard reports to the controller once in that time. The code of the edge builds the
+//! messages, from as many requests as arrive in that time.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -19,15 +19,15 @@ use crate::scenario::Traffic;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Scale {
-    /// Locations with traffic, each with one shard; 330, as many cities as Cloudflare's network says it is in.
+    /// Locations with traffic, each with one shard; 330, the number of cities that Cloudflare states for its network.
     pub locations: u32,
-    /// Isolates at work in a location; 16.
+    /// Active isolates in each location; 16.
     pub isolates: u32,
-    /// Of the whole service, evenly spread; 1,000,000.
+    /// Requests per second of the whole service, evenly spread; 1,000,000.
     pub requests_per_second: f64,
     /// The canary's share of visitors, 0 to 1; 0.05.
     pub canary: f64,
-    /// Requests that fail, 0 to 1; 0.01.
+    /// Share of requests that fail, 0 to 1; 0.01.
     pub failures: f64,
     /// Seconds between two refreshes; 5.
     pub refresh_s: f64,
@@ -37,19 +37,19 @@ pub struct Scale {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Load {
-    /// Scale that the load was computed for.
+    /// The scale that the load was computed for.
     pub scale: Scale,
-    /// Batches to each shard, a second.
+    /// Batches per second to each shard.
     pub shard_per_second: f64,
-    /// Reports to the controller, a second.
+    /// Reports per second to the controller.
     pub controller_per_second: f64,
     /// Bytes of an isolate's first batch of a rollout, in which every visitor is new.
     pub first_batch_bytes: u64,
-    /// Bytes of its later ones, in which all are known: the same without those seen for the first time.
+    /// Bytes of an isolate's later batches, in which every visitor is known.
     pub batch_bytes: u64,
     /// Bytes of a shard's first report.
     pub first_report_bytes: u64,
-    /// Bytes of its later ones.
+    /// Bytes of a shard's later reports.
     pub report_bytes: u64,
 }
 
@@ -62,15 +62,15 @@ impl Default for Scale {
 }
 
 impl Scale {
-    /// Computes it. Latencies are those of [`Traffic`]'s defaults.
+    /// Computes the load. Latencies are those of [`Traffic`]'s defaults.
     pub fn load(&self) -> Load {
         let Self { locations, isolates, requests_per_second, refresh_s, .. } = *self;
         let per_location = requests_per_second / f64::from(locations);
         let per_isolate = per_location / f64::from(isolates);
-        // After the refresh the next request is waited for.
+        // After the interval the isolate refreshes with its next request.
         let every = |rate: f64| 1.0 / (refresh_s + 1.0 / rate);
         let shard_per_second = f64::from(isolates) * every(per_isolate);
-        // A shard with something to report wakes up when it may.
+        // A shard with something to report wakes up as soon as the interval allows it.
         let controller_per_second = f64::from(locations) * shard_per_second.min(1.0 / refresh_s);
 
         let rng = &mut StdRng::seed_from_u64(0);
@@ -87,7 +87,7 @@ impl Scale {
         }
     }
 
-    /// Bytes of a batch and of a report; each isolate had so many requests.
+    /// Bytes of a batch and of a report, for the given number of requests to each isolate.
     fn messages(&self, is_first: bool, requests: f64, rng: &mut StdRng) -> (u64, u64) {
         let observation = Observation { rollout_id: "2027-01-15-checkout".into(), attempt: 0, step: 0 };
         let now = Timestamp::from_seconds(1_800_000_000);

@@ -1,52 +1,52 @@
-//! How one run ended, and its cost.
+//! The outcome of one run, and its cost.
 
 use serde::{Deserialize, Serialize};
 
 use crate::invariants::Violation;
 
-/// How a rollout ended, within the scenario's limit.
+/// The end of a rollout, within the scenario's limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {
-    /// Everything is on the canary, for good.
+    /// The rollout is complete: all traffic is on the canary.
     Promoted,
-    /// The canary was taken out.
+    /// The canary was rolled back.
     RolledBack,
-    /// The rollout waits for an operator.
+    /// The rollout is paused and waits for an operator.
     Paused,
-    /// It goes on, or waits for traffic.
+    /// The rollout has not ended, or it waits for traffic.
     Unfinished,
 }
 
-/// One run.
+/// Results of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    /// Of its draws.
+    /// Seed of the random numbers.
     pub seed: u64,
-    /// How it ended.
+    /// The end of the rollout.
     pub end: End,
-    /// The step it was at, from 1.
+    /// The last step, from 1.
     pub step: usize,
-    /// When it ended, after its start; none: it did not.
+    /// Time from the start to the end; `None` if the rollout did not end.
     pub ended_ms: Option<u64>,
-    /// When it was rolled back, after the canary became worse; none: it did not, or was not rolled back since.
+    /// Time from the canary's regression to the rollback; `None` if there was no rollback, or none after the regression.
     pub detected_ms: Option<u64>,
-    /// Requests sent to the canary since it became worse (else since the start), until the end.
+    /// Requests sent to the canary from its regression (else from the start) to the end.
     pub canary_requests: u64,
-    /// Those of the last step that the analysis had counted when it was rolled back.
+    /// The requests among them that the analysis had counted in the last step at the rollback.
     pub counted_requests: u64,
-    /// Requests that the canary failed, in the same time and until its last response.
+    /// Requests that the canary failed in the same time and until its last response.
     pub failed: u64,
-    /// Of these, those that the client saw: not to be sent again, or failed by stable too.
+    /// The failures among them that reached the client, because the request could not be retried or stable failed it too.
     pub without_fallback: u64,
-    /// From the rollback to the canary's last response; none: it was not rolled back, or nothing came after.
+    /// Time from the rollback to the canary's last response; `None` without a rollback or without a later response.
     pub last_canary_ms: Option<u64>,
-    /// Alarms besides the canary's: the split is not the one that was asked for.
+    /// Sample-ratio alarms: the split is not the configured one.
     pub alarms: u64,
-    /// The controller's sentence of the last transition.
+    /// The controller's reason for the last transition.
     pub why: String,
-    /// Virtual time that passed.
+    /// Virtual time of the run.
     pub simulated_ms: u64,
     /// Messages and requests.
     pub messages: Messages,
@@ -60,13 +60,13 @@ pub struct Outcome {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Messages {
-    /// From isolates to shards.
+    /// Batches from isolates to shards.
     pub flushes: u64,
-    /// Bytes of these.
+    /// Bytes of the batches.
     pub flush_bytes: u64,
-    /// From shards to the controller.
+    /// Reports from shards to the controller.
     pub reports: u64,
-    /// Bytes of these.
+    /// Bytes of the reports.
     pub report_bytes: u64,
 }
 
@@ -74,28 +74,28 @@ pub struct Messages {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Faulted {
-    /// Messages and answers lost.
+    /// Lost messages and answers.
     pub lost: u64,
-    /// Messages doubled.
+    /// Duplicated messages.
     pub doubled: u64,
-    /// Messages late.
+    /// Delayed messages.
     pub late: u64,
-    /// Reads and writes of KV failed.
+    /// Failed reads and writes of KV.
     pub kv: u64,
-    /// Times the controller was killed.
+    /// Kills of the controller.
     pub killed: u64,
-    /// Alarms late or doubled.
+    /// Delayed or duplicated alarms.
     pub alarms: u64,
     /// Jumps of the clock.
     pub clock_jumps: u64,
-    /// Isolates recycled.
+    /// Recycled isolates.
     pub recycled: u64,
 }
 
 // === impl Faulted ===
 
 impl Faulted {
-    /// All of them.
+    /// Sum of all faults.
     pub fn total(&self) -> u64 {
         let Self { lost, doubled, late, kv, killed, alarms, clock_jumps, recycled } = self;
         lost + doubled + late + kv + killed + alarms + clock_jumps + recycled

@@ -1,10 +1,10 @@
-//! Scenarios by name, for an operator's first questions.
+//! Scenarios by name, for the first questions of an operator.
 
 use serin_logic::Span;
 
 use crate::scenario::{Behaviour, Faults, Scenario, Stage};
 
-/// Names that [`by_name`] knows.
+/// Names that [`by_name`] accepts.
 pub const NAMES: [&str; 9] = [
     "healthy",
     "regression-1-5",
@@ -17,7 +17,7 @@ pub const NAMES: [&str; 9] = [
     "lossy-network",
 ];
 
-/// A preset; none: there is none of that name.
+/// The preset with this name; `None` if there is none.
 pub fn by_name(name: &str) -> Option<Scenario> {
     let both = |failures| stage(0, failures, failures);
     let (title, stages, faults) = match name {
@@ -46,7 +46,7 @@ pub fn by_name(name: &str) -> Option<Scenario> {
     Some(Scenario { name: title.into(), stages, faults, ..Scenario::default() })
 }
 
-/// KV takes up to a minute to reach every location; that is no fault.
+/// KV takes up to a minute to reach every location. The delay is not a fault.
 fn usual() -> Faults {
     Faults { kv_delay: Span::from_secs(60), ..Faults::default() }
 }

@@ -1,4 +1,4 @@
-//! A scenario from a file, checked: JSON or TOML, and a message that names the field.
+//! Reads and checks a scenario from a file, as JSON or TOML. An error names the field.
 
 use serin_logic::rollout::UnknownZone;
 use serin_logic::{Span, Timestamp};
@@ -10,19 +10,19 @@ use crate::zone::utc_offset;
 const HOUR: Span = Span::from_secs(3_600);
 const WEEK: Span = Span::from_secs(7 * 24 * 3_600);
 
-/// A scenario that cannot be simulated.
+/// Error for a scenario that cannot be simulated.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InvalidScenario {
-    /// Not JSON or TOML, an unknown field, or a value of the wrong type.
+    /// The text is not JSON or TOML, a field is unknown, or a value has the wrong type.
     #[error("the scenario cannot be read: {0}")]
     Unreadable(String),
-    /// The plan's time zone.
+    /// The plan's time zone does not exist.
     #[error("plan.{0}")]
     Zone(UnknownZone),
-    /// A value outside its range.
+    /// A value is outside its range.
     #[error("{field} is {value}, should be {accepted}")]
     Value {
-        /// Its path.
+        /// Path of the field.
         field: String,
         /// The given value.
         value: String,
@@ -34,7 +34,7 @@ pub enum InvalidScenario {
 // === impl Scenario ===
 
 impl Scenario {
-    /// Reads JSON (the first character is `{`) or TOML.
+    /// Reads JSON (if the first character is `{`) or TOML.
     ///
     /// # Errors
     /// The first field that is unknown, of the wrong type or outside its range.
@@ -51,7 +51,7 @@ impl Scenario {
     /// Checks every range.
     ///
     /// # Errors
-    /// The first field that is outside its range.
+    /// The first field outside its range.
     pub fn check(&self) -> Result<(), InvalidScenario> {
         let Self { name: _, plan, limit, edge, traffic, stages, faults } = self;
         if let Some(freeze) = plan.freeze() {
@@ -112,7 +112,7 @@ fn share(field: &str, value: f64) -> Result<(), InvalidScenario> {
 }
 
 fn real(field: &str, value: f64, low: f64, high: f64, accepted: &'static str) -> Result<(), InvalidScenario> {
-    // Not a number is in no range.
+    // NaN is in no range.
     if (low..=high).contains(&value) { Ok(()) } else { Err(invalid(field, value.to_string(), accepted)) }
 }
 

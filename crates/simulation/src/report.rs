@@ -1,4 +1,4 @@
-//! Many runs in figures.
+//! Summaries of many runs.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::outcome::{End, Faulted, Messages, Outcome};
 use crate::scenario::Scenario;
 use crate::thresholds::{Judge, Judged};
 
-/// Violations that are shown; all are counted.
+/// Number of violations that are shown. All violations are counted.
 const SHOWN: usize = 20;
 
 /// Results of a scenario over many seeds. Times in ms.
@@ -19,31 +19,31 @@ const SHOWN: usize = 20;
 pub struct Report {
     /// The scenario's name.
     pub scenario: String,
-    /// Seeds.
+    /// Number of seeds.
     pub runs: u64,
-    /// How the rollouts ended.
+    /// Counts of how the rollouts ended.
     pub ends: Ends,
-    /// The canary is never worse than stable: every rollback is a false one.
+    /// Whether the canary is never worse than stable, so that every rollback is a false one.
     pub is_harmless: bool,
-    /// Share of runs that were rolled back though the canary was no worse, or before it became worse, 0..=1.
+    /// Share of runs with a rollback although the canary was no worse, or before it became worse, 0..=1.
     pub false_rollbacks: f64,
-    /// 99 % sure that the true share is below this.
+    /// Upper bound of the true share, with 99 % confidence.
     pub false_rollbacks_below: f64,
-    /// From when the canary became worse until it was rolled back.
+    /// Time from the canary's regression to the rollback.
     pub detected_ms: Option<Quantiles>,
-    /// Requests to the canary in that time (in runs that were rolled back rightly).
+    /// Requests to the canary in that time, in runs with a correct rollback.
     pub canary_requests: Option<Quantiles>,
-    /// Of these, the ones that the analysis had counted in the step of the verdict.
+    /// The requests among them that the analysis had counted in the step of the verdict.
     pub counted_requests: Option<Quantiles>,
-    /// Of the canary's requests, those that failed, until its last response.
+    /// Failed requests to the canary, until its last response.
     pub failed: Option<Quantiles>,
-    /// Of these, those that the client saw.
+    /// The failures among them that reached the client.
     pub without_fallback: Option<Quantiles>,
-    /// From the rollback to the canary's last response.
+    /// Time from the rollback to the canary's last response.
     pub last_canary_ms: Option<Quantiles>,
-    /// From the start until everything was on the canary, for good.
+    /// Time from the start to completion.
     pub promoted_ms: Option<Quantiles>,
-    /// The same scenario, judged otherwise.
+    /// The same scenario under other judges.
     pub judged: BTreeMap<Judge, Verdicts>,
     /// Virtual time of all runs.
     pub simulated_ms: u64,
@@ -51,59 +51,59 @@ pub struct Report {
     pub messages: Messages,
     /// Faults injected in all runs.
     pub faulted: Faulted,
-    /// How often something did not hold that must.
+    /// Number of violated invariants.
     pub violations: u64,
-    /// The first of them, by seed.
+    /// The first violations, ordered by seed.
     pub first_violations: Vec<Violation>,
 }
 
-/// How many runs ended how.
+/// Number of runs by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ends {
-    /// Everything on the canary.
+    /// Runs that completed.
     pub promoted: u64,
-    /// Taken out.
+    /// Runs that were rolled back.
     pub rolled_back: u64,
-    /// Rollouts that wait for an operator.
+    /// Runs that wait for an operator.
     pub paused: u64,
-    /// Not at an end within the limit.
+    /// Runs without an end within the limit.
     pub unfinished: u64,
 }
 
-/// How a judge decided over all runs.
+/// Decisions of a judge over all runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdicts {
-    /// How the rollouts ended.
+    /// Counts of how the rollouts ended.
     pub ends: Ends,
-    /// Runs that were rolled back though the canary was no worse, or before it became worse.
+    /// Rollbacks although the canary was no worse, or before it became worse.
     pub false_rollbacks: u64,
-    /// Until the rollback, where it was right, after the canary became worse.
+    /// Time from the canary's regression to the rollback, where the rollback was correct.
     pub after_ms: Option<Quantiles>,
     /// Requests to the canary in that time.
     pub requests: Option<Quantiles>,
-    /// Of these, those that failed.
+    /// The failures among them.
     pub failed: Option<Quantiles>,
 }
 
-/// Of the runs it is about.
+/// Quantiles of a value over the runs that have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Quantiles {
-    /// How many runs.
+    /// Number of runs that have the value.
     pub runs: u64,
-    /// Half of them had at most this.
+    /// Median.
     pub median: u64,
-    /// Nine in ten.
+    /// 90th percentile.
     pub p90: u64,
-    /// 99 in 100.
+    /// 99th percentile.
     pub p99: u64,
-    /// All.
+    /// Maximum.
     pub max: u64,
 }
 
-/// Results of each run, kept until the report is made.
+/// Results of each run, kept until the report is complete.
 #[derive(Default)]
 pub(crate) struct Collected {
     outcomes: Vec<Kept>,
@@ -162,7 +162,7 @@ impl Collected {
         self.shown.extend(other.shown);
     }
 
-    /// The same whatever the order in which the runs came.
+    /// Builds the report. The result does not depend on the order in which the runs finished.
     pub(crate) fn report(mut self, scenario: &Scenario) -> Report {
         let runs = self.outcomes.len() as u64;
         let caught = |kept: &&Kept| kept.detected_ms.is_some();
@@ -213,7 +213,7 @@ impl Ends {
         sum
     }
 
-    /// All of them.
+    /// Sum of all runs.
     pub fn runs(&self) -> u64 {
         let Self { promoted, rolled_back, paused, unfinished } = self;
         promoted + rolled_back + paused + unfinished
@@ -238,10 +238,10 @@ impl Verdicts {
 // === impl Quantiles ===
 
 impl Quantiles {
-    /// None: there are no values.
+    /// `None` without values.
     fn of(mut values: Vec<u64>) -> Option<Self> {
         values.sort_unstable();
-        // The smallest value that so many percent of them do not exceed.
+        // Nearest rank: the smallest value that the given percentage of values does not exceed.
         let at = |percent: usize| values.get((values.len() * percent).div_ceil(100).checked_sub(1)?).copied();
         Some(Self { runs: values.len() as u64, median: at(50)?, p90: at(90)?, p99: at(99)?, max: at(100)? })
     }
@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quantile_is_a_value_that_was_seen() {
+    fn a_quantile_is_an_observed_value() {
         assert_eq!(Quantiles::of(vec![]), None);
         let one = Quantiles::of(vec![7]).unwrap();
         assert_eq!((one.median, one.p99, one.max), (7, 7, 7));

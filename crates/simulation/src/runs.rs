@@ -1,4 +1,4 @@
-//! Many seeds on several threads. The report is the same on any number of them.
+//! Runs many seeds on several threads. The report does not depend on the number of threads.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -11,20 +11,20 @@ use crate::scenario::Scenario;
 use crate::thresholds::{Judge, judge};
 use crate::world::simulate;
 
-/// How far it is.
+/// Progress of the runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Runs done.
+    /// Finished runs.
     pub done: u64,
-    /// Runs to be done.
+    /// Runs in total.
     pub of: u64,
 }
 
-/// Simulates the scenario once for each seed, and has each also judged by [`Judge::ALL`]. `progress` is called after each run, from
-/// whichever thread ran it.
+/// Simulates the scenario once for each seed, and also judges each run by [`Judge::ALL`]. Calls `progress` after each run, from the thread
+/// that ran it.
 ///
 /// # Errors
-/// The first field of the scenario that is outside its range.
+/// The first field of the scenario outside its range.
 pub fn run(
     scenario: &Scenario,
     seeds: Range<u64>,

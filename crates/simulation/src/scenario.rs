@@ -6,24 +6,24 @@ use serde_json::Value;
 use serin_logic::Span;
 use serin_logic::rollout::{Plan, Schedule};
 
-/// A simulation, but for its seed. Every field has a default; unknown ones are errors.
+/// A simulation without its seed. Every field has a default; an unknown field is an error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Scenario {
-    /// In a line, for tables.
+    /// One-line description, for tables.
     pub name: String,
     /// Plan of the rollout, as for `POST rollouts`.
     #[serde(deserialize_with = "plan")]
     pub plan: Plan,
-    /// When to stop waiting for an end; 1s to 7d, 2 h.
+    /// Time after which the simulation stops, even if the rollout has not ended; 1s to 7d, 2 h.
     pub limit: Span,
-    /// Where requests arrive.
+    /// The locations and isolates that receive requests.
     pub edge: Edge,
-    /// Visitors that send the requests.
+    /// The visitors that send requests.
     pub traffic: Traffic,
-    /// How the variants behave, each stage until the next; the first from the rollout's start.
+    /// Behaviour of the variants. Each stage lasts until the next one; the first begins with the rollout.
     pub stages: Vec<Stage>,
-    /// Faults besides those of the variants.
+    /// Faults other than those of the variants.
     pub faults: Faults,
 }
 
@@ -31,13 +31,13 @@ pub struct Scenario {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Edge {
-    /// 1 to 1000; 5.
+    /// Number of locations, 1 to 1000; 5.
     pub locations: u32,
     /// Isolates in each location, 1 to 1000; 2.
     pub isolates: u32,
-    /// How long an isolate lives on average; 0s: for ever. 15m. Counts that it has not handed over are lost with it.
+    /// Average lifetime of an isolate; 0s means unlimited. 15m. Counts that an isolate has not flushed are lost with it.
     pub life: Span,
-    /// How often an isolate refreshes and a shard reports; 5s.
+    /// Interval of an isolate's refreshes and of a shard's reports; 5s.
     pub refresh: Span,
 }
 
@@ -45,43 +45,44 @@ pub struct Edge {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Traffic {
-    /// Of the whole service, 0.001 to 1,000,000; 100.
+    /// Requests per second of the whole service, 0.001 to 1,000,000; 100.
     pub requests_per_second: f64,
-    /// Number of visitors; 0: every request is from a new visitor. 0 to 10,000,000; 0.
+    /// Number of visitors, 0 to 10,000,000; 0, which means that every request is from a new visitor.
     pub visitors: u32,
-    /// Spread of the visitors' rates: standard deviation of their logarithm, 0 to 3; 0. At 1.5 a tenth makes two thirds of the requests.
+    /// Spread of the visitors' request rates: standard deviation of their logarithm, 0 to 3; 0. At 1.5 a tenth of the visitors sends two
+    /// thirds of the requests.
     pub spread: f64,
     /// Share of visitors whose every request fails, on either variant, 0 to 1; 0. Needs `visitors`.
     pub always_failing: f64,
-    /// Share of requests that may be sent again (GET without a body), 0 to 1; 0.8.
+    /// Share of requests that may be retried (GET without a body), 0 to 1; 0.8.
     pub replayable: f64,
     /// Stable's median time to the response's headers, 1 to 10,000 ms; 50.
     pub median_ms: f64,
-    /// Spread of the latency: standard deviation of its logarithm, 0 to 2; 0.6, that is p95 at 134 ms and p99 at 202 ms.
+    /// Spread of the latency: standard deviation of its logarithm, 0 to 2; 0.6, which gives p95 at 134 ms and p99 at 202 ms.
     pub latency_spread: f64,
 }
 
-/// From a moment on.
+/// Behaviour of the variants and traffic from a point in time on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Stage {
-    /// After the rollout's start.
+    /// Start of the stage, after the rollout's start.
     pub at: Span,
-    /// The canary from then on.
+    /// The canary's behaviour.
     pub canary: Behaviour,
-    /// Stable from then on.
+    /// Stable's behaviour.
     pub stable: Behaviour,
-    /// How many times the usual traffic, 0 to 1000; 1.
+    /// Traffic as a multiple of the usual traffic, 0 to 1000; 1.
     pub load: f64,
 }
 
-/// How a variant answers.
+/// Behaviour of a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Behaviour {
     /// Share of requests that fail, 0 to 1; 0.01.
     pub failures: f64,
-    /// How many times stable's usual latency, 0.01 to 1000; 1.
+    /// Latency as a multiple of stable's usual latency, 0.01 to 1000; 1.
     pub slower: f64,
 }
 
@@ -89,34 +90,34 @@ pub struct Behaviour {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Faults {
-    /// Messages, and as many answers, that never arrive.
+    /// Share of messages, and of answers, that are lost.
     pub lost: f64,
-    /// Messages that arrive twice.
+    /// Share of messages that are duplicated.
     pub doubled: f64,
-    /// Messages that are late; the second copy of a doubled one always is.
+    /// Share of messages that are delayed. The second copy of a duplicated message is always delayed.
     pub late: f64,
-    /// By so much at most; 0s to 1h.
+    /// Longest delay of a message; 0s to 1h.
     pub late_by: Span,
-    /// Longest time until a write to KV can be read in a location; 0s to 1h.
+    /// Longest time until a location can read a write to KV; 0s to 1h.
     pub kv_delay: Span,
-    /// Reads and writes of KV that fail.
+    /// Share of reads and writes of KV that fail.
     pub kv_failing: f64,
-    /// Steps of the controller, from one stored state to the next, in which it is killed: before the state is stored, after, in the middle of
-    /// an effect that was performed or that was not.
+    /// Share of the controller's transactions during which it is killed: before the state is stored, after that, or during an effect,
+    /// before or after the effect is performed.
     pub killed: f64,
-    /// Alarms that ring late.
+    /// Share of alarms that are delayed.
     pub alarm_late: f64,
-    /// By so much at most; 0s to 1h.
+    /// Longest delay of an alarm; 0s to 1h.
     pub alarm_late_by: Span,
-    /// Alarms that ring a second time.
+    /// Share of alarms that fire twice.
     pub alarm_doubled: f64,
-    /// How often the control plane's clock jumps, in an hour, 0 to 1000.
+    /// Jumps of the control plane's clock per hour, 0 to 1000.
     pub clock_jumps_per_hour: f64,
-    /// By so much at most, forward or back; 0s to 1h.
+    /// Longest jump, forward or back; 0s to 1h.
     pub clock_jump: Span,
 }
 
-/// A plan as an operator writes it. The plan's own deserialization is of its stored form.
+/// A plan as an operator writes it. The plan's own deserialization reads the stored form.
 fn plan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Plan, D::Error> {
     Plan::read(Value::deserialize(deserializer)?).map_err(D::Error::custom)
 }
@@ -138,12 +139,12 @@ impl Default for Scenario {
 }
 
 impl Scenario {
-    /// The stage in force so many ms after the start.
+    /// The stage in force at the given time in ms after the start.
     pub fn stage(&self, since_start_ms: u64) -> Stage {
         self.stages.iter().rev().find(|stage| stage.at.as_millis() <= since_start_ms).copied().unwrap_or_default()
     }
 
-    /// When the canary first becomes worse than stable; none: it never does, and a rollback is a false one.
+    /// Time at which the canary first becomes worse than stable; `None` if it never does, in which case every rollback is a false one.
     pub fn onset(&self) -> Option<Span> {
         self.stages.iter().find(|stage| stage.is_regression()).map(|stage| stage.at)
     }

@@ -1,4 +1,4 @@
-//! Reports and loads as markdown: readable in a terminal, at home in a page.
+//! Formats reports and loads as markdown, for terminals and for pages.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use crate::load::Load;
 use crate::report::{Ends, Quantiles, Report};
 use crate::thresholds::Judge;
 
-/// How the rollouts of some scenarios ended, and the cost of their bad canaries. One row for each.
+/// Table of how the rollouts of some scenarios ended, and of the cost of their bad canaries. One row for each scenario.
 pub fn outcomes(reports: &[Report]) -> String {
     let mut table = Table::new(&[
         "scenario",
@@ -38,7 +38,7 @@ pub fn outcomes(reports: &[Report]) -> String {
     table.text
 }
 
-/// The same scenarios, carried out by each judge.
+/// Table of the same scenarios under each judge.
 pub fn judges(reports: &[Report]) -> String {
     let mut table = Table::new(&[
         "scenario",
@@ -81,7 +81,7 @@ pub fn judges(reports: &[Report]) -> String {
     table.text
 }
 
-/// Faults that the runs went through.
+/// Table of the injected faults.
 pub fn faults(reports: &[Report]) -> String {
     let mut table = Table::new(&[
         "scenario",
@@ -116,7 +116,7 @@ pub fn faults(reports: &[Report]) -> String {
     text
 }
 
-/// Load on each Durable Object.
+/// Table of the load on each Durable Object.
 pub fn loads(loads: &[Load]) -> String {
     let mut table = Table::new(&[
         "locations",

@@ -1,5 +1,5 @@
-//! The same plan and the same variants, judged by fixed thresholds, as other tools do it, and by Serin's tests of the error rate:
-//! counts alone, without an edge. Everything reaches the judge at once and nothing is lost, which flatters all of them alike.
+//! The same plan and the same variants, judged by fixed thresholds, as in other tools, and by Serin's tests of the error rate. The model
+//! has counts but no edge: every count reaches the judge at once and none is lost, which favours every judge alike.
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -12,36 +12,36 @@ use serin_logic::rollout::Plan;
 use crate::outcome::End;
 use crate::scenario::Scenario;
 
-/// Both tools look once a minute in the configurations that are compared.
+/// Analysis interval of both tools in the compared configurations: one minute.
 const WINDOW_MS: u64 = 60_000;
 
-/// A judge.
+/// A judge of the canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judge {
-    /// Serin's tests on the control slice, as on the edge, but all counts are there at every tick.
+    /// Serin's tests on the control slice, as on the edge, except that all counts are present at every tick.
     Serin,
     /// Serin's tests on all of stable.
     SerinOnAll,
-    /// As Argo Rollouts is usually set up: error rate above 5 % in 3 windows of 60 s in a row.
+    /// The usual configuration of Argo Rollouts: error rate above 5 % in 3 consecutive windows of 60 s.
     ArgoLike,
-    /// As Flagger is usually set up: error rate above 1 % in 5 windows of 60 s.
+    /// The usual configuration of Flagger: error rate above 1 % in 5 windows of 60 s.
     FlaggerLike,
 }
 
-/// How a judge decided.
+/// Decision of a judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Judged {
-    /// Promoted or rolled back; unfinished at the scenario's limit.
+    /// Promoted, rolled back, or unfinished at the scenario's limit.
     pub end: End,
-    /// It was rolled back though the canary was no worse, or before it became worse.
+    /// Whether the rollback is false: the canary was no worse, or had not become worse yet.
     pub falsely: bool,
-    /// When, after the canary became worse (else after the start).
+    /// Time of the decision, after the canary's regression (else after the start).
     pub after_ms: u64,
-    /// Requests on the canary in that time.
+    /// Requests to the canary in that time.
     pub requests: u64,
-    /// Of these, those that failed.
+    /// The failures among them.
     pub failed: u64,
 }
 
@@ -61,10 +61,10 @@ enum Bench {
 // === impl Judge ===
 
 impl Judge {
-    /// All of them.
+    /// All judges.
     pub const ALL: [Self; 4] = [Self::Serin, Self::SerinOnAll, Self::ArgoLike, Self::FlaggerLike];
 
-    /// For tables.
+    /// Name of the judge in tables.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Serin => "Serin's tests, without an edge",
@@ -86,10 +86,10 @@ impl Judge {
     }
 }
 
-/// Lets `judge` carry out the scenario's plan, each step for its hold. The same seed is the same traffic for every judge, as long as they
+/// Runs the scenario's plan under `judge`, each step for its hold. The same seed gives every judge the same traffic, as long as the judges
 /// are at the same step.
 ///
-/// None: the plan's `analysis` is not accepted.
+/// `None` if the plan's `analysis` is not valid.
 pub fn judge(scenario: &Scenario, judge: Judge, seed: u64) -> Option<Judged> {
     let plan = &scenario.plan;
     let config: AnalysisConfig = serde_json::from_value(plan.analysis().clone().into()).ok()?;

@@ -1,4 +1,4 @@
-//! Visitors and their requests: Poisson arrivals, from a crowd that never comes back or from visitors with rates of their own.
+//! Visitors and their requests: Poisson arrivals, either from one-time visitors or from returning visitors with individual rates.
 
 use std::fmt::Write as _;
 
@@ -12,9 +12,9 @@ use crate::scenario::{Scenario, Traffic};
 /// The visitors of a service.
 pub(crate) struct Visitors {
     salt: String,
-    /// Visitors who come back; empty: every visitor is new.
+    /// Returning visitors; empty if every visitor is new.
     known: Vec<Known>,
-    /// Sums of their rates up to each of them.
+    /// Cumulative sums of the visitors' rates.
     sums: Vec<f64>,
     locations: u32,
     always_failing: f64,
@@ -27,7 +27,7 @@ struct Known {
     always_fails: bool,
 }
 
-/// A visitor who sends a request.
+/// A visitor that sends a request.
 pub(crate) struct Visitor<'a> {
     pub(crate) key: &'a str,
     pub(crate) location: u32,
@@ -37,7 +37,7 @@ pub(crate) struct Visitor<'a> {
 // === impl Visitors ===
 
 impl Visitors {
-    /// Those of a rollout whose salt is `salt`.
+    /// Creates the visitors of a rollout with the salt `salt`.
     pub(crate) fn new(traffic: &Traffic, salt: &str, locations: u32, rng: &mut StdRng) -> Self {
         let mut key = String::new();
         let mut known = Vec::new();
@@ -57,7 +57,7 @@ impl Visitors {
         Self { salt: salt.to_owned(), known, sums, locations, always_failing: traffic.always_failing, key }
     }
 
-    /// The next visitor; none if the bucket is not below `reach`, because the simulation does nothing for such a visitor.
+    /// The next visitor. `None` if the bucket is not below `reach`, because such a visitor does not affect the simulation.
     pub(crate) fn draw(&mut self, reach: u32, rng: &mut StdRng) -> Option<Visitor<'_>> {
         let Some(sum) = self.sums.last() else {
             spell(&mut self.key, rng.random());
@@ -82,7 +82,7 @@ fn spell(key: &mut String, number: u64) {
 // === impl Traffic ===
 
 impl Traffic {
-    /// A latency in ms of a variant that is so many times as slow as usual.
+    /// A latency in ms of a variant with the given multiple of the usual latency.
     pub(crate) fn latency_ms(&self, slower: f64, rng: &mut StdRng) -> f64 {
         let normal: f64 = StandardNormal.sample(rng);
         slower * self.median_ms * (self.latency_spread * normal).exp()
@@ -92,7 +92,7 @@ impl Traffic {
 // === impl Scenario ===
 
 impl Scenario {
-    /// Time in ms from `since_start_ms` until the next of events that come at `per_second` times the stage's load; none: never.
+    /// Time in ms from `since_start_ms` to the next of events that arrive at `per_second` times the stage's load; `None` if there is none.
     pub(crate) fn wait_ms(&self, since_start_ms: f64, per_second: f64, rng: &mut StdRng) -> Option<f64> {
         let mut left: f64 = Exp1.sample(rng);
         let mut at = since_start_ms;
@@ -137,18 +137,18 @@ mod tests {
                 *count += 1;
             }
         }
-        // Ten thousand and three times that, within five standard deviations.
+        // Expected are ten thousand and three times that; the tolerance is five standard deviations.
         assert!(counts[0].abs_diff(10_000) < 500 && counts[1] == 0 && counts[2].abs_diff(30_000) < 870, "{counts:?}");
     }
 
     #[test]
-    fn nobody_comes_when_there_is_no_load() {
+    fn no_visitor_arrives_without_load() {
         let scenario = Scenario { stages: vec![Stage { load: 0.0, ..Stage::default() }], ..Scenario::default() };
         assert_eq!(scenario.wait_ms(0.0, 100.0, &mut StdRng::seed_from_u64(1)), None);
     }
 
     #[test]
-    fn those_who_come_are_dealt_evenly() {
+    fn visitors_fall_into_all_buckets_evenly() {
         let rng = &mut StdRng::seed_from_u64(1);
         for visitors in [0, 20_000] {
             let traffic = Traffic { visitors, ..Traffic::default() };

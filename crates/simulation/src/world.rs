@@ -1,8 +1,8 @@
-//! The loop: the next thing that happens, at its time. Time is a number here, and everything that is random comes from one generator.
+//! The event loop: runs the next event at its time. Time is a number, and one generator gives all random numbers.
 
-/// Events, in order of time.
+/// Events in order of time.
 mod queue;
-/// Requests: decided, answered, counted.
+/// Requests: decision, answer, count.
 mod requests;
 /// Messages: flushes, reports and their answers.
 mod telemetry;
@@ -27,19 +27,19 @@ use crate::zone::utc_offset;
 use queue::{Event, Queue};
 use requests::Tolls;
 
-/// Any moment will do; one with round digits reads well.
+/// Start of the simulated time: an arbitrary time with round digits.
 const START_MS: u64 = 1_800_000_000_000;
 
-/// A rollout that is over is watched for so much longer: whatever is late comes after it. KV takes a minute.
+/// Time for which a finished rollout is observed further, because delayed messages arrive later. KV takes a minute.
 const AFTERMATH_MS: u64 = 150_000;
 
-/// Time that messages in flight get to arrive when traffic stops, besides the scenario's delays.
+/// Time for messages in flight to arrive after traffic stops, besides the scenario's delays.
 const DRAIN_MS: u64 = 60_000;
 
 /// Actor of the rollout.
 const OPERATOR: &str = "operator";
 
-/// A run, under way.
+/// State of a run.
 struct World<'a> {
     scenario: &'a Scenario,
     /// Faults that are still active.
@@ -55,17 +55,17 @@ struct World<'a> {
     shard_wakes: Vec<bool>,
     kv: Kv,
     control: Control,
-    /// The alarm that is in the queue: number and time.
+    /// The alarm in the queue: number and time.
     alarm: (u64, Option<u64>),
     checks: Checks,
     messages: Messages,
     faulted: Faulted,
     tolls: Tolls,
-    /// When the next request comes, after the start.
+    /// Time of the next request, after the start.
     next_request_ms: f64,
-    /// When it was over.
+    /// Time at which the rollout ended.
     over_at: Option<u64>,
-    /// Traffic has stopped; messages in flight still arrive.
+    /// Whether traffic has stopped. Messages in flight still arrive.
     draining: bool,
 }
 
@@ -119,12 +119,12 @@ impl<'a> World<'a> {
         let found = self.kv.document(reader, self.now);
         let start = Start { id: rollout_id(seed), plan: self.scenario.plan.clone(), found };
         let command = Command::Start(Box::new(start));
-        let order = CommandRequest { command, actor: OPERATOR.into(), reason: "simulated".into(), epoch: None };
+        let request = CommandRequest { command, actor: OPERATOR.into(), reason: "simulated".into(), epoch: None };
         let mut taken = false;
         while !taken {
             let (control, mut around) = self.parts();
             taken = control
-                .turn(&mut around, |controller, now| match controller.execute(&order, now) {
+                .transaction(&mut around, |controller, now| match controller.execute(&request, now) {
                     Ok((_, effects)) => ((), effects),
                     Err(_) => ((), Vec::new()),
                 })
@@ -150,11 +150,11 @@ impl<'a> World<'a> {
         self.drain();
     }
 
-    /// Stops traffic; messages in flight arrive and are counted.
+    /// Stops traffic. Messages in flight arrive and are counted.
     fn drain(&mut self) {
         self.draining = true;
         let Faults { late_by, alarm_late_by, clock_jump, .. } = self.scenario.faults;
-        // The last word must arrive for the sums to be compared.
+        // The last messages must arrive before the sums are compared.
         self.faults = Faults { late_by, ..Faults::default() };
         for slot in 0..self.isolates.len() {
             let Some(life) = self.isolates.get(slot).map(|isolate| isolate.life) else { continue };
@@ -162,7 +162,7 @@ impl<'a> World<'a> {
         }
         let mut until = self.now + DRAIN_MS + 2 * late_by.as_millis() + 2 * alarm_late_by.as_millis();
         if self.checks.clock_jumped {
-            // An alarm that was set before the clock was set back rings only when the clock is there again.
+            // An alarm that was set before the clock was set back fires only when the clock reaches that time again.
             until += 2 * clock_jump.as_millis();
         }
         while let Some((at, event)) = self.queue.pop_until(until) {
@@ -170,7 +170,7 @@ impl<'a> World<'a> {
             self.checks.now = self.now;
             self.handle(event);
         }
-        // Counts that an isolate has not handed over are lost when it is recycled.
+        // Counts that an isolate has not flushed are lost when it is recycled.
         if self.faulted.recycled == 0 {
             self.checks.counted(&self.control.live);
         }
@@ -189,7 +189,7 @@ impl<'a> World<'a> {
                 self.report_answered(location, seq, &overlay, &waiting);
             }
             Event::ShardWakes { location } => self.shard_wakes(location),
-            Event::Alarm { number } => self.ring(number),
+            Event::Alarm { number } => self.handle_alarm(number),
             Event::Recycled { slot, life } => self.recycle(slot, life),
             Event::ClockJumps => self.jump(),
         }
@@ -222,8 +222,8 @@ impl<'a> World<'a> {
 
     // --- the controller's alarm and clock
 
-    /// An alarm that was replaced does not ring; number 0 rings a second time.
-    fn ring(&mut self, number: u64) {
+    /// Handles an alarm. An alarm that was replaced does not fire; number 0 is a duplicate.
+    fn handle_alarm(&mut self, number: u64) {
         if number != 0 {
             if number != self.alarm.0 {
                 return;
@@ -239,7 +239,7 @@ impl<'a> World<'a> {
         self.faulted.kv += u64::from(!is_read);
         let document = is_read.then(|| self.kv.document(self.scenario.edge.locations, self.now));
         let (control, mut around) = self.parts();
-        control.ring(&mut around, |controller, now| {
+        control.handle_alarm(&mut around, |controller, now| {
             controller.alarm(AlarmInputs { document, health: Health::Unknown, utc_offset }, now)
         });
         self.schedule_alarm();
@@ -319,7 +319,7 @@ fn rollout_id(seed: u64) -> String {
     format!("run-{seed}")
 }
 
-/// A waiting time of so many ms on average.
+/// A random waiting time with the given average in ms.
 fn exponential_ms(mean_ms: f64, rng: &mut StdRng) -> u64 {
     let drawn: f64 = rand_distr::Distribution::sample(&rand_distr::Exp1, rng);
     whole_ms(mean_ms * drawn)

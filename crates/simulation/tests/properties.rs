@@ -1,5 +1,5 @@
-//! Invariants of every rollout under any faults: thousands of random scenarios, each with its own plan, edge, traffic, variants and
-//! faults. `SERIN_SEEDS=1000000 cargo test --release -p serin-simulation --test properties` runs as many as one likes.
+//! Invariants of every rollout under any faults: thousands of random scenarios, each with its own plan, edge, traffic, variants and faults.
+//! `SERIN_SEEDS=1000000 cargo test --release -p serin-simulation --test properties` runs more of them.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test, all of it")]
 
@@ -14,16 +14,16 @@ use serin_logic::Span;
 use serin_logic::rollout::Plan;
 use serin_simulation::{Behaviour, Edge, End, Faulted, Faults, Outcome, Scenario, Stage, Traffic, simulate};
 
-/// Seeds of a test; by hand as many as the variable says, times `share`.
+/// Seeds of a test; the variable `SERIN_SEEDS` sets another number, which is multiplied by `share`.
 fn seeds(usual: u64, share: f64) -> Range<u64> {
     let by_hand = std::env::var("SERIN_SEEDS").ok().and_then(|many| many.parse::<f64>().ok());
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of runs")]
     let many = by_hand.map_or(usual, |many| (many * share).ceil() as u64);
-    // Fewer would say nothing.
+    // Fewer runs would prove nothing.
     0..many.max(usual.min(500))
 }
 
-/// Simulates `scenario(seed)` for each seed and gives the outcomes in order. No invariant may be violated.
+/// Simulates `scenario(seed)` for each seed and returns the outcomes in order. No invariant may be violated.
 fn all(seeds: Range<u64>, scenario: impl Fn(u64) -> Scenario + Sync) -> Vec<Outcome> {
     let (next, outcomes) = (Mutex::new(seeds), Mutex::new(Vec::new()));
     let work = || {
@@ -57,7 +57,7 @@ fn rolled_back(outcomes: &[Outcome]) -> usize {
     outcomes.iter().filter(|outcome| outcome.end == End::RolledBack).count()
 }
 
-/// A quick plan: minutes instead of hours, so that there can be thousands.
+/// A short plan, minutes instead of hours, so that thousands of runs are possible.
 fn plan(rng: &mut StdRng) -> Plan {
     let hold = rng.random_range(30..120);
     let steps = match rng.random_range(0..3) {
@@ -123,7 +123,7 @@ fn faults(rng: &mut StdRng) -> Faults {
     }
 }
 
-/// Anything: variants that come and go, and every fault at once.
+/// A scenario with everything: variants that change, and every fault at once.
 fn chaos(seed: u64) -> Scenario {
     let rng = &mut StdRng::seed_from_u64(seed);
     let stages = (0..rng.random_range(1..5)).map(|index| {
@@ -135,11 +135,12 @@ fn chaos(seed: u64) -> Scenario {
     Scenario { stages, faults: faults(rng), ..quick(rng) }
 }
 
-/// The canary is never worse than stable, in bad times either; some visitors always fail. Faults, but for clocks that jump.
+/// A scenario in which the canary is never worse than stable, during incidents either, and some visitors always fail. All faults occur
+/// except clock jumps.
 fn harmless(seed: u64) -> Scenario {
     let rng = &mut StdRng::seed_from_u64(seed);
     let stages = (0..3).map(|index| {
-        // Below the ceiling of 5 %, where the canary is judged by comparison alone.
+        // The rate stays below the ceiling of 5 %, where only the comparison judges the canary.
         let same = Behaviour { failures: rng.random_range(0.0..0.03), slower: rng.random_range(0.5..1.5) };
         Stage { at: Span::from_secs(index * 60), canary: same, stable: same, load: rng.random_range(0.3..2.0) }
     });
@@ -178,7 +179,7 @@ fn every_invariant_holds_whatever_goes_wrong() {
     let edited = |outcome: &&Outcome| outcome.why.contains("did not write") && outcome.faulted.clock_jumps == 0;
     let edited: Vec<_> = outcomes.iter().filter(edited).map(|outcome| (outcome.seed, &outcome.why)).collect();
     assert!(edited.is_empty(), "nobody edited anything, and no clock jumped: {edited:?}");
-    // The runs are worth something only if they get everywhere and everything goes wrong in them.
+    // The runs prove something only if they reach every outcome and inject every fault.
     assert!(ends.into_iter().all(|runs| runs > 0), "{ends:?}");
     let Faulted { lost, doubled, late, kv, killed, alarms, clock_jumps, recycled } = faulted;
     for count in [lost, doubled, late, kv, killed, alarms, clock_jumps, recycled] {
@@ -214,18 +215,18 @@ fn an_incident_on_stable_never_rolls_back() {
 }
 
 #[test]
-fn a_controller_killed_in_every_third_step_gets_there_all_the_same() {
+fn a_controller_killed_in_every_third_step_reaches_the_same_end() {
     let scenario = |seed| {
         let rng = &mut StdRng::seed_from_u64(seed);
         let mut scenario = quick(rng);
         scenario.faults.killed = 0.33;
-        // Unanswered reports make telemetry stale, which is no reason to give up here.
+        // Unanswered reports make telemetry stale, which must not end the rollout in this test.
         let steps = r#"[{"percentage":5,"hold":"1m"},{"percentage":50,"hold":"1m"},{"percentage":100,"hold":"1m"}]"#;
         let plan = format!(r#"{{"schedule":"custom","steps":{steps},"lookEvery":"10s","maxInconclusive":1000}}"#);
         scenario.plan = Plan::parse(&plan).unwrap();
         scenario.traffic = Traffic { requests_per_second: 30.0, ..Traffic::default() };
         scenario.limit = Span::from_secs(3_600);
-        // Better than stable, so that chance has no part in it; or plainly bad.
+        // The canary is better than stable, so that chance plays no part, or plainly bad.
         scenario.stages[0].canary.failures = if seed % 2 == 0 { 0.0 } else { 0.5 };
         scenario
     };
@@ -237,7 +238,7 @@ fn a_controller_killed_in_every_third_step_gets_there_all_the_same() {
 
 #[test]
 fn no_fault_takes_a_step_in_a_window_and_steps_go_on_after_it() {
-    // The clock begins at 08:00 in UTC, 13:45 in Kathmandu: half an hour of window after two minutes.
+    // The clock starts at 08:00 in UTC, 13:45 in Kathmandu: half an hour of window after two minutes.
     let frozen = |mut scenario: Scenario| {
         let mut plan = serde_json::to_value(&scenario.plan).unwrap();
         plan["freeze"] = serde_json::json!({"timeZone": "Asia/Kathmandu", "hours": ["13:47-14:17"]});
@@ -245,7 +246,7 @@ fn no_fault_takes_a_step_in_a_window_and_steps_go_on_after_it() {
         scenario.limit = Span::from_secs(3_600);
         scenario
     };
-    // That there was no step in it is an invariant, and the controller's clock may be off by minutes.
+    // An invariant checks that the window had no step, and the controller's clock may be off by minutes.
     all(seeds(300, 0.1), |seed| frozen(chaos(seed)));
     let harmless = |seed| Scenario { faults: Faults::default(), ..frozen(harmless(seed)) };
     let promoted = all(seeds(60, 0.01), harmless);

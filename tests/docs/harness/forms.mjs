@@ -1,4 +1,4 @@
-// How a command of a page is run here: as it stands, or with what stands in for an account. What no form fits is an error.
+// How the tests run a command of a page: unchanged, or with a stand-in for an account. A command without a matching form is an error.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -10,8 +10,8 @@ import { checkWrangler } from "./wrangler.mjs";
 const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 
 /**
- * The first that fits counts. `run` gives the line that is run in its place; `check` does something else instead, and `why` says
- * why. `{ scratch }` is a folder of the test's own, where KV is as well.
+ * The first matching form applies. `run` returns the line to run instead; `check` runs a check instead, and `why` states the reason. `{
+ * scratch }` is the test's own folder, which also holds KV.
  */
 const FORMS = [
   { fits: /^npm start$/, check: () => assert.ok(scripts.start), why: "it has started what everything here runs against" },

@@ -1,4 +1,4 @@
-// Commands on a page: the lines of its sh blocks, and what stands in backquotes between them.
+// Commands on a page: the lines of its sh blocks, and the text in backquotes between them.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ export const ROOT = join(import.meta.dirname, "..", "..", "..");
 const BLOCK = /^( *)```sh\n([^]*?)^\1```$/gm;
 const PROGRAMS = /^(?:[A-Z_]+=\S+ )?(?:npx|npm|serin|curl|cargo) /;
 
-/** The lines of a page's sh blocks, in order, each with the text that it says its output has: `serin status   # → halted`. */
+/** The lines of a page's sh blocks, in order, each with its stated output: `serin status   # → halted`. */
 export function blockCommands(page) {
   const blocks = [...read(page).matchAll(BLOCK)];
   return blocks.flatMap(([, indent, text]) => {

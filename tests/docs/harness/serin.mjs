@@ -1,4 +1,4 @@
-// The command line as it says itself what it is: its commands and their options, from its help.
+// The commands and options of the command line, read from its help.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -8,7 +8,7 @@ import { join } from "node:path";
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 const ENV = { ...process.env, COLUMNS: "500" };
 
-/** Builds `serin` and gives the path of the program. */
+/** Builds `serin` and returns the path of the program. */
 export function buildSerin() {
   const options = { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] };
   execFileSync("cargo", ["build", "--locked", "--quiet", "-p", "serin-cli"], options);
@@ -33,7 +33,7 @@ export async function serinCommands() {
   };
   const known = listed(help());
   return {
-    /** `line` is what follows `serin`. */
+    /** `line` is the part of a command after `serin`. */
     check(line) {
       const words = line.split(" ");
       const path = [];

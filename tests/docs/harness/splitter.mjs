@@ -1,4 +1,4 @@
-// `npm start` on a port and with a KV of its own, so that neither a running one nor its state is touched.
+// `npm start` with its own port and its own KV, so that a running splitter and its state are not affected.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { eventually } from "../../edge/harness/eventually.mjs";
 import { ROOT } from "./pages.mjs";
 
-/** Stopped when `t` ends. Gives its address, and `api(method, path, body)`. */
+/** Starts a splitter that stops when `t` ends. Returns its address, and `api(method, path, body)`. */
 export async function startSplitter(t, scratch, token) {
   const args = ["--port", "0", "--persist-to", scratch, "--env-file", `${scratch}/.dev.vars`];
   const child = spawn("node", ["scripts/start.mjs", ...args], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });

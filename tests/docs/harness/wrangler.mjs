@@ -1,4 +1,4 @@
-// wrangler's commands and options, from its help: for calls that need an account, and cannot be made here.
+// wrangler's commands and options, read from its help, for calls that need an account and cannot run here.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -8,15 +8,15 @@ import { options } from "./serin.mjs";
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 const TOOLS = join(ROOT, "node_modules", ".bin");
 
-/** The environment in which wrangler runs: its own Node first. */
+/** Environment for wrangler, with the pinned Node first in the path. */
 export const WRANGLER_ENV = { ...process.env, PATH: TOOLS + delimiter + process.env.PATH, WRANGLER_SEND_METRICS: "false" };
 
-/** `line` is what follows `wrangler`. */
+/** `line` is the part of a command after `wrangler`. */
 export function checkWrangler(line) {
   const words = line.split(" ");
   const path = [];
   let text = help(path);
-  // A command of commands lists them with their whole names.
+  // A command group lists its commands with their full names.
   while (new RegExp(`^ +wrangler ${[...path, words[path.length]].join(" ")}\\b`, "m").test(text)) {
     path.push(words[path.length]);
     text = help(path);

@@ -1,5 +1,5 @@
-// An account with Workers, on this machine: each name has one address that stays, behind it a workerd with the code that was deployed
-// last. As on the platform, new code takes over when it is ready, and old code finishes what it has begun.
+// An account with Workers on this machine. Each name has one permanent address, with a workerd behind it that runs the last deployed code.
+// As on the platform, new code takes over when it is ready, and old code finishes the requests it has begun.
 
 import { Agent, createServer, request as send } from "node:http";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Workerd } from "./process.mjs";
 
-/** Starts an account without Workers; gone when `t` ends. */
+/** Starts an account without Workers. It is removed when `t` ends. */
 export async function startAccount(t) {
   const account = new Account();
   t.after(() => account.stop());
@@ -19,17 +19,17 @@ export async function startAccount(t) {
 class Account {
   #slots = new Map();
   #server;
-  /** Every call of wrangler: its words. */
+  /** The arguments of every wrangler call. */
   calls = [];
-  /** Requests of visitors to a Worker that was not there: its name and the path. */
+  /** Requests of visitors to a missing Worker: its name and the path. */
   missed = [];
-  /** What workerd said. */
+  /** Output of workerd. */
   output = [];
   /** Awaited before new code takes over, with the Worker's name. */
   beforeDeploy = async () => {};
-  /** Told of each request to a Worker: its name and the path. */
+  /** Called for each request to a Worker, with its name and the path. */
   onRequest = () => {};
-  /** Where the stand-in for wrangler finds KV: the port of a store that speaks workerd's protocol. */
+  /** The port of a store with workerd's KV protocol, for the stand-in for wrangler. */
   store;
 
   async start() {
@@ -44,7 +44,7 @@ class Account {
     for (const slot of this.#slots.values()) await slot.stop();
   }
 
-  /** The port at which a Worker of this name answers, if there is one. */
+  /** The port of the Worker with this name, if it exists. */
   async port(name) {
     if (!this.#slots.has(name)) {
       const slot = new Slot(name, this);
@@ -54,7 +54,7 @@ class Account {
     return this.#slots.get(name).port;
   }
 
-  /** Whether there is a Worker of this name. */
+  /** Whether a Worker with this name exists. */
   has(name) {
     return this.#slots.get(name)?.isThere ?? false;
   }
@@ -65,7 +65,7 @@ class Account {
     await this.#slots.get(name).deploy(source, compatibilityDate);
   }
 
-  /** What wrangler does to the account. */
+  /** The changes that wrangler makes to the account. */
   async #answer(incoming, outgoing) {
     let text = "";
     for await (const chunk of incoming) text += chunk;
@@ -88,7 +88,7 @@ class Account {
   }
 }
 
-/** A name's address. */
+/** The permanent address of a name. */
 class Slot {
   #name;
   #account;
@@ -102,7 +102,7 @@ class Slot {
 
   async start() {
     this.#server = createServer((incoming, outgoing) => this.#forward(incoming, outgoing));
-    // The splitter keeps connections: one that ended on this side just then would look like a failure of the Worker.
+    // The splitter reuses connections, so a connection that this side closes would look like a failure of the Worker.
     this.#server.keepAliveTimeout = 0;
     await listening(this.#server);
     this.port = this.#server.address().port;
@@ -171,7 +171,7 @@ class Running {
     incoming.pipe(onward);
   }
 
-  /** Ends it once every request that it has is answered. */
+  /** Stops the process after it has answered all its requests. */
   async retire() {
     if (this.#open > 0) await new Promise((resolve) => { this.#idle = resolve; });
     await this.stop();

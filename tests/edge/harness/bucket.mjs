@@ -1,4 +1,5 @@
-// The split once more, written from its description and not from the Rust: what the tests expect of every visitor.
+// An independent implementation of the split, written from its description and not from the Rust code. The tests use it to predict each
+// visitor's variant.
 
 /** MurmurHash3 x86 32, seed 0, over UTF-8. */
 export function murmur3(text) {
@@ -28,7 +29,7 @@ function rotate(word, by) {
   return (word << by) | (word >>> (32 - by));
 }
 
-/** 0 to 99,999. */
+/** A bucket, 0 to 99,999. */
 export function bucket(stickyKey, salt = "") {
   return Number((BigInt(murmur3(`${salt}:${stickyKey}`)) * 100_000n) >> 32n);
 }

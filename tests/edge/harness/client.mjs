@@ -1,9 +1,9 @@
-// Requests as bytes on a connection: nothing follows redirects, unpacks bodies, merges headers or keeps cookies.
+// Requests as bytes on a connection: the client does not follow redirects, decompress bodies, merge headers or keep cookies.
 
 import { Agent, request as send } from "node:http";
 import { createHash } from "node:crypto";
 
-/** What a browser says when it opens a page. */
+/** The headers that a browser sends when it opens a page. */
 export const NAVIGATION = {
   "sec-fetch-mode": "navigate",
   "sec-fetch-dest": "document",
@@ -24,9 +24,9 @@ export class Client {
     this.#agent.destroy();
   }
 
-  /** The response with its whole body. `headers` is an object, or a flat list of names and values to send as given. */
+  /** Returns the response with its whole body. `headers` is an object, or a flat list of names and values to send unchanged. */
   async request(path, { body, headers = {}, ...options } = {}) {
-    // Node frames no body of a GET, DELETE or OPTIONS by itself.
+    // Node does not frame the body of a GET, DELETE or OPTIONS by itself.
     const framing = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
     const all = Array.isArray(headers) ? [...headers, ...Object.entries(framing).flat()] : { ...headers, ...framing };
     const { message } = await this.open(path, { ...options, headers: all }, (outgoing) => outgoing.end(body));
@@ -35,7 +35,7 @@ export class Client {
     return new Answer(message, Buffer.concat(chunks));
   }
 
-  /** Sends a request, lets `write` deal with its body, and returns as soon as there are headers. */
+  /** Sends a request whose body `write` handles. Returns as soon as the response headers arrive. */
   open(path, { method = "GET", headers = {}, agent = this.#agent } = {}, write = (outgoing) => outgoing.end()) {
     return new Promise((resolve, reject) => {
       const outgoing = send({ host: "127.0.0.1", port: this.#port, path, method, headers, agent });
@@ -69,7 +69,7 @@ class Answer {
   }
 }
 
-/** A browser with a cookie jar of one jar: names and values, as `__Host-` cookies need no more. */
+/** A browser with a simple cookie jar: names and values, which is enough for `__Host-` cookies. */
 export class Browser {
   #cookies = new Map();
   #client;
@@ -94,14 +94,14 @@ export class Browser {
     return answer;
   }
 
-  /** Opens a page, and tells which variant served it. */
+  /** Opens a page. Returns the variant that served it. */
   async navigate(path = "/?both=name", headers = {}) {
     const answer = await this.request(path, { headers: { ...NAVIGATION, ...headers } });
     return answer.text.split(" ")[0];
   }
 }
 
-/** The same visitors in every run: visitor n's cookie. */
+/** The cookie of visitor n. The visitors are the same in every run. */
 export function visitorId(n) {
   return createHash("sha256").update(`visitor ${n}`).digest("hex").slice(0, 32);
 }

@@ -1,4 +1,4 @@
-// `serin`, the command line, as an operator runs it against a splitter of the tests.
+// Runs `serin`, the command line, as an operator would, against a splitter of the tests.
 
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
@@ -8,7 +8,7 @@ import { ADMIN_TOKEN } from "./workerd.mjs";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 
-/** Builds the program, and gives its path. */
+/** Builds the program. Returns its path. */
 export function buildProgram() {
   const options = { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] };
   execFileSync("cargo", ["build", "--locked", "--quiet", "-p", "serin-cli"], options);
@@ -18,7 +18,7 @@ export function buildProgram() {
   return program;
 }
 
-/** Runs `program` on `splitter` and gives its exit code and what it printed; `begun` is told of the process. */
+/** Runs `program` on `splitter`. Returns its exit code and its output. `begun` receives the process when it starts. */
 export function serinFor(program, splitter, env = {}) {
   const own = { SERIN_URL: `http://127.0.0.1:${splitter.port}`, SERIN_TOKEN: ADMIN_TOKEN, SERIN_WHO: "ada", ...env };
   return (args, begun = () => {}) =>

@@ -1,8 +1,8 @@
-// Waits for something to become true, never for time to pass.
+// Waits for a condition, never for a fixed time.
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Calls `check` until it stops throwing, and returns what it returned; rethrows its last complaint at the deadline. */
+/** Calls `check` until it does not throw, and returns its result. Rethrows the last error at the deadline. */
 export async function eventually(check, { within = 10_000 } = {}) {
   const deadline = performance.now() + within;
   for (;;) {

@@ -1,8 +1,8 @@
-// Visitors who keep coming: each has a cookie of its own and asks again and again, as fast as answers come.
+// Visitors that keep sending requests. Each has its own cookie and sends its next request when the response arrives.
 
 import { Client, visitorId } from "./client.mjs";
 
-/** Runs until `stop()`, or until `t` ends. `path()` says what the next request asks for. */
+/** Runs until `stop()`, or until `t` ends. `path()` returns the path of the next request. */
 export function startLoad(t, serin, { visitors = 400, connections = 16, path = () => "/?both=name&quiet" } = {}) {
   const answers = [];
   let client;
@@ -24,7 +24,7 @@ export function startLoad(t, serin, { visitors = 400, connections = 16, path = (
       const begun = Date.now();
       const answer = await ask(visitor).catch((error) => ({ status: 0, text: error.code }));
       answers.push({ visitor, begun, ended: Date.now(), status: answer.status, variant: answer.text.split(" ")[0] });
-      // Nobody is there for a moment: let it come up.
+      // The server is down for a moment: wait until it is up.
       if (answer.status === 0) await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };

@@ -1,4 +1,4 @@
-// One workerd with one configuration: started, listening, and killed at will.
+// One workerd process with one configuration: the tests start it, wait for its sockets, and kill it at any time.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,7 +12,7 @@ export class Workerd {
   #process;
   ports = {};
 
-  /** Starts it in `directory`; `output` takes its lines. Returns when all `sockets` listen. */
+  /** Starts the process in `directory`; `output` collects its lines. Returns when all `sockets` listen. */
   async start(directory, config, sockets, output) {
     const file = join(directory, `${sockets.join("-")}.capnp`);
     await writeFile(file, config);
@@ -36,20 +36,20 @@ export class Workerd {
     await Promise.race([ready, gone]);
   }
 
-  /** In the middle of whatever it does. */
+  /** Kills the process at once. */
   async kill() {
     if (!this.#process || this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     this.#process.kill("SIGKILL");
     await once(this.#process, "exit");
   }
 
-  /** The most memory that it ever held, in bytes; where the system does not tell (outside Linux), 0. */
+  /** Peak memory in bytes, or 0 on systems without this information (outside Linux). */
   async peakMemory() {
     const status = await readFile(`/proc/${this.#process.pid}/status`, "utf8").catch(() => "");
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
   }
 
-  /** What it holds now: memory in bytes, and how many files and sockets are open; outside Linux 0. */
+  /** Present memory in bytes and number of open files and sockets; outside Linux 0. */
   async resources() {
     const proc = `/proc/${this.#process.pid}`;
     const status = await readFile(`${proc}/status`, "utf8").catch(() => "");

@@ -1,5 +1,5 @@
-// The built Worker in a workerd of its own: nothing between it and the test but HTTP, a KV that fails on request, and
-// two variants that do what a request asks of them. A throw of a variant is a throw here, as in production.
+// The built Worker in its own workerd: between it and the test there is only HTTP, a KV that fails on request, and two variants whose
+// behaviour a request selects. An exception in a variant is an exception here, as in production.
 
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { Workerd } from "./process.mjs";
 
 const HERE = import.meta.dirname;
 const ROOT = join(HERE, "..", "..", "..");
-/** The Worker under test: what `npm run build` made, or another build of the same crate. */
+/** The Worker under test: the output of `npm run build`, or another build of the same crate. */
 const BUILD = resolve(ROOT, process.env.SERIN_BUILD || "build");
 /** The Worker that panics on request: `npm run build:panic`. */
 const PANIC_BUILD = join(ROOT, "build", "panic");
@@ -20,27 +20,27 @@ export const CF_HEADER = "x-test-cf";
 export const ADMIN_TOKEN = "token-of-the-tests";
 
 const DEFAULTS = {
-  /** KV at the start; an object's values that are no strings are written as JSON. */
+  /** KV at the start. An object's values that are not strings are written as JSON. */
   kv: {},
   mode: { kind: "ok" },
   vars: {},
-  /** Bindings to leave out, by name. */
+  /** Names of bindings to omit. */
   without: [],
-  /** Data points for Analytics Engine go to the variants. */
+  /** Sends data points for Analytics Engine to the variants. */
   analytics: false,
-  /** The build that panics where a request's header `x-serin-panic` says: `route`, `answer` or `background`. */
+  /** Uses the build that panics where a request's header `x-serin-panic` says: `route`, `answer` or `background`. */
   panics: false,
-  /** Durable Objects that fail on request: `misbehave()`. */
+  /** Uses Durable Objects that fail on request: `misbehave()`. */
   lab: false,
-  /** A Worker's source, which is bound to Serin as `SERIN` and answers on `caller`; none by default. */
+  /** Source of a Worker that has Serin bound as `SERIN` and listens on `caller`; none by default. */
   caller: undefined,
-  /** KV and the variants in a process of their own: exceptions of variants then arrive as answers of 500. */
+  /** Runs KV and the variants in another process. Exceptions of variants then arrive as responses with status 500. */
   separate: false,
-  /** Ports of the variants `stable` and `canary` where they are others; needs `separate`. */
+  /** Ports of the variants `stable` and `canary` if they run elsewhere; needs `separate`. */
   upstreams: {},
 };
 
-/** Starts Serin for one test file, or one test: `const serin = await startSerin(t, {...})`, stopped when `t` ends. */
+/** Starts Serin for one test file, or one test: `const serin = await startSerin(t, {...})`. It stops when `t` ends. */
 export async function startSerin(t, options = {}) {
   const serin = new Serin();
   t.after(() => serin.stop());
@@ -51,7 +51,7 @@ export async function startSerin(t, options = {}) {
 class Serin {
   #directory;
   #splitter = new Workerd();
-  /** KV and the variants, which outlive the splitter where it is to be killed. */
+  /** KV and the variants, which outlive a splitter that the test kills. */
   #world = this.#splitter;
   #config;
   #kvControl;
@@ -108,7 +108,7 @@ class Serin {
     return this.#splitter.ports.serin;
   }
 
-  /** Where KV answers in workerd's protocol; needs `separate`. */
+  /** Port at which KV speaks workerd's protocol; needs `separate`. */
   get storePort() {
     return this.#world.ports.store;
   }
@@ -120,7 +120,7 @@ class Serin {
     if (this.#directory) await rm(this.#directory, { recursive: true, force: true });
   }
 
-  /** Kills the splitter in the middle of whatever it does and starts it anew, with what its objects have stored; needs `separate`. */
+  /** Kills the splitter and starts it again with the stored data of its objects; needs `separate`. */
   async killAndRestart() {
     this.client.close();
     this.#labControl.close();
@@ -128,13 +128,13 @@ class Serin {
     await this.#listen();
   }
 
-  /** Every file in which the objects keep what they store, as text. */
+  /** Every storage file of the objects, as text. */
   async stored() {
     const files = await readdir(join(this.#directory, "objects"), { recursive: true, withFileTypes: true });
     return Promise.all(files.filter((file) => file.isFile()).map((file) => readFile(join(file.parentPath, file.name), "latin1")));
   }
 
-  /** The most memory that workerd ever held, in bytes; where the system does not tell (outside Linux), 0. */
+  /** Peak memory of workerd in bytes, or 0 on systems without this information (outside Linux). */
   peakMemory() {
     return this.#splitter.peakMemory();
   }
@@ -150,7 +150,7 @@ class Serin {
     return this.client.request(path, options);
   }
 
-  /** Which variant answers. */
+  /** The name of the variant that responds. */
   async variant(options) {
     const response = await this.request("/?both=name", options);
     if (response.status !== 200) throw new Error(`expected a variant, got ${response.status}: ${response.text}`);
@@ -164,7 +164,7 @@ class Serin {
 
   // === what an operator does ===
 
-  /** Replaces what KV holds, and how it behaves. Takes effect when the isolate next reads. */
+  /** Replaces the content of KV and its behaviour. The change takes effect when the isolate next reads. */
   async kv(values, mode, writeMode) {
     const texts = Object.entries(values ?? {}).map(([key, value]) => [
       key,
@@ -174,7 +174,7 @@ class Serin {
     await this.#kvControl.request("/", { method: "POST", body: JSON.stringify(steer) });
   }
 
-  /** As `kv`, and returns when the isolate has read it, twice: what it then does is what it makes of it. */
+  /** As `kv`, but returns when the isolate has read the new content twice and has therefore applied it. */
   async kvSettled(values, mode) {
     await this.kv(values, mode);
     const before = (await this.reads()).length;
@@ -185,12 +185,12 @@ class Serin {
     });
   }
 
-  /** What KV holds. */
+  /** The content of KV. */
   async values() {
     return (await this.#kvControl.request("/values")).json;
   }
 
-  /** A call to the control API. */
+  /** Calls the control API. */
   async api(method, path, body, headers = {}) {
     const json = body === undefined ? {} : { "content-type": "application/json" };
     return this.client.request(`/__serin/${path}`, {
@@ -214,7 +214,7 @@ class Serin {
     return (await this.api("GET", "audit?limit=1000")).json.rows.reverse();
   }
 
-  /** What KV remembers of reads is memory, by and by. */
+  /** Discards KV's record of reads, which would otherwise grow. */
   async forgetReads() {
     await this.#kvControl.request("/", { method: "POST", body: JSON.stringify({ forget: true }) });
   }
@@ -223,13 +223,13 @@ class Serin {
     return (await this.#kvControl.request("/")).json;
   }
 
-  // === what the variants saw, and are told to do ===
+  // === requests that the variants received, and their behaviour ===
 
   async journal() {
     return (await this.#variantControl.request("/")).json;
   }
 
-  /** Of writes that say which one they are (`x-write`): how many came, and how many of them more than once. */
+  /** For writes with an `x-write` header: how many arrived, and how many of them more than once. */
   async writes() {
     return (await this.#variantControl.request("/writes")).json;
   }
@@ -240,7 +240,7 @@ class Serin {
 
   // === how Serin's own objects fail ===
 
-  /** Makes the `controller` or the `metrics` shards `throw`, `hang`, restart at each call (`evict`), or behave (`ok`); needs `lab`. */
+  /** Makes the `controller` or the `metrics` shards `throw`, `hang`, restart at each call (`evict`), or work (`ok`); needs `lab`. */
   async misbehave(object, mode) {
     await this.#labControl.request("/", { method: "POST", body: JSON.stringify({ [object]: mode }) });
   }
@@ -254,7 +254,7 @@ class Serin {
       .filter((entry) => !event || entry.event === event);
   }
 
-  /** Waits for a log line of that event that also passes the check. */
+  /** Waits for a log line of this event that also passes the check. */
   logged(event, check = () => true) {
     return eventually(() => {
       const found = this.logs(event).find(check);
@@ -272,7 +272,7 @@ const esModule = (name) => `(name = "${name}", esModule = embed "${name}")`;
 const INDEX = [esModule("index.js"), '(name = "index_bg.wasm", wasm = embed "index_bg.wasm")'];
 const small = (name) => `(modules = [${esModule(`${name}.js`)}], compatibilityDate = "2026-11-01")`;
 
-// Serin's modules are at hand, so that a test can look at their exports.
+// The test can import Serin's modules and inspect their exports.
 const CALLER = `(
   modules = [${[esModule("caller.js"), ...INDEX].join(", ")}],
   compatibilityDate = "2026-11-01",
@@ -287,7 +287,7 @@ const WORLD_SOCKETS = [
   socket("variants", entrypoint("variants", "control")),
   socket("kv", entrypoint("kv", "control")),
 ];
-// What a splitter in another process calls.
+// The process that a splitter in another process calls.
 const SERVED_SOCKETS = [
   socket("stable", entrypoint("variants", "Stable")),
   socket("canary", entrypoint("variants", "Canary")),

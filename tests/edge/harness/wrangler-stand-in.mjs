@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Stands where wrangler stands, for an account on this machine (account.mjs): what `serin` calls, with wrangler's own reader of
-// configurations. Any word that it does not know is an error. SERIN_TEST_ACCOUNT says where the account is.
+// A stand-in for wrangler, for an account on this machine (account.mjs). It supports the calls of `serin`, and uses wrangler's own reader
+// of configurations. An unknown argument is an error. SERIN_TEST_ACCOUNT is the address of the account.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -47,7 +47,7 @@ async function deploy(options) {
 
 async function remove(options) {
   const { name } = await read(options);
-  // Without it wrangler asks, because the splitter is bound to the Worker.
+  // Without the option wrangler asks for confirmation, because the splitter is bound to the Worker.
   assert.ok(options.force, "--force is missing");
   const answer = await account("DELETE", `/workers/${name}`);
   if (answer.status === 404) fail("This Worker does not exist on your account. [code: 10007]");

@@ -1,11 +1,11 @@
-// The built Worker as wrangler runs it: its own wrangler.toml, its examples as the variants, and wrangler's real local KV.
+// The built Worker under wrangler, with its own wrangler.toml, its examples as the variants, and wrangler's local KV.
 
 import { join } from "node:path";
 import { createTestHarness } from "wrangler";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 
-/** Starts the three Workers; stopped when `t` ends. */
+/** Starts the three Workers. They stop when `t` ends. */
 export async function startUnderWrangler(t, { vars = {} } = {}) {
   process.env.WRANGLER_SEND_METRICS = "false";
   const harness = createTestHarness({

@@ -1,4 +1,4 @@
-//! `serin audit`: who did what, when and why.
+//! `serin audit`: lists the audit entries, newest first.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::output::{self, table};
 use crate::time_format::date_and_time;
 
-/// Rows of a page when all are wanted: the most that the API gives.
+/// Page size with `--all`: the most that the API returns.
 const PAGE: u64 = 1_000;
 
 /// `audit`.
@@ -49,7 +49,7 @@ impl Audit {
         Ok(())
     }
 
-    /// The rows wanted, page by page.
+    /// Requests the entries page by page.
     fn read(&self, client: &Client) -> Result<AuditPage<Value>, Failure> {
         let mut found = AuditPage { rows: Vec::new(), next: self.before };
         let mut wanted = if self.all { u64::MAX } else { self.limit };
@@ -58,7 +58,7 @@ impl Audit {
             let answer = client.get(&format!("audit?limit={}{before}", wanted.min(PAGE)))?;
             let page: AuditPage<Value> = answer.read()?;
             wanted = wanted.saturating_sub(page.rows.len() as u64);
-            // A server that repeats itself, or has nothing more to say, must not keep us here.
+            // A server that repeats a page or returns an empty one must not cause an endless loop.
             let ends = page.rows.is_empty() || page.next.is_none() || page.next == found.next || wanted == 0;
             found.rows.extend(page.rows);
             found.next = page.next;

@@ -1,13 +1,13 @@
-//! `serin canary`: a version's way from its folder to stable, by wrangler, on two Workers: NAME and NAME-canary. At every point a
-//! command can be stopped and run again.
+//! `serin canary`: takes a version from its folder to stable with wrangler, on two Workers: NAME and NAME-canary. Every command can be
+//! stopped at any point and run again.
 
 mod clean_up;
+mod current_state;
 mod deploy;
 mod gates;
 mod job;
 mod promote;
 mod rollback;
-mod standing;
 mod worker;
 
 use std::path::PathBuf;
@@ -16,8 +16,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use self::current_state::{CurrentState, Edit};
 use self::job::{Job, Step};
-use self::standing::{Edit, Standing};
 use super::state::{Configuration, Place, Store};
 use crate::arguments::{Connection, Why};
 use crate::clock;
@@ -40,7 +40,7 @@ pub(crate) enum Canary {
 
 /// What all of them have.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Circumstances {
+pub(crate) struct CommonOptions {
     #[command(flatten)]
     place: Place,
     /// The splitter's wrangler configuration, for its KV; else the one wrangler finds here.
@@ -78,9 +78,9 @@ impl Canary {
     }
 }
 
-// === impl Circumstances ===
+// === impl CommonOptions ===
 
-impl Circumstances {
+impl CommonOptions {
     fn store(&self, connection: &Connection) -> Result<Store, Failure> {
         let (config, env) = (self.splitter_config.clone(), self.splitter_env.clone());
         Store::open(connection, &self.place, &Configuration { config, env })
@@ -95,22 +95,22 @@ impl Circumstances {
 // === impl Settle ===
 
 impl Settle {
-    /// The step that waits for the rest of the time, counted from when the document was last written; none: it is over.
-    fn step(self, standing: &Standing, now: Timestamp) -> Option<Step> {
-        let written = standing.text("updatedAt").and_then(Timestamp::parse);
+    /// The wait for the rest of the settle time, which starts at the last write of the document. `None` if the time is over.
+    fn step(self, current: &CurrentState, now: Timestamp) -> Option<Step> {
+        let written = current.text("updatedAt").and_then(Timestamp::parse);
         let since = written.map_or(Duration::ZERO, |at| now.since(at));
         self.settle.checked_sub(since).filter(|left| !left.is_zero()).map(Step::Wait)
     }
 }
 
-/// Everything to stable, and the steps taken.
+/// Disables the canary, sets its share to 0 % and records the stage.
 fn off(stage: &str, connection: &Connection) -> Edit {
     let mut edit = signed(connection);
     edit.0.extend([("enabled", false.into()), ("percentage", 0.into()), ("stage", stage.into())]);
     edit
 }
 
-/// When, and by whom.
+/// Time and actor of a change.
 fn signed(connection: &Connection) -> Edit {
     let who = connection.who().unwrap_or_else(|| "serin".to_owned());
     Edit(vec![("updatedAt", Value::from(clock::now().to_rfc3339())), ("updatedBy", who.into())])

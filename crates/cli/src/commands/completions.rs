@@ -1,4 +1,4 @@
-//! `serin completions`: for bash, zsh, fish, elvish and PowerShell.
+//! `serin completions`: prints completions for bash, zsh, fish, elvish and PowerShell.
 
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;

@@ -1,4 +1,4 @@
-//! `serin explain`: which variant a visitor gets, and why.
+//! `serin explain`: shows the variant that a visitor gets, and the reason.
 
 use clap::Args;
 use serin_logic::api::Explanation;

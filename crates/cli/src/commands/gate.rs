@@ -1,4 +1,4 @@
-//! `serin gate`: health as a gate. It asks until everything is as it should be or the tries are used up, and shows what it saw.
+//! `serin gate`: checks health until every check passes or the tries are used up, and prints the results.
 
 mod check;
 mod smoke;
@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::json;
 use ureq::http::Method;
 
-pub(super) use self::check::{Health, Seen};
+pub(super) use self::check::{CheckResult, Health};
 pub(super) use self::smoke::Smoke;
 use crate::arguments::Connection;
 use crate::client::Client;
@@ -26,7 +26,7 @@ pub(crate) struct Gate {
     #[arg(value_name = "URL")]
     at: Option<String>,
     #[command(flatten)]
-    patience: Patience,
+    retries: RetryOptions,
     /// The version it must say it is.
     #[arg(long, value_name = "VERSION")]
     expect_version: Option<String>,
@@ -46,7 +46,7 @@ pub(crate) struct Gate {
 
 /// How often, and how long in between.
 #[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct Patience {
+pub(crate) struct RetryOptions {
     /// How often to try.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(super) tries: u32,
@@ -71,28 +71,28 @@ impl Gate {
             parts: self.detailed,
             strict: self.strict,
         };
-        let (passed, seen) = self.patience.until(|| {
+        let (passed, results) = self.retries.until(|| {
             let checks = smoke.iter().map(|smoke| smoke.check(&client));
             std::iter::once(health.check(&client)).chain(checks).collect()
         });
-        show(connection, client.origin(), passed, &seen);
-        if passed { Ok(()) } else { Err(Failure::Unhealthy(verdict(client.origin(), &seen))) }
+        show(connection, client.origin(), passed, &results);
+        if passed { Ok(()) } else { Err(Failure::Unhealthy(verdict(client.origin(), &results))) }
     }
 }
 
-// === impl Patience ===
+// === impl RetryOptions ===
 
-impl Patience {
-    /// Tries until every check of a try is well; the checks of all tries, numbered from 1.
-    pub(super) fn until(self, mut checks: impl FnMut() -> Vec<Seen>) -> (bool, Vec<(u32, Seen)>) {
+impl RetryOptions {
+    /// Repeats `checks` until every check of a try passes. Returns the checks of all tries, numbered from 1.
+    pub(super) fn until(self, mut checks: impl FnMut() -> Vec<CheckResult>) -> (bool, Vec<(u32, CheckResult)>) {
         let mut all = Vec::new();
         for number in 1..=self.tries {
             if number > 1 {
                 clock::wait(self.every);
             }
-            let seen = checks();
-            let passed = seen.iter().all(Seen::is_well);
-            all.extend(seen.into_iter().map(|seen| (number, seen)));
+            let results = checks();
+            let passed = results.iter().all(CheckResult::is_well);
+            all.extend(results.into_iter().map(|result| (number, result)));
             if passed {
                 return (true, all);
             }
@@ -102,37 +102,37 @@ impl Patience {
 }
 
 /// Complaints of the last try.
-pub(super) fn verdict(origin: &str, seen: &[(u32, Seen)]) -> String {
-    let tries = seen.last().map_or(0, |(number, _)| *number);
-    let last = seen.iter().filter(|(number, _)| *number == tries).flat_map(|(_, seen)| &seen.complaints);
+pub(super) fn verdict(origin: &str, results: &[(u32, CheckResult)]) -> String {
+    let tries = results.last().map_or(0, |(number, _)| *number);
+    let last = results.iter().filter(|(number, _)| *number == tries).flat_map(|(_, result)| &result.complaints);
     let complaints = last.cloned().collect::<Vec<_>>().join("; ");
     format!("{origin} did not pass within {tries} {}: {complaints}", if tries == 1 { "try" } else { "tries" })
 }
 
-fn show(connection: &Connection, origin: &str, passed: bool, seen: &[(u32, Seen)]) {
+fn show(connection: &Connection, origin: &str, passed: bool, results: &[(u32, CheckResult)]) {
     if connection.json {
-        let tries = seen.iter().map(|(number, seen)| seen.json(*number)).collect::<Vec<_>>();
+        let tries = results.iter().map(|(number, result)| result.json(*number)).collect::<Vec<_>>();
         output::line(&json!({"url": origin, "passed": passed, "checks": tries}).to_string());
         return;
     }
-    output::line(&seen_table(seen));
+    output::line(&results_table(results));
     let word = if passed { styled(GOOD, "passed") } else { styled(BAD, "failed") };
     output::line(&format!("\n{origin} {word}"));
 }
 
 /// A row for each check.
-pub(super) fn seen_table(seen: &[(u32, Seen)]) -> String {
-    let rows = seen.iter().map(|(number, seen)| {
-        let status = seen.status.map_or_else(|| "-".into(), |status| status.to_string());
-        let took = seen.took.map_or_else(|| "-".into(), |took| format!("{} ms", took.as_millis()));
-        let result = if seen.is_well() { "ok".into() } else { seen.complaints.join("; ") };
+pub(super) fn results_table(results: &[(u32, CheckResult)]) -> String {
+    let rows = results.iter().map(|(number, result)| {
+        let status = result.status.map_or_else(|| "-".into(), |status| status.to_string());
+        let took = result.took.map_or_else(|| "-".into(), |took| format!("{} ms", took.as_millis()));
+        let text = if result.is_well() { "ok".into() } else { result.complaints.join("; ") };
         vec![
             number.to_string(),
-            seen.what.clone(),
+            result.what.clone(),
             status,
-            seen.version.clone().unwrap_or_else(|| "-".into()),
+            result.version.clone().unwrap_or_else(|| "-".into()),
             took,
-            result,
+            text,
         ]
     });
     table(&["try", "check", "status", "version", "took", "result"], rows.collect())

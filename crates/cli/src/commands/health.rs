@@ -1,4 +1,4 @@
-//! `serin health`: `/health`, whose answer is also the exit code.
+//! `serin health`: requests `/health`. The result is also the exit code.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub(crate) struct Check {
     strict: bool,
 }
 
-/// Answer of `/health`, of Serin or of another server.
+/// Response of `/health`, from Serin or from another server.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct HealthView {
@@ -32,7 +32,7 @@ pub(super) struct HealthView {
     pub(super) components: Option<BTreeMap<String, BTreeMap<String, Value>>>,
 }
 
-/// Condition of a server, by its `/health`.
+/// Condition of a server according to its `/health`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     Ok,
@@ -63,7 +63,7 @@ impl Check {
 // === impl Condition ===
 
 impl Condition {
-    /// By status and, where the body has one, its word: only a 2xx is healthy.
+    /// Derives the condition from the HTTP status and from the status word if the body has one. Only a 2xx is healthy.
     pub(super) fn of(reply: &Reply) -> Self {
         let health = serde_json::from_str::<HealthView>(&reply.text).unwrap_or_default();
         match health.status.as_deref() {
@@ -80,7 +80,7 @@ pub(super) const fn path(detailed: bool) -> &'static str {
     if detailed { "/health?detailed=true" } else { "/health" }
 }
 
-/// `503 down`: status, and the word in the body if there is one.
+/// `503 down`: the HTTP status, and the status word if the body has one.
 pub(super) fn summary(reply: &Reply) -> String {
     let word = serde_json::from_str::<HealthView>(&reply.text).ok().and_then(|health| health.status);
     [Some(reply.status.to_string()), word].into_iter().flatten().collect::<Vec<_>>().join(" ")
@@ -109,7 +109,7 @@ fn text(health: &HealthView, origin: &str, condition: Condition) -> String {
     format!("{head}\n\n{}", components_table(rows.collect()))
 }
 
-/// The words are coloured after the table is laid out: an escape sequence has no width.
+/// The words are coloured after the table is laid out, because an escape sequence has no width.
 fn components_table(rows: Vec<Vec<String>>) -> String {
     let words: Vec<String> = rows.iter().filter_map(|row| row.get(1).cloned()).collect();
     let text = table(&["part", "status", "latency", "detail"], rows);
@@ -121,7 +121,7 @@ fn components_table(rows: Vec<Vec<String>>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The message first, then the other fields by name.
+/// The message first, then the other fields in order of their names.
 fn detail(fields: &BTreeMap<String, Value>) -> String {
     let message = fields.get("message").and_then(Value::as_str).map(str::to_owned);
     let shown = |value: &Value| match value {

@@ -1,4 +1,4 @@
-//! `serin simulate`: thousands of rollouts in virtual time, decided by the Worker's own cores. Needs no server.
+//! `serin simulate`: simulates thousands of rollouts in virtual time with the Worker's own core. The command needs no server.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -68,7 +68,7 @@ impl Simulate {
 }
 
 fn style() -> ProgressStyle {
-    // The template is a constant, and sound.
+    // The template is a valid constant.
     ProgressStyle::with_template("{bar:40} {pos} of {len} rollouts, {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -1,4 +1,4 @@
-//! `serin start`: a rollout from a schedule's name, from steps, from a file, or from a file with changes.
+//! `serin start`: starts a rollout from a schedule's name, from steps, or from a plan file with optional changes.
 
 use serin_logic::api::CommandAnswer;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 use serin_logic::rollout::Plan;
 
-use super::{orders, watch};
+use super::{rollout, watch};
 use crate::arguments::{Connection, Why};
 use crate::client::Client;
 use crate::exit::Failure;
@@ -71,9 +71,9 @@ impl Start {
         }
         let client = Client::new(connection)?;
         let answer = client.post("rollouts", &self.body(plan, connection))?;
-        // With --watch the output is a line for each change, and nothing else.
+        // With `--watch` the output is one line for each change.
         if !(self.watch && connection.json) {
-            orders::show(connection, "rollouts", &answer)?;
+            rollout::show(connection, "rollouts", &answer)?;
         }
         if !self.watch {
             return Ok(());
@@ -85,11 +85,11 @@ impl Start {
     fn body(&self, plan: Map<String, Value>, connection: &Connection) -> Value {
         let mut body = plan;
         body.extend(self.id.clone().map(|id| ("id".to_owned(), id.into())));
-        body.extend(orders::account(connection, &self.why));
+        body.extend(rollout::actor_and_reason(connection, &self.why));
         Value::Object(body)
     }
 
-    /// The document of the plan: the file's fields, then the options.
+    /// The document of the plan: the file's fields, overridden by the options.
     fn plan(&self) -> Result<Map<String, Value>, Failure> {
         let mut plan = match &self.plan {
             None => Map::new(),

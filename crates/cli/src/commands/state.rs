@@ -1,5 +1,5 @@
-//! `serin state`: the document that steers the splitter, read and written whole. Nothing is written that the Worker's own parser
-//! would not take.
+//! `serin state`: reads and writes `canary-state` as a whole document. The Worker's own parser checks each document before it is
+//! written.
 
 mod document;
 mod store;
@@ -87,7 +87,7 @@ impl Set {
                 "there is nothing to write: give a FILE, or options such as --percentage".into(),
             ));
         }
-        // A given document is checked before any request is sent.
+        // The command checks a given document before it sends a request.
         let given = given.map(|text| document::changed(Some(&text), &self.changes)).transpose()?;
         let store = Store::open(connection, &self.place, &self.configuration)?;
         let checked = match given {
@@ -98,7 +98,7 @@ impl Set {
             output::error_line(&styled(CAUTION, &format!("warning: {warning}")));
         }
         if self.dry_run {
-            output::line(&format!("{}\n{}", store.write_words(&checked), checked.pretty()));
+            output::line(&format!("{}\n{}", store.describe_write(&checked), checked.pretty()));
             return Ok(());
         }
         let already = store.write(&checked, connection, &self.why)?;

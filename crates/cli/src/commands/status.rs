@@ -1,4 +1,4 @@
-//! `serin status`: policy, switches and rollout, with trouble first.
+//! `serin status`: shows policy, switches and rollout, problems first.
 
 use crate::arguments::Connection;
 use crate::client::Client;
@@ -19,7 +19,7 @@ pub(super) fn run(connection: &Connection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The whole status, in paragraphs.
+/// Formats the whole status in paragraphs.
 fn text(status: &StatusView) -> String {
     let mut paragraphs = vec![head(status)];
     match (&status.rollout, status.epoch) {

@@ -1,11 +1,11 @@
-//! `serin switch`: the kill switches.
+//! `serin switch`: sets and clears the kill switches.
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use serin_logic::api::ChangeAnswer;
 use serin_logic::policy::Switch;
 
-use super::orders::account;
+use super::rollout::actor_and_reason;
 use crate::arguments::{Connection, Why};
 use crate::client::Client;
 use crate::exit::Failure;
@@ -14,14 +14,14 @@ use crate::{clock, time_format};
 
 /// `switch`.
 #[derive(Args, Debug)]
-pub(crate) struct Throw {
+pub(crate) struct SetSwitch {
     /// Which.
     #[arg(value_enum)]
     name: Name,
     /// Thrown or cleared.
     #[arg(value_enum)]
     position: Position,
-    /// Why, for the audit and for whoever meets the switch; needed to throw it.
+    /// Reason, for the audit and for refused clients; required to turn a switch on.
     #[arg(long, value_name = "TEXT", required_if_eq("position", "on"))]
     why: Option<String>,
     /// When it clears itself: RFC 3339, or a span from now.
@@ -48,9 +48,9 @@ enum Position {
     Off,
 }
 
-// === impl Throw ===
+// === impl SetSwitch ===
 
-impl Throw {
+impl SetSwitch {
     pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
         let is_on = self.position == Position::On;
         if self.until.is_some() && !is_on {
@@ -58,7 +58,7 @@ impl Throw {
         }
         let until = self.until.as_deref().map(|until| time_format::moment(until, clock::now())).transpose();
         let until = until.map_err(|error| Failure::Usage(format!("--until: {error}")))?;
-        let mut body = account(connection, &Why { why: self.why.clone() });
+        let mut body = actor_and_reason(connection, &Why { why: self.why.clone() });
         body.insert("on".into(), is_on.into());
         body.extend(until.map(|until| ("until".to_owned(), json!(until.to_rfc3339()))));
 

@@ -1,5 +1,5 @@
-//! `serin watch`: follows a rollout until it is over. On a terminal a live picture, elsewhere a line for each change; the exit code
-//! says how it ended.
+//! `serin watch`: follows a rollout until it ends, with a live picture on a terminal and one line for each change elsewhere. The exit
+//! code reports the outcome.
 
 mod scene;
 mod screen;
@@ -18,8 +18,8 @@ use crate::exit::Failure;
 use crate::time_format::{exact, positive_span};
 use crate::{clock, output};
 
-/// How long the server may be out of reach before watching ends: a deploy of Serin itself, or a change of networks, passes.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Longest time without a response from the server before watching ends. A deploy of Serin itself and a change of networks are shorter.
+const LONGEST_OUTAGE: Duration = Duration::from_mins(1);
 
 /// `watch`.
 #[derive(Args, Debug)]
@@ -38,7 +38,7 @@ pub(crate) struct Watch {
     rollout: Option<String>,
 }
 
-/// Output of each status.
+/// Output format of each status.
 enum Display {
     Screen(Screen),
     Lines(Option<Change>),
@@ -48,7 +48,7 @@ enum Display {
 // === impl Watch ===
 
 impl Watch {
-    /// Follows this rollout, or whichever there is.
+    /// Follows the rollout with this id, or the current one.
     pub(super) const fn of(rollout: Option<String>) -> Self {
         Self { every: Duration::from_secs(2), at_most: None, stop_when_paused: false, rollout }
     }
@@ -57,7 +57,7 @@ impl Watch {
         self.follow(&Client::new(connection)?, connection.json)
     }
 
-    /// Looks until the rollout is over.
+    /// Polls the status until the rollout ends.
     pub(super) fn follow(&self, client: &Client, json: bool) -> Result<(), Failure> {
         let mut display = match () {
             () if json => Display::Json(None),
@@ -72,7 +72,7 @@ impl Watch {
                 Ok(answer) => {
                     answered_at = Some(clock::tick());
                     let status: StatusView = answer.read()?;
-                    let is_over = self.look(&status, &mut wanted)?;
+                    let is_over = self.is_over(&status, &mut wanted)?;
                     display.show(&status, &answer.text);
                     if is_over {
                         return status.rollout.as_ref().map_or(Ok(()), end);
@@ -85,7 +85,7 @@ impl Watch {
                         _ => false,
                     };
                     match answered_at {
-                        Some(at) if may_pass && at.elapsed() < PATIENCE => display.trouble(&failure),
+                        Some(at) if may_pass && at.elapsed() < LONGEST_OUTAGE => display.show_error(&failure),
                         _ => return Err(failure),
                     }
                 }
@@ -97,8 +97,11 @@ impl Watch {
         }
     }
 
-    /// Whether watching ends with this status; an error where it cannot go on.
-    fn look(&self, status: &StatusView, wanted: &mut Option<String>) -> Result<bool, Failure> {
+    /// Whether watching ends with this status.
+    ///
+    /// # Errors
+    /// The rollout cannot be watched any further.
+    fn is_over(&self, status: &StatusView, wanted: &mut Option<String>) -> Result<bool, Failure> {
         let Some(rollout) = &status.rollout else {
             let why = if status.epoch.is_some() { "there is no rollout" } else { "there is no rollout controller" };
             return Err(Failure::Failed(why.into()));
@@ -124,7 +127,7 @@ impl Display {
             }
             Self::Json(before) => {
                 if Change::happened(before, status) {
-                    // One line each, however the server lays its JSON out.
+                    // Each document is one line, even if the server indents its JSON.
                     let value = serde_json::from_str::<serde_json::Value>(text);
                     output::line(&value.map_or_else(|_| text.replace('\n', " "), |value| value.to_string()));
                 }
@@ -132,9 +135,9 @@ impl Display {
         }
     }
 
-    fn trouble(&mut self, failure: &Failure) {
+    fn show_error(&mut self, failure: &Failure) {
         match self {
-            Self::Screen(screen) => screen.trouble(&failure.to_string()),
+            Self::Screen(screen) => screen.show_error(&failure.to_string()),
             Self::Lines(_) | Self::Json(_) => output::error_line(&format!("still trying: {failure}")),
         }
     }

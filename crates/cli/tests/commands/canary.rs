@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::server::{Answer, Run, Server};
 
-/// A splitter that has this document and this status.
+/// A splitter with this document and this status.
 fn splitter(state: &Value, status: &Value) -> Server {
     let parts = json!({"stable": {"status": "ok"}, "canary": {"status": "ok"}});
     Server::start()
@@ -13,7 +13,7 @@ fn splitter(state: &Value, status: &Value) -> Server {
         .on("GET /health", Answer::json(200, &json!({"status": "ok", "components": parts})))
 }
 
-/// Runs `serin canary` on a Worker named app. There is no wrangler: nothing is deployed here.
+/// Runs `serin canary` on a Worker named app. wrangler is missing, so nothing is deployed.
 fn canary(server: &Server, arguments: &[&str]) -> Run {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("wrangler.toml"), "name = \"app\"\nmain = \"index.js\"").unwrap();
@@ -49,7 +49,7 @@ fn a_dry_run_shows_the_calls_and_the_documents() {
 }
 
 #[test]
-fn nothing_is_deployed_while_stable_is_not_well() {
+fn nothing_is_deployed_while_stable_is_unhealthy() {
     let down = json!({"status": "down", "components": {"stable": {"status": "down", "message": "threw"}}});
     let server = Server::start()
         .on("GET /__serin/status", Answer::json(200, &json!({"epoch": 1})))
@@ -62,7 +62,7 @@ fn nothing_is_deployed_while_stable_is_not_well() {
 }
 
 #[test]
-fn a_deployment_that_fails_leaves_the_state_as_it_is_and_machines_are_told_where_it_stopped() {
+fn a_failed_deployment_leaves_the_state_unchanged_and_json_names_the_failed_step() {
     let server = splitter(&json!(null), &json!({"epoch": 1}));
     let run = canary(&server, &["deploy", "DIR", "--json"]);
     assert_eq!(run.code, 1, "{}", run.stderr);
@@ -75,7 +75,7 @@ fn a_deployment_that_fails_leaves_the_state_as_it_is_and_machines_are_told_where
 }
 
 #[test]
-fn a_share_that_the_worker_would_not_take_is_told_before_anything_is_asked() {
+fn an_invalid_share_is_refused_before_any_request() {
     let server = splitter(&json!(null), &json!({"epoch": 1}));
     let run = canary(&server, &["deploy", "DIR", "--percentage", "101"]);
     assert_eq!((run.code, lines(&server).len()), (2, 0), "{}", run.stderr);
@@ -86,10 +86,11 @@ fn a_rollback_halts_first_and_then_writes() {
     let server = splitter(&on(), &json!({"epoch": 1, "rollout": {"id": "r1", "phase": "completed"}, "outbox": []}));
     let run = canary(&server, &["rollback", "--why", "pager"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let orders: Vec<_> = server.received().into_iter().filter(|request| !request.line.starts_with("GET ")).collect();
-    let told: Vec<_> = orders.iter().map(|order| (order.line.as_str(), order.json()["reason"].clone())).collect();
-    assert_eq!(told, [("POST /__serin/halt", json!("pager")), ("PUT /__serin/state", json!("pager"))]);
-    let state = &orders[1].json()["state"];
+    let commands: Vec<_> = server.received().into_iter().filter(|request| !request.line.starts_with("GET ")).collect();
+    let sent: Vec<_> =
+        commands.iter().map(|command| (command.line.as_str(), command.json()["reason"].clone())).collect();
+    assert_eq!(sent, [("POST /__serin/halt", json!("pager")), ("PUT /__serin/state", json!("pager"))]);
+    let state = &commands[1].json()["state"];
     assert_eq!(
         [&state["enabled"], &state["percentage"], &state["canaryWorker"]],
         [&json!(false), &json!(0), &json!("app-canary")]
@@ -110,7 +111,7 @@ fn a_rollback_does_not_wait_for_a_state_that_cannot_be_read() {
 }
 
 #[test]
-fn a_rollback_writes_though_the_halt_failed_and_says_so_by_its_exit_code() {
+fn a_rollback_writes_although_the_halt_failed_and_exits_with_an_error() {
     let problem = json!({"type": "urn:serin:unavailable", "title": "the controller did not answer", "status": 503});
     let server = Server::start()
         .on("GET /__serin/status", Answer::json(200, &json!({"epoch": 1})))

@@ -10,7 +10,7 @@ fn unauthorized() -> Answer {
 }
 
 #[test]
-fn a_missing_token_comes_with_what_to_do() {
+fn a_missing_token_is_reported_with_a_remedy() {
     let run = Server::start().on("GET /__serin/status", unauthorized()).serin(&["status"]);
     assert_eq!((run.code, run.stdout.as_str()), (1, ""));
     assert_snapshot!(run.stderr, @r"
@@ -21,7 +21,7 @@ fn a_missing_token_comes_with_what_to_do() {
 }
 
 #[test]
-fn machines_get_the_problem_as_it_came() {
+fn json_prints_the_problem_unchanged() {
     let run = Server::start().on("GET /__serin/status", unauthorized()).serin(&["status", "--json"]);
     let problem: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((run.code, &problem["type"]), (1, &json!("urn:serin:unauthorized")));
@@ -42,7 +42,7 @@ fn a_refused_value_names_its_field() {
 }
 
 #[test]
-fn a_server_that_is_no_serin_is_told_apart() {
+fn a_server_other_than_serin_is_recognised() {
     let server = Server::start().on("GET /__serin/status", Answer::text(404, "text/html", "<h1>nope</h1>"));
     let run = server.serin(&["status"]);
     assert_eq!(run.code, 1);
@@ -53,7 +53,7 @@ fn a_server_that_is_no_serin_is_told_apart() {
 }
 
 #[test]
-fn an_answer_that_is_no_json_is_a_failure() {
+fn a_response_that_is_not_json_is_a_failure() {
     let server = Server::start().on("GET /__serin/status", Answer::text(200, "text/html", "<h1>hello</h1>"));
     let run = server.serin(&["status"]);
     assert_eq!(run.code, 1);
@@ -61,7 +61,7 @@ fn an_answer_that_is_no_json_is_a_failure() {
 }
 
 #[test]
-fn nobody_there_is_a_code_of_its_own() {
+fn an_unreachable_server_has_its_own_exit_code() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", free.local_addr().unwrap());
     drop(free);
@@ -72,7 +72,7 @@ fn nobody_there_is_a_code_of_its_own() {
 
 #[test]
 fn a_server_that_hangs_is_not_waited_for_longer_than_the_timeout() {
-    // It accepts and says nothing.
+    // The listener accepts connections and never responds.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let run = serin(&url, &["status", "--timeout", "100ms"], &[]);

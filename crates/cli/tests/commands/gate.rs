@@ -7,7 +7,7 @@ fn health(status: u16, word: &str, version: &str) -> Answer {
     Answer::json(status, &json!({"status": word, "version": version}))
 }
 
-/// What differs from run to run is how long it took.
+/// Removes durations from the output, because they differ from run to run.
 fn table(run: &Run) -> String {
     let words =
         |line: &str| line.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" | ");
@@ -37,7 +37,7 @@ fn a_server_that_comes_up_in_time_passes_and_every_try_is_in_the_table() {
 }
 
 #[test]
-fn three_tries_are_enough_to_fail_by_a_code_of_its_own() {
+fn a_gate_that_fails_three_tries_has_its_own_exit_code() {
     let server = Server::start().on("GET /health", health(200, "ok", "1.0.0"));
     let run = server.serin(&["gate", "--every", "1ms", "--expect-version", "2"]);
     assert_eq!((run.code, server.received().len()), (5, 3));
@@ -57,7 +57,7 @@ fn each_part_counts_where_detail_is_asked_for() {
 }
 
 #[test]
-fn smoke_requests_are_sent_with_each_try_and_what_differs_is_told() {
+fn smoke_requests_are_sent_with_each_try_and_differences_are_reported() {
     let mut file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
     let text = "[[request]]\nmethod = \"POST\"\npath = \"/orders\"\nstatus = 401\nheader = { www-authenticate = \"Bearer*\" }\n";
     std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();

@@ -41,7 +41,7 @@ fn down_is_exit_code_5_and_degraded_is_where_that_is_wanted() {
 }
 
 #[test]
-fn machines_get_the_health_as_it_came() {
+fn json_prints_the_health_unchanged() {
     let run = Server::start().on("GET /health", detailed(503, "down")).serin(&["health", "--json"]);
     assert_eq!((run.code, serde_json::from_str::<Value>(&run.stdout).unwrap()["status"].clone()), (5, json!("down")));
 }

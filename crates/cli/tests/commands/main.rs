@@ -1,4 +1,4 @@
-//! The built `serin` against a server with recorded answers: what is sent, what is printed, how it ends.
+//! Tests of the built `serin` against a server with recorded responses: its requests, its output and its exit codes.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 mod canary;
@@ -6,8 +6,8 @@ mod errors;
 mod gate;
 mod health;
 mod help;
-mod orders;
 mod reading;
+mod rollout;
 mod server;
 mod start;
 mod watch;

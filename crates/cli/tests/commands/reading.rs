@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::server::{Answer, Server};
 
-/// The status of docs/control-api.md, with its dots filled in.
+/// The status example of docs/control-api.md with its ellipses filled in.
 pub(crate) fn status() -> Value {
     json!({
         "version": "0.1.0", "time": "2026-11-21T03:05:00.000Z", "epoch": 7,
@@ -54,7 +54,7 @@ fn a_step_that_waits_for_the_end_of_a_window_says_so() {
 }
 
 #[test]
-fn what_is_wrong_stands_out() {
+fn problems_are_highlighted() {
     let mut status = status();
     status["switches"]["maintenance"] = json!({"on": true, "reason": "database", "until": "2026-11-21T04:00:00Z"});
     status["halt"] = json!({"actor": "ada", "at": "2026-11-21T03:04:00Z", "reason": "too slow", "byRollout": false});
@@ -91,7 +91,7 @@ fn an_answer_of_another_version_is_read_as_far_as_it_goes() {
 }
 
 #[test]
-fn machines_get_the_status_as_it_came() {
+fn json_prints_the_status_unchanged() {
     let text = printed("GET /__serin/status", &status(), &["status", "--json"]);
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), status());
 }
@@ -105,7 +105,7 @@ fn a_key_is_explained() {
 }
 
 #[test]
-fn a_question_has_everything_that_a_decision_may_know() {
+fn explain_sends_every_attribute_of_a_decision() {
     let server = Server::start().on("GET /__serin/explain", Answer::json(200, &json!({})));
     let arguments = [
         "explain",

@@ -1,4 +1,4 @@
-//! A server that answers what a test recorded and remembers what it was asked; and the program, run against it.
+//! A server with recorded responses that records its requests, and a runner for the program.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use assert_cmd::Command;
 use serde_json::Value;
 
-/// An answer: status, content type, body, and further headers.
+/// A response: status, content type, body, and further headers.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     status: u16,
@@ -15,7 +15,7 @@ pub(crate) struct Answer {
     body: String,
 }
 
-/// A request as it arrived.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) line: String,
@@ -23,10 +23,10 @@ pub(crate) struct Received {
     pub(crate) body: String,
 }
 
-/// Answers by `METHOD /path` (without the query), each list in turn, its last one for ever.
+/// Responses by `METHOD /path` without the query. Each list is used in order, and its last response repeats.
 type Script = HashMap<String, VecDeque<Answer>>;
 
-/// The server. It ends with the test.
+/// The server. It stops when the test ends.
 pub(crate) struct Server {
     http: Arc<tiny_http::Server>,
     script: Arc<Mutex<Script>>,
@@ -34,7 +34,7 @@ pub(crate) struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What a run of the program came to.
+/// Result of a run of the program.
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -79,7 +79,7 @@ impl Server {
         Self { http, script, received, thread: Some(thread) }
     }
 
-    /// One more answer to `METHOD /path`.
+    /// Adds a response to `METHOD /path`.
     pub(crate) fn on(self, line: &str, answer: Answer) -> Self {
         self.script.lock().unwrap().entry(line.to_owned()).or_default().push_back(answer);
         self
@@ -93,7 +93,7 @@ impl Server {
     pub(crate) fn serin(&self, arguments: &[&str]) -> Run {
         let url = self.url();
         let run = serin(&url, arguments, &[("SERIN_TOKEN", "a-token")]);
-        // The port is another one each time.
+        // The port differs from run to run.
         Run {
             stdout: run.stdout.replace(&url, "http://SERIN"),
             stderr: run.stderr.replace(&url, "http://SERIN"),
@@ -105,7 +105,7 @@ impl Server {
         self.received.lock().unwrap().clone()
     }
 
-    /// The one request there was.
+    /// The only request that the server received.
     pub(crate) fn only(&self) -> Received {
         let received = self.received();
         assert_eq!(received.len(), 1, "{received:?}");
@@ -146,15 +146,15 @@ fn serve(mut request: tiny_http::Request, script: &Mutex<Script>, received: &Mut
     };
     let Answer { status, headers, body } = answer.unwrap_or_else(|| Answer::text(418, "text/plain", &line));
     let mut response = tiny_http::Response::from_string(body).with_status_code(status);
-    // `from_string` comes with a content type of its own.
+    // `from_string` sets a content type, which the recorded one replaces.
     for (name, value) in headers {
         response.add_header(tiny_http::Header::from_bytes(name, value).unwrap());
     }
-    // A client that gave up is no failure of the server.
+    // A client that closed the connection is not a failure of the server.
     let _ = request.respond(response);
 }
 
-/// Runs the program as an operator would who has set nothing but these variables.
+/// Runs the program with no other variables in its environment.
 pub(crate) fn serin(url: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
     let mut command = Command::cargo_bin("serin").unwrap();
     for name in

@@ -33,7 +33,7 @@ fn steps_make_a_custom_schedule() {
 }
 
 #[test]
-fn a_plan_is_sent_with_what_is_given_beside_it() {
+fn options_override_the_fields_of_a_plan() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(br#"{"schedule": "safe", "hold": "1h", "onFail": "hold", "analysis": {"x": 1}}"#).unwrap();
     let body = json!({"schedule": "safe", "hold": "2h", "onFail": "hold", "analysis": {"x": 1}, "actor": "ada"});
@@ -41,7 +41,7 @@ fn a_plan_is_sent_with_what_is_given_beside_it() {
 }
 
 #[test]
-fn a_plan_that_is_no_json_is_wrong_usage() {
+fn a_plan_that_is_not_json_is_wrong_usage() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"steps: [5]").unwrap();
     let run = serin("http://127.0.0.1:9", &["start", "--plan", file.path().to_str().unwrap()], &[]);
@@ -51,11 +51,11 @@ fn a_plan_that_is_no_json_is_wrong_usage() {
 
 #[test]
 fn a_dry_run_checks_with_the_workers_own_parser_and_sends_nothing() {
-    let nobody = "http://127.0.0.1:9";
-    let good = serin(nobody, &["start", "--step", "5:10m", "--step", "100", "--dry-run"], &[]);
+    let unreachable = "http://127.0.0.1:9";
+    let good = serin(unreachable, &["start", "--step", "5:10m", "--step", "100", "--dry-run"], &[]);
     assert_eq!(good.code, 0, "{}", good.stderr);
     assert_eq!(serde_json::from_str::<Value>(&good.stdout).unwrap()["steps"][0]["hold"], "10m");
-    let bad = serin(nobody, &["start", "--step", "50", "--step", "5", "--dry-run"], &[]);
+    let bad = serin(unreachable, &["start", "--step", "50", "--step", "5", "--dry-run"], &[]);
     assert_eq!(bad.code, 2);
     assert!(bad.stderr.contains("steps[1].percentage"), "{}", bad.stderr);
 }

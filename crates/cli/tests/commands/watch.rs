@@ -50,7 +50,7 @@ fn a_rollback_and_an_abort_are_exit_code_4() {
 }
 
 #[test]
-fn machines_get_a_document_for_each_change() {
+fn json_prints_a_document_for_each_change() {
     let run = story(ends("completed")).serin(&["watch", "--every", "1ms", "--json"]);
     let steps: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let steps: Vec<&Value> = steps.iter().map(|status| &status["rollout"]["step"]).collect();
@@ -58,7 +58,7 @@ fn machines_get_a_document_for_each_change() {
 }
 
 #[test]
-fn a_server_that_is_away_for_a_moment_is_waited_for() {
+fn a_short_outage_of_the_server_does_not_end_a_watch() {
     let away = json!({"type": "urn:serin:unavailable", "title": "The control plane did not answer", "status": 503});
     let server = Server::start()
         .on("GET /__serin/status", at(&[]))
@@ -69,7 +69,7 @@ fn a_server_that_is_away_for_a_moment_is_waited_for() {
 }
 
 #[test]
-fn a_paused_rollout_ends_a_watch_that_does_not_wait_for_people() {
+fn stop_when_paused_ends_a_watch_at_a_pause() {
     let server = || {
         Server::start()
             .on("GET /__serin/status", at(&[("phase", json!("paused")), ("reason", json!("waits for promote"))]))

@@ -1,5 +1,5 @@
-//! Messages of isolates and shards, one a line: whatever the counts, none counts twice, and the controller goes on and can be
-//! restarted.
+//! Messages of isolates and shards, one a line. No counts are added twice, whatever their values are, and the controller keeps working and
+//! can be restarted.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use super::{NOW, controller, read, reloaded, restarted, text};
 /// Messages of one input.
 const MOST: usize = 8;
 
-/// Reads each line as a message, to a shard and to a controller.
+/// Parses each line as a message to a shard and to a controller.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let mut shard = Shard::default();
@@ -25,11 +25,11 @@ pub fn check(input: &[u8]) {
         assert_eq!(read::<Batch>(&written).unwrap(), batch);
 
         let overlay = controller.report(&batch, now);
-        let (told, heard) = (controller.clone(), shard_after(&mut shard, &batch, now));
+        let (controller_after, shard_once) = (controller.clone(), shard_after(&mut shard, &batch, now));
         controller.report(&batch, now);
-        assert_eq!(parts(&controller), parts(&told), "a message counts once");
+        assert_eq!(parts(&controller), parts(&controller_after), "a message counts once");
         shard.ingest(&batch, now);
-        assert_eq!(shard, heard, "a message counts once");
+        assert_eq!(shard, shard_once, "a message counts once");
         let report = shard.report("FRA", now);
         shard.acknowledge(report.seq, overlay);
         controller.report(&report, now);

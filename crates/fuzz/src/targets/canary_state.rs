@@ -8,9 +8,9 @@ use serin_logic::rollout::WriteState;
 use serin_logic::routing::{Outcome, Reason, decide};
 use serin_logic::snapshot::Snapshot;
 
-use super::{GOOD, KEY, NOW, SETUP, are_lines, document, good, is_told, text, visitors};
+use super::{GOOD, KEY, NOW, SETUP, are_lines, check_error, document, good, text, visitors};
 
-/// Reads the input as `canary-state`.
+/// Parses the input as `canary-state`.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let later = NOW.after(Duration::from_secs(5));
@@ -20,14 +20,14 @@ pub fn check(input: &[u8]) {
         are_lines(&notices);
         match &parsed {
             Err(error) => {
-                is_told(error);
+                check_error(error);
                 assert_eq!(after.rejected(), Some(error));
                 for visitor in visitors() {
                     let decision = decide(&after, &SETUP, &visitor, later);
                     assert_eq!(
                         decision,
                         decide(&before, &SETUP, &visitor, later),
-                        "what is not valid changed something"
+                        "an invalid document changed the snapshot"
                     );
                 }
             }
@@ -48,8 +48,8 @@ fn obeys(state: &CanaryState, snapshot: &Snapshot, visitor: &serin_logic::api::E
         assert_eq!((decision.outcome, decision.reason), (Outcome::Serve(Variant::Stable), Reason::Disabled));
     } else if decision.reason == Reason::Percentage {
         let is_canary = decision.outcome == Outcome::Serve(Variant::Canary);
-        assert!(!is_canary || state.percentage.thousandths() > 0, "somebody is on a canary of 0 %");
-        assert!(is_canary || state.percentage.thousandths() < 100_000, "somebody is not on a canary of 100 %");
+        assert!(!is_canary || state.percentage.thousandths() > 0, "a visitor is on a canary of 0 %");
+        assert!(is_canary || state.percentage.thousandths() < 100_000, "a visitor is not on a canary of 100 %");
     }
 }
 
@@ -64,7 +64,7 @@ fn rewritten(text: &str, was_valid: bool) {
     assert_eq!(write.document(KEY, Some(&written)).unwrap(), written, "a second write changes nothing");
     let parsed = CanaryState::parse(KEY, &written);
     if was_valid {
-        let state = parsed.expect("what is written over a valid document is valid");
+        let state = parsed.expect("a write over a valid document is valid");
         assert_eq!((state.enabled, state.percentage.thousandths(), state.rollout_id.as_str()), (true, 5_000, "r2"));
         assert!(CanaryState::parse(KEY, GOOD).is_ok());
     }

@@ -10,7 +10,7 @@ use serin_logic::rollout::{Command, CommandRequest, Start};
 
 use super::{KEY, NOW, SETUP, controller, good, is_a_value, line, plan, restarted, text};
 
-/// Reads the input as a request.
+/// Parses the input as a request.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let (target, rest) = line(&text);
@@ -67,7 +67,7 @@ fn execute(request: ApiRequest) {
     }
 }
 
-/// Executes a command: a start on a controller without a rollout, every other command in the middle of one.
+/// Executes a command: a start on a controller without a rollout, every other command on a controller with a running rollout.
 fn executed(command: Command, Actor { name, reason, epoch }: Actor) {
     let mut controller = if matches!(command, Command::Start(_)) { Controller::default() } else { controller() };
     let before = controller.clone();

@@ -1,4 +1,4 @@
-//! The `Cookie` header against the plain reading: split at `;`, trimmed, first value of the name.
+//! The `Cookie` header, compared with a simple reference parser: split at `;`, trim, first value of the name.
 
 use serin_logic::routing::cookies::{find, without};
 use serin_logic::routing::override_token;
@@ -6,11 +6,11 @@ use serin_logic::visitor::{self, VisitorId};
 
 use super::{line, text};
 
-/// The contract of `find`: it reads nothing after the cookie it finds.
+/// The contract of `find`: it does not read past the cookie that it finds.
 const MAX_BYTES: usize = 8 * 1024;
 const MAX_PAIRS: usize = 64;
 
-/// Reads the first line as the name of a cookie, and the rest as the header.
+/// Parses the first line as the name of a cookie, and the rest as the header.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let (name, header) = line(&text);
@@ -45,7 +45,7 @@ fn split(header: &str) -> impl Iterator<Item = &str> {
 }
 
 fn pairs(header: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
-    // A part without `=` counts as a pair, but is no cookie.
+    // A part without `=` counts as a pair but is not a cookie.
     split(header).map(|pair| pair.split_once('=').map_or(("", None), |(name, value)| (name, Some(value))))
 }
 

@@ -1,11 +1,11 @@
-//! The query of `/health`, against the URL standard's own algorithm.
+//! The query of `/health`, compared with the URL standard's own algorithm.
 
 use serin_logic::health;
 use url::Url;
 
 use super::text;
 
-/// Reads the input as a query.
+/// Parses the input as a query.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let mut url = Url::parse("https://shop.example/health").unwrap();

@@ -1,4 +1,4 @@
-//! Percentages, moments and spans as operators write them.
+//! Percentages, timestamps and spans as operators write them.
 
 use chrono::{DateTime, Datelike as _};
 use serin_logic::Span;
@@ -6,13 +6,13 @@ use serin_logic::{Percentage, Timestamp};
 
 use super::text;
 
-/// Reads the input as each of them.
+/// Parses the input as each of the three.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let moment = Timestamp::parse(&text);
     let expected = DateTime::parse_from_rfc3339(&text).ok();
     assert_eq!(moment, expected.map(|expected| Timestamp::from_millis(expected.timestamp_millis())), "{text:?}");
-    // An offset can lead out of the years that have four digits.
+    // An offset can move the timestamp out of the years with four digits.
     if let Some(moment) =
         moment.filter(|_| expected.is_some_and(|expected| (0..=9999).contains(&expected.to_utc().year())))
     {
@@ -38,10 +38,10 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// Texts up to this length name a decimal number that a double tells from its neighbours.
+/// Texts up to this length denote a decimal number that a double distinguishes from its neighbours.
 const MAX_EXACT: usize = 15;
 
-/// Thousandths of a decimal number: its digits with the point moved, and nothing but zeros behind it.
+/// Thousandths of a decimal number: its digits with the decimal point moved. Only zeros may follow the third decimal.
 fn thousandths(text: &str) -> Option<u32> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let exponent: i64 = exponent.parse::<i32>().ok()?.into();
@@ -57,7 +57,7 @@ fn thousandths(text: &str) -> Option<u32> {
     let significant = digits.trim_end_matches('0');
     let leading = digits.len() - digits.trim_start_matches('0').len();
     let places = point - i64::try_from(leading).ok()?;
-    // Six digits at most, and none behind the point.
+    // The integer part has six digits at most.
     if places > 6 || point < i64::try_from(significant.len()).ok()? {
         return None;
     }

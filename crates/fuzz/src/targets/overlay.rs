@@ -1,19 +1,19 @@
-//! The overlay for isolates: an invalid one is refused by field, a halt holds, and a written one reads back.
+//! The overlay for isolates: an invalid overlay is refused with its field, a halt holds, and a written overlay reads back unchanged.
 
 use serin_logic::Variant;
 use serin_logic::policy::CanaryState;
 use serin_logic::rollout::Overlay;
 use serin_logic::routing::{Outcome, Reason, decide};
 
-use super::{KEY, NOW, SETUP, are_lines, good, is_told, text, visitors};
+use super::{KEY, NOW, SETUP, are_lines, check_error, good, text, visitors};
 
-/// Reads the input as a shard's answer.
+/// Parses the input as a shard's response.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let overlay = match Overlay::parse(&text) {
         Ok(Some(overlay)) => overlay,
         Ok(None) => return,
-        Err(error) => return is_told(&error),
+        Err(error) => return check_error(&error),
     };
     let written = serde_json::to_string(&overlay).unwrap();
     assert_eq!(Overlay::parse(&written), Ok(Some(overlay.clone())), "{written}");
@@ -28,7 +28,7 @@ pub fn check(input: &[u8]) {
         }
         assert!(decision.observed.is_none() || !overlay.rollout.halted, "a halted canary is not observed");
     }
-    // A document that says no is stronger than any overlay.
+    // A disabled document outranks every overlay.
     let off = r#"{"enabled":false,"percentage":50}"#;
     assert!(CanaryState::parse(KEY, off).is_ok());
     let (disabled, _) = snapshot.apply_kv_values(KEY, super::document(Some(off)), NOW);

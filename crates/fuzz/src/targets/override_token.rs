@@ -1,4 +1,4 @@
-//! QA's override: only a token that the key signed, for this host and in time, names a variant.
+//! QA's override: a token selects a variant only if the key signed it, for this host, and it has not expired.
 
 use core::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{NOW, line, request, text};
 
 const HOST: &str = "shop.example";
 
-/// Reads the first line as changes to a good token (places and bytes), and the rest as a token of its own.
+/// Reads the first line as changes to a good token (positions and bytes), and the rest as a whole token.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let (changes, token) = line(&text);
@@ -19,7 +19,7 @@ pub fn check(input: &[u8]) {
     never_without_the_key(&key, &changed(&good, changes.as_bytes()));
 }
 
-/// Each two bytes of the changes replace one of the token's.
+/// Each pair of bytes in the changes replaces one byte of the token.
 fn changed(token: &str, changes: &[u8]) -> String {
     let mut bytes = token.as_bytes().to_vec();
     for change in changes.chunks_exact(2) {
@@ -37,7 +37,8 @@ fn never_without_the_key(key: &OverrideKey, token: &str) {
             form_urlencoded::Serializer::new(String::new()).append_pair("host", HOST).append_pair(name, token).finish();
         let served = request(&query).and_then(|request| key.variant_of(&request, NOW));
         let Some(variant) = served else { continue };
-        // In the cookie percent-encoding is allowed, and blanks around the parts and either case of the digits in both.
+        // In the cookie percent-encoding is allowed. In cookie and header, blanks around the parts and both cases of hexadecimal digits
+        // are.
         let plain: String = form_urlencoded::parse(format!("t={}", token.replace('+', "%2B")).as_bytes())
             .map(|(_, value)| value.into_owned())
             .collect();

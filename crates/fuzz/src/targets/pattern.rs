@@ -1,10 +1,10 @@
-//! Patterns of paths and hosts against the plain definition: `*` stands for any run of characters.
+//! Patterns of paths and hosts, compared with the plain definition: `*` stands for any run of characters.
 
 use serin_logic::matcher::pattern::Pattern;
 
 use super::{line, text};
 
-/// The definition takes time and memory of both lengths multiplied.
+/// Longest pattern and text. The reference algorithm takes time and memory in proportion to the product of both lengths.
 const MOST: usize = 256;
 
 /// Reads the first line as a pattern and the second as the text to match.

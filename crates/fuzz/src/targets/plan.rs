@@ -1,4 +1,4 @@
-//! Plans of rollouts: refused by field, or within every range; a stored plan reads back.
+//! Plans of rollouts: a plan is refused with its field, or all its values are in range; a stored plan reads back unchanged.
 
 use serin_logic::Percentage;
 use serin_logic::Timestamp;
@@ -7,7 +7,7 @@ use serin_logic::rollout::{Freeze, Plan, UtcOffset};
 
 use super::text;
 
-/// Reads the input as a plan, sent and stored.
+/// Parses the input as a plan, as sent and as stored.
 pub fn check(input: &[u8]) {
     let text = text(input);
     match Plan::parse(&text) {
@@ -35,10 +35,10 @@ pub(super) fn holds(plan: &Plan) {
     assert_eq!(&serde_json::from_str::<Plan>(&written).unwrap(), plan, "{written}");
 }
 
-/// Zones without summer time, in minutes; the last two are those of no place on earth.
+/// Zones without daylight saving time, in minutes. The last two are outside the range of real zones.
 const OFFSETS: [UtcOffset; 4] = [|_, _| Some(0), |_, _| Some(14 * 60), |_, _| Some(i32::MAX), |_, _| Some(i32::MIN)];
 
-/// Whenever it is asked, a freeze ends, and later.
+/// Checks that a freeze always has an end, and that the end is later than the time asked for.
 fn thaws(freeze: &Freeze) {
     for offset in OFFSETS {
         for now in [i64::MIN, 0, 1_800_000_000_000, i64::MAX].map(Timestamp::from_millis) {
@@ -52,5 +52,5 @@ fn thaws(freeze: &Freeze) {
     if let Ok(Some(end)) = freeze.end(utc, now) {
         assert_eq!(freeze.end(utc, end), Ok(None), "a freeze ends in a freeze: {freeze:?}");
     }
-    assert!(freeze.end(|_, _| None, now).is_err(), "a zone that nobody knows has no time");
+    assert!(freeze.end(|_, _| None, now).is_err(), "an unknown zone has no time");
 }

@@ -1,15 +1,15 @@
-//! Rules: the index finds the rule that asking each rule in turn finds. The first line is a request, as `explain`'s query.
+//! Rules: the index finds the same rule as a linear search. The first line is a request in the form of `explain`'s query.
 
 use serde_json::{Value, json};
 use serin_logic::policy::CanaryState;
 use serin_logic::policy::rules::RuleNumber;
 
-use super::{KEY, is_told, line, request, text};
+use super::{KEY, check_error, line, request, text};
 
-/// So many rules are asked one by one.
+/// Number of rules for the linear search.
 const MOST: usize = 16;
 
-/// Reads the input as a request and a list of rules.
+/// Parses the input as a request and a list of rules.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let (query, rules) = line(&text);
@@ -19,7 +19,7 @@ pub fn check(input: &[u8]) {
     let state = match parse(&rules) {
         Ok(state) => state,
         Err(error) => {
-            is_told(&error);
+            check_error(&error);
             assert!(error.field.starts_with("rules"), "{error}");
             return;
         }

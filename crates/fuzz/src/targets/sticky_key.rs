@@ -1,4 +1,4 @@
-//! Stickiness and buckets. The first line is a request, as `explain`'s query, and the second the value of `stickiness`.
+//! Stickiness and buckets. The first line is a request in the form of `explain`'s query, and the second is the value of `stickiness`.
 
 use serde_json::{Value, json};
 use serin_logic::Percentage;
@@ -8,9 +8,9 @@ use serin_logic::request_attributes::RequestAttributes;
 use serin_logic::sticky_key::StickyKey;
 use serin_logic::visitor::{self, VisitorId};
 
-use super::{KEY, is_told, line, request, text};
+use super::{KEY, check_error, line, request, text};
 
-/// Reads the input as a request and its sticky key.
+/// Parses the input as a request and its sticky key.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let (query, stickiness) = line(&text);
@@ -19,7 +19,7 @@ pub fn check(input: &[u8]) {
     let state = match CanaryState::parse(KEY, &document) {
         Ok(state) => state,
         Err(error) => {
-            is_told(&error);
+            check_error(&error);
             assert!(error.field.starts_with("stickiness"), "{error}");
             return;
         }

@@ -1,5 +1,5 @@
-//! Rows of the controller's and the shards' storage, as another version may have written them. The first line names the row. An
-//! unreadable row is an error to its reader; with a readable one the controller goes on.
+//! Rows in the storage of the controller and of the shards, as another version may have written them. The first line names the row. An
+//! unreadable row is an error for its reader; with a readable row the controller keeps working.
 
 use core::time::Duration;
 
@@ -16,16 +16,16 @@ use serin_logic::telemetry::{Batch, Deduplicator, Shard};
 
 use super::{NOW, controller, line, read, reloaded, text};
 
-/// Reads the input as the name of a row, and its body.
+/// Reads the input as the name of a row and its body.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let (row, body) = line(&text);
     match row {
-        documents::STATE => lived_with(body, |state: State| Controller { state, ..Controller::default() }),
-        documents::ANALYSIS => lived_with(body, |analysis: AnalysisRunner| Controller { analysis, ..controller() }),
-        documents::METRICS => lived_with(body, |metrics: MetricsBuffer| Controller { metrics, ..controller() }),
-        documents::SWITCHES => lived_with(body, |switches: SwitchOverrides| Controller { switches, ..controller() }),
-        documents::OUTBOX => lived_with(body, |outbox: Outbox| Controller { outbox, ..controller() }),
+        documents::STATE => check_row(body, |state: State| Controller { state, ..Controller::default() }),
+        documents::ANALYSIS => check_row(body, |analysis: AnalysisRunner| Controller { analysis, ..controller() }),
+        documents::METRICS => check_row(body, |metrics: MetricsBuffer| Controller { metrics, ..controller() }),
+        documents::SWITCHES => check_row(body, |switches: SwitchOverrides| Controller { switches, ..controller() }),
+        documents::OUTBOX => check_row(body, |outbox: Outbox| Controller { outbox, ..controller() }),
         "shard" => {
             let Some(mut shard) = stored::<Shard>(body) else { return };
             let report = shard.report("FRA", NOW);
@@ -42,16 +42,16 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// Reads a row, which must read back as it was.
+/// Parses a row and checks that it reads back unchanged.
 fn stored<T: Serialize + DeserializeOwned>(body: &str) -> Option<T> {
     read::<T>(body).ok().inspect(|row| drop(reloaded(row)))
 }
 
-/// Executes every command and a few alarms, each on the stored row.
-fn lived_with<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) -> Controller) {
+/// Executes every command and some alarms, each on the stored row.
+fn check_row<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) -> Controller) {
     let Some(row) = stored(body) else { return };
     let stored = into(row);
-    let orders = [
+    let commands = [
         Command::Pause,
         Command::Resume,
         Command::Promote,
@@ -61,19 +61,19 @@ fn lived_with<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) 
         Command::Undo,
         Command::Abort { rollout: None },
     ];
-    for command in orders {
+    for command in commands {
         let mut controller = stored.clone();
-        let order = CommandRequest { command, actor: "ada".into(), reason: "calm".into(), epoch: None };
-        let _ = controller.execute(&order, NOW);
-        goes_on(&mut controller, NOW.after(Duration::from_secs(1)));
+        let request = CommandRequest { command, actor: "ada".into(), reason: "calm".into(), epoch: None };
+        let _ = controller.execute(&request, NOW);
+        check_controller(&mut controller, NOW.after(Duration::from_secs(1)));
     }
     let mut controller = stored;
     for now in [NOW, NOW.after(Duration::from_secs(70)), Timestamp::default(), Timestamp::from_millis(i64::MAX)] {
-        goes_on(&mut controller, now);
+        check_controller(&mut controller, now);
     }
 }
 
-fn goes_on(controller: &mut Controller, now: Timestamp) {
+fn check_controller(controller: &mut Controller, now: Timestamp) {
     let before = controller.state.epoch();
     let _ = controller.wants(now);
     let _ = controller

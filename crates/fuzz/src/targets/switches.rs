@@ -1,4 +1,4 @@
-//! `ops:*` keys: everything but the few words for off is on, and keeps those out whom the switch is for.
+//! `ops:*` keys: any value but a few words for off turns the switch on, and the switch then stops the requests it is for.
 
 use serin_logic::policy::Switch;
 use serin_logic::policy::switches::Setting;
@@ -8,7 +8,7 @@ use serin_logic::{Timestamp, Variant};
 
 use super::{KEY, NOW, SETUP, are_lines, good, is_a_value, switched, text, visitors};
 
-/// Reads the input as the value of each switch.
+/// Parses the input as the value of each switch.
 pub fn check(input: &[u8]) {
     let text = text(input);
     let setting = Setting::parse(Some(&text));

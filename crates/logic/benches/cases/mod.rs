@@ -1,4 +1,4 @@
-//! What both benchmarks run: one in nanoseconds, the other in instructions, which the machine's noise does not reach.
+//! The cases of both benchmarks: one measures nanoseconds, the other instructions, which the machine's noise does not affect.
 #![allow(clippy::unwrap_used, reason = "what is measured is known to work")]
 
 pub(crate) mod policy;
@@ -13,15 +13,15 @@ use serin_logic::routing::{Outcome, decide};
 use policy::{NOW, document, for_visitors, list_rule, path_rules, setup, snapshot_of};
 use request::Request;
 
-/// One line of the results.
+/// One case, which is one line of the results.
 pub(crate) struct Case {
-    /// What is measured, and how much of it.
+    /// Name and size of the case.
     pub(crate) name: String,
-    /// Makes ready what does it once: ten thousand rules take a while.
+    /// Prepares the case and returns the work to measure. Preparation is separate because ten thousand rules take a while to parse.
     pub(crate) prepare: Box<dyn Fn() -> Work>,
 }
 
-/// What is measured.
+/// The measured work of a case.
 pub(crate) type Work = Box<dyn Fn()>;
 
 const SIZES: [usize; 5] = [0, 10, 100, 1_000, 10_000];
@@ -29,7 +29,7 @@ const MANY: usize = 10_000;
 const PAGE: &str = "/articles/1234";
 const LAST: &str = "/section-9999/x";
 
-/// All of them, in the order of the table.
+/// All cases, in the order of the table.
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = vec![
         case("part: bucket of a key", || {
@@ -58,10 +58,10 @@ pub(crate) fn all() -> Vec<Case> {
     cases
 }
 
-/// The text of so many rules.
+/// The JSON text of the given number of rules.
 pub(crate) type Rules = fn(usize) -> String;
 
-/// Lists that a request of a known visitor is not on: each is searched to its end.
+/// Lists that do not contain the attributes of a known visitor's request, so that each list is searched to its end.
 pub(crate) const LISTS: [(&str, Rules); 4] =
     [("paths", paths), ("hosts", hosts), ("networks", networks), ("cookie values", cookie_values)];
 

@@ -1,4 +1,4 @@
-//! A request in memory, whose attributes cost as little as they can: what is measured is the decision.
+//! A request in memory with cheap attributes, so that the benchmark measures the decision.
 
 use std::rc::Rc;
 
@@ -6,7 +6,7 @@ use serin_logic::request_attributes::RequestAttributes;
 use serin_logic::routing::cookies;
 use serin_logic::visitor::VisitorId;
 
-/// A request as the edge sees it: the path and the `Cookie` header at hand, the rest when a decision asks for it.
+/// A request as the edge sees it: the path and the `Cookie` header are present, other attributes are computed on demand.
 pub(crate) struct Request {
     path: &'static str,
     cookies: &'static str,
@@ -19,7 +19,7 @@ pub(crate) struct Request {
 // === impl Request ===
 
 impl Request {
-    /// A `GET` of a visitor who came before.
+    /// A `GET` of a returning visitor.
     pub(crate) fn of_known_visitor(path: &'static str) -> Self {
         Self {
             path,
@@ -31,7 +31,7 @@ impl Request {
         }
     }
 
-    /// The same without cookies, with one more header.
+    /// The same request without cookies and with one more header.
     pub(crate) fn of_client(path: &'static str, name: &'static str, value: &str) -> Self {
         let mut request = Self { cookies: "", ..Self::of_known_visitor(path) };
         request.headers.push((name, value.into()));

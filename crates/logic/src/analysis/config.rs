@@ -13,22 +13,22 @@ pub struct AnalysisConfig {
     pub error_rate_ceiling: f64,
     /// Highest p95 in ms, 1..=600000; 500.
     pub p95_ceiling_ms: u64,
-    /// Looks in a row with a broken threshold until the canary is rolled back, 1..=100; 3.
+    /// Consecutive analyses with a broken threshold until the canary is rolled back, 1..=100; 3.
     pub failure_limit: u32,
-    /// Canary requests in a step before a look may pass, 1..=1000000000; 20, as Hystrix has it.
+    /// Canary requests in a step before an analysis may pass, 1..=1000000000; 20, as in Hystrix.
     pub min_requests: u64,
-    /// Chance that evidence rolls back a canary that is no worse, over the whole rollout, 0.000001..=0.1; 0.01. Half of it goes to
-    /// errors, a quarter each to p95 and p99.
+    /// Probability that evidence rolls back a canary that is no worse, over the whole rollout, 0.000001..=0.1; 0.01. Errors get half of it,
+    /// p95 and p99 a quarter each.
     pub alpha: f64,
-    /// How many times stable's odds of failing are still accepted, 1..=10; 1. 1.25 doubles the delay of finding a doubled rate.
+    /// Accepted ratio of the canary's odds of failing to stable's, 1..=10; 1. At 1.25 a doubled rate takes twice as long to detect.
     pub error_tolerance: f64,
-    /// How much slower than stable is still accepted, 0..=10; 0.2 is 20 %.
+    /// Accepted relative slowdown against stable, 0..=10; 0.2 is 20 %.
     pub latency_tolerance: f64,
-    /// Unit of assignment; sticky keys.
+    /// Unit of assignment; sticky keys by default.
     pub unit: Unit,
     /// Time between two ticks in ms, 1..=60000; 5000.
     pub tick_ms: u64,
-    /// Time after which an isolate flushes at the latest, in ms, 1..=600000; 5000.
+    /// Longest time between two flushes of an isolate in ms, 1..=600000; 5000.
     pub flush_interval_ms: u64,
 }
 
@@ -36,11 +36,11 @@ pub struct AnalysisConfig {
 #[derive(Clone, Debug, PartialEq, Error)]
 #[error("{field} is {value}, should be {range}")]
 pub struct InvalidAnalysisConfig {
-    /// Field, as written in the plan.
+    /// Name of the field in the plan.
     pub field: &'static str,
-    /// Given value.
+    /// The given value.
     pub value: String,
-    /// Accepted range.
+    /// The accepted range.
     pub range: &'static str,
 }
 
@@ -67,7 +67,7 @@ impl AnalysisConfig {
     /// Checks every range.
     ///
     /// # Errors
-    /// The first field that is outside its range.
+    /// The first field outside its range.
     pub fn check(&self) -> Result<(), InvalidAnalysisConfig> {
         let invalid = |field, value, range| InvalidAnalysisConfig { field, value, range };
         let real = |field, value: f64, low: f64, high: f64, range| {

@@ -1,5 +1,5 @@
-//! Counts of both variants. They come over a wire, merged from many isolates, so no value of them may do harm: failures never exceed
-//! requests, sums saturate, and a fraction is always a number in 0..=1.
+//! Counts of both variants. Counts arrive over the network, merged from many isolates, so no value may break an invariant: failures never
+//! exceed requests, sums saturate, and a fraction is always a number in 0..=1.
 
 use std::ops::AddAssign;
 
@@ -32,21 +32,21 @@ struct CountsWire {
     first_failures: u64,
 }
 
-/// Unit of assignment: the thing that is assigned to a variant, and hence one piece of evidence.
+/// Unit of assignment: the entity that is assigned to a variant, and therefore one piece of evidence.
 ///
-/// With sticky visitors a handful of visitors whose every request fails would, counted by request, roll back 17 % of healthy
-/// canaries; counted once each, 0.15 %.
+/// With sticky visitors, a handful of visitors whose every request fails would roll back 17 % of healthy canaries if each request counted.
+/// Counted once per visitor, the rate is 0.15 %.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
-    /// A sticky key is assigned once and stays: its first failure counts, against the configured fraction.
+    /// A sticky key is assigned once and keeps its variant. Its first failure counts, against the configured fraction.
     #[default]
     StickyKey,
-    /// Every request is assigned for itself: every failure counts, against the fraction realised in the tick.
+    /// Every request is assigned separately. Every failure counts, against the fraction realised in the tick.
     Request,
 }
 
-/// The canary's fraction of the compared requests, 0..=1: canary / (canary + control slice). Never NaN.
+/// The canary's fraction of the compared requests, 0..=1: canary / (canary + control slice). The fraction is never NaN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Fraction(f64);
 
@@ -69,12 +69,12 @@ impl<T: AddAssign> AddAssign for PerVariant<T> {
 // === impl Counts ===
 
 impl Counts {
-    /// Counts in which every failure is evidence. More failures than requests are cut to the requests.
+    /// Creates counts in which every failure is evidence. Failures are limited to the number of requests.
     pub fn new(requests: u64, failures: u64) -> Self {
         Self::sticky(requests, failures, failures)
     }
 
-    /// Counts with the failures that were the first of their sticky key, cut to the failures.
+    /// Creates counts with the number of first failures of sticky keys, which is limited to the number of failures.
     pub fn sticky(requests: u64, failures: u64, first_failures: u64) -> Self {
         let failures = failures.min(requests);
         Self { requests, failures, first_failures: first_failures.min(failures) }
@@ -85,7 +85,7 @@ impl Counts {
         self.requests
     }
 
-    /// Requests that failed, those that stable then answered included.
+    /// Requests that failed, including those that stable then answered.
     pub fn failures(&self) -> u64 {
         self.failures
     }
@@ -106,7 +106,7 @@ impl Counts {
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        // Saturating each keeps their order: a smaller count never saturates before a larger one.
+        // Saturating each count keeps their order: a smaller count never saturates before a larger one.
         self.requests = self.requests.saturating_add(other.requests);
         self.failures = self.failures.saturating_add(other.failures);
         self.first_failures = self.first_failures.saturating_add(other.first_failures);
@@ -122,12 +122,12 @@ impl From<CountsWire> for Counts {
 // === impl Fraction ===
 
 impl Fraction {
-    /// The fraction of widths in the same unit (buckets, weights, requests); 0 when both are 0.
+    /// The fraction of two widths in the same unit (buckets, weights, requests); 0 if both are 0.
     pub fn of(canary: u64, stable: u64) -> Self {
         Self::clamped(canary as f64 / (canary as f64 + stable as f64))
     }
 
-    /// A fraction given as a number; anything that is not in 0..=1 is cut to it, NaN to 0.
+    /// Creates a fraction from a number. A number outside 0..=1 is clamped, and NaN becomes 0.
     pub fn clamped(fraction: f64) -> Self {
         if fraction.is_nan() { Self(0.0) } else { Self(fraction.clamp(0.0, 1.0)) }
     }
@@ -143,7 +143,7 @@ impl Fraction {
     }
 }
 
-/// `part / whole`, 0 when there is nothing to divide by.
+/// `part / whole`, or 0 if `whole` is 0.
 pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
     Fraction::clamped(part as f64 / whole as f64).get()
 }
@@ -189,12 +189,12 @@ mod tests {
     #[test]
     fn the_stored_form_is_frozen() {
         let json = r#"{"canary":{"requests":5,"failures":2,"firstFailures":1},"stable":{"requests":9,"failures":0,"firstFailures":0}}"#;
-        let arms = PerVariant::new(Counts::sticky(5, 2, 1), Counts::new(9, 0));
+        let variants = PerVariant::new(Counts::sticky(5, 2, 1), Counts::new(9, 0));
         assert_eq!(
-            serde_json::to_string(&arms).unwrap(),
+            serde_json::to_string(&variants).unwrap(),
             json,
             "isolates and controllers of other versions read this form"
         );
-        assert_eq!(serde_json::from_str::<PerVariant<Counts>>(json).unwrap(), arms);
+        assert_eq!(serde_json::from_str::<PerVariant<Counts>>(json).unwrap(), variants);
     }
 }

@@ -1,5 +1,5 @@
-//! The sequential test that errors, latency and the sample ratio all feed: how much faster did a bet on "the canary is worse"
-//! grow than any canary that is no worse could make it grow?
+//! The sequential test that errors, latency and the sample ratio share. It compares the growth of a bet on "the canary is worse" with the
+//! most that a canary no worse than stable could cause.
 //!
 //! # Why it is exact
 //! Of the `x` bad units of a tick, `x_c` are the canary's. If a unit is no likelier to be bad on the canary, `x_c` given `x` is
@@ -10,8 +10,8 @@
 //! probability at most α.
 //!
 //! # Why it restarts
-//! A plain product that has watched a healthy canary for long has nearly lost its stake, and would need long to win it back
-//! when the canary turns bad. So half of the stake is bet at the start, the other half in equal parts later.
+//! A plain product that has observed a healthy canary for a long time has lost nearly all of its stake, and would need long to recover it
+//! when the canary becomes bad. Half of the stake is therefore bet at the start, and the other half in equal parts later.
 
 use std::fmt;
 
@@ -20,45 +20,45 @@ use thiserror::Error;
 
 use super::counts::Fraction;
 
-/// Logarithms are kept as whole multiples of 10⁻¹²: a reloaded state is then identical, which JSON does not promise for fractions.
+/// Logarithms are stored as whole multiples of 10⁻¹², so that a reloaded state is identical. JSON does not guarantee this for fractions.
 const STEPS_PER_NAT: f64 = 1e12;
 
-/// ±9,000 nats, the largest whole thousand that stays below 2^53 steps, where JSON readers still tell integers apart.
+/// ±9,000 nats, the largest multiple of 1,000 that stays below 2^53 steps, the limit up to which JSON readers distinguish integers.
 const MAX_STEPS: i64 = 9_000_000_000_000_000;
 
-/// The stake of the first tick; the rest goes to the restarts.
+/// The stake of the first tick. The restarts have the rest.
 const FIRST_STAKE: f64 = 0.5;
 
-/// A mixture of bets, one per alternative ρ. Feed it every tick, empty ones too: restarts are scheduled in ticks.
+/// A mixture of bets, one per alternative ρ. Every tick must be added, empty ticks too, because restarts are scheduled in ticks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", try_from = "EProcessWire")]
 pub struct EProcess {
-    /// The ρ, all above θ₀.
+    /// The alternatives ρ, all above θ₀.
     grid: Vec<f64>,
     theta0: f64,
     restarts: Restarts,
-    /// Ticks seen.
+    /// Number of closed ticks.
     ticks: u32,
-    /// ln R for each ρ, in `STEPS_PER_NAT`. Without meaning before the first tick, when R is 0.
+    /// ln R for each ρ, in `STEPS_PER_NAT`. The values have no meaning before the first tick, when R is 0.
     ln_r: Vec<i64>,
 }
 
-/// When the second half of the stake is bet: an equal part every `every` ticks, `count` times.
+/// Schedule for the second half of the stake: an equal part every `every` ticks, `count` times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restarts {
-    /// Ticks between two of them; 0 means never.
+    /// Ticks between two parts; 0 means never.
     pub every: u32,
-    /// How many parts; 0 means never.
+    /// Number of parts; 0 means never.
     pub count: u32,
 }
 
-/// How strong the evidence is, and how strong it must be. Rounded, for reading: decisions are made on the exact value.
+/// The strength of the evidence, and its limit. Both are rounded for display; decisions use the exact value.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
     /// ln E, to three decimals.
     pub ln_e: f64,
-    /// 1/α: at this E the evidence is strong.
+    /// 1/α: the limit from which the evidence is strong.
     pub limit: u64,
 }
 
@@ -72,7 +72,7 @@ struct EProcessWire {
     ln_r: Vec<i64>,
 }
 
-/// A stored test that cannot have been written by this code.
+/// Error for a stored test that this code cannot have written.
 #[derive(Debug, Error)]
 enum InvalidEProcess {
     #[error("{ln_r} logarithms for {grid} alternatives")]
@@ -84,7 +84,7 @@ enum InvalidEProcess {
 // === impl EProcess ===
 
 impl EProcess {
-    /// Bets on the alternatives of `grid` above the tolerance `theta0` (an odds ratio; below 1 or NaN is taken as 1).
+    /// Creates bets on the alternatives of `grid` above the tolerance `theta0` (an odds ratio; a value below 1 or NaN counts as 1).
     pub fn new(grid: &[f64], theta0: f64, restarts: Restarts) -> Self {
         let theta0 = theta0.max(1.0);
         let grid: Vec<f64> = grid.iter().copied().filter(|rho| *rho > theta0 && rho.is_finite()).collect();
@@ -92,11 +92,11 @@ impl EProcess {
         Self { grid, theta0, restarts, ticks: 0, ln_r }
     }
 
-    /// Takes in a closed tick: `canary_bad` of the canary's and `stable_bad` of stable's units were bad, and the canary had `share`
-    /// of the units.
+    /// Adds a closed tick: `canary_bad` of the canary's units and `stable_bad` of stable's were bad, and `share` is the canary's share of
+    /// all units.
     pub fn close_tick(&mut self, canary_bad: u64, stable_bad: u64, share: Fraction) {
         let w = share.get();
-        // Reports of a canary without a share are left over from another split, and no evidence.
+        // Reports of a canary without a share remain from an earlier split and are not evidence.
         let canary_bad = if w > 0.0 { canary_bad as f64 } else { 0.0 };
         let stable_bad = stable_bad as f64;
         let ln_stake = self.stake().ln();
@@ -110,7 +110,7 @@ impl EProcess {
         self.ticks = self.ticks.saturating_add(1);
     }
 
-    /// ln E: 0 before the first tick, never NaN, at most 9,000 in size.
+    /// ln E: 0 before the first tick, never NaN, and between -9,000 and 9,000.
     pub fn ln_e(&self) -> f64 {
         if self.ticks == 0 || self.grid.is_empty() {
             return 0.0;
@@ -119,17 +119,17 @@ impl EProcess {
         ln_add(bets - (self.grid.len() as f64).ln(), (1.0 - self.staked()).ln())
     }
 
-    /// Whether E has reached 1/α now. Ville's inequality covers the first time this is ever true.
+    /// Whether E has reached 1/α now. Ville's inequality bounds the probability that this is ever true.
     pub fn is_strong(&self, alpha: f64) -> bool {
         self.ln_e() >= -alpha.ln()
     }
 
-    /// E and 1/α, for people.
+    /// E and 1/α, for display.
     pub fn evidence(&self, alpha: f64) -> Evidence {
         Evidence::new(self.ln_e(), alpha)
     }
 
-    /// The stake of the tick about to be taken in.
+    /// The stake of the next tick.
     fn stake(&self) -> f64 {
         let Restarts { every, count } = self.restarts;
         if self.ticks == 0 {
@@ -141,7 +141,7 @@ impl EProcess {
         }
     }
 
-    /// All stakes up to the last tick. In closed form, so that nothing is lost to rounding and nothing needs storing.
+    /// The sum of all stakes up to the last tick. The closed form avoids rounding errors and stored state.
     fn staked(&self) -> f64 {
         let Restarts { every, count } = self.restarts;
         let made = self.ticks.saturating_sub(1).checked_div(every).unwrap_or(0).min(count);
@@ -168,7 +168,7 @@ impl TryFrom<EProcessWire> for EProcess {
 // === impl Restarts ===
 
 impl Restarts {
-    /// Every 30 s over the time a rollout is planned to take; both times in milliseconds, and a tick is at least 1 ms.
+    /// Restarts every 30 s over the planned duration of a rollout. Both times are in milliseconds, and a tick is at least 1 ms.
     pub fn over(planned_ms: u64, tick_ms: u64) -> Self {
         const EVERY_MS: u64 = 30_000;
         let every = (EVERY_MS / tick_ms.max(1)).max(1);
@@ -184,7 +184,7 @@ impl Evidence {
         Self { ln_e: (ln_e * 1e3).round() / 1e3, limit: whole((1.0 / alpha).round()) }
     }
 
-    /// E itself; JSON knows no infinity.
+    /// E itself, capped, because JSON has no infinity.
     pub fn value(&self) -> f64 {
         self.ln_e.exp().min(f64::MAX)
     }
@@ -201,7 +201,7 @@ impl fmt::Display for Evidence {
     }
 }
 
-/// ln(e^a + e^b) without leaving the logarithms; −∞ stands for 0.
+/// ln(e^a + e^b), computed without leaving the logarithms; −∞ stands for 0.
 fn ln_add(a: f64, b: f64) -> f64 {
     let (high, low) = if a >= b { (a, b) } else { (b, a) };
     if low == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
@@ -216,7 +216,7 @@ fn steps(nats: f64) -> i64 {
     ((nats * STEPS_PER_NAT).round() as i64).clamp(-MAX_STEPS, MAX_STEPS)
 }
 
-/// A non-negative number as an integer; negative and NaN become 0, too large `u64::MAX`.
+/// Converts a number to an integer. A negative number and NaN become 0, and a number that is too large becomes `u64::MAX`.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates, and NaN is 0")]
 pub(crate) fn whole(number: f64) -> u64 {
     number as u64

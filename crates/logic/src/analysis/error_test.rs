@@ -1,31 +1,31 @@
-//! Does the canary fail more than stable? The evidence ([`EProcess`]), and the practical floors below which even strong evidence
-//! is not worth a rollback.
+//! Does the canary fail more often than stable? The evidence ([`EProcess`]), and the practical floors below which even strong evidence does
+//! not justify a rollback.
 
 use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Fraction, PerVariant, Unit};
 use super::e_process::{EProcess, Evidence, Restarts};
 
-/// How many times as likely to fail the canary might be; equal bets on each. From "half as much again" to "dead", in steps that
-/// lose at most a quarter of the speed to a ρ in between.
+/// Alternatives for the canary's odds ratio of failing, with equal bets on each. They range from "half as much again" to "dead", in steps
+/// that lose at most a quarter of the speed to a ρ between two of them.
 pub(crate) const GRID: [f64; 7] = [1.5, 2.0, 3.0, 5.0, 10.0, 25.0, 60.0];
 
-/// At this E the canary is not promoted, long before it is rolled back. 1 healthy canary in 10 is ever held by it.
+/// From this E on the canary is not promoted, long before it is rolled back. At most 1 healthy canary in 10 ever reaches it.
 pub(crate) const SOFT_HOLD: f64 = 10.0;
 
-/// Conditions of a rollback besides the evidence. Floors can only make a rollback rarer, so α holds with any of them.
+/// Conditions of a rollback besides the evidence. Floors only make a rollback rarer, so α holds with any of them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Floors {
-    /// Failures of the canary, as evidence counts them.
+    /// Failures of the canary, counted as evidence counts them.
     pub failures: u64,
     /// Requests to the canary.
     pub requests: u64,
-    /// Difference between the failure rates, 0..=1.
+    /// Difference of the failure rates, 0..=1.
     pub difference: f64,
 }
 
-/// The error test of one rollout. It goes on over all steps; the floors look at the current step alone.
+/// The error test of one rollout. The evidence continues over all steps; the floors use the current step alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorTest {
@@ -35,15 +35,15 @@ pub struct ErrorTest {
     unit: Unit,
     /// Counts of the current step.
     step: PerVariant<Counts>,
-    /// The evidence when it was first strong. Never taken back: the quiet after a rollback does not rehabilitate a canary.
+    /// The evidence at the time it was first strong. It is latched: a quiet period after a rollback does not clear a canary.
     strong: Option<Evidence>,
 }
 
-/// Outcome of the test so far, worst last.
+/// Outcome of the test so far, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ErrorStanding {
+pub enum ErrorOutcome {
     /// No evidence against the canary.
-    Calm,
+    NoEvidence,
     /// E ≥ 10: the canary is not promoted.
     Suspicious,
     /// E ≥ 1/α, but too few failures, or too small a difference, to matter: the canary is not promoted.
@@ -64,8 +64,8 @@ impl Floors {
     fn hold(&self, step: &PerVariant<Counts>, unit: Unit) -> bool {
         let PerVariant { canary, stable } = step;
         let rate = |counts: &Counts, bad: u64| super::counts::ratio(bad, counts.requests());
-        // Few visitors with many requests each make first failures rare; a visitor who always fails makes failures many. A
-        // difference in either is one that visitors notice.
+        // Few visitors with many requests each make first failures rare, and a visitor whose every request fails makes failures frequent.
+        // Visitors notice a difference in either count.
         let difference = f64::max(
             canary.failure_rate() - stable.failure_rate(),
             rate(canary, canary.evidence(unit)) - rate(stable, stable.evidence(unit)),
@@ -77,17 +77,17 @@ impl Floors {
 // === impl ErrorTest ===
 
 impl ErrorTest {
-    /// A test that rolls a canary whose odds of failing are at most `theta0` times stable's back with probability ≤ `alpha`.
+    /// Creates a test. It rolls back a canary whose odds of failing are at most `theta0` times stable's with probability ≤ `alpha`.
     pub fn new(alpha: f64, theta0: f64, unit: Unit, floors: Floors, restarts: Restarts) -> Self {
         let process = EProcess::new(&GRID, theta0, restarts);
         Self { process, alpha, floors, unit, step: PerVariant::default(), strong: None }
     }
 
-    /// Adds a closed tick. Its counts must be of one weight; `configured` is the canary's share at that weight.
+    /// Adds a closed tick. Its counts must come from one weight; `configured` is the canary's share at that weight.
     pub fn close_tick(&mut self, tick: &PerVariant<Counts>, configured: Fraction) {
         let PerVariant { canary, stable } = tick;
-        // Per request the realised share is exact, and does not care if the split is off. Keys that fail for the first time
-        // are assigned by the configured share; how many requests they made says nothing about it.
+        // Per request the realised share is exact, even if the split is off. Keys that fail for the first time are assigned by the
+        // configured share, and their number of requests is independent of it.
         let share = match self.unit {
             Unit::Request => Fraction::of(canary.requests(), stable.requests()),
             Unit::StickyKey => configured,
@@ -99,25 +99,25 @@ impl ErrorTest {
         }
     }
 
-    /// Resets the counts that the floors look at. The evidence goes on.
+    /// Resets the counts that the floors use. The evidence continues.
     pub fn begin_step(&mut self) {
         self.step = PerVariant::default();
     }
 
     /// Outcome of the test so far.
-    pub fn standing(&self) -> ErrorStanding {
+    pub fn outcome(&self) -> ErrorOutcome {
         if self.strong.is_some() {
-            ErrorStanding::Strong
+            ErrorOutcome::Strong
         } else if self.process.is_strong(self.alpha) {
-            ErrorStanding::BelowFloors
+            ErrorOutcome::BelowFloors
         } else if self.process.is_strong(1.0 / SOFT_HOLD) {
-            ErrorStanding::Suspicious
+            ErrorOutcome::Suspicious
         } else {
-            ErrorStanding::Calm
+            ErrorOutcome::NoEvidence
         }
     }
 
-    /// E and its limit: the current ones, or those of the time when E was first strong.
+    /// E and its limit: the current values, or those at the time when E was first strong.
     pub fn evidence(&self) -> Evidence {
         self.strong.unwrap_or_else(|| self.process.evidence(self.alpha))
     }
@@ -144,7 +144,7 @@ mod tests {
     fn three_failures_all_on_a_small_canary_are_enough() {
         let mut test = by_request();
         test.close_tick(&tick((5, 3), (95, 0)), Fraction::of(5, 95));
-        assert_eq!(test.standing(), ErrorStanding::Strong);
+        assert_eq!(test.outcome(), ErrorOutcome::Strong);
         assert_eq!(test.evidence().to_string(), "evidence 386 to 1, limit 200 to 1");
     }
 
@@ -152,47 +152,47 @@ mod tests {
     fn two_failures_are_below_the_floor_however_strong() {
         let mut test = by_request();
         test.close_tick(&tick((5, 2), (9_995, 0)), Fraction::of(5, 9_995));
-        assert_eq!(test.standing(), ErrorStanding::BelowFloors);
+        assert_eq!(test.outcome(), ErrorOutcome::BelowFloors);
     }
 
     #[test]
     fn a_difference_too_small_to_matter_warns_only() {
         let mut test = by_request();
         test.close_tick(&tick((100_000, 150), (100_000, 20)), Fraction::of(1, 1));
-        assert_eq!(test.standing(), ErrorStanding::BelowFloors);
+        assert_eq!(test.outcome(), ErrorOutcome::BelowFloors);
     }
 
     #[test]
     fn suspicion_passes_but_strong_evidence_stays() {
         let mut test = by_request();
         test.close_tick(&tick((10, 2), (90, 0)), Fraction::of(1, 9));
-        assert_eq!(test.standing(), ErrorStanding::Suspicious);
+        assert_eq!(test.outcome(), ErrorOutcome::Suspicious);
         (0..5).for_each(|_| test.close_tick(&tick((10, 0), (90, 2)), Fraction::of(1, 9)));
-        assert_eq!(test.standing(), ErrorStanding::Calm);
+        assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
         test.close_tick(&tick((10, 10), (90, 0)), Fraction::of(1, 9));
         (0..100).for_each(|_| test.close_tick(&tick((0, 0), (90, 50)), Fraction::of(1, 9)));
-        assert_eq!(test.standing(), ErrorStanding::Strong);
+        assert_eq!(test.outcome(), ErrorOutcome::Strong);
     }
 
     #[test]
     fn an_incident_on_stable_alone_never_accuses_the_canary() {
         let mut test = by_request();
         (0..500).for_each(|_| test.close_tick(&tick((25, 0), (475, 300)), Fraction::of(5, 95)));
-        assert_eq!(test.standing(), ErrorStanding::Calm);
+        assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
     }
 
     #[test]
     fn nothing_is_compared_when_the_canary_has_everything() {
         let mut test = by_request();
         (0..50).for_each(|_| test.close_tick(&tick((500, 500), (0, 0)), Fraction::of(1, 0)));
-        assert_eq!(test.standing(), ErrorStanding::Calm);
+        assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
     }
 
     #[test]
     fn late_failures_of_a_canary_without_a_share_are_no_evidence() {
         let mut test = ErrorTest::new(0.005, 1.0, Unit::StickyKey, Floors::default(), Restarts::over(3_600_000, 5_000));
         test.close_tick(&tick((50, 50), (50, 0)), Fraction::of(0, 0));
-        assert_eq!(test.standing(), ErrorStanding::Calm);
+        assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
     }
 
     #[test]
@@ -203,12 +203,12 @@ mod tests {
         (0..100).for_each(|_| {
             test.close_tick(&PerVariant::new(Counts::sticky(500, 100, 0), Counts::sticky(2_000, 0, 0)), share);
         });
-        assert_eq!(test.standing(), ErrorStanding::Calm);
-        // Many visitors, however few their requests beside the busy ones', are many.
+        assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
+        // The number of visitors is large, although they send few requests compared with the busy visitors.
         (0..5).for_each(|_| {
             test.close_tick(&PerVariant::new(Counts::sticky(500, 40, 4), Counts::sticky(2_000, 0, 0)), share);
         });
-        assert_eq!(test.standing(), ErrorStanding::Strong);
+        assert_eq!(test.outcome(), ErrorOutcome::Strong);
     }
 
     #[test]

@@ -1,61 +1,62 @@
-//! The evaluation of one rollout: ticks go in, looks come out. The evaluator holds everything that the controller stores to go on after a
-//! restart; time is an argument.
+//! The evaluation of one rollout: ticks are the input, analyses the output. The evaluator holds all state that the controller needs to
+//! continue after a restart. Time is an argument.
 
 use serde::{Deserialize, Serialize};
 
 use super::config::{AnalysisConfig, InvalidAnalysisConfig};
 use super::counts::{Counts, Fraction, PerVariant, Unit, ratio};
 use super::e_process::{Restarts, whole};
-use super::error_test::{ErrorStanding, ErrorTest, Floors, SOFT_HOLD};
+use super::error_test::{ErrorOutcome, ErrorTest, Floors, SOFT_HOLD};
 use super::latency::{Histogram, LatencyTest, Quantile, StableWindow};
 use super::sample_ratio::SampleRatio;
 use super::sample_size::needed_requests;
 use super::threshold::Threshold;
 use super::verdict::{Alarm, Figures, Look, Metric, Reason, VariantFigures};
 
-/// Telemetry may miss this many flush intervals before it is stale.
+/// Number of flush intervals without telemetry after which telemetry is stale.
 const STALE_FLUSHES: u64 = 3;
 
 /// Time after the opening of a breaker during which the canary is not promoted.
 const BREAKER_MS: u64 = 60_000;
 
-/// Counts of one tick, all of them at one split.
+/// Counts of one tick, all from one split.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tick {
     /// Requests and failures.
     pub counts: PerVariant<Counts>,
     /// Latencies, without the first 20 canary requests of each isolate.
     pub latency: PerVariant<Histogram>,
-    /// First-seen sticky keys; unused where every request is assigned for itself.
+    /// First-seen sticky keys. Unused if every request is assigned separately.
     pub assigned: PerVariant<u64>,
     /// Configured widths of the canary and of the control slice, in buckets.
     pub split: PerVariant<u64>,
-    /// Canary requests that a breaker sent to stable. Neither variant counts them: they are no evidence, but the canary did not serve them.
+    /// Canary requests that a breaker sent to stable. Neither variant counts them, because they are not evidence; the thresholds count them
+    /// as failed.
     pub short_circuited: u64,
 }
 
-/// Inputs of a look besides the ticks. Times are in ms since the epoch.
+/// Inputs of an analysis besides the ticks. Times are in ms since the epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LookContext {
     /// Time of the last report of an isolate.
     pub last_flush_at: Option<u64>,
     /// Time at which a breaker last opened.
     pub breaker_opened_at: Option<u64>,
-    /// Answer of the canary's own /health.
+    /// Response of the canary's own /health.
     pub health: Health,
-    /// Whether this is the last step that compares: it needs enough traffic to notice a bad canary.
+    /// Whether this is the last step that compares. That step needs enough traffic to detect a bad canary.
     pub last_comparison: bool,
 }
 
-/// Answer of the canary's own /health, asked through its binding.
+/// Response of the canary's own /health, requested through its binding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Health {
-    /// Unknown: not asked, the canary has no /health, or the request failed for reasons of Serin's own.
+    /// Unknown: the request was not sent, the canary has no /health, or the request failed for a reason on Serin's side.
     #[default]
     Unknown,
-    /// The canary says it serves.
+    /// The canary reports that it serves.
     Healthy,
-    /// The canary says it is down, or does not answer.
+    /// The canary reports that it is down, or does not respond.
     Unhealthy,
 }
 
@@ -73,21 +74,21 @@ pub struct Evaluator {
     step_latency: PerVariant<Histogram>,
     step_assigned: PerVariant<u64>,
     split: PerVariant<u64>,
-    /// Counts since the last look that had enough requests.
+    /// Counts since the last analysis that had enough requests.
     recent: PerVariant<Counts>,
     #[serde(default, skip_serializing_if = "super::threshold::is_zero")]
     recent_short_circuited: u64,
     recent_latency: PerVariant<Histogram>,
-    /// Looks in a row with a broken threshold.
+    /// Consecutive analyses with a broken threshold.
     breaches: u32,
-    /// Looks in a row with a bad /health.
+    /// Consecutive analyses with a bad /health.
     unhealthy: u32,
 }
 
 // === impl Evaluator ===
 
 impl Evaluator {
-    /// An evaluator for a rollout that is planned to take `planned_ms`.
+    /// Creates an evaluator for a rollout with the planned duration `planned_ms`.
     ///
     /// # Errors
     /// A configured value is outside its range.
@@ -114,7 +115,7 @@ impl Evaluator {
         })
     }
 
-    /// Resets the counts of the step. Evidence and looks in a row go on.
+    /// Resets the counts of the step. The evidence and the consecutive analyses continue.
     pub fn begin_step(&mut self) {
         self.errors.begin_step();
         self.step_latency = PerVariant::default();
@@ -153,10 +154,10 @@ impl Evaluator {
         self.stable_window.push(latency.stable, now);
     }
 
-    /// Evidence that calls for a rollback at once, without waiting for a look.
+    /// Strong evidence, which requires a rollback at once, without waiting for an analysis.
     pub fn strong_evidence(&self) -> Option<Reason> {
         let PerVariant { canary, stable } = *self.errors.step();
-        let more_failures = (self.errors.standing() == ErrorStanding::Strong).then(|| Reason::MoreFailures {
+        let more_failures = (self.errors.outcome() == ErrorOutcome::Strong).then(|| Reason::MoreFailures {
             canary,
             stable,
             evidence: self.errors.evidence(),
@@ -172,7 +173,7 @@ impl Evaluator {
         more_failures.or_else(|| slower(&self.p95, Quantile::P95)).or_else(|| slower(&self.p99, Quantile::P99))
     }
 
-    /// Evaluates the canary at `now` (ms since the epoch). Not idempotent, because looks in a row are counted.
+    /// Analyses the canary at `now` (ms since the epoch). Not idempotent, because consecutive analyses are counted.
     pub fn look(&mut self, context: &LookContext, now: u64) -> Look {
         let reason = self.reason(context, now);
         Look { at: now, verdict: reason.verdict(), reason, alarms: self.alarms(), figures: self.figures() }
@@ -203,15 +204,15 @@ impl Evaluator {
         age_ms.is_none_or(|age_ms| age_ms > limit_ms).then_some(Reason::StaleTelemetry { age_ms, limit_ms })
     }
 
-    /// Holds the counts since the last look against the thresholds; gives the one that stable exceeds, or else the one that the canary breaks.
-    /// Resets the counts, unless the canary's requests are too few: those wait for more.
+    /// Compares the counts since the last analysis with the thresholds. Returns the threshold that stable exceeds, or else the threshold
+    /// that the canary breaks. Resets the counts, unless the canary has too few requests, in which case the counts continue.
     fn check_thresholds(&mut self) -> (Option<Threshold>, Option<Threshold>) {
         let limit = self.config.failure_limit;
         let (counts, latency, short_circuited) = (&self.recent, &self.recent_latency, self.recent_short_circuited);
         let enough = counts.canary.requests().saturating_add(short_circuited) >= self.config.min_requests;
         let canary = self.thresholds(counts.canary, short_circuited, &latency.canary);
         let broken = canary.into_iter().find(|it| enough && it.is_broken(limit));
-        // To blame the canary, stable must not exceed the threshold; to hold because of stable, stable must break it.
+        // The canary is blamed only if stable does not exceed the threshold; stable is blamed only if it breaks the threshold.
         let incident = self
             .thresholds(counts.stable, 0, &latency.stable)
             .into_iter()
@@ -225,7 +226,7 @@ impl Evaluator {
         if incident.is_some() { (incident, None) } else { (None, broken) }
     }
 
-    /// The thresholds that these counts are held against. Short-circuited requests count as failed, because the canary did not serve them.
+    /// The thresholds for these counts. Short-circuited requests count as failed, because the canary did not serve them.
     fn thresholds(&self, counts: Counts, short_circuited: u64, latency: &Histogram) -> [Threshold; 2] {
         let ceiling_ms = self.config.p95_ceiling_ms;
         [
@@ -264,16 +265,16 @@ impl Evaluator {
         let PerVariant { canary, stable } = *self.errors.step();
         let suspicious = |metric, evidence| Some(Reason::Suspicious { metric, evidence });
         let evidence = self.errors.evidence();
-        match self.errors.standing() {
-            ErrorStanding::BelowFloors => Some(Reason::BelowFloors { canary, stable, evidence }),
-            ErrorStanding::Suspicious => suspicious(Metric::Errors, evidence),
-            ErrorStanding::Calm | ErrorStanding::Strong if self.p95.is_suspicious(SOFT_HOLD) => {
+        match self.errors.outcome() {
+            ErrorOutcome::BelowFloors => Some(Reason::BelowFloors { canary, stable, evidence }),
+            ErrorOutcome::Suspicious => suspicious(Metric::Errors, evidence),
+            ErrorOutcome::NoEvidence | ErrorOutcome::Strong if self.p95.is_suspicious(SOFT_HOLD) => {
                 suspicious(Metric::P95, self.p95.evidence())
             }
-            ErrorStanding::Calm | ErrorStanding::Strong if self.p99.is_suspicious(SOFT_HOLD) => {
+            ErrorOutcome::NoEvidence | ErrorOutcome::Strong if self.p99.is_suspicious(SOFT_HOLD) => {
                 suspicious(Metric::P99, self.p99.evidence())
             }
-            ErrorStanding::Calm | ErrorStanding::Strong => None,
+            ErrorOutcome::NoEvidence | ErrorOutcome::Strong => None,
         }
     }
 
@@ -290,7 +291,7 @@ impl Evaluator {
         waiting.then_some(Reason::WaitingForTraffic { requests, needed })
     }
 
-    /// Anomalies besides the canary.
+    /// Anomalies that do not influence the verdict.
     pub fn alarms(&self) -> Vec<Alarm> {
         let PerVariant { canary, stable } = self.step_assigned;
         let configured = whole((Fraction::of(self.split.canary, self.split.stable).get() * 1e5).round());

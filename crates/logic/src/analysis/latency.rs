@@ -1,8 +1,8 @@
-//! Is the canary slower than stable? Latencies travel as mergeable log-bucket histograms, and the question "is the canary's p95 more
-//! than 20 % above stable's" becomes "is a request likelier to be slow on the canary", which the same [`EProcess`] answers.
+//! Is the canary slower than stable? Latencies are sent as mergeable log-bucket histograms. The question "is the canary's p95 more than 20
+//! % above stable's" becomes "is a request likelier to be slow on the canary", which the same [`EProcess`] answers.
 //!
-//! What "slow" means is fixed before a tick is opened: stable's quantile over the 60 s before it. Both variants getting slower together
-//! therefore never accuses the canary, and a badly chosen quantile costs power, never a false alarm.
+//! The limit of "slow" is fixed before a tick opens: stable's quantile over the 60 s before it. A slowdown of both variants therefore never
+//! counts against the canary, and a poorly chosen quantile costs power but never causes a false alarm.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -15,41 +15,41 @@ use thiserror::Error;
 use super::counts::{Fraction, PerVariant};
 use super::e_process::{EProcess, Evidence, Restarts, whole};
 
-/// Width of a bucket: 2 % is finer than anything one would act on.
+/// Width of a bucket: 2 %, which is finer than any relevant difference.
 const GAMMA: f64 = 1.02;
 
 /// 1.02^480 ms = 13.4 s, about where a deadline makes slow requests failed ones.
 const BUCKETS: u16 = 480;
 
-/// How far back stable's quantile looks.
+/// Length of the window for stable's quantile.
 const WINDOW_MS: u64 = 60_000;
 
-/// More ticks than a window of one-second ticks has: a clock that jumps back must not let the window grow.
+/// Largest number of ticks in the window, so that a clock that jumps back cannot grow it. A window of one-second ticks has fewer.
 const WINDOW_TICKS: usize = 64;
 
-/// How many times as likely to be slow the canary might be; equal bets on each. By definition 5 % or 1 % of stable's requests are slow,
-/// so there is no use in more than 20.
+/// Alternatives for the canary's odds ratio of being slow, with equal bets on each. By definition 5 % or 1 % of stable's requests are slow,
+/// so alternatives above 20 are of no use.
 const GRID: [f64; 7] = [1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0];
 
-/// Upper edges of the buckets in ms, by multiplication: the same on every platform, which `ln` is not.
+/// Upper edges of the buckets in ms. They are computed by multiplication, which gives the same result on every platform; `ln` does not.
 static EDGES: LazyLock<Vec<f64>> =
     LazyLock::new(|| iter::successors(Some(GAMMA), |edge| Some(edge * GAMMA)).take(usize::from(BUCKETS)).collect());
 
-/// Number of requests by latency. Bucket i holds (1.02^i, 1.02^(i+1)] ms; the first also holds faster requests, the last slower ones. On the
-/// wire an object from bucket to count, without empty buckets.
+/// Number of requests by latency. Bucket i holds (1.02^i, 1.02^(i+1)] ms; the first bucket also holds faster requests, and the last one
+/// slower requests. The serialized form is an object from bucket to count, without empty buckets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<u16, u64>")]
 pub struct Histogram(BTreeMap<u16, u64>);
 
-/// A histogram that this code cannot have written.
+/// Error for a histogram that this code cannot have written.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InvalidHistogram {
-    /// A bucket that does not exist.
+    /// The bucket does not exist.
     #[error("latency bucket {0}, should be 0..=479")]
     Bucket(u16),
 }
 
-/// A quantile that is compared.
+/// A quantile that the latency tests compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Quantile {
@@ -72,14 +72,14 @@ pub struct LatencyTest {
     alpha: f64,
     /// Whole buckets by which the canary may be slower.
     tolerance: u16,
-    /// The evidence when it was first strong. Never taken back.
+    /// The evidence at the time it was first strong. It is latched.
     strong: Option<Evidence>,
 }
 
 // === impl Histogram ===
 
 impl Histogram {
-    /// Counts one request; NaN and negative latencies count as fastest.
+    /// Counts one request. NaN and negative latencies count as fastest.
     pub fn record(&mut self, latency_ms: f64) {
         self.add(bucket_of(latency_ms), 1);
     }
@@ -89,12 +89,12 @@ impl Histogram {
         self.0.values().fold(0, |sum: u64, count| sum.saturating_add(*count))
     }
 
-    /// Upper edge, in ms, of the bucket that holds `quantile` (0..=1) of the requests; none of an empty histogram.
+    /// Upper edge, in ms, of the bucket that holds `quantile` (0..=1) of the requests; `None` if the histogram is empty.
     pub fn quantile_ms(&self, quantile: f64) -> Option<f64> {
         self.quantile_bucket(quantile).map(upper_edge)
     }
 
-    /// Requests surely slower than `limit_ms`: those in its own bucket are not counted.
+    /// Requests that are certainly slower than `limit_ms`. Requests in the bucket of the limit do not count.
     pub fn slower_than(&self, limit_ms: f64) -> u64 {
         self.above(bucket_of(limit_ms))
     }
@@ -128,7 +128,7 @@ impl AddAssign<&Histogram> for Histogram {
 impl TryFrom<BTreeMap<u16, u64>> for Histogram {
     type Error = InvalidHistogram;
 
-    /// Empty buckets are dropped, so that equal histograms are written alike.
+    /// Drops empty buckets, so that equal histograms have the same serialized form.
     fn try_from(mut buckets: BTreeMap<u16, u64>) -> Result<Self, Self::Error> {
         buckets.retain(|_, count| *count > 0);
         match buckets.last_key_value() {
@@ -149,7 +149,7 @@ impl Quantile {
         }
     }
 
-    /// Stable's requests in the window without which the quantile is a guess: ten beyond it.
+    /// Stable's requests that the window needs for a reliable quantile: ten beyond the quantile.
     fn needed(self) -> u64 {
         match self {
             Self::P95 => 200,
@@ -169,7 +169,7 @@ impl StableWindow {
         }
     }
 
-    /// Forgets ticks that closed more than 60 s before a tick of `tick_ms` that closes at `now` was opened.
+    /// Drops ticks that closed more than 60 s before the opening of a tick of `tick_ms` that closes at `now`.
     pub fn expire(&mut self, tick_ms: u64, now: u64) {
         let keep_ms = WINDOW_MS.saturating_add(tick_ms);
         self.0.retain(|(closed_at, _)| now.saturating_sub(*closed_at) < keep_ms);
@@ -186,14 +186,15 @@ impl StableWindow {
 // === impl LatencyTest ===
 
 impl LatencyTest {
-    /// A test that rolls a canary back with probability ≤ `alpha` whose quantile is at most 1 + `tolerance` (0.2: 20 %) times stable's.
+    /// Creates a test. It rolls back a canary whose quantile is at most 1 + `tolerance` (0.2: 20 %) times stable's with probability ≤
+    /// `alpha`.
     pub fn new(quantile: Quantile, alpha: f64, tolerance: f64, restarts: Restarts) -> Self {
         let buckets = whole((tolerance.ln_1p() / GAMMA.ln()).round()).min(u64::from(BUCKETS));
         let tolerance = u16::try_from(buckets).unwrap_or(BUCKETS);
         Self { process: EProcess::new(&GRID, 1.0, restarts), quantile, alpha, tolerance, strong: None }
     }
 
-    /// Adds a closed tick; `before` is stable's window as it was when the tick was opened.
+    /// Adds a closed tick. `before` is stable's window at the opening of the tick.
     pub fn close_tick(&mut self, before: &Histogram, tick: &PerVariant<Histogram>) {
         let slow = before.quantile_bucket(self.quantile.get()).filter(|_| before.total() >= self.quantile.needed());
         match slow {
@@ -202,7 +203,7 @@ impl LatencyTest {
                 let share = Fraction::of(tick.canary.total(), tick.stable.total());
                 self.process.close_tick(canary_slow, tick.stable.above(slow), share);
             }
-            // The clock of the restarts goes on.
+            // An empty tick keeps the schedule of the restarts.
             None => self.process.close_tick(0, 0, Fraction::default()),
         }
         if self.strong.is_none() && self.process.is_strong(self.alpha) {
@@ -210,7 +211,7 @@ impl LatencyTest {
         }
     }
 
-    /// Whether the evidence calls for a rollback. Latched.
+    /// Whether the evidence requires a rollback. Latched.
     pub fn is_strong(&self) -> bool {
         self.strong.is_some()
     }
@@ -220,7 +221,7 @@ impl LatencyTest {
         self.process.is_strong(1.0 / limit)
     }
 
-    /// E and its limit: the current ones, or those of the time when E was first strong.
+    /// E and its limit: the current values, or those at the time when E was first strong.
     pub fn evidence(&self) -> Evidence {
         self.strong.unwrap_or_else(|| self.process.evidence(self.alpha))
     }

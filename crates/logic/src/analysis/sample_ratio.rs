@@ -1,21 +1,21 @@
-//! Is the split the configured one? More or fewer units on the canary than chance explains mean lost telemetry or a cache in front
-//! of one side (Lindon and Malek 2022). An alarm for people; never a reason to roll back.
+//! Is the split the configured one? If the canary has more or fewer units than chance explains, telemetry is lost or one variant is behind
+//! a cache (Lindon and Malek 2022). The result is an alarm for operators and never a reason to roll back.
 
 use serde::{Deserialize, Serialize};
 
 use super::counts::{Fraction, PerVariant};
 use super::e_process::{EProcess, Evidence, Restarts};
 
-/// Odds by which the split may be off; equal bets on each. Traffic is plentiful, so small ones are found too.
+/// Odds by which the split may be off, with equal bets on each. Small odds are included because traffic is plentiful.
 const GRID: [f64; 7] = [1.02, 1.05, 1.1, 1.25, 1.5, 2.0, 5.0];
 
-/// Chance of a false alarm over a whole rollout, half for each direction. Not a part of the rollback's α.
+/// Probability of a false alarm over a whole rollout, half for each direction. It is not part of the rollback's α.
 const ALPHA: f64 = 0.001;
 
-/// Compares where units were assigned with the configured share, in both directions.
+/// Compares the assignment of units with the configured share, in both directions.
 ///
-/// A unit of assignment: a sticky key, counted when it is first seen, or a request where every request is assigned for itself. Requests
-/// of sticky visitors are not assigned one by one, and would raise false alarms.
+/// A unit of assignment is a sticky key, counted when it is first seen, or a request if every request is assigned separately. Requests of
+/// sticky visitors are not assigned separately and would cause false alarms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SampleRatio {
@@ -27,20 +27,20 @@ pub struct SampleRatio {
 }
 
 impl SampleRatio {
-    /// An alarm that is false with probability ≤ 0.001.
+    /// Creates a test that raises a false alarm with probability ≤ 0.001.
     pub fn new(restarts: Restarts) -> Self {
         let process = EProcess::new(&GRID, 1.0, restarts);
         Self { more: process.clone(), fewer: process, alarmed: false }
     }
 
-    /// Adds the units assigned in a tick in which the canary had the share `configured`.
+    /// Adds the units assigned in a tick during which the canary had the share `configured`.
     pub fn close_tick(&mut self, assigned: PerVariant<u64>, configured: Fraction) {
         self.more.close_tick(assigned.canary, assigned.stable, configured);
         self.fewer.close_tick(assigned.stable, assigned.canary, configured.complement());
         self.alarmed |= self.more.is_strong(ALPHA / 2.0) || self.fewer.is_strong(ALPHA / 2.0);
     }
 
-    /// Whether the split was off at some time in this rollout. Latched.
+    /// Whether the split has been off at any time in this rollout. Latched.
     pub fn is_alarmed(&self) -> bool {
         self.alarmed
     }

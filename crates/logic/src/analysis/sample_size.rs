@@ -1,24 +1,25 @@
-//! How much traffic a comparison needs. A test that could not have seen a bad canary is no reason to promote one.
+//! The amount of traffic that a comparison needs. A test that could not have detected a bad canary is no reason to promote one.
 //!
-//! With a bet on ρ, a canary request is worth g nats on average, and the test needs ln(J/α) of them, ln(2J/α)
-//! as half of the stake is bet at the start.
+//! With a bet on ρ, a canary request contributes g nats on average. The test needs ln(J/α) nats, or ln(2J/α) because half of the stake is
+//! bet at the start.
 
 use super::counts::Fraction;
 use super::e_process::whole;
 use super::error_test::GRID;
 
-/// Below this rate of failures a comparison would need more traffic than its answer is worth.
+/// Below this failure rate a comparison would need too much traffic.
 const LEAST_RATE: f64 = 0.001;
 
-/// Half as much again as the expected number: the median run has then decided with room to spare.
+/// Factor on the expected number of requests, so that the median run has decided with a margin.
 const MARGIN: f64 = 1.5;
 
-/// The smallest regression that must not slip through: twice the rate, or half a percentage point more.
+/// The smallest regression that the analysis must detect: twice the rate, or half a percentage point more.
 const REGRESSION: (f64, f64) = (2.0, 0.005);
 
-/// Canary requests without which a step must not be promoted; none when nothing can be compared at that share.
+/// Canary requests that a step needs before promotion. `None` if no comparison is possible at that share.
 ///
-/// `stable_rate` (0..=1) is failures per request as evidence counts them, `share` the canary's fraction of the compared requests.
+/// `stable_rate` (0..=1) is the rate of failures, counted as evidence counts them, and `share` is the canary's fraction of the compared
+/// requests.
 pub fn needed_requests(share: Fraction, stable_rate: f64, alpha: f64) -> Option<u64> {
     let stable_rate = if stable_rate.is_nan() { LEAST_RATE } else { stable_rate.clamp(LEAST_RATE, 1.0) };
     let ratio = f64::max(REGRESSION.0, 1.0 + REGRESSION.1 / stable_rate);
@@ -26,14 +27,14 @@ pub fn needed_requests(share: Fraction, stable_rate: f64, alpha: f64) -> Option<
     requests(MARGIN, information(share, canary_rate, stable_rate, ratio), alpha)
 }
 
-/// Canary requests after which a canary that fails at `canary_rate` is expected to be rolled back, up to 25 % too many; none when it
-/// is no worse, or never.
+/// Canary requests after which a canary that fails at `canary_rate` is expected to be rolled back. The number is up to 25 % too high.
+/// `None` if the canary is no worse, or if no number is enough.
 pub fn expected_requests(share: Fraction, canary_rate: f64, stable_rate: f64, alpha: f64) -> Option<u64> {
     let best = GRID.iter().map(|rho| information(share, canary_rate, stable_rate, *rho)).fold(0.0, f64::max);
     requests(1.0, best, alpha)
 }
 
-/// g: nats that a bet on `rho` wins per canary request.
+/// g: the nats per canary request that a bet on `rho` wins on average.
 fn information(share: Fraction, canary_rate: f64, stable_rate: f64, rho: f64) -> f64 {
     let w = share.get();
     let failures = canary_rate + (1.0 - w) / w * stable_rate;
@@ -41,7 +42,7 @@ fn information(share: Fraction, canary_rate: f64, stable_rate: f64, rho: f64) ->
 }
 
 fn requests(margin: f64, information: f64, alpha: f64) -> Option<u64> {
-    // A gain of exactly 0 may leave a rounding error, which is no gain.
+    // A gain of exactly 0 may have a rounding error, which is not a gain.
     (information > 1e-12).then(|| whole((margin * (2.0 * GRID.len() as f64 / alpha).ln() / information).ceil()))
 }
 

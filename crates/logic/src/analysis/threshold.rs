@@ -1,26 +1,27 @@
-//! Absolute thresholds for the canary. Each says "at most this share of the requests is bad", where a bad request failed or, for a p95, was
-//! slower than the ceiling; at most 5 % may be slower.
+//! Absolute thresholds for the canary. Each threshold states "at most this share of the requests is bad". A bad request failed or, for a
+//! p95, was slower than the ceiling; at most 5 % may be slower.
 //!
-//! A rate a little below its ceiling is above it in nearly every second sample; a look after every minute would find three in a row
-//! within the hour, and roll a healthy canary back. So a threshold is broken only if chance does not explain the excess:
-//! n·KL(bad/n ‖ ceiling) ≥ ln(1/δ), the bound of Chernoff (1952) and Hoeffding (1963).
+//! A rate just below its ceiling exceeds it in nearly every second sample. With an analysis every minute, three consecutive samples above
+//! the ceiling occur within the hour and would roll a healthy canary back. A threshold is therefore broken only if chance does not explain
+//! the excess: n·KL(bad/n ‖ ceiling) ≥ ln(1/δ), the bound of Chernoff (1952) and Hoeffding (1963).
 
 use serde::{Deserialize, Serialize};
 
 use super::counts::ratio;
 
-/// Chance that a canary exactly at a ceiling breaks it in one given run of looks: 500 looks make it less than 1 in 1,000.
+/// Probability that a canary exactly at a ceiling breaks it in one run of consecutive analyses. Over 500 analyses the probability is below
+/// 1 in 1,000.
 const RUN_CHANCE: f64 = 1e-6;
 
-/// A threshold and the measurement that is held against it.
+/// A threshold and the measurement that is compared with it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Threshold {
     /// Share of failed requests.
     ErrorRate {
-        /// Failed requests, short-circuited ones included.
+        /// Failed requests, including short-circuited ones.
         failures: u64,
-        /// Short-circuited requests: a breaker sent them to stable.
+        /// Short-circuited requests, which a breaker sent to stable.
         #[serde(default, skip_serializing_if = "is_zero")]
         short_circuited: u64,
         /// All requests.
@@ -46,13 +47,13 @@ pub enum Threshold {
 // === impl Threshold ===
 
 impl Threshold {
-    /// Whether the measurement is above the ceiling, by chance or not.
+    /// Whether the measurement is above the ceiling, possibly by chance.
     pub fn is_exceeded(&self) -> bool {
         let (bad, requests, allowed) = self.shares();
         ratio(bad, requests) > allowed
     }
 
-    /// Whether the measurement is so far above the ceiling that chance does not explain `looks` such looks in a row.
+    /// Whether the measurement is so far above the ceiling that chance does not explain `looks` consecutive analyses with it.
     pub fn is_broken(&self, looks: u32) -> bool {
         let (bad, requests, allowed) = self.shares();
         let rate = ratio(bad, requests);
@@ -74,7 +75,7 @@ pub(super) fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// KL(p ‖ q) of two coins in nats; infinite where q excludes what p allows.
+/// KL(p ‖ q) of two Bernoulli distributions in nats; infinite if q excludes an outcome that p allows.
 fn divergence(p: f64, q: f64) -> f64 {
     let term = |p: f64, q: f64| if p > 0.0 { p * (p / q).ln() } else { 0.0 };
     term(p, q) + term(1.0 - p, 1.0 - q)
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_look_must_be_as_sure_as_three_in_a_row() {
+    fn a_single_analysis_needs_the_confidence_of_three_consecutive_ones() {
         assert!(error_rate(35, 300).is_broken(3) && !error_rate(35, 300).is_broken(1));
         assert!(error_rate(60, 300).is_broken(1));
     }

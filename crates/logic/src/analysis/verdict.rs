@@ -1,5 +1,5 @@
-//! Verdicts and their reasons. A verdict follows from its reason and nothing else, so that the audit's sentence and the action cannot
-//! disagree. Kinds are stable strings, because dashboards and notifications name them.
+//! Verdicts and their reasons. The reason alone determines the verdict, so that the audit's sentence and the action cannot disagree. Kinds
+//! are stable strings, because dashboards and notifications refer to them.
 
 use std::fmt;
 
@@ -44,7 +44,7 @@ pub enum Reason {
         canary: Counts,
         /// Stable's counts.
         stable: Counts,
-        /// E when it was first strong.
+        /// E at the time it was first strong.
         evidence: Evidence,
     },
     /// Strong evidence: the canary is slower than stable by more than the tolerance.
@@ -55,26 +55,26 @@ pub enum Reason {
         canary_ms: Option<u64>,
         /// Stable's quantile, in ms.
         stable_ms: Option<u64>,
-        /// E when it was first strong.
+        /// E at the time it was first strong.
         evidence: Evidence,
     },
     /// Stable itself is above a threshold, so the canary is not to blame.
     StableIncident {
-        /// Stable's numbers since the look before.
+        /// Stable's measurements since the previous analysis.
         threshold: Threshold,
     },
-    /// The canary is above a threshold. It fails once `looks` reaches `limit`, and holds until then.
+    /// The canary is above a threshold. The canary fails once `looks` reaches `limit`, and holds until then.
     AboveThreshold {
-        /// The canary's numbers since the look before.
+        /// The canary's measurements since the previous analysis.
         threshold: Threshold,
-        /// Looks in a row.
+        /// Consecutive analyses with the broken threshold.
         looks: u32,
-        /// Looks in a row that roll back.
+        /// Number of consecutive analyses that causes a rollback.
         limit: u32,
     },
-    /// No isolate has reported for too long.
+    /// Telemetry is stale: the last report of an isolate is too old.
     StaleTelemetry {
-        /// Age of the last report in ms; none if no isolate has reported.
+        /// Age of the last report in ms; `None` if no isolate has reported.
         age_ms: Option<u64>,
         /// Highest accepted age.
         limit_ms: u64,
@@ -88,9 +88,9 @@ pub enum Reason {
         /// E, above its limit.
         evidence: Evidence,
     },
-    /// E is 10 or more: not enough to roll back, too much to promote.
+    /// E is 10 or more: too little for a rollback, too much for promotion.
     Suspicious {
-        /// Suspicious metric.
+        /// The suspicious metric.
         metric: Metric,
         /// E, below its limit.
         evidence: Evidence,
@@ -100,21 +100,21 @@ pub enum Reason {
         /// Time since then, in ms.
         ago_ms: u64,
     },
-    /// Too few canary requests to say anything.
+    /// Too few canary requests for an analysis.
     TooFewRequests {
         /// Canary requests so far.
         requests: u64,
-        /// Needed requests.
+        /// Required requests.
         needed: u64,
     },
-    /// Too few canary requests to have noticed a bad canary.
+    /// Too few canary requests to detect a bad canary.
     WaitingForTraffic {
         /// Canary requests so far.
         requests: u64,
-        /// Needed requests; none if no number is enough at this split.
+        /// Required requests; `None` if no number is enough at this split.
         needed: Option<u64>,
     },
-    /// Nothing speaks against the canary.
+    /// No evidence against the canary.
     Healthy {
         /// The canary's counts.
         canary: Counts,
@@ -123,50 +123,50 @@ pub enum Reason {
     },
 }
 
-/// An anomaly for people to look at. It does not influence the verdict.
+/// An anomaly for operators to investigate. It does not influence the verdict.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Alarm {
     /// The split is not the configured one.
     SampleRatio {
-        /// Assigned to the canary in this step.
+        /// Units assigned to the canary in this step.
         canary: u64,
-        /// Assigned to stable's control slice in this step.
+        /// Units assigned to stable's control slice in this step.
         stable: u64,
         /// The canary's configured share, in thousandths of a percent.
         configured: u64,
-        /// E, at least once above its limit.
+        /// E, which has exceeded its limit at least once.
         evidence: Evidence,
     },
 }
 
-/// Result of one look at the canary.
+/// Result of one analysis of the canary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Look {
-    /// Time of the look, in ms since the epoch.
+    /// Time of the analysis, in ms since the epoch.
     pub at: u64,
     /// Verdict on the canary.
     pub verdict: Verdict,
     /// Reason of the verdict; its `Display` is the sentence for the audit.
     pub reason: Reason,
-    /// Anomalies besides the canary.
+    /// Anomalies that do not influence the verdict.
     pub alarms: Vec<Alarm>,
-    /// Numbers to show.
+    /// Numbers to display.
     pub figures: Figures,
 }
 
 /// Numbers of the current step, for operators.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
-    /// The canary in this step.
+    /// The canary's numbers in this step.
     pub canary: VariantFigures,
-    /// Stable's control slice in this step.
+    /// Numbers of stable's control slice in this step.
     pub stable: VariantFigures,
     /// Evidence that the canary fails more often than stable.
     pub errors: Evidence,
-    /// Evidence that its p95 is worse.
+    /// Evidence that the canary's p95 is worse.
     pub p95: Evidence,
-    /// Evidence that its p99 is worse.
+    /// Evidence that the canary's p99 is worse.
     pub p99: Evidence,
 }
 
@@ -185,7 +185,7 @@ pub struct VariantFigures {
 // === impl Reason ===
 
 impl Reason {
-    /// The verdict that follows from this reason.
+    /// The verdict for this reason.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::MoreFailures { .. } | Self::Slower { .. } => Verdict::Fail,
@@ -202,7 +202,8 @@ impl Reason {
         }
     }
 
-    /// Whether the reason is a lack of requests. Time alone may cure it, so it does not count towards `maxInconclusive`.
+    /// Whether the reason is a lack of requests. Such an analysis does not count towards `maxInconclusive`, because time alone may resolve
+    /// it.
     pub fn is_waiting(&self) -> bool {
         matches!(self, Self::TooFewRequests { .. } | Self::WaitingForTraffic { .. })
     }

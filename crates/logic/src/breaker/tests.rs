@@ -24,7 +24,7 @@ fn tripped(millis: u64) -> Breaker {
 }
 
 #[test]
-fn five_failures_in_a_row_open_it_and_four_do_not() {
+fn five_consecutive_failures_open_the_breaker_and_four_do_not() {
     let mut breaker = Breaker::default();
     for failure in 1..=5 {
         let transition = breaker.record_canary(FAILED, NOW, at(failure));
@@ -46,7 +46,7 @@ fn a_success_breaks_the_run() {
 }
 
 #[test]
-fn a_window_in_which_most_fail_opens_it() {
+fn a_window_with_mostly_failures_opens_the_breaker() {
     let mut breaker = Breaker::default();
     let answers = [true, false, false, true, false, false, true, false, false, false];
     let transitions: Vec<_> = (0..)
@@ -66,7 +66,7 @@ fn failures_older_than_the_window_are_forgotten() {
 }
 
 #[test]
-fn three_probes_one_at_a_time_close_it() {
+fn three_probes_one_at_a_time_close_the_breaker() {
     let mut breaker = tripped(0);
     assert_eq!(breaker.permit(at(1999)), Permit::ShortCircuit);
     for probe in 0..3 {
@@ -111,7 +111,7 @@ fn the_canary_may_ask_for_a_longer_pause_of_up_to_a_minute() {
 }
 
 #[test]
-fn too_many_requests_are_no_outage_but_most_of_them_are() {
+fn some_429s_are_no_outage_but_a_majority_is() {
     let limited = Answer::Status(429);
     let mut breaker = Breaker::default();
     let transitions: Vec<_> = (1..=10).map(|n| (n, breaker.record_canary(limited, NOW, at(n)))).collect();
@@ -122,7 +122,7 @@ fn too_many_requests_are_no_outage_but_most_of_them_are() {
 }
 
 #[test]
-fn an_exhausted_budget_opens_it_once() {
+fn an_exhausted_budget_opens_the_breaker_once() {
     let mut breaker = Breaker::default();
     assert_eq!(breaker.exhaust(NOW, at(0)), Some(Transition::Open { pause_ms: 2000 }));
     assert_eq!(breaker.exhaust(NOW, at(1)), None);
@@ -142,7 +142,7 @@ fn half_a_minute_without_a_trip_forgets_one() {
 }
 
 #[test]
-fn nothing_is_diverted_to_a_stable_that_fails_as_well() {
+fn requests_go_to_the_canary_while_stable_fails_as_well() {
     let mut breaker = tripped(0);
     for _ in 0..10 {
         assert_eq!(breaker.permit(at(100)), Permit::ShortCircuit);
@@ -152,7 +152,7 @@ fn nothing_is_diverted_to_a_stable_that_fails_as_well() {
 }
 
 #[test]
-fn a_probe_that_never_answers_is_given_up() {
+fn a_probe_without_an_answer_expires() {
     let mut breaker = tripped(0);
     assert_eq!(breaker.permit(at(2000)), Permit::Canary);
     assert_eq!(breaker.permit(at(32_000)), Permit::ShortCircuit);
@@ -178,7 +178,7 @@ fn a_canary_that_flaps_every_second_changes_the_state_at_most_six_times_a_minute
 
 proptest! {
     #[test]
-    fn no_order_of_events_or_clocks_breaks_it(events in proptest::collection::vec((0..5_u8, any::<i64>(), -1.0..2.0_f64), 0..200)) {
+    fn no_order_of_events_or_clocks_causes_a_panic(events in proptest::collection::vec((0..5_u8, any::<i64>(), -1.0..2.0_f64), 0..200)) {
         let mut breaker = Breaker::default();
         for (event, millis, jitter) in events {
             let now = Timestamp::from_millis(millis);

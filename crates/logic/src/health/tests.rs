@@ -24,7 +24,7 @@ fn only_stable_takes_the_whole_down() {
 
 #[test]
 fn the_short_answer_is_frozen() {
-    // Monitors compare it.
+    // Monitoring compares this exact text.
     let brief = report(Status::Ok, Status::Ok).without_detail();
     assert_eq!(brief.to_json(), r#"{"status":"ok","version":"1.2.1"}"#);
 }
@@ -55,7 +55,7 @@ fn a_rejected_document_is_named_with_its_field() {
 }
 
 #[test]
-fn a_thrown_switch_shows_why_and_until_when() {
+fn a_switch_that_is_on_shows_its_reason_and_end() {
     let value = r#"{"reason": "migration", "until": "2027-01-16T00:00:00Z"}"#;
     let switches = Switch::ALL.map(|switch| (switch == Switch::DisableWrites).then(|| value.to_owned()));
     let (snapshot, _) =

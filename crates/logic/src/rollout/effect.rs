@@ -63,7 +63,7 @@ impl WriteState {
     /// The document to write over `found`, the one in KV.
     ///
     /// # Errors
-    /// KV holds a value that is not a document. It may be somebody's work, so it is not overwritten.
+    /// KV holds a value that is not a document. An operator may have written it, so it is not overwritten.
     pub fn document(&self, key: &str, found: Option<&str>) -> Result<String, InvalidDocument> {
         let mut document: Map<String, Value> =
             found.map(|text| document::parse_object(key, text)).transpose()?.unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Seeded draws of the reports of two variants, fed to the tests of `serin_logic::analysis`. The test command runs a few
-//! hundred of them (`analysis_simulation.rs`), `examples/analysis_tables.rs` as many as the tables need.
+//! Seeded random reports of two variants, which feed the tests of `serin_logic::analysis`. The tests run a few hundred of them
+//! (`analysis_simulation.rs`), and `examples/analysis_tables.rs` runs as many as the tables need.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -11,14 +11,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Binomial, Distribution, Exp, LogNormal, Normal, Poisson};
 use serin_logic::analysis::{
-    AnalysisConfig, Counts, ErrorStanding, ErrorTest, Evaluator, Floors, Fraction, Health, Histogram, LatencyTest,
+    AnalysisConfig, Counts, ErrorOutcome, ErrorTest, Evaluator, Floors, Fraction, Health, Histogram, LatencyTest,
     LookContext, PerVariant, Quantile, Restarts, StableWindow, Tick, Unit, Verdict,
 };
 
-/// Anything that may change over the ticks of a run.
+/// A value that may change over the ticks of a run.
 pub type Over = fn(u32) -> f64;
 
-/// The canary's latency from stable's, in ms, and a uniform number in 0..1.
+/// The canary's latency, from stable's latency in ms and a uniform random number in 0..1.
 pub type Slowed = fn(f64, f64) -> f64;
 
 /// Two variants that fail at random, compared by request.
@@ -28,16 +28,16 @@ pub struct Errors {
     pub theta0: f64,
     pub ticks: u32,
     pub tick_ms: u64,
-    /// Requests per second to both.
+    /// Requests per second to both variants.
     pub rps: f64,
     pub share: Over,
     pub canary: Over,
     pub stable: Over,
-    /// Tick from which canary requests are counted; a rollback before it is counted as none.
+    /// Tick from which canary requests are counted. A rollback before this tick counts as none.
     pub from: u32,
 }
 
-/// A run's rollback.
+/// The rollback of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Caught {
     pub requests: u64,
@@ -77,7 +77,7 @@ impl Errors {
                 seen += counts.canary;
             }
             test.close_tick(&counts, Fraction::default());
-            if test.standing() == ErrorStanding::Strong {
+            if test.outcome() == ErrorOutcome::Strong {
                 let seconds = f64::from(tick + 1 - self.from.min(tick)) * tick_s;
                 return (tick >= self.from).then_some(Caught {
                     requests: seen.requests(),
@@ -106,8 +106,8 @@ fn count(drawn: f64) -> u64 {
     drawn as u64
 }
 
-/// Sticky visitors, of whom 0.3 % always fail and whose request rates are heavy-tailed; nothing wrong with the canary.
-/// Whether it was rolled back, counting every failure and counting first failures of sticky keys.
+/// Sticky visitors with heavy-tailed request rates, 0.3 % of whom always fail, and a canary without a fault. Returns whether the canary was
+/// rolled back, by counting every failure and by counting first failures of sticky keys.
 pub fn sticky_null(seed: u64) -> (bool, bool) {
     const VISITORS: u32 = 4_000;
     const SECONDS: u32 = 3_600;
@@ -124,8 +124,8 @@ pub fn sticky_null(seed: u64) -> (bool, bool) {
         let sums = if fails { &mut bad } else { &mut good };
         *(if on_canary { &mut sums.canary } else { &mut sums.stable }) += rate;
         let second = count(Exp::new(rate).expect("a rate is positive").sample(rng));
-        let arm = if on_canary { &mut first.canary } else { &mut first.stable };
-        if let Some(at) = arm.get_mut(usize::try_from(second).unwrap_or(usize::MAX)).filter(|_| fails) {
+        let counts = if on_canary { &mut first.canary } else { &mut first.stable };
+        if let Some(at) = counts.get_mut(usize::try_from(second).unwrap_or(usize::MAX)).filter(|_| fails) {
             *at += 1;
         }
     }
@@ -133,20 +133,20 @@ pub fn sticky_null(seed: u64) -> (bool, bool) {
     let test = |unit| ErrorTest::new(0.01, 1.0, unit, Floors::default(), restarts);
     let (mut by_request, mut by_key) = (test(Unit::Request), test(Unit::StickyKey));
     for (first_c, first_s) in first.canary.into_iter().zip(first.stable) {
-        let mut arm = |good: f64, bad: f64, first: u64| {
+        let mut counts = |good: f64, bad: f64, first: u64| {
             let mut poisson =
                 |rate: f64| if rate > 0.0 { count(Poisson::new(rate).map_or(0.0, |p| p.sample(rng))) } else { 0 };
             let failures = poisson(bad).max(first);
             Counts::sticky(failures + poisson(good), failures, first)
         };
-        let tick = PerVariant::new(arm(good.canary, bad.canary, first_c), arm(good.stable, bad.stable, first_s));
+        let tick = PerVariant::new(counts(good.canary, bad.canary, first_c), counts(good.stable, bad.stable, first_s));
         by_request.close_tick(&tick, Fraction::clamped(SHARE));
         by_key.close_tick(&tick, Fraction::clamped(SHARE));
     }
-    (by_request.standing() == ErrorStanding::Strong, by_key.standing() == ErrorStanding::Strong)
+    (by_request.outcome() == ErrorOutcome::Strong, by_key.outcome() == ErrorOutcome::Strong)
 }
 
-/// The same visitors, of whom nobody always fails: 5 % of the canary's requests fail and 1 % of stable's. By first failures.
+/// The same visitors without those who always fail: 5 % of the canary's requests fail and 1 % of stable's. Counted by first failures.
 pub fn sticky_bad(seed: u64) -> Option<Caught> {
     const SECONDS: usize = 900;
     let rng = &mut StdRng::seed_from_u64(seed);
@@ -160,23 +160,24 @@ pub fn sticky_bad(seed: u64) -> Option<Caught> {
         *(if on_canary { &mut traffic.canary } else { &mut traffic.stable }) += rate;
         let failing = Exp::new(rate * if on_canary { 0.05 } else { 0.01 }).expect("a rate is positive");
         let second = usize::try_from(count(failing.sample(rng))).unwrap_or(usize::MAX);
-        if let Some(arms) = first.get_mut(second) {
-            *(if on_canary { &mut arms.canary } else { &mut arms.stable }) += 1;
+        if let Some(variants) = first.get_mut(second) {
+            *(if on_canary { &mut variants.canary } else { &mut variants.stable }) += 1;
         }
     }
     let restarts = Restarts::over(3_600_000, 1_000);
     let mut test = ErrorTest::new(0.01, 1.0, Unit::StickyKey, Floors::default(), restarts);
     for (second, first) in first.into_iter().enumerate() {
-        let mut arm = |rate: f64, p: f64, first: u64| {
+        let mut counts = |rate: f64, p: f64, first: u64| {
             let requests = count(Poisson::new(rate).expect("some visitors are on each side").sample(rng)).max(first);
             Counts::sticky(requests, binomial(requests, p, rng).max(first), first)
         };
-        let tick = PerVariant::new(arm(traffic.canary, 0.05, first.canary), arm(traffic.stable, 0.01, first.stable));
+        let tick =
+            PerVariant::new(counts(traffic.canary, 0.05, first.canary), counts(traffic.stable, 0.01, first.stable));
         test.close_tick(&tick, Fraction::clamped(0.05));
-        if test.standing() == ErrorStanding::Strong {
+        if test.outcome() == ErrorOutcome::Strong {
             let failures = test.step().canary.failures();
             let seconds = (second + 1) as f64;
-            // How much traffic the canary's few busy visitors make differs from run to run; 5 requests a second is the mean.
+            // The traffic of the canary's few busy visitors differs from run to run; 5 requests a second is the mean.
             let requests = count(5.0 * seconds);
             return Some(Caught { requests, failures, seconds });
         }
@@ -184,8 +185,8 @@ pub fn sticky_bad(seed: u64) -> Option<Caught> {
     None
 }
 
-/// Two variants of which the canary may be slower: lognormal, p50 50 ms, p95 134 ms, p99 202 ms; 100 requests a second, 5 % on the
-/// canary; both drift together, between 0.6 and 2.2 times.
+/// Two variants of which the canary may be slower. Latencies are lognormal, p50 50 ms, p95 134 ms, p99 202 ms; 100 requests a second, 5 %
+/// on the canary; both variants drift together, between 0.6 and 2.2 times.
 #[derive(Clone, Copy)]
 pub struct Slowness {
     pub tolerance: f64,
@@ -231,8 +232,8 @@ impl Slowness {
     }
 }
 
-/// A whole rollout with the defaults, by request: 1, 5, 25, 50 %, five minutes each, all of stable compared, a look a minute.
-/// The verdicts other than pass, and the rollbacks.
+/// A whole rollout with the defaults, by request: 1, 5, 25, 50 %, five minutes each, all of stable compared, an analysis a minute. Returns
+/// the verdicts other than pass, and the rollbacks.
 pub fn rollout(canary: f64, stable: f64, seed: u64) -> (u32, Option<Caught>) {
     const TICK_MS: u64 = 5_000;
     let rng = &mut StdRng::seed_from_u64(seed);
@@ -259,7 +260,7 @@ pub fn rollout(canary: f64, stable: f64, seed: u64) -> (u32, Option<Caught>) {
     (held, None)
 }
 
-/// The quantile of the canary requests until rollback over all runs; none when that many runs were never rolled back.
+/// The quantile, over all runs, of the canary requests until rollback; `None` if that many runs were never rolled back.
 pub fn requests_at(quantile: f64, runs: &[Option<Caught>]) -> Option<Caught> {
     let mut caught: Vec<Caught> = runs.iter().flatten().copied().collect();
     caught.sort_by_key(|caught| caught.requests);

@@ -1,4 +1,4 @@
-//! Events in order of time; simultaneous events in the order in which they were caused.
+//! Events in order of time. Simultaneous events stay in the order in which they were scheduled.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,7 +13,7 @@ pub(super) enum Event {
     Request,
     /// A variant answers.
     Answered(Box<Answered>),
-    /// A request came to an isolate that is to refresh.
+    /// A request reached an isolate that is due to refresh.
     Refresh { slot: usize, life: u64 },
     /// A batch arrives at its shard.
     Flushed { slot: usize, life: u64, location: u32, batch: Rc<str> },
@@ -23,9 +23,9 @@ pub(super) enum Event {
     Reported { location: u32, report: Rc<str>, seq: u64, waiting: Waiting },
     /// The controller's answer arrives.
     ReportAnswered { location: u32, seq: u64, overlay: Rc<str>, waiting: Waiting },
-    /// A shard that has something to report wakes up.
+    /// A shard with something to report wakes up.
     ShardWakes { location: u32 },
-    /// The controller's alarm rings.
+    /// The controller's alarm fires.
     Alarm { number: u64 },
     /// The platform replaces an isolate.
     Recycled { slot: usize, life: u64 },
@@ -33,10 +33,10 @@ pub(super) enum Event {
     ClockJumps,
 }
 
-/// Isolates that wait until their shard has asked the controller: place, life and the number of their batch.
+/// Isolates that wait until their shard has asked the controller: slot, generation and number of the batch.
 pub(super) type Waiting = Rc<[(usize, u64, u64)]>;
 
-/// Answer of a shard.
+/// Response of a shard.
 #[derive(Debug)]
 pub(super) struct FlushAnswer {
     pub(super) slot: usize,
@@ -45,7 +45,7 @@ pub(super) struct FlushAnswer {
     pub(super) overlay: Option<Rc<str>>,
 }
 
-/// Events to come.
+/// Future events.
 #[derive(Default)]
 pub(super) struct Queue {
     heap: BinaryHeap<Reverse<Due>>,
@@ -66,7 +66,7 @@ impl Queue {
         self.heap.push(Reverse(Due { at, number: self.number, event }));
     }
 
-    /// The next event, unless it comes after `until`.
+    /// The next event, unless it is later than `until`.
     pub(super) fn pop_until(&mut self, until: u64) -> Option<(u64, Event)> {
         if self.next_at()? > until {
             return None;
@@ -74,7 +74,7 @@ impl Queue {
         self.heap.pop().map(|Reverse(Due { at, event, .. })| (at, event))
     }
 
-    /// When the next event is.
+    /// Time of the next event.
     pub(super) fn next_at(&self) -> Option<u64> {
         self.heap.peek().map(|Reverse(due)| due.at)
     }

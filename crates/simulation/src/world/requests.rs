@@ -1,4 +1,4 @@
-//! Requests: decided by Serin, answered by a variant that behaves as the stage says, counted.
+//! Requests: Serin decides them, a variant answers them as its stage says, and isolates count them.
 
 use rand::RngExt;
 use serin_logic::variant::Variant;
@@ -8,10 +8,10 @@ use super::{START_MS, World, whole_ms};
 use crate::edge::{Answer, Observing, Sent};
 use crate::invariants::Invariant;
 
-/// The control slice ends at this many times the canary's share.
+/// Upper end of the control slice, as a multiple of the canary's share.
 const REACH: u32 = 5;
 
-/// An answer that is on its way.
+/// An answer in flight.
 #[derive(Clone)]
 pub(super) struct Answered {
     slot: usize,
@@ -19,9 +19,9 @@ pub(super) struct Answered {
     from: From,
     observing: Option<Observing>,
     answer: Answer,
-    /// The client saw the failure.
+    /// Whether the client sees the failure.
     without_fallback: bool,
-    /// Whether the request was sent while the canary was in the stage that the scenario is about.
+    /// Whether the request was sent during the stage of the canary that the scenario is about.
     counts: bool,
 }
 
@@ -34,12 +34,12 @@ enum From {
 
 /// Cost of a canary.
 pub(super) struct Tolls {
-    /// Counted from here, true time.
+    /// Start of the counting, in true time.
     pub(super) from: u64,
     pub(super) requests: u64,
     pub(super) failed: u64,
     pub(super) without_fallback: u64,
-    /// When the canary last answered.
+    /// Time of the canary's last answer.
     pub(super) last_answer: Option<u64>,
 }
 
@@ -54,7 +54,7 @@ impl Tolls {
 // === impl World ===
 
 impl World<'_> {
-    /// Schedules the next request. One for whom nothing is to be done passes by.
+    /// Schedules the next request. A request that does not affect the simulation is skipped.
     pub(super) fn next_request(&mut self) {
         let rate = self.scenario.traffic.requests_per_second;
         match self.scenario.wait_ms(self.next_request_ms, rate, &mut self.rng) {
@@ -71,7 +71,7 @@ impl World<'_> {
             return;
         }
         self.one_request();
-        // A visitor who comes before the next event needs no place in the queue.
+        // A visitor that arrives before the next event needs no entry in the queue.
         let rate = self.scenario.traffic.requests_per_second;
         while let Some(wait_ms) = self.scenario.wait_ms(self.next_request_ms, rate, &mut self.rng) {
             self.next_request_ms += wait_ms;
@@ -89,7 +89,7 @@ impl World<'_> {
         let now = self.timestamp();
         let Some(visitor) = self.visitors.draw(reach, &mut self.rng) else { return };
         let edge = &self.scenario.edge;
-        // Slots go round the locations.
+        // Slots are assigned to locations in turn.
         let nth = self.rng.random_range(0..edge.isolates);
         let slot = (visitor.location + nth * edge.locations) as usize;
         let always_fails = visitor.always_fails;
@@ -116,7 +116,7 @@ impl World<'_> {
         self.queue.push(at, Event::Answered(Box::new(answered)));
     }
 
-    /// How the variant answers, and whether the client sees a failure.
+    /// The variant's answer, and whether the client sees a failure.
     fn answer(&mut self, from: From, always_fails: bool) -> (Answer, bool) {
         let (traffic, stage) = (&self.scenario.traffic, self.scenario.stage(self.since_start_ms()));
         let rng = &mut self.rng;

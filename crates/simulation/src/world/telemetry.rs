@@ -1,4 +1,4 @@
-//! Messages: an isolate flushes to the shard of its location, the shard reports to the controller, and the overlay comes back the same way.
+//! Messages: an isolate flushes to the shard of its location, the shard reports to the controller, and the overlay returns the same way.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use crate::control::through_json;
 use crate::edge::Isolate;
 use crate::invariants::Invariant;
 
-/// Within a location, ms.
+/// Delay within a location, in ms.
 const NEAR_MS: std::ops::Range<u64> = 1..10;
 
-/// Between a location and the controller's, ms.
+/// Delay between a location and the controller's location, in ms.
 const FAR_MS: std::ops::Range<u64> = 10..150;
 
-/// Time that a shard waits for the controller before it answers with the overlay it has.
+/// Time that a shard waits for the controller before it responds with the overlay that it has.
 const DEADLINE_MS: u64 = 2_000;
 
 // === impl World ===
 
 impl World<'_> {
-    /// An isolate starts: it reads KV, and refreshes behind its first request.
+    /// Starts an isolate. It reads KV, and refreshes after its first request.
     pub(super) fn wake(&mut self, slot: usize) {
         self.read_kv(slot);
         let mean_ms = self.scenario.edge.life.as_millis() as f64;
@@ -47,7 +47,7 @@ impl World<'_> {
         self.wake(slot);
     }
 
-    /// Flushes behind the first request after the flush is due, whether the request is observed or not.
+    /// Flushes after the first request for which a flush is due, whether the request is observed or not.
     fn schedule_refresh(&mut self, slot: usize, life: u64, due_ms: u64) {
         let isolates = self.isolates.len() as f64;
         let due = (self.since_start_ms() + due_ms) as f64;
@@ -86,7 +86,7 @@ impl World<'_> {
         self.check_share(slot);
     }
 
-    /// A batch arrives at its shard, which may ask the controller first.
+    /// Delivers a batch to its shard, which may ask the controller first.
     pub(super) fn flushed(&mut self, slot: usize, life: u64, location: u32, batch: &str) {
         let Some(batch) = self.parsed::<Batch>(batch) else { return };
         let now = self.control.clock(self.now);
@@ -97,7 +97,7 @@ impl World<'_> {
         self.report_if_due(location, &Rc::from([(slot, life, batch.seq)]));
     }
 
-    /// A shard loads its stored state before each message.
+    /// Handles a message at a shard, which loads its stored state before each message.
     fn restart_shard(&mut self, location: u32) {
         let is_killed = self.faults.killed > 0.0 && self.rng.random_bool(self.faults.killed);
         let shard = self.shards.get(location as usize).filter(|_| is_killed).cloned();
@@ -131,7 +131,7 @@ impl World<'_> {
         self.wake_shard(location, has_news);
     }
 
-    /// One alarm is enough: an earlier one stays.
+    /// Sets a shard's alarm unless it is already set.
     fn wake_shard(&mut self, location: u32, has_news: bool) {
         let Some(wakes) = self.shard_wakes.get_mut(location as usize).filter(|wakes| has_news && !**wakes) else {
             return;
@@ -148,7 +148,7 @@ impl World<'_> {
     pub(super) fn reported(&mut self, location: u32, report: &str, seq: u64, waiting: &Waiting) {
         let Some(batch) = self.parsed::<Batch>(report) else { return };
         let (control, mut around) = self.parts();
-        let overlay = control.turn(&mut around, |controller, now| (controller.report(&batch, now), Vec::new()));
+        let overlay = control.transaction(&mut around, |controller, now| (controller.report(&batch, now), Vec::new()));
         self.schedule_alarm();
         let answered = overlay.is_some_and(|overlay| {
             let overlay = text(&overlay);
@@ -197,7 +197,7 @@ impl World<'_> {
         });
     }
 
-    /// Sends a message through the network; false: it is lost.
+    /// Sends a message through the network. Returns false if the message is lost.
     fn send(&mut self, takes_ms: std::ops::Range<u64>, event: Event) -> bool {
         let faults = &self.faults;
         let mut happens = |share: f64| share > 0.0 && self.rng.random_bool(share);
@@ -218,7 +218,7 @@ impl World<'_> {
         true
     }
 
-    /// Checks that a message reads back as it was sent.
+    /// Checks that a message reads back unchanged.
     fn parsed<T: serde::de::DeserializeOwned>(&mut self, text: &str) -> Option<T> {
         let read = serde_json::from_str(text);
         self.checks.hold(Invariant::ReloadsIdentically, read.is_ok(), || format!("a message cannot be read: {text}"));
@@ -226,8 +226,8 @@ impl World<'_> {
     }
 }
 
-/// As it travels.
+/// Serializes a message for the network.
 fn text<T: serde::Serialize>(message: &T) -> Rc<str> {
-    // Strings, numbers and lists always have a JSON form; an empty text is caught where it is read.
+    // Strings, numbers and lists always have a JSON form. The reader detects an empty text.
     serde_json::to_string(message).unwrap_or_default().into()
 }

@@ -1,11 +1,11 @@
-//! `serin canary clean-up`: the canary's Worker goes last, when no location can still send anybody to it.
+//! `serin canary clean-up`: deletes the canary's Worker after no location can send visitors to it.
 
 use clap::Args;
 
+use super::current_state::{CurrentState, Edit};
 use super::job::Step;
-use super::standing::{Edit, Standing};
-use super::worker::Subject;
-use super::{Circumstances, Settle};
+use super::worker::WorkerOptions;
+use super::{CommonOptions, Settle};
 use crate::arguments::Connection;
 use crate::clock;
 use crate::exit::Failure;
@@ -14,36 +14,36 @@ use crate::exit::Failure;
 #[derive(Args, Debug)]
 pub(crate) struct CleanUp {
     #[command(flatten)]
-    subject: Subject,
+    worker_options: WorkerOptions,
     #[command(flatten)]
     settle: Settle,
     #[command(flatten)]
-    circumstances: Circumstances,
+    common: CommonOptions,
 }
 
 // === impl CleanUp ===
 
 impl CleanUp {
     pub(super) fn run(&self, connection: &Connection) -> Result<(), Failure> {
-        let worker = self.subject.read()?;
-        let store = self.circumstances.store(connection)?;
-        let standing = Standing::read(&store)?;
-        if let Some(traffic) = standing.traffic() {
+        let worker = self.worker_options.read()?;
+        let store = self.common.store(connection)?;
+        let current = CurrentState::read(&store)?;
+        if let Some(traffic) = current.traffic() {
             let canary = &worker.canary;
             return Err(Failure::Failed(format!(
                 "{canary} is in use, nothing was deleted: {traffic}; first `serin canary promote` or `serin canary rollback`"
             )));
         }
-        let mut job = self.circumstances.job("canary clean-up", connection, &store);
+        let mut job = self.common.job("canary clean-up", connection, &store);
         job.about = vec![("worker", worker.name.clone()), ("canary", format!("{}, deleted", worker.canary))];
-        if standing.is_enabled() {
-            // At 0 % an override could still ask for it.
+        if current.is_enabled() {
+            // At 0 % a signed override still reaches the canary.
             job.steps.push(Step::Write { edit: Edit(vec![("enabled", false.into())]), must: false });
         }
-        if standing.document.is_some() {
-            job.steps.extend(self.settle.step(&standing, clock::now()));
+        if current.document.is_some() {
+            job.steps.extend(self.settle.step(&current, clock::now()));
         }
         job.steps.push(Step::Delete { name: worker.canary.clone(), call: worker.delete_canary() });
-        job.run(self.circumstances.dry_run)
+        job.run(self.common.dry_run)
     }
 }

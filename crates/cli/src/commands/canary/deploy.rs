@@ -1,13 +1,13 @@
-//! `serin canary deploy`: no visitor meets the new version before its gates have passed.
+//! `serin canary deploy`: deploys a version. Visitors reach it only after its gates have passed.
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::current_state::{CurrentState, DEPLOYED, DEPLOYING, Edit, PROMOTED};
 use super::gates::{Gates, Variant};
-use super::job::{Order, Step};
-use super::standing::{DEPLOYED, DEPLOYING, Edit, PROMOTED, Standing};
-use super::worker::{Subject, Worker};
-use super::{Circumstances, Settle, signed};
+use super::job::{ControllerCommand, Step};
+use super::worker::{Worker, WorkerOptions};
+use super::{CommonOptions, Settle, signed};
 use crate::arguments::Connection;
 use crate::clock;
 use crate::commands::state::number;
@@ -18,11 +18,11 @@ use crate::output::{self, CAUTION, styled};
 #[derive(Args, Debug)]
 pub(crate) struct Deploy {
     #[command(flatten)]
-    subject: Subject,
+    worker_options: WorkerOptions,
     /// The share it gets once it is healthy: 0 to 100, in steps of 0.001.
     #[arg(long, value_name = "NUMBER", default_value = "5", value_parser = number)]
     percentage: Value,
-    /// A new salt, which deals all visitors anew.
+    /// New salt; re-assigns every visitor.
     #[arg(long, value_name = "ID")]
     rollout_id: Option<String>,
     #[command(flatten)]
@@ -30,28 +30,28 @@ pub(crate) struct Deploy {
     #[command(flatten)]
     gates: Gates,
     #[command(flatten)]
-    circumstances: Circumstances,
+    common: CommonOptions,
 }
 
 // === impl Deploy ===
 
 impl Deploy {
     pub(super) fn run(&self, connection: &Connection) -> Result<(), Failure> {
-        let worker = self.subject.read()?;
+        let worker = self.worker_options.read()?;
         let stable = self.gates.health(Variant::Stable, connection)?;
         let canary = self.gates.deployed(Variant::Canary, connection)?;
         let edit = self.edit(&worker, connection);
-        // A percentage that the Worker refuses is refused before anything is deployed.
-        Standing::default().edited(&edit, false)?;
-        let store = self.circumstances.store(connection)?;
-        let standing = Standing::read(&store)?;
-        refuse(&standing, &worker)?;
-        standing.edited(&edit, false)?;
+        // An invalid percentage is refused before anything is deployed.
+        CurrentState::default().edited(&edit, false)?;
+        let store = self.common.store(connection)?;
+        let current = CurrentState::read(&store)?;
+        refuse(&current, &worker)?;
+        current.edited(&edit, false)?;
         for warning in &worker.warnings {
             output::error_line(&styled(CAUTION, &format!("warning: {warning}")));
         }
 
-        let mut job = self.circumstances.job("canary deploy", connection, &store);
+        let mut job = self.common.job("canary deploy", connection, &store);
         job.about = vec![
             ("worker", worker.name.clone()),
             ("canary", worker.canary.clone()),
@@ -59,21 +59,21 @@ impl Deploy {
             ("next", "`serin start SCHEDULE`, `serin canary promote` or `serin canary rollback`".into()),
         ];
         job.steps.push(Step::Gate(stable));
-        // A canary that was on a moment ago may still be asked somewhere. Without a date it is long ago.
-        if standing.text("updatedAt").is_some() {
-            job.steps.extend(self.settle.step(&standing, clock::now()));
+        // Some locations may still send visitors to a canary that was on a moment ago. Without a date the canary has been off for long.
+        if current.text("updatedAt").is_some() {
+            job.steps.extend(self.settle.step(&current, clock::now()));
         }
-        // From here on the canary is another one than the one that was promoted.
-        if standing.text("stage") == Some(PROMOTED) {
+        // From this step on, the deployed canary is no longer the promoted one.
+        if current.text("stage") == Some(PROMOTED) {
             job.steps.push(Step::Write { edit: Edit(vec![("stage", json!(DEPLOYING))]), must: false });
         }
         job.steps.push(Step::Deploy { name: worker.canary.clone(), call: worker.deploy_canary() });
         job.steps.push(Step::Gate(canary));
         job.steps.push(Step::Write { edit, must: false });
-        if standing.halt().is_some_and(|halt| halt.by_rollout) {
-            job.steps.push(Step::Order(Order::LiftHalt));
+        if current.halt().is_some_and(|halt| halt.by_rollout) {
+            job.steps.push(Step::Command(ControllerCommand::LiftHalt));
         }
-        job.run(self.circumstances.dry_run)
+        job.run(self.common.dry_run)
     }
 
     fn edit(&self, worker: &Worker, connection: &Connection) -> Edit {
@@ -97,14 +97,14 @@ impl Deploy {
 }
 
 /// The deployed version has passed no gate yet, so no visitor may be on the canary and no halt or rollback may be in force.
-fn refuse(standing: &Standing, worker: &Worker) -> Result<(), Failure> {
-    if let Some(traffic) = standing.traffic() {
+fn refuse(current: &CurrentState, worker: &Worker) -> Result<(), Failure> {
+    if let Some(traffic) = current.traffic() {
         let canary = &worker.canary;
         return Err(Failure::Failed(format!(
             "{canary} is in use, nothing was deployed: {traffic}; first `serin canary promote` or `serin canary rollback`"
         )));
     }
-    if let Some(halt) = standing.halt().filter(|halt| !halt.by_rollout) {
+    if let Some(halt) = current.halt().filter(|halt| !halt.by_rollout) {
         let (by, why) = (&halt.actor, &halt.reason);
         return Err(Failure::Failed(format!(
             "{by} halted the canary ({why}), nothing was deployed; first `serin resume-canary`"

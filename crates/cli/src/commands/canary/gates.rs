@@ -1,4 +1,4 @@
-//! The gates of a deployment: health as `serin gate` asks for it, at a Worker's own address or as the splitter sees it.
+//! The gates of a deployment. A gate checks health as `serin gate` does, at a Worker's own address or through the splitter.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::arguments::Connection;
 use crate::client::Client;
-use crate::commands::gate::{Health, Patience, Seen, Smoke, seen_table, verdict};
+use crate::commands::gate::{CheckResult, Health, RetryOptions, Smoke, results_table, verdict};
 use crate::commands::health;
 use crate::exit::Failure;
 use crate::time_format::exact;
@@ -25,7 +25,7 @@ pub(crate) struct Gates {
     #[arg(long, value_name = "PATH", default_value = "/health")]
     health_path: String,
     #[command(flatten)]
-    patience: Patience,
+    retries: RetryOptions,
     /// The version that what was deployed must say it is; needs its own address.
     #[arg(long, value_name = "VERSION")]
     expect_version: Option<String>,
@@ -37,29 +37,29 @@ pub(crate) struct Gates {
     strict: bool,
 }
 
-/// One of the two.
+/// The variant that a gate checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Variant {
     Stable,
     Canary,
 }
 
-/// One gate, ready to be asked.
+/// A gate that is ready to run.
 pub(super) struct Gate {
     variant: Variant,
     client: Client,
     health: Health,
     smoke: Vec<Smoke>,
-    patience: Patience,
+    retries: RetryOptions,
 }
 
 // === impl Gates ===
 
 impl Gates {
-    /// A gate that asks for health alone.
+    /// A gate that checks health alone.
     ///
     /// # Errors
-    /// An address that cannot be one.
+    /// The address is not valid.
     pub(super) fn health(&self, variant: Variant, connection: &Connection) -> Result<Gate, Failure> {
         let own = self.address(variant).map(|url| Client::other(url, connection)).transpose()?;
         let (path, part) = match own {
@@ -68,13 +68,13 @@ impl Gates {
         };
         let health = Health { path, part, strict: self.strict, ..Health::default() };
         let client = own.map_or_else(|| Client::new(connection), Ok)?;
-        Ok(Gate { variant, client, health, smoke: vec![], patience: self.patience })
+        Ok(Gate { variant, client, health, smoke: vec![], retries: self.retries })
     }
 
-    /// The gate of the deployed version: its version number and the smoke requests count as well.
+    /// The gate of the deployed version. It also checks the version number and the smoke requests.
     ///
     /// # Errors
-    /// As above, or a file that is not understood, or there is no address for them.
+    /// The address is not valid, the smoke file is not valid, or version and smoke requests have no address of the Worker's own.
     pub(super) fn deployed(&self, variant: Variant, connection: &Connection) -> Result<Gate, Failure> {
         let needs = [("--expect-version", self.expect_version.is_some()), ("--smoke", self.smoke.is_some())];
         if let (None, Some((option, _))) = (self.address(variant), needs.iter().find(|(_, is_given)| *is_given)) {
@@ -88,7 +88,7 @@ impl Gates {
         Ok(Gate { smoke, health: Health { version: self.expect_version.clone(), ..gate.health.clone() }, ..gate })
     }
 
-    /// Where a variant itself answers, as given.
+    /// The address of a variant's own Worker, if the options name one.
     pub(super) fn address(&self, variant: Variant) -> Option<&str> {
         match variant {
             Variant::Stable => self.stable_url.as_deref(),
@@ -100,7 +100,7 @@ impl Gates {
 // === impl Variant ===
 
 impl Variant {
-    /// As the splitter's health names it.
+    /// The variant's name in the splitter's health report.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Stable => "stable",
@@ -116,37 +116,41 @@ impl Gate {
         format!("gate {}", self.variant.name())
     }
 
-    /// Checks as text, for a dry run.
-    pub(super) fn words(&self) -> String {
-        let Patience { tries, every } = self.patience;
+    /// Description of the checks, for a dry run.
+    pub(super) fn describe(&self) -> String {
+        let RetryOptions { tries, every } = self.retries;
         let Health { path, part, version, .. } = &self.health;
         let mut asked = vec![format!("GET {}{path}", self.client.origin())];
         asked.extend(part.map(|part| format!("its part {part}")));
         asked.extend(version.as_ref().map(|version| format!("version {version}")));
-        asked.extend(self.smoke.iter().map(Smoke::words));
+        asked.extend(self.smoke.iter().map(Smoke::describe));
         format!("{}; {tries} tries, {} apart", asked.join(", "), exact(every))
     }
 
-    /// Runs the checks; gives the last results.
+    /// Runs the checks and returns a summary of the last results.
     ///
     /// # Errors
-    /// The gate did not pass; the error has the results.
+    /// The gate did not pass. The error contains the results.
     pub(super) fn pass(&self) -> Result<String, Failure> {
-        let (passed, seen) = self.patience.until(|| {
+        let (passed, results) = self.retries.until(|| {
             let checks = self.smoke.iter().map(|smoke| smoke.check(&self.client));
             std::iter::once(self.health.check(&self.client)).chain(checks).collect()
         });
         if !passed {
-            let head = verdict(self.client.origin(), &seen);
-            return Err(Failure::Unhealthy(format!("{}: {head}\n\n{}\n", self.variant.name(), seen_table(&seen))));
+            let head = verdict(self.client.origin(), &results);
+            return Err(Failure::Unhealthy(format!(
+                "{}: {head}\n\n{}\n",
+                self.variant.name(),
+                results_table(&results)
+            )));
         }
-        let (number, version) = seen.last().map_or((1, None), |(number, _)| (*number, version(&seen)));
-        Ok(format!("ok{}, try {number} of {}", version.unwrap_or_default(), self.patience.tries))
+        let (number, version) = results.last().map_or((1, None), |(number, _)| (*number, version(&results)));
+        Ok(format!("ok{}, try {number} of {}", version.unwrap_or_default(), self.retries.tries))
     }
 }
 
-/// A variant's own answer tells its version; the splitter's tells the splitter's.
-fn version(seen: &[(u32, Seen)]) -> Option<String> {
-    let own = seen.iter().rev().find(|(_, seen)| seen.what.starts_with("GET "));
-    own.and_then(|(_, seen)| seen.version.as_ref()).map(|version| format!(", version {version}"))
+/// Only a variant's own response contains the variant's version; the splitter's response contains the splitter's.
+fn version(results: &[(u32, CheckResult)]) -> Option<String> {
+    let own = results.iter().rev().find(|(_, result)| result.what.starts_with("GET "));
+    own.and_then(|(_, result)| result.version.as_ref()).map(|version| format!(", version {version}"))
 }

@@ -1,44 +1,44 @@
-//! The steps of a command as a list: printed by `--dry-run`, else executed in this order.
+//! The steps of a command as a list. `--dry-run` prints the list; otherwise the steps run in this command.
 
 use serin_logic::api::StatusView;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::current_state::{CurrentState, Edit};
 use super::gates::Gate;
-use super::standing::{Edit, Standing};
 use crate::arguments::{Connection, Why};
 use crate::client::Client;
 use crate::clock;
-use crate::commands::orders::account;
+use crate::commands::rollout::actor_and_reason;
 use crate::commands::state::Store;
 use crate::exit::Failure;
 use crate::output::{self, CAUTION, GOOD, sheet, styled};
 use crate::time_format::exact;
 use crate::wrangler::{Invocation, Wrangler};
 
-/// Pause between two looks at the controller's outbox.
-const LOOK: Duration = Duration::from_millis(200);
+/// Pause between two polls of the controller's outbox.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// One thing to do.
+/// One step of a command.
 pub(super) enum Step {
-    /// Goes on only if it passes.
+    /// Runs a gate. The job stops if the gate fails.
     Gate(Gate),
-    /// Lets a document reach every location.
+    /// Waits until a document has reached every location.
     Wait(Duration),
-    /// Puts a Worker in place.
+    /// Deploys a Worker.
     Deploy { name: String, call: Invocation },
-    /// Takes a Worker away.
+    /// Deletes a Worker.
     Delete { name: String, call: Invocation },
-    /// Tells the controller.
-    Order(Order),
-    /// Changes the document; whether it must be written over one that is not valid.
+    /// Sends a command to the controller.
+    Command(ControllerCommand),
+    /// Changes the document. `must` says whether to replace a document that is not valid.
     Write { edit: Edit, must: bool },
 }
 
-/// An order to the controller.
+/// A command for the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum ControllerCommand {
     Abort,
     Halt,
     LiftHalt,
@@ -51,7 +51,7 @@ pub(super) struct Job<'a> {
     pub(super) store: &'a Store,
     pub(super) wrangler: &'a Wrangler,
     pub(super) why: &'a Why,
-    /// Names and values, for the summary.
+    /// Names and values for the summary.
     pub(super) about: Vec<(&'static str, String)>,
     pub(super) steps: Vec<Step>,
 }
@@ -59,16 +59,16 @@ pub(super) struct Job<'a> {
 // === impl Job ===
 
 impl Job<'_> {
-    /// Prints the steps, or does them one after the other until one fails.
+    /// Prints the steps, or runs them in command until one fails.
     ///
     /// # Errors
-    /// Of the step that failed; those after it were not begun.
+    /// The error of the step that failed. Later steps do not run.
     pub(super) fn run(&self, dry: bool) -> Result<(), Failure> {
-        if dry { self.show() } else { self.carry_out() }
+        if dry { self.show() } else { self.execute() }
     }
 
     fn show(&self) -> Result<(), Failure> {
-        let words = self.steps.iter().map(|step| Ok((step.title(), self.words(step)?)));
+        let words = self.steps.iter().map(|step| Ok((step.title(), self.describe(step)?)));
         let words = words.collect::<Result<Vec<_>, Failure>>()?;
         if self.connection.json {
             let steps = words
@@ -86,7 +86,7 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn carry_out(&self) -> Result<(), Failure> {
+    fn execute(&self) -> Result<(), Failure> {
         let mut done = Vec::new();
         let mut late = None;
         for step in &self.steps {
@@ -120,7 +120,7 @@ impl Job<'_> {
         late.map_or(Ok(()), Err)
     }
 
-    /// Nothing has to be done, and why.
+    /// Reports that nothing has to be done, with the reason.
     pub(super) fn already(&self, why: &str) {
         if self.connection.json {
             output::line(&self.json(json!({"already": true, "why": why})).to_string());
@@ -141,21 +141,21 @@ impl Job<'_> {
         report
     }
 
-    /// The call of a step and its document, for a dry run.
-    fn words(&self, step: &Step) -> Result<(String, Option<Value>), Failure> {
+    /// A step's call and document, for a dry run.
+    fn describe(&self, step: &Step) -> Result<(String, Option<Value>), Failure> {
         Ok(match step {
-            Step::Gate(gate) => (gate.words(), None),
+            Step::Gate(gate) => (gate.describe(), None),
             Step::Wait(time) => (format!("wait {}", exact(*time)), None),
             Step::Deploy { call, .. } | Step::Delete { call, .. } => {
                 let document = call.document.as_ref().and_then(|document| serde_json::from_str(&document.text).ok());
-                (self.wrangler.words(call), document)
+                (self.wrangler.describe(call), document)
             }
-            Step::Order(order) => {
-                (format!("POST {}/__serin/{}", self.client()?.origin(), order.path()), Some(self.body().into()))
+            Step::Command(command) => {
+                (format!("POST {}/__serin/{}", self.client()?.origin(), command.path()), Some(self.body().into()))
             }
             Step::Write { edit, must } => {
-                let checked = Standing::of(self.store.read()?.as_deref()).edited(edit, *must)?;
-                (self.store.write_words(&checked), Some(checked.value()))
+                let checked = CurrentState::of(self.store.read()?.as_deref()).edited(edit, *must)?;
+                (self.store.describe_write(&checked), Some(checked.value()))
             }
         })
     }
@@ -172,10 +172,10 @@ impl Job<'_> {
             }
             Step::Deploy { name, call } => self.wrangler.follow(call).map(|()| name.clone()),
             Step::Delete { name, call } => self.delete(name, call),
-            Step::Order(order) => self.order(*order),
+            Step::Command(command) => self.send(*command),
             Step::Write { edit, must } => {
-                // Read again, because the steps before this one took time.
-                let checked = Standing::of(self.store.read()?.as_deref()).edited(edit, *must)?;
+                // The document is read again because the steps before this one took time.
+                let checked = CurrentState::of(self.store.read()?.as_deref()).edited(edit, *must)?;
                 for warning in &checked.warnings {
                     output::error_line(&styled(CAUTION, &format!("warning: {warning}")));
                 }
@@ -187,7 +187,7 @@ impl Job<'_> {
 
     fn delete(&self, name: &str, call: &Invocation) -> Result<String, Failure> {
         let outcome = self.wrangler.output(call)?;
-        // The codes of Cloudflare's API for a Worker that is not there.
+        // The codes of Cloudflare's API for a Worker that does not exist.
         let is_gone = ["code: 10007", "code: 10090"].iter().any(|code| outcome.says(code));
         match () {
             () if outcome.is_good => Ok(name.to_owned()),
@@ -196,23 +196,23 @@ impl Job<'_> {
         }
     }
 
-    fn order(&self, order: Order) -> Result<String, Failure> {
+    fn send(&self, command: ControllerCommand) -> Result<String, Failure> {
         let client = self.client()?;
-        client.post(order.path(), &self.body().into())?;
+        client.post(command.path(), &self.body().into())?;
         // The controller's write for an abort must not come after the write of the next step.
-        let tries = self.connection.timeout.as_millis() / LOOK.as_millis();
+        let tries = self.connection.timeout.as_millis() / POLL_INTERVAL.as_millis();
         for _ in 0..tries {
             let Ok(status) = client.get("status").and_then(|answer| answer.read::<StatusView>()) else { break };
             if !status.outbox.iter().any(|kind| kind == "write") {
                 return Ok("every location that is busy hears of it within seconds".into());
             }
-            clock::wait(LOOK);
+            clock::wait(POLL_INTERVAL);
         }
         Ok("what the controller writes to KV is not there yet; it keeps trying".into())
     }
 
     fn body(&self) -> Map<String, Value> {
-        account(self.connection, self.why)
+        actor_and_reason(self.connection, self.why)
     }
 
     fn client(&self) -> Result<&Client, Failure> {
@@ -223,9 +223,9 @@ impl Job<'_> {
 // === impl Step ===
 
 impl Step {
-    /// Whether the step stops the canary by another way than the next step, so that the next one is tried even if this one fails.
+    /// Whether the step and the next step stop the canary in two independent ways. The next step then runs even if this one fails.
     const fn is_one_of_two(&self) -> bool {
-        matches!(self, Self::Order(Order::Abort | Order::Halt))
+        matches!(self, Self::Command(ControllerCommand::Abort | ControllerCommand::Halt))
     }
 
     fn title(&self) -> String {
@@ -234,15 +234,15 @@ impl Step {
             Self::Wait(_) => "let the last visitors go".into(),
             Self::Deploy { name, .. } => format!("deploy {name}"),
             Self::Delete { name, .. } => format!("delete {name}"),
-            Self::Order(order) => order.title().into(),
+            Self::Command(command) => command.title().into(),
             Self::Write { .. } => "write canary-state".into(),
         }
     }
 }
 
-// === impl Order ===
+// === impl ControllerCommand ===
 
-impl Order {
+impl ControllerCommand {
     const fn path(self) -> &'static str {
         match self {
             Self::Abort => "rollouts/current/abort",

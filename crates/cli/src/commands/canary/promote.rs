@@ -1,13 +1,13 @@
-//! `serin canary promote`: the canary keeps its visitors until stable has the same code and is well. No request meets a Worker that
-//! is not there or not ready.
+//! `serin canary promote`: makes the canary's code stable. The canary keeps its visitors until stable has the same code and is healthy,
+//! so no request reaches a Worker that is missing or not ready.
 
 use clap::Args;
 
+use super::current_state::{CurrentState, PROMOTED, ROLLED_BACK};
 use super::gates::{Gates, Variant};
 use super::job::Step;
-use super::standing::{PROMOTED, ROLLED_BACK, Standing};
-use super::worker::{Subject, Worker};
-use super::{Circumstances, off};
+use super::worker::{Worker, WorkerOptions};
+use super::{CommonOptions, off};
 use crate::arguments::Connection;
 use crate::exit::Failure;
 use crate::time_format::date_and_time;
@@ -16,44 +16,44 @@ use crate::time_format::date_and_time;
 #[derive(Args, Debug)]
 pub(crate) struct Promote {
     #[command(flatten)]
-    subject: Subject,
+    worker_options: WorkerOptions,
     #[command(flatten)]
     gates: Gates,
     #[command(flatten)]
-    circumstances: Circumstances,
+    common: CommonOptions,
 }
 
 // === impl Promote ===
 
 impl Promote {
     pub(super) fn run(&self, connection: &Connection) -> Result<(), Failure> {
-        let worker = self.subject.read()?;
+        let worker = self.worker_options.read()?;
         let canary = self.gates.health(Variant::Canary, connection)?;
         let stable = self.gates.deployed(Variant::Stable, connection)?;
-        let store = self.circumstances.store(connection)?;
-        let standing = Standing::read(&store)?;
+        let store = self.common.store(connection)?;
+        let current = CurrentState::read(&store)?;
 
-        let mut job = self.circumstances.job("canary promote", connection, &store);
+        let mut job = self.common.job("canary promote", connection, &store);
         job.about = vec![
             ("worker", worker.name.clone()),
             ("canary", format!("{}, without visitors", worker.canary)),
             ("next", "`serin canary clean-up`".into()),
         ];
-        if let Some(at) = promoted(&standing, &worker) {
+        if let Some(at) = promoted(&current, &worker) {
             let Worker { name, canary, .. } = &worker;
             job.already(&format!(
                 "{canary} was promoted to {name} at {at}; what is newer is deployed as a canary first"
             ));
             return Ok(());
         }
-        refuse(&standing, &worker)?;
+        refuse(&current, &worker)?;
         job.steps = vec![
             Step::Gate(canary),
             Step::Deploy { name: worker.name.clone(), call: worker.deploy() },
             Step::Gate(stable),
             Step::Write { edit: off(PROMOTED, connection), must: false },
         ];
-        let done = job.run(self.circumstances.dry_run);
+        let done = job.run(self.common.dry_run);
         done.map_err(|failure| match failure {
             Failure::Unhealthy(why) if why.starts_with(Variant::Stable.name()) => Failure::Unhealthy(format!(
                 "{why}\nthe canary keeps its visitors; `npx wrangler rollback --name {}` puts stable's last version back",
@@ -64,37 +64,37 @@ impl Promote {
     }
 }
 
-/// When this canary was promoted.
-fn promoted(standing: &Standing, worker: &Worker) -> Option<String> {
-    let is_this = standing.text("canaryWorker").is_none_or(|name| name == worker.canary);
-    let is_done = standing.text("stage") == Some(PROMOTED) && !standing.is_enabled() && standing.traffic().is_none();
-    (is_this && is_done).then(|| standing.text("updatedAt").map_or_else(|| "an unknown time".into(), date_and_time))
+/// Time of this canary's promotion.
+fn promoted(current: &CurrentState, worker: &Worker) -> Option<String> {
+    let is_this = current.text("canaryWorker").is_none_or(|name| name == worker.canary);
+    let is_done = current.text("stage") == Some(PROMOTED) && !current.is_enabled() && current.traffic().is_none();
+    (is_this && is_done).then(|| current.text("updatedAt").map_or_else(|| "an unknown time".into(), date_and_time))
 }
 
-/// Only a canary that is in use and not in doubt becomes stable.
-fn refuse(standing: &Standing, worker: &Worker) -> Result<(), Failure> {
+/// Refuses a canary that is not in use, or that a halt, a rollback or a running rollout puts in doubt.
+fn refuse(current: &CurrentState, worker: &Worker) -> Result<(), Failure> {
     let refused = |why: String| Err(Failure::Failed(format!("{why}; nothing was deployed")));
-    if let Some(rollout) = standing.under_way() {
+    if let Some(rollout) = current.under_way() {
         let (id, phase) = (&rollout.id, &rollout.phase);
         return refused(format!("rollout {id} is {phase}: `serin watch` until it is completed, or `serin abort`"));
     }
-    if let Some(error) = &standing.invalid {
+    if let Some(error) = &current.invalid {
         return refused(format!("canary-state is not valid: {error}"));
     }
-    if let Some(halt) = standing.halt() {
+    if let Some(halt) = current.halt() {
         let (by, why) = (&halt.actor, &halt.reason);
         return refused(format!("the canary is halted by {by}: {why}"));
     }
-    if standing.text("stage") == Some(ROLLED_BACK) {
+    if current.text("stage") == Some(ROLLED_BACK) {
         return refused("the canary was rolled back".into());
     }
-    if let Some(rollout) = standing.taken_back() {
+    if let Some(rollout) = current.taken_back() {
         return refused(format!("rollout {} is {}", rollout.id, rollout.phase));
     }
-    if !standing.is_enabled() {
+    if !current.is_enabled() {
         return refused("there is no canary: canary-state is disabled".into());
     }
-    match standing.text("canaryWorker") {
+    match current.text("canaryWorker") {
         Some(other) if other != worker.canary => refused(format!("the canary is {other}, not {}", worker.canary)),
         _ => Ok(()),
     }

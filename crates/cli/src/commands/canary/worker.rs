@@ -1,4 +1,4 @@
-//! The Worker whose next version is tried: its name, as its wrangler configuration says it, and the configuration of its canary.
+//! The Worker under test: its name from its wrangler configuration, and the configuration of its canary.
 
 use std::path::{Path, PathBuf};
 
@@ -11,12 +11,12 @@ use crate::wrangler::{Document, Invocation};
 /// Names of configuration files, in the order in which wrangler looks for them.
 const FILES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
-/// Where build tools tell wrangler of a configuration that they wrote.
+/// File in which build tools name the wrangler configuration that they generated.
 const REDIRECT: &str = ".wrangler/deploy/config.json";
 
 /// Which Worker.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Subject {
+pub(crate) struct WorkerOptions {
     /// The Worker's folder, or its wrangler configuration.
     #[arg(value_name = "DIR", default_value = ".")]
     at: PathBuf,
@@ -31,9 +31,9 @@ pub(crate) struct Subject {
 /// A Worker and its canary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Worker {
-    /// Of stable.
+    /// Name of the stable Worker.
     pub(super) name: String,
-    /// Of the canary.
+    /// Name of the canary's Worker.
     pub(super) canary: String,
     /// Warnings for the operator before the canary is deployed.
     pub(super) warnings: Vec<String>,
@@ -44,13 +44,13 @@ pub(super) struct Worker {
     for_canary: String,
 }
 
-// === impl Subject ===
+// === impl WorkerOptions ===
 
-impl Subject {
+impl WorkerOptions {
     /// Reads the configuration.
     ///
     /// # Errors
-    /// There is none, or it is not understood, or it has no name.
+    /// The configuration is missing, is not valid, or has no name.
     pub(super) fn read(&self) -> Result<Worker, Failure> {
         let file = self.file()?;
         let wrong = |why: String| Failure::Usage(format!("{}: {why}", file.display()));
@@ -90,24 +90,24 @@ impl Subject {
 // === impl Worker ===
 
 impl Worker {
-    /// Deploys the folder's code under the Worker's own name.
+    /// Deploys the folder's code as the stable Worker.
     pub(super) fn deploy(&self) -> Invocation {
         self.named("deploy", &self.name).option("--config", Some(&self.file))
     }
 
-    /// Deploys it beside that, as the canary.
+    /// Deploys the folder's code as the canary.
     pub(super) fn deploy_canary(&self) -> Invocation {
         Invocation { document: Some(self.document()), ..self.named("deploy", &self.canary) }
     }
 
-    /// Deletes the canary, although the splitter is bound to it.
+    /// Deletes the canary although the splitter is bound to it.
     pub(super) fn delete_canary(&self) -> Invocation {
         let mut call = Invocation { document: Some(self.document()), ..self.named("delete", &self.canary) };
         call.args.push("--force".to_owned());
         call
     }
 
-    /// Older versions of wrangler add the environment to a name that is given: where there is one, the configuration names the Worker.
+    /// Older versions of wrangler append the environment to a name argument, so with an environment the configuration names the Worker.
     fn named(&self, verb: &str, name: &str) -> Invocation {
         let name = Some(name).filter(|_| self.env.is_none());
         Invocation::new(&[verb]).option("--name", name).option("--env", self.env.as_deref()).inside(&self.folder)
@@ -144,7 +144,7 @@ fn json(value: toml::Value) -> Value {
     }
 }
 
-/// The names of the Worker and of its canary, as wrangler makes them.
+/// The names of the Worker and of its canary, formed as wrangler forms them.
 fn names(config: &Map<String, Value>, env: Option<&str>, canary: Option<&str>) -> Result<(String, String), String> {
     let text = |config: &Map<String, Value>| config.get("name").and_then(Value::as_str).map(str::to_owned);
     let name = match env {
@@ -166,7 +166,7 @@ fn environment<'a>(config: &'a Map<String, Value>, env: &str) -> Option<&'a Map<
     config.get("env")?.get(env)?.as_object()
 }
 
-/// The Worker's configuration without settings that can belong to one Worker alone, such as routes, which lead traffic around the splitter.
+/// The Worker's configuration without settings that only one Worker can have, such as routes, which would lead traffic around the splitter.
 fn of_canary(mut config: Map<String, Value>, env: Option<&str>, name: &str, canary: &str) -> Map<String, Value> {
     let own = env.and_then(|env| config.get_mut("env")?.get_mut(env)?.as_object_mut().map(std::mem::take));
     let is_routed = [Some(&config), own.as_ref()].into_iter().flatten().any(has_routes);
@@ -177,7 +177,7 @@ fn of_canary(mut config: Map<String, Value>, env: Option<&str>, name: &str, cana
         if let Some(queues) = config.get_mut("queues").and_then(Value::as_object_mut) {
             queues.remove("consumers");
         }
-        // An account has one workflow of a name: deployed again it would go over to the canary.
+        // Workflow names are unique in an account: deploying the workflow again would move it to the canary.
         for workflow in config.get_mut("workflows").and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(workflow) = workflow.as_object_mut() {
                 workflow.entry("script_name").or_insert_with(|| name.into());
@@ -187,7 +187,7 @@ fn of_canary(mut config: Map<String, Value>, env: Option<&str>, name: &str, cana
     };
     let own = own.map(part);
     config = part(config);
-    // Without routes wrangler would open a public address, which the Worker itself has not.
+    // Without routes wrangler would enable a public address, which the Worker itself does not have.
     if is_routed && !config.contains_key("workers_dev") {
         config.insert("workers_dev".to_owned(), false.into());
     }
@@ -209,10 +209,10 @@ fn has_routes(config: &Map<String, Value>) -> bool {
     has_some("route") || has_some("routes")
 }
 
-/// Settings that the canary does not share with its Worker, although it seems to.
+/// Bindings that the canary appears to share with its Worker but does not.
 fn of_its_own(config: &Map<String, Value>, env: Option<&str>, name: &str) -> Vec<String> {
     let own = match env {
-        // Environments inherit no bindings.
+        // Environments do not inherit bindings.
         Some(env) => environment(config, env),
         None => Some(config),
     };

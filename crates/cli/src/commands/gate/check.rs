@@ -1,4 +1,4 @@
-//! One look at a server's health: the answer, and complaints about it.
+//! One health check of a server: the response, and complaints about it.
 
 use std::time::Duration;
 
@@ -12,43 +12,43 @@ use crate::exit::Failure;
 /// Expected health of a server.
 #[derive(Clone, Debug, Default)]
 pub(in crate::commands) struct Health {
-    /// With its query.
+    /// Path of the health check, with its query.
     pub(in crate::commands) path: String,
-    /// Only this part of the splitter counts, as it sees it through its binding.
+    /// Checks only this part of the splitter's report, whose state the splitter knows through its binding.
     pub(in crate::commands) part: Option<&'static str>,
-    /// The version it must have.
+    /// Expected version.
     pub(in crate::commands) version: Option<String>,
-    /// Each part counts.
+    /// Checks each part of the report.
     pub(in crate::commands) parts: bool,
-    /// Degraded is not good enough.
+    /// Treats degraded as unhealthy.
     pub(in crate::commands) strict: bool,
 }
 
 /// Result of one check.
 #[derive(Clone, Debug, Default)]
-pub(in crate::commands) struct Seen {
-    /// Which check.
+pub(in crate::commands) struct CheckResult {
+    /// Name of the check.
     pub(in crate::commands) what: String,
-    /// None: no answer.
+    /// HTTP status, or `None` without a response.
     pub(in crate::commands) status: Option<u16>,
-    /// As the answer says.
+    /// Version in the response.
     pub(in crate::commands) version: Option<String>,
-    /// None: no answer.
+    /// Duration of the request, or `None` without a response.
     pub(in crate::commands) took: Option<Duration>,
-    /// Empty: all is well.
+    /// Complaints; empty if the check passed.
     pub(in crate::commands) complaints: Vec<String>,
 }
 
 // === impl Health ===
 
 impl Health {
-    /// Asks, and judges.
-    pub(in crate::commands) fn check(&self, client: &Client) -> Seen {
+    /// Sends the health request and judges the response.
+    pub(in crate::commands) fn check(&self, client: &Client) -> CheckResult {
         let what = match self.part {
             Some(part) => format!("{part}, by {}", self.path),
             None => format!("GET {}", self.path),
         };
-        Seen::of(what, client.send(&GET, &self.path, &[], None), |reply| self.judge(reply))
+        CheckResult::of(what, client.send(&GET, &self.path, &[], None), |reply| self.judge(reply))
     }
 
     fn judge(&self, reply: &Reply) -> Vec<String> {
@@ -84,10 +84,10 @@ impl Health {
     }
 }
 
-// === impl Seen ===
+// === impl CheckResult ===
 
-impl Seen {
-    /// The result of an answer, with the complaints of `judge`.
+impl CheckResult {
+    /// The result of a response, with the complaints of `judge`.
     pub(super) fn of(what: String, reply: Result<Reply, Failure>, judge: impl FnOnce(&Reply) -> Vec<String>) -> Self {
         match reply {
             Err(failure) => Self { what, complaints: vec![failure.to_string()], ..Self::default() },
@@ -99,7 +99,7 @@ impl Seen {
         }
     }
 
-    /// Nothing to complain of.
+    /// Whether the check passed.
     pub(in crate::commands) const fn is_well(&self) -> bool {
         self.complaints.is_empty()
     }
@@ -113,7 +113,7 @@ impl Seen {
     }
 }
 
-/// Complaints about a part: always if it is down, in strict mode also if it is degraded.
+/// Complaints about a part. A part that is down always counts; a degraded part counts in strict mode.
 fn complaint(part: &str, status: Option<&Value>, message: Option<&Value>, strict: bool) -> Option<String> {
     let word = status.and_then(Value::as_str).unwrap_or("not told");
     if word == "ok" || (word == "degraded" && !strict) {
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn degraded_passes_unless_that_is_not_good_enough() {
+    fn degraded_passes_unless_the_check_is_strict() {
         let body = json!({"status": "degraded"});
         assert!(complaints(&Health::default(), 200, &body).is_empty());
         assert_eq!(complaints(&Health { strict: true, ..Health::default() }, 200, &body), ["answered 200 degraded"]);

@@ -1,4 +1,4 @@
-//! Smoke requests: a small file of requests, each with its expected answer.
+//! Smoke requests: a file of requests, each with its expected response.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,29 +6,29 @@ use std::path::Path;
 use serde::Deserialize;
 use ureq::http::Method;
 
-use super::Seen;
+use super::CheckResult;
 use crate::client::{Client, Reply};
 use crate::exit::Failure;
 
-/// A request and its expected answer.
+/// A request and its expected response.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::commands) struct Smoke {
     #[serde(default = "get")]
     method: String,
     path: String,
-    /// Headers that are sent.
+    /// Request headers.
     #[serde(default)]
     send: BTreeMap<String, String>,
     #[serde(default)]
     body: Option<String>,
-    /// The status that must come back.
+    /// Expected status.
     #[serde(default = "ok")]
     status: u16,
-    /// Headers that must come back; `*` at the end of a value stands for anything.
+    /// Expected headers. `*` at the end of a value matches any text.
     #[serde(default)]
     header: BTreeMap<String, String>,
-    /// Text that the body must have in it.
+    /// Text that the body must contain.
     #[serde(default)]
     contains: Option<String>,
 }
@@ -50,10 +50,10 @@ const fn ok() -> u16 {
 // === impl Smoke ===
 
 impl Smoke {
-    /// Reads a file of them.
+    /// Reads a file of smoke requests.
     ///
     /// # Errors
-    /// The file is invalid; the error names the place.
+    /// The file is not valid. The error names the field.
     pub(in crate::commands) fn read(file: &Path) -> Result<Vec<Self>, Failure> {
         let wrong = |why: String| Failure::Usage(format!("--smoke {}: {}", file.display(), why.trim_end()));
         let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
@@ -85,16 +85,16 @@ impl Smoke {
         Ok(request)
     }
 
-    /// Sends the request and judges the answer.
-    pub(in crate::commands) fn check(&self, client: &Client) -> Seen {
-        let what = self.words();
+    /// Sends the request and judges the response.
+    pub(in crate::commands) fn check(&self, client: &Client) -> CheckResult {
+        let what = self.describe();
         let method = Method::from_bytes(self.method.as_bytes()).unwrap_or(Method::GET);
         let headers: Vec<(&str, &str)> = self.send.iter().map(|(name, value)| (&**name, &**value)).collect();
-        Seen::of(what, client.send(&method, &self.path, &headers, self.body.clone()), |reply| self.judge(reply))
+        CheckResult::of(what, client.send(&method, &self.path, &headers, self.body.clone()), |reply| self.judge(reply))
     }
 
     /// The request as text.
-    pub(in crate::commands) fn words(&self) -> String {
+    pub(in crate::commands) fn describe(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_in_the_file_is_named() {
+    fn an_error_in_the_file_is_named() {
         for (text, named) in [
             ("[[request]]\npath = \"a\"", "request[0].path"),
             ("[[request]]\npath = \"/\"\nmethod = \"G T\"", "request[0].method"),
@@ -159,12 +159,12 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_differs_is_told() {
+    fn every_difference_is_reported() {
         let text = "[[request]]\npath = \"/\"\nheader = { a = \"1\", b = \"x*\", c = \"2\" }\ncontains = \"hello\"";
         let smoke = Smoke::parse(text, false).unwrap();
         let headers = [("a", "1"), ("b", "xyz"), ("d", "3")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         let reply = Reply { status: 500, headers: headers.to_vec(), text: "bye".into(), took: Duration::ZERO };
-        let told = ["status is 500, not 200", "c is not there, not 2", "the body has no \"hello\""];
-        assert_eq!(smoke[0].judge(&reply), told);
+        let expected = ["status is 500, not 200", "c is not there, not 2", "the body has no \"hello\""];
+        assert_eq!(smoke[0].judge(&reply), expected);
     }
 }

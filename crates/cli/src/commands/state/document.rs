@@ -1,4 +1,4 @@
-//! Changes to a `canary-state`, checked with the Worker's own parser. Pure.
+//! Changes to a `canary-state`, checked with the Worker's own parser. The functions are pure.
 
 use clap::Args;
 use serde_json::{Map, Value};
@@ -18,7 +18,7 @@ pub(crate) struct Changes {
     /// The canary's share: 0 to 100, in steps of 0.001.
     #[arg(long, value_name = "NUMBER", value_parser = number)]
     pub(super) percentage: Option<Value>,
-    /// The salt: a new one deals all visitors anew.
+    /// Salt; a new one re-assigns every visitor.
     #[arg(long, value_name = "ID")]
     pub(super) rollout_id: Option<String>,
     /// Any other field, as JSON: `fallback=false`, `stickiness=["cookie:id"]`; `NAME=null` removes it.
@@ -26,10 +26,10 @@ pub(crate) struct Changes {
     pub(super) fields: Vec<(String, Value)>,
 }
 
-/// A document that the Worker takes.
+/// A document that the Worker's parser accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Checked {
-    /// As it is written.
+    /// The text to write.
     pub(crate) text: String,
     /// Warnings about a valid document.
     pub(crate) warnings: Vec<String>,
@@ -38,7 +38,7 @@ pub(crate) struct Checked {
 // === impl Changes ===
 
 impl Changes {
-    /// Nothing is changed.
+    /// Whether the options change nothing.
     pub(super) fn is_empty(&self) -> bool {
         !self.enable
             && !self.disable
@@ -68,7 +68,7 @@ impl Checked {
     /// Checks a document.
     ///
     /// # Errors
-    /// The Worker would not take it: its own words.
+    /// The Worker's parser refuses the document. The error is the parser's own.
     pub(crate) fn of(document: &Map<String, Value>) -> Result<Self, Failure> {
         let text = Value::Object(document.clone()).to_string();
         let state = CanaryState::parse("canary-state", &text)
@@ -81,12 +81,12 @@ impl Checked {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
-    /// For reading.
+    /// The document as indented text.
     pub(crate) fn pretty(&self) -> String {
         format!("{:#}", self.value())
     }
 
-    /// In a line.
+    /// The document as one line.
     pub(crate) fn summary(&self) -> String {
         let value = self.value();
         let field = |name| value.get(name).map(Value::to_string).unwrap_or_default();
@@ -114,7 +114,7 @@ pub(super) fn changed(present: Option<&str>, changes: &Changes) -> Result<Checke
     Checked::of(&document)
 }
 
-/// A number as it is typed.
+/// Parses a number and keeps its digits.
 pub(crate) fn number(text: &str) -> Result<Value, String> {
     match serde_json::from_str(text) {
         Ok(value @ Value::Number(_)) => Ok(value),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_worker_would_not_take_is_refused_in_its_words() {
+    fn an_invalid_document_is_refused_with_the_workers_own_error() {
         let changes = Changes { percentage: Some(json!(101)), ..Changes::default() };
         let error = changed(None, &changes).unwrap_err().to_string();
         assert!(error.contains("percentage") && error.contains("101"), "{error}");

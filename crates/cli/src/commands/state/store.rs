@@ -1,5 +1,5 @@
-//! Where the document is kept: the control API where it can be reached, else KV, by wrangler. A read that failed is never taken for
-//! a document that is not there.
+//! Access to the stored document: through the control API where it is reachable, or else directly in KV with wrangler. A failed read is
+//! never treated as a missing document.
 
 use serin_logic::api::ChangeAnswer;
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ pub(crate) struct Configuration {
     pub(in crate::commands) env: Option<String>,
 }
 
-/// How to get at the document.
+/// Ways to access the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Via {
     Auto,
@@ -60,9 +60,9 @@ enum Via {
     Kv,
 }
 
-/// The document's keeper.
+/// Access to the document in its store.
 pub(crate) struct Store {
-    /// None: KV alone.
+    /// The control API, or `None` if only KV is reachable.
     api: Option<Client>,
     place: Place,
     configuration: Configuration,
@@ -72,10 +72,10 @@ pub(crate) struct Store {
 // === impl Store ===
 
 impl Store {
-    /// Finds out which way is open.
+    /// Finds out whether the control API is reachable.
     ///
     /// # Errors
-    /// The token is wrong: going round the control API then would hide it.
+    /// The token is wrong. A fallback to KV would hide the mistake.
     pub(crate) fn open(connection: &Connection, place: &Place, configuration: &Configuration) -> Result<Self, Failure> {
         let client = Client::new(connection)?;
         let is_local = place.local || (client.is_here() && !place.remote);
@@ -97,7 +97,7 @@ impl Store {
         Ok(Self { api: is_open.then_some(client), place, configuration, is_local })
     }
 
-    /// The control API; none: KV alone.
+    /// The control API, or `None` if only KV is reachable.
     pub(in crate::commands) const fn api(&self) -> Option<&Client> {
         self.api.as_ref()
     }
@@ -107,14 +107,14 @@ impl Store {
         false
     }
 
-    /// The document as it is; none: there is none.
+    /// The stored text, or `None` if there is none.
     ///
     /// # Errors
-    /// It could not be read.
+    /// The document is not readable.
     pub(crate) fn read(&self) -> Result<Option<String>, Failure> {
         match self.api.as_ref().map(|client| client.get("state")) {
             None => self.read_kv(),
-            // A Worker that can write it but not show it.
+            // A Worker of an older version can write the document but not return it.
             Some(Err(Failure::Refused(refusal))) if matches!(refusal.status, 404 | 405 | 501) => self.read_kv(),
             Some(Err(failure)) => Err(failure),
             Some(Ok(answer)) => match answer.read::<Value>()?.get("state") {
@@ -130,7 +130,7 @@ impl Store {
         let mut call = self.kv("get");
         call.args.push("--text".to_owned());
         let outcome = self.place.wrangler.output(&call)?;
-        // The words of wrangler, which ends well locally and with an error remotely where there is no such key.
+        // wrangler reports a missing key with exit code 0 locally and with an error remotely, so the text of its output decides.
         let is_absent =
             outcome.stdout.trim() == "Value not found" || (!outcome.is_good && outcome.says("key not found"));
         match () {
@@ -140,21 +140,21 @@ impl Store {
         }
     }
 
-    /// The write as text, for a dry run.
-    pub(crate) fn write_words(&self, document: &Checked) -> String {
+    /// Description of the write, for a dry run.
+    pub(crate) fn describe_write(&self, document: &Checked) -> String {
         match &self.api {
             Some(client) => format!("PUT {}/__serin/state", client.origin()),
-            None => self.place.wrangler.words(&self.put(document)),
+            None => self.place.wrangler.describe(&self.put(document)),
         }
     }
 
-    /// Writes it; whether it was so before, as far as that is known.
+    /// Writes the document. Returns whether the store already had it, as far as that is known.
     ///
     /// # Errors
-    /// It was refused, or could not be written.
+    /// The write was refused, or it failed.
     pub(crate) fn write(&self, document: &Checked, connection: &Connection, why: &Why) -> Result<bool, Failure> {
         if let Some(client) = &self.api {
-            let mut body = super::super::orders::account(connection, why);
+            let mut body = super::super::rollout::actor_and_reason(connection, why);
             body.insert("state".into(), document.value());
             let answer = client.put("state", &json!(body))?;
             return Ok(answer.read::<ChangeAnswer>()?.already);

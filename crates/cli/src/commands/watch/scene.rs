@@ -1,4 +1,4 @@
-//! The live picture of a rollout, as text: pure.
+//! The live picture of a rollout as text. The functions are pure.
 
 use serin_logic::Percentage;
 use serin_logic::api::{RolloutView, StatusView};
@@ -12,7 +12,7 @@ use crate::output::{BAD, CAUTION, GOOD, STRONG, present, styled};
 use crate::rollout_format::{place, window};
 use crate::time_format::time_of_day;
 
-/// Parts of a status whose change is worth a new line: not the counts, which always grow.
+/// Parts of a status whose change prints a new line. Counts are not among them, because they always grow.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Change {
     phase: String,
@@ -28,11 +28,11 @@ pub(super) struct Change {
 /// The live picture of a rollout.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Scene {
-    /// Which rollout, where it is.
+    /// Id and position of the rollout.
     pub(super) head: String,
     /// Elapsed time of the hold, and its length.
     pub(super) hold: Option<(Duration, Duration)>,
-    /// Figures, evidence, verdict, alarms.
+    /// Metrics, evidence, verdict and alarms.
     pub(super) body: Vec<String>,
 }
 
@@ -54,19 +54,19 @@ impl Change {
         }
     }
 
-    /// Whether this status says something else than `before`, which becomes this one.
+    /// Whether this status differs from `before`. Replaces `before` with this status.
     pub(super) fn happened(before: &mut Option<Self>, status: &StatusView) -> bool {
         let now = Self::of(status);
         before.replace(now.clone()) != Some(now)
     }
 
-    /// Whether the rollout itself moved.
+    /// Whether the phase or the step changed.
     pub(super) fn moved(&self, before: &Self) -> bool {
         (&self.phase, self.step, self.percentage) != (&before.phase, before.step, before.percentage)
     }
 }
 
-/// Everything in one line, for logs.
+/// Formats the status in one line, for logs.
 pub(super) fn line(status: &StatusView) -> String {
     let Some(rollout) = &status.rollout else { return String::new() };
     let mut parts = vec![format!("{} {}, {}", time_of_day(&status.time), phase(rollout), place(rollout))];
@@ -87,7 +87,7 @@ pub(super) fn line(status: &StatusView) -> String {
     parts.join(" | ")
 }
 
-/// Everything as a picture.
+/// Formats the status as a picture.
 pub(super) fn scene(status: &StatusView) -> Scene {
     let Some(rollout) = &status.rollout else { return Scene::default() };
     let mut body = Vec::new();
@@ -109,7 +109,7 @@ pub(super) fn scene(status: &StatusView) -> Scene {
     Scene { head: format!("{id}  {}, {}{why}", phase(rollout), place(rollout)), hold, body }
 }
 
-/// How long the hold, or the bake, still lasts, and how long it is; by the server's clock alone.
+/// Elapsed time and length of the hold or of the bake, by the server's clock alone.
 pub(in crate::commands) fn time_left(rollout: &RolloutView, time: &str) -> Option<(Duration, Duration)> {
     if !matches!(rollout.phase.as_str(), "progressing" | "baking") {
         return None;
@@ -129,7 +129,7 @@ pub(in crate::commands) fn verdict(word: &str) -> String {
     styled(style, word)
 }
 
-/// Result of watching a rollout that is over, or paused with `--stop-when-paused`.
+/// Result of watching a rollout that has ended, or that paused while `--stop-when-paused` is set.
 pub(super) fn end(rollout: &RolloutView) -> Result<(), Failure> {
     let why = rollout.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let by = rollout.actor.as_ref().map(|actor| format!(" by {actor}")).unwrap_or_default();
@@ -155,7 +155,7 @@ fn why(rollout: &RolloutView) -> Option<String> {
     rollout.reason.clone().filter(|reason| !reason.is_empty())
 }
 
-/// Halt and switches that keep the canary from its share.
+/// The halt and the switches that keep the canary from its share.
 fn off(status: &StatusView) -> Option<String> {
     let mut reasons: Vec<&str> = status.halt.iter().map(|_| "halted").collect();
     reasons.extend(status.switches.iter().filter(|(_, switch)| switch.on).map(|(name, _)| name.as_str()));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_alone_are_no_change_and_a_look_is() {
+    fn counts_alone_are_no_change_but_an_analysis_is() {
         let of = |requests: u64, look: &str| {
             status(&json!({"id": "r", "phase": "baking", "lastLook": {"at": look, "verdict": "pass"},
                 "figures": {"canary": {"requests": requests, "failures": 0}}}))

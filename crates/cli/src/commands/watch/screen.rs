@@ -1,4 +1,4 @@
-//! The live picture on a terminal: a log of changes that scrolls, and below it the rollout's status.
+//! The live picture on a terminal: a scrolling log of changes above the rollout's status.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serin_logic::api::{RolloutView, StatusView};
@@ -10,7 +10,7 @@ use crate::time_format::whole_seconds;
 const WITH_HOLD: &str = "{prefix}\n[{bar:40.green}] {msg}";
 const WITHOUT_HOLD: &str = "{prefix}\n{msg}";
 
-/// The picture.
+/// The live picture on a terminal.
 pub(super) struct Screen {
     bar: ProgressBar,
     before: Option<Change>,
@@ -54,8 +54,8 @@ impl Screen {
         }
     }
 
-    /// Keeps the picture, with an error below it.
-    pub(super) fn trouble(&mut self, why: &str) {
+    /// Shows an error below the unchanged picture.
+    pub(super) fn show_error(&mut self, why: &str) {
         self.template(WITHOUT_HOLD);
         let why = styled(CAUTION, &format!("still trying: {why}"));
         self.bar.set_message(format!("{}\n{why}", self.body));
@@ -63,7 +63,7 @@ impl Screen {
     }
 
     fn template(&self, template: &str) {
-        // Templates are constants, which the tests draw: one that could not be read would leave the bar's own style.
+        // The tests draw these constant templates. An invalid template would leave the default style of the bar.
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.bar.set_style(style.progress_chars("=> "));
         }
@@ -71,7 +71,7 @@ impl Screen {
 }
 
 impl Drop for Screen {
-    /// The last picture stays on the terminal.
+    /// Ends the display. The last picture stays on the terminal.
     fn drop(&mut self) {
         self.bar.abandon();
     }
@@ -111,11 +111,11 @@ mod tests {
     }
 
     #[test]
-    fn trouble_leaves_the_picture_and_says_what_it_is() {
+    fn an_error_is_shown_below_the_unchanged_picture() {
         let terminal = InMemoryTerm::new(20, 120);
         let mut screen = Screen::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
         screen.show(&status("progressing", 1, "2026-11-21T03:05:00Z"));
-        screen.trouble("nobody answers");
+        screen.show_error("nobody answers");
         let lines = terminal.contents();
         assert!(lines.contains("174") && lines.ends_with("still trying: nobody answers"), "{lines}");
     }

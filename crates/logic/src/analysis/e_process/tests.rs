@@ -15,7 +15,7 @@ struct Golden {
     rows: Vec<(u64, u64, u64, u64, f64)>,
 }
 
-/// 1e-9 is what the vectors can show: they are rounded to nine decimals.
+/// The vectors are rounded to nine decimals.
 #[test]
 fn golden_vectors_match_to_nine_decimals() {
     let vectors: Vec<Golden> =
@@ -39,8 +39,8 @@ fn choose(n: u32, k: u32) -> f64 {
     (0..k).map(|i| f64::from(n - i) / f64::from(i + 1)).product()
 }
 
-/// E[factor of one tick] over all tables with these margins, when the odds ratio between the arms is exactly `odds_ratio`.
-/// The factor is taken from the process itself: a single bet, all of whose stake is in.
+/// E[factor of one tick] over all tables with these margins, if the odds ratio between the variants is exactly `odds_ratio`. The factor
+/// comes from the process itself, with a single bet and the whole stake.
 fn expected_factor(n_c: u32, n_s: u32, x: u32, rho: f64, odds_ratio: f64) -> f64 {
     let (mut weights, mut weighted) = (0.0, 0.0);
     for x_c in x.saturating_sub(n_s)..=x.min(n_c) {
@@ -54,7 +54,7 @@ fn expected_factor(n_c: u32, n_s: u32, x: u32, rho: f64, odds_ratio: f64) -> f64
 }
 
 #[test]
-fn no_small_table_expects_more_than_its_stake_back() {
+fn no_small_table_has_an_expected_factor_above_one() {
     let mut worst: f64 = 0.0;
     for odds_ratio in [1.0, 1.25, 2.0] {
         for rho in GRID.into_iter().filter(|rho| *rho > odds_ratio) {
@@ -123,7 +123,7 @@ fn the_stored_form_is_frozen() {
 }
 
 #[test]
-fn a_stored_test_that_makes_no_sense_is_refused() {
+fn an_invalid_stored_test_is_refused() {
     let read = |json: &str| serde_json::from_str::<EProcess>(json).map_err(|error| error.to_string());
     let lengths = r#"{"grid":[2.0],"theta0":1.0,"restarts":{"every":6,"count":1},"ticks":1,"lnR":[1,2]}"#;
     assert!(read(lengths).unwrap_err().starts_with("2 logarithms for 1 alternatives"));
@@ -139,7 +139,7 @@ fn evidence_reads_as_odds() {
     assert_eq!(said(8_000.0), "evidence above 1,000,000 to 1, limit 200 to 1");
 }
 
-/// Counts as they might come from a broken counter.
+/// Counts as a faulty counter could report them.
 fn any_count() -> impl Strategy<Value = u64> {
     prop_oneof![4 => 0_u64..200, 1 => any::<u64>(), 1 => Just(u64::MAX), 1 => Just(0)]
 }

@@ -5,7 +5,7 @@ use crate::analysis::verdict::Verdict;
 
 const TICK: u64 = 5_000;
 
-/// An evaluator by request at 20 %, fed with full minutes.
+/// An evaluator by request at 20 %, which receives full minutes.
 struct Story {
     evaluator: Evaluator,
     context: LookContext,
@@ -28,7 +28,7 @@ fn all_at(ms: f64, requests: u64) -> Histogram {
 }
 
 impl Story {
-    /// A minute of ticks, each (requests, failures, latency) for canary and stable, and the look that follows.
+    /// Adds a minute of ticks, each with (requests, failures, latency) for canary and stable, and makes the next analysis.
     fn minute(&mut self, canary: (u64, u64, f64), stable: (u64, u64, f64)) -> Look {
         for _ in 0..12 {
             self.now += TICK;
@@ -83,8 +83,8 @@ fn a_canary_that_is_slower_is_rolled_back_at_once() {
 }
 
 #[test]
-fn a_ceiling_rolls_back_at_the_third_look_in_a_row() {
-    // All of the traffic is the canary's, as after the last step: nothing to compare with.
+fn a_ceiling_rolls_back_at_the_third_consecutive_analysis() {
+    // The canary has all traffic, as after the last step, so there is no comparison.
     let mut story = story();
     let looks = [(); 3].map(|()| story.minute((100, 10, 80.0), (0, 0, 80.0)));
     assert_eq!(
@@ -98,7 +98,7 @@ fn a_ceiling_rolls_back_at_the_third_look_in_a_row() {
 }
 
 #[test]
-fn a_good_look_between_resets_the_row() {
+fn a_passed_analysis_resets_the_consecutive_count() {
     let mut story = story();
     let bad = (100, 10, 80.0);
     let good = (100, 1, 80.0);
@@ -147,7 +147,7 @@ fn an_incident_on_stable_holds_a_canary_with_little_traffic_too() {
 
 #[test]
 fn ceilings_of_a_canary_with_little_traffic_wait_for_enough() {
-    // Twelve requests a minute, all of them failing, and nothing to compare with: judged at every second look.
+    // Twelve requests a minute, all of which fail, without a comparison: the ceiling applies at every second analysis.
     let mut story = story();
     let failed = (1..20).find(|_| story.minute((1, 1, 80.0), (0, 0, 80.0)).verdict == Verdict::Fail);
     assert_eq!(failed, Some(6));
@@ -201,14 +201,14 @@ fn a_breaker_that_opened_a_moment_ago_holds() {
 }
 
 #[test]
-fn too_few_requests_wait_and_do_not_try_patience() {
+fn too_few_requests_wait_and_do_not_count_as_inconclusive() {
     let look = story().minute((1, 0, 80.0), STABLE);
     assert_eq!(said(&look), (Verdict::Inconclusive, "Too few canary requests to judge: 12 of 20.".to_owned()));
     assert!(look.reason.is_waiting());
 }
 
 #[test]
-fn the_last_comparison_waits_until_it_could_have_seen_a_bad_canary() {
+fn the_last_comparison_waits_for_enough_requests_to_detect_a_bad_canary() {
     let mut story = story();
     story.context.last_comparison = true;
     let look = story.minute((25, 0, 80.0), STABLE);
@@ -289,7 +289,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn anything_that_comes_in_gives_a_look_and_a_state_that_reloads_identically(
+    fn any_input_gives_an_analysis_and_a_state_that_reloads_identically(
         ticks in prop::collection::vec((any_tick(), any::<u64>()), 0..30),
         unit in prop_oneof![Just(Unit::StickyKey), Just(Unit::Request)],
         flushed in any::<Option<u64>>(), opened in any::<Option<u64>>(), last_comparison in any::<bool>(),

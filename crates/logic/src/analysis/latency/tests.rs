@@ -43,7 +43,7 @@ fn a_quantile_is_the_upper_edge_of_its_bucket() {
 }
 
 #[test]
-fn only_what_is_surely_slower_is_counted_as_slower() {
+fn only_certainly_slower_requests_count_as_slower() {
     let histogram = of(&[(499.0, 7), (500.0, 3), (512.0, 5), (800.0, 2)]);
     assert_eq!(histogram.slower_than(500.0), 7);
     assert_eq!(histogram.slower_than(1e9), 0);
@@ -124,7 +124,7 @@ fn a_canary_within_the_tolerance_is_not_slow() {
 
 proptest! {
     #[test]
-    fn any_histograms_merge_and_answer(
+    fn any_histograms_merge_and_give_quantiles(
         a in prop::collection::btree_map(0_u16..480, any::<u64>(), 0..20),
         b in prop::collection::btree_map(0_u16..480, any::<u64>(), 0..20),
         quantile in any::<f64>(),

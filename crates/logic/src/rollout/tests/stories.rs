@@ -59,7 +59,7 @@ fn an_exceeded_threshold_rolls_back_after_three_looks_in_a_row() {
     world.run("1m");
     world.finding = fail(false);
     world.run("2m");
-    assert_eq!(world.kv(), 5, "a pass in between starts the count anew");
+    assert_eq!(world.kv(), 5, "a pass in between restarts the count");
     world.run("1m");
     assert_eq!(world.says(), "rolled back, step 1 of 4 at 0 %, halted");
     assert!(
@@ -159,7 +159,7 @@ fn a_failing_analysis_is_notified_once_and_does_not_fail_the_canary() {
     world.run("6h");
     assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %");
     assert_eq!(world.notified(), [Action::Started, Action::LookFailed]);
-    assert_eq!(world.state.overdue(world.now), None, "somebody does look");
+    assert_eq!(world.state.overdue(world.now), None, "the analysis runs");
     world.finding = pass();
     world.run("1m");
     assert_eq!(world.kv(), 25);
@@ -254,7 +254,7 @@ fn a_halt_stops_at_once_and_its_end_starts_nothing_by_itself() {
     assert_eq!(world.says(), "paused, step 2 of 4 at 25 %");
     world.execute(Command::Resume).unwrap();
     world.run("14m");
-    assert_eq!(world.kv(), 25, "the step begins anew");
+    assert_eq!(world.kv(), 25, "the step restarts");
     world.run("1m");
     assert_eq!(world.kv(), 50);
 }
@@ -296,7 +296,7 @@ fn a_false_alarm_can_be_undone_in_two_steps() {
     assert_eq!(world.kv(), 25);
     let late = Observation { attempt: 0, ..world.state.observation().unwrap() };
     world.event(Event::Look(Look { observation: late, finding: fail(true), frozen_until: None }));
-    assert_eq!(world.state.observation().unwrap().attempt, 1, "the analysis begins anew, old evidence is void");
+    assert_eq!(world.state.observation().unwrap().attempt, 1, "the analysis restarts, old evidence is void");
     world.run("50m");
     assert_eq!(world.says(), "completed, step 4 of 4 at 100 %");
 }

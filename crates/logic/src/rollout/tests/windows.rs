@@ -87,7 +87,7 @@ fn operators_may_promote_pause_and_resume_in_a_window() {
     world.run("2h");
     assert!(world.state.rollout().unwrap().frozen_until.is_some());
     world.execute(Command::Pause).unwrap();
-    assert_eq!(world.state.rollout().unwrap().frozen_until, None, "now it waits for somebody");
+    assert_eq!(world.state.rollout().unwrap().frozen_until, None, "now it waits for an operator");
     world.execute(Command::Resume).unwrap();
     world.run("1h");
     assert_eq!(world.says(), "progressing, step 2 of 3 at 50 %");

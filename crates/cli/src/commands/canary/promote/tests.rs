@@ -6,9 +6,9 @@ fn worker() -> Worker {
     Worker::of("app")
 }
 
-fn standing(document: &Value, status: &Value) -> Standing {
+fn current(document: &Value, status: &Value) -> CurrentState {
     let status = serde_json::from_value(status.clone()).unwrap();
-    Standing { status, ..Standing::of(Some(&document.to_string())) }
+    CurrentState { status, ..CurrentState::of(Some(&document.to_string())) }
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn only_a_canary_that_is_in_use_and_not_in_doubt_becomes_stable() {
         document
     };
     let rollout = |phase| json!({"epoch": 3, "rollout": {"id": "r1", "phase": phase}});
-    for (document, status, told) in [
+    for (document, status, expected) in [
         (on.clone(), json!(null), None),
         (on.clone(), rollout("completed"), None),
         (json!({"enabled": true, "percentage": 0}), json!(null), None),
@@ -33,21 +33,22 @@ fn only_a_canary_that_is_in_use_and_not_in_doubt_becomes_stable() {
         (with("canaryWorker", json!("other")), json!(null), Some("the canary is other, not app-canary")),
         (with("percentage", json!(101)), json!(null), Some("percentage")),
     ] {
-        let refused = refuse(&standing(&document, &status), &worker()).err().map(|failure| failure.to_string());
-        match (told, refused) {
+        let refused = refuse(&current(&document, &status), &worker()).err().map(|failure| failure.to_string());
+        match (expected, refused) {
             (None, None) => {}
-            (Some(told), Some(refused)) if refused.contains(told) && refused.ends_with("nothing was deployed") => {}
+            (Some(expected), Some(refused))
+                if refused.contains(expected) && refused.ends_with("nothing was deployed") => {}
             (_, refused) => panic!("{document} {status}: {refused:?}"),
         }
     }
 }
 
 #[test]
-fn what_was_promoted_before_is_said_and_not_done_again() {
+fn a_repeated_promotion_is_reported_and_not_repeated() {
     let at = "2026-11-21T03:00:00Z";
     let done =
         json!({"enabled": false, "percentage": 0, "canaryWorker": "app-canary", "stage": "promoted", "updatedAt": at});
-    assert_eq!(promoted(&standing(&done, &json!(null)), &worker()).as_deref(), Some("2026-11-21 03:00:00"));
+    assert_eq!(promoted(&current(&done, &json!(null)), &worker()).as_deref(), Some("2026-11-21 03:00:00"));
     for (name, value) in [
         ("stage", json!("rolled-back")),
         ("stage", json!("canary")),
@@ -56,6 +57,6 @@ fn what_was_promoted_before_is_said_and_not_done_again() {
     ] {
         let mut document = done.clone();
         document[name] = value;
-        assert_eq!(promoted(&standing(&document, &json!(null)), &worker()), None, "{document}");
+        assert_eq!(promoted(&current(&document, &json!(null)), &worker()), None, "{document}");
     }
 }

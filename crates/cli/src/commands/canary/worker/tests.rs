@@ -20,11 +20,11 @@ fn config(text: &str) -> Map<String, Value> {
     parse(Path::new("wrangler.toml"), text).unwrap()
 }
 
-fn folder(file: &str, text: &str) -> (tempfile::TempDir, Subject) {
+fn folder(file: &str, text: &str) -> (tempfile::TempDir, WorkerOptions) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(file), text).unwrap();
-    let subject = Subject { at: folder.path().to_owned(), env: None, canary_name: None };
-    (folder, subject)
+    let worker_options = WorkerOptions { at: folder.path().to_owned(), env: None, canary_name: None };
+    (folder, worker_options)
 }
 
 #[test]
@@ -47,21 +47,21 @@ fn each_form_of_the_configuration_is_read() {
         ("wrangler.json", r#"{"name": "app"}"#),
         ("wrangler.jsonc", "{\n  // the shop\n  \"name\": \"app\", /* and */\n}"),
     ] {
-        let (_folder, subject) = folder(file, text);
-        assert_eq!(subject.read().unwrap().name, "app", "{file}");
+        let (_folder, worker_options) = folder(file, text);
+        assert_eq!(worker_options.read().unwrap().name, "app", "{file}");
     }
 }
 
 #[test]
-fn what_is_wrong_names_its_file() {
+fn an_error_names_the_configuration_file() {
     for (file, text, named) in [
         ("wrangler.toml", "name = ", "wrangler.toml"),
         ("wrangler.jsonc", "[]", "accepted: an object"),
         ("wrangler.json", "{}", "no name"),
         ("package.json", "{}", "no wrangler.json, no wrangler.jsonc, no wrangler.toml"),
     ] {
-        let (_folder, subject) = folder(file, text);
-        let error = subject.read().unwrap_err();
+        let (_folder, worker_options) = folder(file, text);
+        let error = worker_options.read().unwrap_err();
         assert!(error.code() == 2 && error.to_string().contains(named), "{error}");
     }
 }
@@ -93,24 +93,24 @@ fn a_worker_with_an_address_of_its_own_keeps_it_as_a_canary() {
 }
 
 #[test]
-fn what_the_canary_does_not_share_is_told() {
+fn bindings_that_the_canary_does_not_share_are_reported() {
     let text = "name = \"app\"\nkv_namespaces = [{ binding = \"A\" }, { binding = \"B\", id = \"1\" }]\n\
         [durable_objects]\nbindings = [{ name = \"C\", class_name = \"C\" }, { name = \"D\", class_name = \"D\", script_name = \"x\" }]";
-    let told = of_its_own(&config(text), None, "app");
-    assert_eq!(told.iter().map(|text| &text[..1]).collect::<Vec<_>>(), ["C", "A"]);
+    let warnings = of_its_own(&config(text), None, "app");
+    assert_eq!(warnings.iter().map(|text| &text[..1]).collect::<Vec<_>>(), ["C", "A"]);
 }
 
 #[test]
 fn a_name_is_an_argument_unless_there_is_an_environment() {
-    let (folder, subject) = folder("wrangler.toml", TOML);
+    let (folder, worker_options) = folder("wrangler.toml", TOML);
     let place = std::path::absolute(folder.path()).unwrap();
-    let words = |call| Wrangler::default().words(&call).replace(&*place.to_string_lossy(), "DIR");
-    let worker = subject.read().unwrap();
+    let words = |call| Wrangler::default().describe(&call).replace(&*place.to_string_lossy(), "DIR");
+    let worker = worker_options.read().unwrap();
     let npx = if cfg!(windows) { "npx.cmd" } else { "npx" };
     let prefix = format!("cd DIR && {npx} --no-install wrangler");
     assert_eq!(words(worker.deploy()), format!("{prefix} deploy --name app --config wrangler.toml"));
     assert_eq!(words(worker.deploy_canary()), format!("{prefix} deploy --name app-canary --config DOCUMENT"));
     assert_eq!(words(worker.delete_canary()), format!("{prefix} delete --name app-canary --force --config DOCUMENT"));
-    let staging = Subject { env: Some("staging".into()), ..subject }.read().unwrap();
+    let staging = WorkerOptions { env: Some("staging".into()), ..worker_options }.read().unwrap();
     assert_eq!(words(staging.deploy_canary()), format!("{prefix} deploy --env staging --config DOCUMENT"));
 }

@@ -7,38 +7,38 @@ use serin_logic::policy::CanaryState;
 use crate::commands::state::{Checked, Store};
 use crate::exit::Failure;
 
-/// `stage` of a document: the last change of the canary. Shown by Serin, used here alone.
+/// `stage` of a document: the last change of the canary. Serin only shows the stage; this module interprets it.
 pub(super) const DEPLOYING: &str = "deploying";
 pub(super) const DEPLOYED: &str = "canary";
 pub(super) const PROMOTED: &str = "promoted";
 pub(super) const ROLLED_BACK: &str = "rolled-back";
 
-/// Known state of a canary.
+/// State of a canary, as far as it is known.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Standing {
-    /// The document; none if the key is absent.
+pub(super) struct CurrentState {
+    /// The document, or `None` if the key is absent.
     pub(super) document: Option<Map<String, Value>>,
-    /// Error that keeps the document from being in force.
+    /// The error that keeps the document from being in force.
     pub(super) invalid: Option<String>,
-    /// Status of the splitter; none if KV alone steers.
+    /// Status of the splitter, or `None` if the Worker has no controller and reads KV alone.
     pub(super) status: Option<StatusView>,
 }
 
-/// Fields to set in the present document; the others stay.
+/// Fields to set in the present document. The other fields stay as they are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Edit(pub(super) Vec<(&'static str, Value)>);
 
-// === impl Standing ===
+// === impl CurrentState ===
 
-impl Standing {
+impl CurrentState {
     /// Reads the document and the status.
     ///
     /// # Errors
-    /// The state or the status could not be read.
+    /// KV or the status is not readable.
     pub(super) fn read(store: &Store) -> Result<Self, Failure> {
-        let mut standing = Self::of(store.read()?.as_deref());
-        standing.status = store.api().map(|client| client.get("status")?.read()).transpose()?;
-        Ok(standing)
+        let mut current = Self::of(store.read()?.as_deref());
+        current.status = store.api().map(|client| client.get("status")?.read()).transpose()?;
+        Ok(current)
     }
 
     pub(super) fn of(text: Option<&str>) -> Self {
@@ -47,7 +47,8 @@ impl Standing {
         Self { document: serde_json::from_str(text).ok(), invalid, status: None }
     }
 
-    /// Reason why visitors may get the canary; none if they do not. A halt and switches do not count, because they may be lifted at any time.
+    /// Reason why visitors may get the canary, or `None` if they do not. A halt and switches do not count, because they may be lifted at
+    /// any time.
     pub(super) fn traffic(&self) -> Option<String> {
         if let Some(rollout) = self.under_way() {
             return Some(format!("rollout {} is {}", rollout.id, rollout.phase));
@@ -87,12 +88,12 @@ impl Standing {
         self.field(name)?.as_str()
     }
 
-    /// The rollout that is not over yet.
+    /// The rollout that has not ended.
     pub(super) fn under_way(&self) -> Option<&RolloutView> {
         self.status.as_ref()?.rollout.as_ref().filter(|rollout| !rollout.is_over())
     }
 
-    /// The rollout that rolled the canary back or was aborted; none if the canary has got visitors since.
+    /// The rollout that rolled the canary back or was aborted, or `None` if the canary has received visitors since.
     pub(super) fn taken_back(&self) -> Option<&RolloutView> {
         let rollout = self.status.as_ref()?.rollout.as_ref();
         rollout.filter(|rollout| ["rolled-back", "aborted"].contains(&&*rollout.phase) && self.traffic().is_none())
@@ -128,7 +129,7 @@ mod tests {
 
     fn traffic(document: &Value, status: &Value) -> Option<String> {
         let status = serde_json::from_value(status.clone()).unwrap();
-        Standing { status, ..Standing::of(Some(&document.to_string())) }.traffic()
+        CurrentState { status, ..CurrentState::of(Some(&document.to_string())) }.traffic()
     }
 
     #[test]
@@ -149,19 +150,19 @@ mod tests {
         ] {
             assert_eq!(traffic(&document, &status).as_deref(), expected, "{document} {status}");
         }
-        assert_eq!(Standing::of(None).traffic(), None);
-        assert!(Standing::of(Some("garbage")).traffic().unwrap().contains("not valid"));
+        assert_eq!(CurrentState::of(None).traffic(), None);
+        assert!(CurrentState::of(Some("garbage")).traffic().unwrap().contains("not valid"));
     }
 
     #[test]
-    fn what_stops_the_canary_is_written_over_any_document() {
+    fn a_change_that_stops_the_canary_replaces_an_invalid_document() {
         let edit = Edit(vec![("enabled", false.into()), ("percentage", 0.into())]);
-        let written = |text| Standing::of(text).edited(&edit, true).unwrap().value();
+        let written = |text| CurrentState::of(text).edited(&edit, true).unwrap().value();
         assert_eq!(written(Some(r#"{"enabled":true,"percentage":5,"fallback":false}"#))["fallback"], false);
         let bare = json!({"enabled": false, "percentage": 0});
         for text in [None, Some("garbage"), Some(r#"{"enabled":true,"percentage":5,"rules":1}"#)] {
             assert_eq!(written(text), bare, "{text:?}");
         }
-        assert!(Standing::of(Some(r#"{"rules":1}"#)).edited(&edit, false).is_err());
+        assert!(CurrentState::of(Some(r#"{"rules":1}"#)).edited(&edit, false).is_err());
     }
 }

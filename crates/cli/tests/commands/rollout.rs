@@ -7,8 +7,8 @@ fn done(already: bool) -> Answer {
     Answer::json(200, &json!({"already": already, "epoch": 8, "rollout": rollout, "later": "field"}))
 }
 
-/// Runs an order against a server that takes it; what was sent, and what came of it.
-fn order(path: &str, arguments: &[&str]) -> (Value, Run) {
+/// Runs a command against a server that accepts it. Returns the request body and the result of the run.
+fn run_command(path: &str, arguments: &[&str]) -> (Value, Run) {
     let server = Server::start().on(path, done(false));
     let run = server.serin(arguments);
     assert_eq!(run.code, 0, "{arguments:?}: {}", run.stderr);
@@ -16,7 +16,7 @@ fn order(path: &str, arguments: &[&str]) -> (Value, Run) {
 }
 
 #[test]
-fn each_order_is_one_request_on_its_senders_account() {
+fn each_command_sends_one_request_with_its_actor() {
     for (arguments, path, body) in [
         (&["pause"][..], "POST /__serin/rollouts/current/pause", json!({"actor": "ada"})),
         (
@@ -36,30 +36,30 @@ fn each_order_is_one_request_on_its_senders_account() {
         (&["halt", "--why", "now"], "POST /__serin/halt", json!({"actor": "ada", "reason": "now"})),
         (&["resume-canary"], "POST /__serin/resume-canary", json!({"actor": "ada"})),
     ] {
-        assert_eq!(order(path, arguments).0, body, "{arguments:?}");
+        assert_eq!(run_command(path, arguments).0, body, "{arguments:?}");
     }
 }
 
 #[test]
-fn an_order_says_where_the_rollout_now_is() {
-    let (_, run) = order("POST /__serin/rollouts/current/pause", &["pause"]);
+fn a_command_reports_the_position_of_the_rollout() {
+    let (_, run) = run_command("POST /__serin/rollouts/current/pause", &["pause"]);
     assert_eq!(run.stdout, "paused; rollout r42 is paused, step 2 of 4, 25 %\n");
 }
 
 #[test]
-fn an_order_that_came_again_says_that_nothing_was_to_be_done() {
+fn a_repeated_command_reports_that_nothing_changed() {
     let run = Server::start().on("POST /__serin/rollouts/current/pause", done(true)).serin(&["pause"]);
     assert_eq!(run.stdout, "nothing to do, it was before: paused; rollout r42 is paused, step 2 of 4, 25 %\n");
 }
 
 #[test]
-fn machines_get_the_servers_answer() {
-    let (_, run) = order("POST /__serin/rollouts/current/pause", &["pause", "--json"]);
+fn json_prints_the_servers_response() {
+    let (_, run) = run_command("POST /__serin/rollouts/current/pause", &["pause", "--json"]);
     assert_eq!(serde_json::from_str::<Value>(&run.stdout).unwrap()["later"], "field");
 }
 
 #[test]
-fn an_order_that_does_not_fit_is_refused_with_the_reason() {
+fn a_command_that_conflicts_is_refused_with_the_reason() {
     let problem = json!({"type": "urn:serin:conflict", "title": "Not now", "status": 409, "detail": "epoch 7 has passed: it is 8"});
     let server = Server::start().on("POST /__serin/rollouts/current/pause", Answer::problem(409, &problem));
     let run = server.serin(&["pause", "--epoch", "7"]);
@@ -68,20 +68,20 @@ fn an_order_that_does_not_fit_is_refused_with_the_reason() {
 }
 
 #[test]
-fn who_acts_is_said_or_set_or_the_user() {
+fn the_actor_comes_from_the_option_the_variable_or_the_user() {
     let server = Server::start().on("POST /__serin/halt", done(false));
-    let who = |variables: &[(&str, &str)], arguments: &[&str]| {
+    let actor = |variables: &[(&str, &str)], arguments: &[&str]| {
         serin(&server.url(), arguments, variables);
         server.received().last().unwrap().json()["actor"].clone()
     };
-    assert_eq!(who(&[], &["halt"]), "ada");
-    assert_eq!(who(&[("SERIN_WHO", "pipeline")], &["halt"]), "pipeline");
-    assert_eq!(who(&[("SERIN_WHO", "pipeline")], &["halt", "--who", "bob"]), "bob");
-    assert_eq!(who(&[("USER", "")], &["halt"]), Value::Null);
+    assert_eq!(actor(&[], &["halt"]), "ada");
+    assert_eq!(actor(&[("SERIN_WHO", "pipeline")], &["halt"]), "pipeline");
+    assert_eq!(actor(&[("SERIN_WHO", "pipeline")], &["halt", "--who", "bob"]), "bob");
+    assert_eq!(actor(&[("USER", "")], &["halt"]), Value::Null);
 }
 
 #[test]
-fn a_switch_is_thrown_with_a_reason_and_an_end() {
+fn a_switch_is_turned_on_with_a_reason_and_an_end() {
     let server =
         Server::start().on("PUT /__serin/switches/disable_writes", Answer::json(200, &json!({"already": false})));
     let until = "2027-01-15T09:00:00+01:00";
@@ -92,7 +92,7 @@ fn a_switch_is_thrown_with_a_reason_and_an_end() {
 }
 
 #[test]
-fn a_switch_is_cleared_without_one() {
+fn a_switch_is_cleared_without_a_reason() {
     let server = Server::start().on("PUT /__serin/switches/maintenance", Answer::json(200, &json!({"already": true})));
     assert_eq!(
         server.serin(&["switch", "maintenance", "off"]).stdout,

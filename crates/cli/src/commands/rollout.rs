@@ -1,4 +1,4 @@
-//! Commands to a rollout, and the halt: one request each. All are idempotent and say so when there was nothing to do.
+//! Commands for the current rollout, and the halt. Each command sends one request, is idempotent, and reports when it changed nothing.
 
 use clap::Args;
 use serde_json::{Map, Value};
@@ -10,9 +10,9 @@ use crate::exit::Failure;
 use crate::output::{self, STRONG, styled};
 use crate::rollout_format::place;
 
-/// An order without settings of its own.
+/// A command without options of its own.
 #[derive(Args, Debug)]
-pub(crate) struct Order {
+pub(crate) struct RolloutCommand {
     #[command(flatten)]
     why: Why,
     /// Refuse if the epoch that `status` shows has moved on. A halt is never refused.
@@ -27,7 +27,7 @@ pub(crate) struct Promote {
     #[arg(long)]
     full: bool,
     #[command(flatten)]
-    order: Order,
+    command: RolloutCommand,
 }
 
 /// `abort`. It takes no epoch: what stops a canary must not fail for having been slow.
@@ -40,15 +40,15 @@ pub(crate) struct Abort {
     why: Why,
 }
 
-// === impl Order ===
+// === impl RolloutCommand ===
 
-impl Order {
+impl RolloutCommand {
     pub(crate) fn run(&self, connection: &Connection, path: &str) -> Result<(), Failure> {
         send(connection, path, self.body(connection))
     }
 
     fn body(&self, connection: &Connection) -> Map<String, Value> {
-        let mut body = account(connection, &self.why);
+        let mut body = actor_and_reason(connection, &self.why);
         body.extend(self.epoch.map(|epoch| ("epoch".to_owned(), epoch.into())));
         body
     }
@@ -58,7 +58,7 @@ impl Order {
 
 impl Promote {
     pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
-        let mut body = self.order.body(connection);
+        let mut body = self.command.body(connection);
         body.insert("to".into(), if self.full { "full" } else { "next" }.into());
         send(connection, "rollouts/current/promote", body)
     }
@@ -68,14 +68,14 @@ impl Promote {
 
 impl Abort {
     pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
-        let mut body = account(connection, &self.why);
+        let mut body = actor_and_reason(connection, &self.why);
         body.extend(self.rollout.clone().map(|id| ("rolloutId".to_owned(), id.into())));
         send(connection, "rollouts/current/abort", body)
     }
 }
 
-/// `actor` and `reason` of a body, as far as they are known.
-pub(super) fn account(connection: &Connection, why: &Why) -> Map<String, Value> {
+/// The known fields of `actor` and `reason` for a request body.
+pub(super) fn actor_and_reason(connection: &Connection, why: &Why) -> Map<String, Value> {
     let known = [("actor", connection.who()), ("reason", why.why.clone())];
     known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
 }
