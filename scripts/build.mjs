@@ -40,7 +40,7 @@ const WASM_FEATURES = [
 
 const raw = compile();
 const made = fingerprint();
-// Generator and optimiser take seconds, and a developer saves often.
+// Generator and optimiser take seconds, so they run only after a change.
 if (!existsSync(join(OUT, "index_bg.wasm")) || !existsSync(STAMP) || readFileSync(STAMP, "utf8") !== made) {
   glue();
   optimise();

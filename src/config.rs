@@ -136,7 +136,7 @@ fn is_object(env: &Env, name: &str) -> bool {
     Reflect::get(env, &name.into()).is_ok_and(|value| value.is_object())
 }
 
-/// The platform's id of this deployment. `worker::WorkerVersionMetadata` would panic on any other object that somebody binds as `VERSION`.
+/// The platform's id of this deployment. `worker::WorkerVersionMetadata` would panic on any other object bound as `VERSION`.
 fn version_id(env: &Env) -> Option<String> {
     let version = Reflect::get(env, &"VERSION".into()).ok().filter(JsValue::is_object)?;
     Reflect::get(&version, &"id".into()).ok()?.as_string()
