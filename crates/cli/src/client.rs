@@ -9,7 +9,7 @@ use serde_json::Value;
 use ureq::http::{Method, Request, Uri};
 use ureq::{Agent, Proxy};
 
-use crate::arguments::Connection;
+use crate::connection::Connection;
 use crate::exit::{Failure, Refusal};
 use crate::{clock, output};
 

@@ -14,6 +14,8 @@ mod status;
 pub(crate) mod switch;
 pub(crate) mod watch;
 
+use clap::CommandFactory as _;
+
 use crate::arguments::{Arguments, Command};
 use crate::exit::Failure;
 
@@ -40,7 +42,7 @@ pub(crate) fn run(Arguments { connection, command }: Arguments) -> Result<(), Fa
         Command::Audit(audit) => audit.run(connection),
         Command::Simulate(simulate) => simulate.run(connection.json),
         Command::Completions(completions) => {
-            completions.run();
+            completions.run(Arguments::command());
             Ok(())
         }
     }

@@ -6,6 +6,7 @@ mod arguments;
 mod client;
 mod clock;
 mod commands;
+mod connection;
 mod exit;
 mod metrics_format;
 mod output;

@@ -9,6 +9,8 @@ mod audit;
 mod body;
 /// Why a sticky key gets its variant.
 mod explain;
+/// A request, before it is parsed.
+mod incoming;
 /// Metrics for Prometheus.
 mod prometheus;
 /// Requests, parsed.
@@ -22,7 +24,8 @@ pub use answers::{ChangeAnswer, CommandAnswer, StateAnswer};
 pub use audit::{AuditPage, AuditRecord};
 pub use body::Actor;
 pub use explain::{ExplainQuery, Explanation};
+pub use incoming::{IncomingRequest, MAX_BODY};
 pub use prometheus::metrics;
-pub use request::{ApiRequest, IncomingRequest, MAX_BODY, PREFIX};
+pub use request::{ApiRequest, PREFIX};
 pub use rollout::{EvidenceView, FiguresView, LastLookView, RolloutView, StepView, VariantView};
 pub use status::{ApiContext, HaltView, PolicyView, StatusView, SwitchView, TelemetryView};

@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use serin_logic::api::{AuditPage, AuditRecord};
 
-use crate::arguments::Connection;
 use crate::client::Client;
+use crate::connection::Connection;
 use crate::exit::Failure;
 use crate::output::{self, table};
 use crate::time_format::date_and_time;

@@ -1,9 +1,8 @@
 //! `serin completions`: prints completions for bash, zsh, fish, elvish and PowerShell.
 
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use clap_complete::Shell;
 
-use crate::arguments::Arguments;
 use crate::output;
 
 /// `completions`.
@@ -17,9 +16,10 @@ pub(crate) struct Completions {
 // === impl Completions ===
 
 impl Completions {
-    pub(crate) fn run(&self) {
+    /// Prints the completions of a command line.
+    pub(crate) fn run(&self, mut command_line: clap::Command) {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Arguments::command(), "serin", &mut script);
+        clap_complete::generate(self.shell, &mut command_line, "serin", &mut script);
         output::line(String::from_utf8_lossy(&script).trim_end());
     }
 }

@@ -3,8 +3,8 @@
 use clap::Args;
 use serin_logic::api::Explanation;
 
-use crate::arguments::Connection;
 use crate::client::Client;
+use crate::connection::Connection;
 use crate::exit::Failure;
 use crate::output::{self, STRONG, present, sheet, styled};
 

@@ -12,9 +12,9 @@ use ureq::http::Method;
 
 pub(super) use self::check::{CheckResult, Health};
 pub(super) use self::smoke::Smoke;
-use crate::arguments::Connection;
 use crate::client::Client;
 use crate::clock;
+use crate::connection::Connection;
 use crate::exit::Failure;
 use crate::output::{self, BAD, GOOD, styled, table};
 use crate::time_format::span;

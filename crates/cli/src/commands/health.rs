@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use ureq::http::Method;
 
-use crate::arguments::Connection;
 use crate::client::{Client, Reply};
+use crate::connection::Connection;
 use crate::exit::Failure;
 use crate::output::{self, BAD, CAUTION, GOOD, styled, table};
 

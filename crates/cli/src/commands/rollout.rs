@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::{Map, Value};
 use serin_logic::api::CommandAnswer;
 
-use crate::arguments::{Connection, Why};
 use crate::client::{Answer, Client};
+use crate::connection::{Connection, Why};
 use crate::exit::Failure;
 use crate::output::{self, STRONG, styled};
 use crate::rollout_format::place;

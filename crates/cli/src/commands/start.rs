@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use serin_logic::rollout::Plan;
 
 use super::{rollout, watch};
-use crate::arguments::{Connection, Why};
 use crate::client::Client;
+use crate::connection::{Connection, Why};
 use crate::exit::Failure;
 use crate::output;
 use crate::time_format::{exact, span};

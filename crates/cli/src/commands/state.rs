@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use self::document::Changes;
 pub(super) use self::document::{Checked, number};
 pub(super) use self::store::{Configuration, Place, Store};
-use crate::arguments::{Connection, Why};
+use crate::connection::{Connection, Why};
 use crate::exit::Failure;
 use crate::output::{self, CAUTION, styled};
 

@@ -1,7 +1,7 @@
 //! `serin status`: shows policy, switches and rollout, problems first.
 
-use crate::arguments::Connection;
 use crate::client::Client;
+use crate::connection::Connection;
 use crate::exit::Failure;
 use crate::metrics_format;
 use crate::output::{self, BAD, CAUTION, GOOD, STRONG, present, sheet, styled};

@@ -6,8 +6,8 @@ use serin_logic::api::ChangeAnswer;
 use serin_logic::policy::Switch;
 
 use super::rollout::actor_and_reason;
-use crate::arguments::{Connection, Why};
 use crate::client::Client;
+use crate::connection::{Connection, Why};
 use crate::exit::Failure;
 use crate::output::{self, STRONG, styled};
 use crate::{clock, time_format};

@@ -4,7 +4,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::request::{IncomingRequest, MAX_BODY};
+use super::incoming::{IncomingRequest, MAX_BODY};
 use crate::document::{self, InvalidDocument};
 use crate::problem::Problem;
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::body::{self, AbortBody, Actor, CommandBody, PromoteBody, PromoteTo, StartBody, StateBody, SwitchBody};
 use super::explain::ExplainQuery;
+use super::incoming::IncomingRequest;
 use crate::controller::analysis_config;
 use crate::document::{InvalidDocument, shown};
 use crate::policy::{CanaryState, Switch};
@@ -14,28 +15,10 @@ use crate::timestamp::Timestamp;
 /// Path prefix of the control API. Requests below it never reach a variant.
 pub const PREFIX: &str = "/__serin/";
 
-/// Longest body, in bytes. KV takes a larger `canary-state`, but only from wrangler.
-pub const MAX_BODY: usize = 64 << 10;
-
 /// Most records of a page of the audit.
 const MAX_RECORDS: u32 = 1_000;
 
 const GET: &str = "GET, HEAD";
-
-/// A request to the control API.
-#[derive(Clone, Copy, Debug)]
-pub struct IncomingRequest<'a> {
-    /// The method, as sent.
-    pub method: &'a str,
-    /// The path, as the URL standard leaves it.
-    pub path: &'a str,
-    /// The query, without its question mark.
-    pub query: &'a str,
-    /// The `Content-Type`, if any.
-    pub content_type: Option<&'a str>,
-    /// The body; empty if there is none.
-    pub body: &'a str,
-}
 
 /// A parsed request.
 #[derive(Clone, Debug, PartialEq)]

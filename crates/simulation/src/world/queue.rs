@@ -4,7 +4,28 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
-use super::requests::Answered;
+use crate::edge::{Answer, Observing};
+
+/// An answer in flight.
+#[derive(Clone)]
+pub(super) struct Answered {
+    pub(super) slot: usize,
+    pub(super) life: u64,
+    pub(super) from: From,
+    pub(super) observing: Option<Observing>,
+    pub(super) answer: Answer,
+    /// Whether the client sees the failure.
+    pub(super) without_fallback: bool,
+    /// Whether the request was sent during the stage of the canary that the scenario is about.
+    pub(super) counts: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum From {
+    Canary,
+    StableShortCircuited,
+    Stable,
+}
 
 /// An event.
 #[derive(Clone)]

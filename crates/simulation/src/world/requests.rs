@@ -3,34 +3,13 @@
 use rand::RngExt;
 use serin_logic::variant::Variant;
 
-use super::queue::Event;
+use super::queue::{Answered, Event, From};
 use super::{START_MS, World, whole_ms};
-use crate::edge::{Answer, Observing, Sent};
+use crate::edge::{Answer, Sent};
 use crate::invariants::Invariant;
 
 /// Upper end of the control slice, as a multiple of the canary's share.
 const REACH: u32 = 5;
-
-/// An answer in flight.
-#[derive(Clone)]
-pub(super) struct Answered {
-    slot: usize,
-    life: u64,
-    from: From,
-    observing: Option<Observing>,
-    answer: Answer,
-    /// Whether the client sees the failure.
-    without_fallback: bool,
-    /// Whether the request was sent during the stage of the canary that the scenario is about.
-    counts: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum From {
-    Canary,
-    StableShortCircuited,
-    Stable,
-}
 
 /// Cost of a canary.
 pub(super) struct Tolls {

@@ -6,8 +6,8 @@ use super::current_state::{CurrentState, Edit};
 use super::job::Step;
 use super::worker::WorkerOptions;
 use super::{CommonOptions, Settle};
-use crate::arguments::Connection;
 use crate::clock;
+use crate::connection::Connection;
 use crate::exit::Failure;
 
 /// `canary clean-up`.

@@ -8,9 +8,9 @@ use super::gates::{Gates, Variant};
 use super::job::{ControllerCommand, Step};
 use super::worker::{Worker, WorkerOptions};
 use super::{CommonOptions, Settle, signed};
-use crate::arguments::Connection;
 use crate::clock;
 use crate::commands::state::number;
+use crate::connection::Connection;
 use crate::exit::Failure;
 use crate::output::{self, CAUTION, styled};
 

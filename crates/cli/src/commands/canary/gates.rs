@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::arguments::Connection;
 use crate::client::Client;
 use crate::commands::gate::{CheckResult, Health, RetryOptions, Smoke, results_table, verdict};
 use crate::commands::health;
+use crate::connection::Connection;
 use crate::exit::Failure;
 use crate::time_format::exact;
 

@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::current_state::{CurrentState, Edit};
 use super::gates::Gate;
-use crate::arguments::{Connection, Why};
 use crate::client::Client;
 use crate::clock;
 use crate::commands::rollout::actor_and_reason;
 use crate::commands::state::Store;
+use crate::connection::{Connection, Why};
 use crate::exit::Failure;
 use crate::output::{self, CAUTION, GOOD, sheet, styled};
 use crate::time_format::exact;

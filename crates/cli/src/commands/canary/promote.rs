@@ -8,7 +8,7 @@ use super::gates::{Gates, Variant};
 use super::job::Step;
 use super::worker::{Worker, WorkerOptions};
 use super::{CommonOptions, off};
-use crate::arguments::Connection;
+use crate::connection::Connection;
 use crate::exit::Failure;
 use crate::time_format::date_and_time;
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::current_state::{CurrentState, ROLLED_BACK};
 use super::job::{ControllerCommand, Step};
 use super::{CommonOptions, off};
-use crate::arguments::Connection;
 use crate::commands::rollout::actor_and_reason;
+use crate::connection::Connection;
 use crate::exit::Failure;
 
 /// `canary rollback`.

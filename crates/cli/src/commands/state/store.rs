@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::Checked;
-use crate::arguments::{Connection, Why};
 use crate::client::Client;
+use crate::connection::{Connection, Why};
 use crate::exit::Failure;
 use crate::output;
 use crate::wrangler::{Document, Invocation, Wrangler};

@@ -1,0 +1,74 @@
+//! The options that all commands share: the server, the token, the actor, and the form of the output.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::exit::Failure;
+use crate::time_format::positive_span;
+
+/// Which Serin, on whose account, and for whom the output is.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
+    /// Where Serin answers: scheme, host and port.
+    #[arg(long, global = true, env = "SERIN_URL", default_value = "http://localhost:8787", hide_env = true)]
+    pub(crate) url: String,
+    /// A file that holds the token; else `SERIN_TOKEN` does.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Who acts, for the audit; else `SERIN_WHO`, else USER.
+    #[arg(long, global = true, value_name = "NAME")]
+    who: Option<String>,
+    /// The longest time to wait for an answer.
+    #[arg(long, global = true, value_name = "SPAN", default_value = "10s", value_parser = positive_span)]
+    pub(crate) timeout: Duration,
+    /// Print the server's JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// The reason, for the audit.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Why {
+    /// Why, for the audit.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) why: Option<String>,
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// The token from the token file, or else from the environment. There is no argument for it, because every process can read arguments.
+    ///
+    /// # Errors
+    /// The file is not readable, or the token contains characters that a header cannot carry.
+    pub(crate) fn token(&self) -> Result<Option<String>, Failure> {
+        let (token, source) = match &self.token_file {
+            None => (std::env::var("SERIN_TOKEN").unwrap_or_default(), "SERIN_TOKEN".to_owned()),
+            Some(file) => {
+                let unreadable = |error| Failure::Usage(format!("--token-file {}: {error}", file.display()));
+                (std::fs::read_to_string(file).map_err(unreadable)?, file.display().to_string())
+            }
+        };
+        let token = token.trim();
+        if token.is_empty() {
+            return match &self.token_file {
+                None => Ok(None),
+                Some(_) => Err(Failure::Usage(format!("{source} holds no token"))),
+            };
+        }
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let accepted = "accepted: one line of printable ASCII without blanks";
+            return Err(Failure::Usage(format!("what {source} holds cannot be a token, {accepted}")));
+        }
+        Ok(Some(token.to_owned()))
+    }
+
+    /// The actor for the audit, or `None` if neither an option nor the environment names one.
+    pub(crate) fn who(&self) -> Option<String> {
+        let variables = ["SERIN_WHO", "USER", "USERNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
+        self.who.iter().cloned().chain(variables).find(|who| !who.trim().is_empty())
+    }
+}
