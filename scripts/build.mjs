@@ -25,7 +25,7 @@ const STAMP = join(GLUE, "made-from");
 const TARGET = "wasm32-unknown-unknown";
 const PROFILE = "wasm";
 
-// What rustc emits for the target; wasm-opt refuses what it was not told of, and the runtime knows all of these.
+// WebAssembly features that rustc uses for this target. wasm-opt refuses others, and the Workers runtime supports all of these.
 const WASM_FEATURES = [
   "bulk-memory",
   "bulk-memory-opt",
@@ -50,7 +50,7 @@ await bundle();
 report();
 
 function compile() {
-  // Without the folders of this machine in it, the Wasm is the same on every machine.
+  // Local paths are removed, so that the Wasm is the same on every machine.
   const sources = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
   const flags = `target.${TARGET}.rustflags=${JSON.stringify([`--remap-path-prefix=${sources}=crates`])}`;
   const features = options.features ? ["--features", options.features] : [];
@@ -87,13 +87,13 @@ function optimise() {
   run(tool("wasm-opt"), "-O3", "--strip-debug", "--strip-producers", ...features, input, "-o", output);
 }
 
-/** Bundles from the shim, which the generator has copied below the glue that it imports. */
+/** Bundles from the shim, which the generator has copied to a folder below the glue that the shim imports. */
 async function bundle() {
   const [crate] = readdirSync(join(GLUE, "snippets")).filter((name) => /^serin-[0-9a-f]+$/.test(name));
   const esbuild = await import("esbuild").catch(() => stop("esbuild is missing: run `npm run setup`"));
   await esbuild.build({
     absWorkingDir: ROOT,
-    // Of the shim's exports, those that the runtime calls; the others are for Rust.
+    // Only the shim's exports for the runtime are kept. The others are for Rust.
     stdin: {
       contents: `export { default, RolloutController, MetricsShard } from "./snippets/${crate}/src/shim.js";`,
       resolveDir: GLUE,
@@ -125,7 +125,7 @@ function tool(name) {
   return existsSync(path) ? path : stop(`${name} is missing: run \`npm run setup\``);
 }
 
-/** Runs a command in the open, and returns what it prints on stdout. */
+/** Runs a command with its stderr visible. Returns its stdout. */
 function run(command, ...args) {
   const { status, error, stdout } = spawnSync(command, args, {
     cwd: ROOT,
