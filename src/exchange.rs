@@ -99,17 +99,16 @@ impl Exchange {
         if terms.is_plain() {
             return or_else(&sent);
         }
-        // `Request::clone` is JavaScript's, which copies the body; this is another handle of the same object.
-        let request = Clone::clone(request);
         let exchange = Self {
             isolate: isolate.clone(),
             context: context.clone(),
-            request: Clone::clone(&request),
+            // `Request::clone` is JavaScript's, which copies the body; this is another handle of the same object.
+            request: Clone::clone(request),
             terms,
             is_abandoned: false,
         };
         match (target, isolate.proxy.stable()) {
-            (Variant::Canary, Some(stable)) => guard(&sent, exchange, isolate.guard.deadline_ms(), &request, stable),
+            (Variant::Canary, Some(stable)) => guard(&sent, exchange, isolate.guard.deadline_ms(), request, stable),
             _ => observe(&sent, exchange),
         }
     }
