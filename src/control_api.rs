@@ -7,13 +7,13 @@ use js_sys::Promise;
 use serin_logic::api::{ApiRequest, ChangeAnswer, IncomingRequest, MAX_BODY, PREFIX};
 use serin_logic::bearer::is_authorized;
 use serin_logic::problem::Problem;
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Request, Response};
 
 use crate::config::Config;
 use crate::controller::{queries, rpc};
 use crate::isolate::Isolate;
-use crate::platform::{exception, response, timeout, url};
+use crate::platform::{body, response, timeout, url};
 use crate::policy_store::PolicyStore;
 
 /// More than the controller takes for anything.
@@ -53,14 +53,16 @@ pub(crate) async fn parse(request: &Request) -> Result<ApiRequest, Problem> {
     if announced > MAX_BODY {
         return Err(Problem::too_large(MAX_BODY));
     }
-    let body = async { JsFuture::from(request.text()?).await };
-    let body = body.await.map_err(|error| Problem::unreachable("the request", &exception::text(&error)))?;
+    let body = body::read(request.body(), MAX_BODY).await.map_err(|error| match error {
+        body::ReadError::TooLong => Problem::too_large(MAX_BODY),
+        body::ReadError::Broken(cause) => Problem::unreachable("the request", &cause),
+    })?;
     ApiRequest::parse(&IncomingRequest {
         method: &request.method(),
         path: &url.pathname(),
         query: &url.query(),
         content_type: header("content-type").as_deref(),
-        body: &body.as_string().unwrap_or_default(),
+        body: &body,
     })
 }
 

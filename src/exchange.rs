@@ -64,7 +64,7 @@ pub(crate) struct ObservedRequest {
 
 #[wasm_bindgen(module = "/src/shim.js")]
 extern "C" {
-    /// The same response, or one that says that nobody answered.
+    /// The variant's response as the client gets it, or one that says that nobody answered.
     #[wasm_bindgen(js_name = orElse)]
     fn or_else(sent: &Promise) -> Promise;
 
@@ -119,8 +119,7 @@ impl Exchange {
             Variant::Canary => self.settle_canary(outcome),
         };
         match (given, self.terms.set_cookie.take()) {
-            (ClientResponse::Response(response), Some(cookie)) => proxy::with_cookie(response, &cookie).into(),
-            (ClientResponse::Response(response), None) => response.into(),
+            (ClientResponse::Response(response), cookie) => proxy::passed_on(response, cookie.as_deref()).into(),
             (ClientResponse::Retry, set_cookie) => self.retry_on_stable(set_cookie).into(),
         }
     }
@@ -234,6 +233,12 @@ impl Exchange {
 
 #[wasm_bindgen]
 impl Exchange {
+    /// The client's response where a variant's own sets cookies and nothing else follows from it.
+    #[wasm_bindgen(js_name = passOn)]
+    pub fn pass_on(response: Response) -> Response {
+        proxy::passed_on(response, None)
+    }
+
     /// The client's response where a variant threw `error`, and no other could answer.
     pub fn unanswered(error: &JsValue) -> Response {
         let cause = exception::text(error);

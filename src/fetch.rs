@@ -43,8 +43,10 @@ extern "C" {
 pub(crate) fn respond(isolate: &Rc<Isolate>, request: Request, env: &Env, context: Context) -> Promise {
     #[cfg(feature = "panic-on-request")]
     panic_point::reach("route", &request);
-    let attributes = IncomingRequest::new(&request);
-    match attributes.path() {
+    let Some(attributes) = IncomingRequest::new(&request) else {
+        return response::promise(response::problem(&Problem::no_url()));
+    };
+    match attributes.pathname() {
         health::PATH => return health::respond(isolate.clone(), &attributes),
         path if control_api::owns(path) => return control_api::respond(isolate.clone(), request),
         _ => {}
@@ -69,7 +71,7 @@ pub(crate) fn respond(isolate: &Rc<Isolate>, request: Request, env: &Env, contex
             response::promise(response::problem(&problem))
         }
         Outcome::Serve(variant) => {
-            let request = match for_variant(&request, &attributes, &decision) {
+            let request = match for_variant(isolate, &request, &attributes) {
                 Ok(cleaned) => cleaned.unwrap_or(request),
                 Err(error) => return response::promise(Exchange::unanswered(&error)),
             };
@@ -122,12 +124,13 @@ fn terms(isolate: &Isolate, snapshot: &Snapshot, decision: &Decision, route: Rou
 
 /// The request as the variant gets it, where it has to be rebuilt: no header of Serin's own travels on, and neither does QA's cookie.
 fn for_variant(
+    isolate: &Isolate,
     request: &Request,
     attributes: &IncomingRequest<'_>,
-    decision: &Decision,
 ) -> Result<Option<Request>, JsValue> {
-    let is_override = decision.reason == Reason::Override && attributes.has_override_cookie();
-    if !attributes.has_reserved_header() && !is_override {
+    // The cookie goes whatever is decided, because a variant that sees a valid one may use it.
+    let has_override = isolate.config.routing.override_key.is_some() && attributes.has_override_cookie();
+    if !attributes.has_reserved_header() && !has_override {
         return Ok(None);
     }
     let cookies = cookies::without(attributes.cookies(), override_token::COOKIE).unwrap_or_default();

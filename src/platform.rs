@@ -2,6 +2,8 @@
 
 /// Work that goes on after a request has been answered.
 pub(crate) mod background;
+/// Bodies of requests.
+pub(crate) mod body;
 /// The time.
 pub(crate) mod clock;
 /// What JavaScript threw.

@@ -3,12 +3,13 @@
 
 use std::cell::RefCell;
 
-use js_sys::Promise;
+use js_sys::{Array, Promise};
 use serin_logic::Variant;
 use serin_logic::headers;
 use serin_logic::log_event::LogEvent;
 use serin_logic::log_rate_limiter::LogRateLimiter;
 use serin_logic::problem::Problem;
+use serin_logic::visitor;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Headers, Request, RequestInit, Response};
@@ -66,8 +67,7 @@ impl Proxy {
 /// The request without reserved headers, and with this `Cookie` header; none if empty.
 pub(crate) fn without_reserved(request: &Request, cookies: &str) -> Result<Request, JsValue> {
     let headers = Headers::new_with_headers(&request.headers())?;
-    let names: Vec<String> = headers.keys().into_iter().flatten().filter_map(|name| name.as_string()).collect();
-    for name in names.iter().filter(|name| headers::is_reserved(name)) {
+    for name in names(&headers).iter().filter(|name| headers::is_reserved(name)) {
         headers.delete(name)?;
     }
     if cookies.is_empty() {
@@ -78,25 +78,71 @@ pub(crate) fn without_reserved(request: &Request, cookies: &str) -> Result<Reque
     with_headers(request, &headers)
 }
 
-/// The response with a visitor's cookie, which makes it this visitor's own.
-pub(crate) fn with_cookie(response: Response, cookie: &str) -> Response {
-    // A protocol switch cannot be rebuilt, and has no use for a cookie.
-    if response.status() == 101 {
+#[wasm_bindgen]
+extern "C" {
+    /// Own binding, because `web_sys` has none.
+    #[wasm_bindgen(extends = Headers)]
+    type ResponseHeaders;
+
+    /// The values of all `Set-Cookie` headers, in their order.
+    #[wasm_bindgen(method, js_name = getSetCookie)]
+    fn set_cookies(this: &ResponseHeaders) -> Array;
+}
+
+/// A variant's response as the client gets it: without a cookie of Serin's name, which only Serin sets, and with this visitor's cookie,
+/// which makes it this visitor's own. A response that needs neither is returned as it is, and so is one that cannot be rebuilt.
+pub(crate) fn passed_on(response: Response, cookie: Option<&str>) -> Response {
+    // A protocol switch has no use for a cookie.
+    let cookie = cookie.filter(|_| response.status() != 101);
+    let others = without_own_cookies(&response.headers());
+    if cookie.is_none() && others.is_none() {
         return response;
     }
     let rebuilt = || {
-        // From the response itself, so that status text, encoding and `cf` stay.
+        // From the response itself, so that status text, encoding, `cf` and WebSocket stay.
         let rebuilt =
             Response::new_with_opt_readable_stream_and_init(response.body().as_ref(), response.unchecked_ref())?;
         let own = rebuilt.headers();
-        own.append("Set-Cookie", cookie)?;
-        // A shared cache must not give this visitor's cookie to others.
-        if !headers::forbids_sharing(&own.get("Cache-Control")?.unwrap_or_default()) {
-            own.append("Cache-Control", "private")?;
+        if let Some(others) = others {
+            own.delete("Set-Cookie")?;
+            for other in others {
+                own.append("Set-Cookie", &other)?;
+            }
+        }
+        if let Some(cookie) = cookie {
+            own.append("Set-Cookie", cookie)?;
+            forbid_sharing(&own)?;
         }
         Ok::<_, JsValue>(rebuilt)
     };
     rebuilt().unwrap_or(response)
+}
+
+/// The other cookies of a response that sets a cookie of Serin's name; `None` where it sets none.
+fn without_own_cookies(headers: &Headers) -> Option<Vec<String>> {
+    if !headers.has("Set-Cookie").unwrap_or(false) {
+        return None;
+    }
+    let all = headers.unchecked_ref::<ResponseHeaders>().set_cookies();
+    let all: Vec<String> = all.iter().filter_map(|cookie| cookie.as_string()).collect();
+    let is_foreign = |cookie: &&String| !visitor::is_own_cookie(cookie);
+    let others: Vec<String> = all.iter().filter(is_foreign).cloned().collect();
+    (others.len() < all.len()).then_some(others)
+}
+
+/// Keeps every cache on the way from giving this visitor's cookie to others.
+fn forbid_sharing(headers: &Headers) -> Result<(), JsValue> {
+    if !headers::forbids_sharing(&headers.get("Cache-Control")?.unwrap_or_default()) {
+        headers.append("Cache-Control", "private")?;
+    }
+    for name in names(headers).iter().filter(|name| headers::outranks_cache_control(name)) {
+        headers.set(name, "no-store")?;
+    }
+    Ok(())
+}
+
+fn names(headers: &Headers) -> Vec<String> {
+    headers.keys().into_iter().flatten().filter_map(|name| name.as_string()).collect()
 }
 
 /// The status of a variant's answer to a GET. Its body is not read.

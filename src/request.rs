@@ -1,10 +1,12 @@
 //! What a decision may ask of a request, fetched from the runtime when it is first asked for.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use js_sys::Array;
 use serin_logic::headers;
+use serin_logic::matcher::pattern::normal_path;
 use serin_logic::request_attributes::RequestAttributes;
 use serin_logic::routing::{cookies, override_token};
 use serin_logic::visitor::VisitorId;
@@ -44,36 +46,45 @@ pub(crate) struct IncomingRequest<'a> {
     headers: Headers,
     /// Whether the client sent a header that no variant may see.
     has_reserved_header: bool,
-    url: Option<Url>,
+    url: Url,
     path: String,
+    /// The path in the form in which rules compare it, where that is another one.
+    normal_path: OnceCell<String>,
     host: OnceCell<String>,
     cookies: OnceCell<String>,
-    fetched: RefCell<Vec<(String, Option<Rc<str>>)>>,
+    fetched: RefCell<HashMap<String, Option<Rc<str>>>>,
     cf: OnceCell<Option<IncomingRequestCfProperties>>,
 }
 
 // === impl IncomingRequest ===
 
 impl<'a> IncomingRequest<'a> {
-    pub(crate) fn new(request: &'a Request) -> Self {
-        let url = url::of(request);
+    /// `None` for a request whose URL is not valid, because its `Host` header is no host name.
+    pub(crate) fn new(request: &'a Request) -> Option<Self> {
+        let url = url::of(request)?;
         let headers = request.headers();
-        Self {
+        Some(Self {
             request,
             has_reserved_header: RESERVED.with(|names| has_any(&headers, names)),
             headers,
-            path: url.as_ref().map(Url::pathname).unwrap_or_default(),
+            path: url.pathname(),
+            normal_path: OnceCell::new(),
             url,
             host: OnceCell::new(),
             cookies: OnceCell::new(),
             fetched: RefCell::default(),
             cf: OnceCell::new(),
-        }
+        })
+    }
+
+    /// The path as the URL has it.
+    pub(crate) fn pathname(&self) -> &str {
+        &self.path
     }
 
     /// The query without its question mark.
     pub(crate) fn query(&self) -> String {
-        self.url.as_ref().map(Url::query).unwrap_or_default()
+        self.url.query()
     }
 
     /// Whether the client sent a header that no variant may see.
@@ -86,9 +97,9 @@ impl<'a> IncomingRequest<'a> {
         self.cookies.get_or_init(|| self.headers.get("cookie").ok().flatten().unwrap_or_default())
     }
 
-    /// Whether the request carries QA's override as a cookie.
+    /// Whether the request may carry QA's override as a cookie, at any place.
     pub(crate) fn has_override_cookie(&self) -> bool {
-        cookies::find(self.cookies(), override_token::COOKIE).is_some()
+        self.cookies().contains(override_token::COOKIE)
     }
 
     fn cf(&self) -> Option<&IncomingRequestCfProperties> {
@@ -102,10 +113,13 @@ impl RequestAttributes for IncomingRequest<'_> {
     }
 
     fn host(&self) -> &str {
-        self.host.get_or_init(|| self.url.as_ref().map(Url::hostname).unwrap_or_default())
+        self.host.get_or_init(|| self.url.hostname())
     }
 
     fn path(&self) -> &str {
+        if self.path.contains('%') {
+            return self.normal_path.get_or_init(|| normal_path(&self.path).into_owned());
+        }
         &self.path
     }
 
@@ -119,10 +133,10 @@ impl RequestAttributes for IncomingRequest<'_> {
             return None;
         }
         // Rules ask for the same few headers again and again.
-        let known = self.fetched.borrow().iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let known = self.fetched.borrow().get(name).cloned();
         known.unwrap_or_else(|| {
             let value: Option<Rc<str>> = self.headers.get(name).ok().flatten().map(Rc::from);
-            self.fetched.borrow_mut().push((name.to_owned(), value.clone()));
+            self.fetched.borrow_mut().insert(name.to_owned(), value.clone());
             value
         })
     }

@@ -10,9 +10,9 @@ const handler = {
     } catch (error) {
       report(error);
       // Stable answers, unless the request is for Serin, or may have been sent already and is not safe to send twice.
-      const isOwn = new URL(request.url).pathname.startsWith("/__serin");
+      const isOwn = URL.parse(request.url)?.pathname.startsWith("/__serin");
       const isUnsent = request.body === null ? isSafe(request) : !request.bodyUsed;
-      return isUnsent && !isOwn ? env.STABLE.fetch(request) : new Response("Internal error", { status: 500 });
+      return isUnsent && !isOwn ? orElse(env.STABLE.fetch(request)) : new Response("Internal error", { status: 500 });
     }
   },
 };
@@ -48,7 +48,9 @@ function either(instance, ask, otherwise = () => undefined) {
 
 // === functions that Rust imports: src/exchange.rs, fetch.rs and request.rs say what they do ===
 export function orElse(sent) {
-  return sent.catch((error) => either(restart(), () => worker.Exchange.unanswered(error), () => sent));
+  const rebuilt = (response) => either(restart(), () => worker.Exchange.passOn(response), () => response);
+  const own = (response) => (response.headers.has("set-cookie") ? rebuilt(response) : response);
+  return sent.then(own, (error) => either(restart(), () => worker.Exchange.unanswered(error), () => sent));
 }
 export function observe(sent, exchange) {
   const [instance, own] = [restart(), () => orElse(sent)];
@@ -70,9 +72,7 @@ export function guard(sent, exchange, limit, request, stable) {
     sent.then(answered, (error) => settle(() => exchange.failed(error), () => instead(own))).catch(reject);
   });
 }
-
 export function hasAny(headers, names) { return names.some((name) => headers.has(name)); }
-
 export function retryWhen(ready, limit, ...request) { return within(limit, ready).then(() => handler.fetch(...request)); }
 
 export function within(limit, work, instead) {

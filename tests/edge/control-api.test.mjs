@@ -185,3 +185,39 @@ for (const [format, field] of [["json", "text"], ["text", "text"], ["content", "
     else assert.deepEqual(Object.keys(received[0]), [field]);
   });
 }
+
+test("a body that is too long is refused while it streams, and no more of it is taken in", async (t) => {
+  for (const without of [[], ["ROLLOUT", "METRICS"]]) {
+    const serin = await startSerin(t, { kv: { "canary-state": HALF }, without });
+    await serin.variant();
+    const before = await serin.peakMemory();
+    const chunk = Buffer.alloc(1 << 20, " ");
+    const most = 200;
+    let sent = 0;
+    const upload = async (outgoing) => {
+      while (sent < most && !outgoing.destroyed) {
+        sent += 1;
+        if (!outgoing.write(chunk)) await Promise.race([once(outgoing, "drain"), once(outgoing, "close")]).catch(() => {});
+      }
+      outgoing.end();
+    };
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json", "transfer-encoding": "chunked" };
+    const { message, outgoing } = await serin.client.open("/__serin/state", { method: "PUT", headers, agent: false }, upload);
+    const sentByThen = sent;
+    outgoing.on("error", () => {});
+    outgoing.destroy();
+    assert.equal(message.statusCode, 413);
+    assert.ok(sentByThen < most / 2, `${sentByThen} MiB had been sent by then`);
+    const grown = ((await serin.peakMemory()) - before) / 2 ** 20;
+    assert.ok(grown < 64, `${grown} MiB more`);
+    assert.equal((await serin.api("GET", "status")).status, 200);
+  }
+});
+
+test("explain says the percentage at which a key changes sides as an operator writes it", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": HALF } });
+  for (let n = 0; n < 50; n += 1) {
+    const { text } = await serin.api("GET", `explain?key=key-${n}`);
+    assert.match(text, /"changesAt":\d+(\.\d{1,3})?,/);
+  }
+});

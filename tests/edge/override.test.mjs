@@ -88,3 +88,27 @@ test("the header never reaches a variant, whether the token is good or not", asy
     }
   }
 });
+
+test("a valid cookie never reaches a variant, whatever is decided, and other cookies do", async (t) => {
+  const serin = await startSerin(t, { kv: OFF, vars });
+  const encoded = encodeURIComponent(token());
+  const others = Array.from({ length: 70 }, (_, n) => `c${n}=${n}`);
+  const rules = [{ match: { path: "/*" }, serve: "stable" }];
+  const policies = {
+    "in force": OFF,
+    "a rule": { "canary-state": { enabled: true, percentage: 50, rules } },
+    "a disabled canary": { "canary-state": { enabled: false, percentage: 50 } },
+    "a switch": { ...OFF, "ops:disable_canary": "1" },
+    "no policy": {},
+  };
+  for (const [name, kv] of Object.entries(policies)) {
+    await serin.kvSettled(kv);
+    for (const place of ["first", "last", "twice", "with another host's header"]) {
+      const own = `serin_override=${encoded}`;
+      const all = { first: [own, ...others], last: [...others, own], twice: [own, ...others, own] }[place] ?? [...others, own];
+      const host = place.startsWith("with") ? "other.example" : HOST;
+      const echo = (await serin.request("/", { headers: { host, cookie: all.join("; ") } })).json;
+      assert.deepEqual(echo.headers.filter(([header]) => header === "cookie"), [["cookie", others.join("; ")]], `${name}, ${place}`);
+    }
+  }
+});

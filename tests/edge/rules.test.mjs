@@ -89,6 +89,39 @@ test("the first matching rule wins, and the percentage applies only without one"
   assert.equal(await ask(serin, { path: "/" }), "canary");
 });
 
+test("a path matches in any encoding of its letters, and arrives at the variant as it was sent", async (t) => {
+  const rules = [{ match: { path: "/admin*" }, serve: "canary" }, { match: { path: "/caf%c3%a9" }, serve: "canary" }];
+  const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 0, rules } } });
+  for (const path of ["/admin", "/%61dmin", "/%61%64%6D%69%6e/users", "/admin%2fusers", "/caf%C3%A9", "/c%61f%c3%a9"]) {
+    assert.equal(await ask(serin, { path }), "canary", path);
+    assert.equal((await serin.journal()).at(-1).path, path);
+  }
+  for (const path of ["/%2561dmin", "/Admin", "/%41dmin", "/a%64", "/x%2f..%2fadmin", "/%E0dmin"]) assert.equal(await ask(serin, { path }), "stable", path);
+});
+
+test("a request costs as much with each further rule, also where rules ask for different headers", async (t) => {
+  const kv = (count) => {
+    const rules = Array.from({ length: count }, (_, n) => ({ match: { header: { [`x-group-${n}`]: "beta" } }, serve: "canary" }));
+    return { "canary-state": { enabled: true, percentage: 0, rules } };
+  };
+  const serin = await startSerin(t, { kv: kv(1) });
+  const fastest = async (count) => {
+    await serin.kvSettled(kv(count));
+    let best = Infinity;
+    for (let n = 0; n < 40; n += 1) {
+      const begun = performance.now();
+      await serin.request("/?both=name&quiet");
+      best = Math.min(best, performance.now() - begun);
+    }
+    return best;
+  };
+  const [none, some, many] = [await fastest(1), await fastest(1_250), await fastest(5_000)];
+  t.diagnostic(`${none.toFixed(2)}, ${some.toFixed(2)} and ${many.toFixed(2)} ms with 1, 1,250 and 5,000 rules`);
+  // Four times as many rules cost four times as much; where each look-up takes longer with every rule, sixteen times.
+  assert.ok(many - none < 8 * (some - none), "the cost grows faster than the number of rules");
+  assert.ok(many < 15, `${many} ms`);
+});
+
 test("a rule's own percentage assigns the visitors it matches by the same buckets", async (t) => {
   const rules = [{ match: { path: "/new/*" }, serve: { percentage: 50 } }];
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 5, rules } } });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { test } from "node:test";
-import { NAVIGATION } from "./harness/client.mjs";
+import { NAVIGATION, visitorCookie, visitorId } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
 import { ADMIN_TOKEN, startSerin } from "./harness/workerd.mjs";
 
@@ -139,6 +139,17 @@ test("a variant's exception with line breaks in it is one line of the log, and n
   for (const line of serin.output.filter((line) => line.startsWith("{"))) assert.doesNotMatch(JSON.parse(line).event, /evil/);
 });
 
+test("the query in a variant's exception is not in the log", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": { ...HALF, percentage: 100 } } });
+  const say = encodeURIComponent(": http://shop.example/cart?session=needle&more=needle needle");
+  for (const method of ["GET", "POST"]) await serin.request(`/?both=throw&say=${say}`, { method });
+  for (const event of ["fallback", "unanswered"]) {
+    const { cause } = await serin.logged(event);
+    assert.match(cause, /http:\/\/shop\.example\/cart\?…$/);
+  }
+  for (const line of serin.output.filter((line) => line.startsWith("{"))) assert.doesNotMatch(line, /needle/);
+});
+
 test("a variant's own Location, Link and unusual headers pass unchanged, and none is added", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100 } } });
   const set = [
@@ -168,6 +179,9 @@ test("a response that sets a visitor's cookie is private to every cache on the w
     [undefined, "private"],
     ["no-store", "no-store"],
     ["private, max-age=5", "private, max-age=5"],
+    ['private="x"', 'private="x", private'],
+    ["ext-no-store", "ext-no-store, private"],
+    ['ext="a, no-store, b"', 'ext="a, no-store, b", private'],
   ]) {
     const set = JSON.stringify(sent === undefined ? [] : [["cache-control", sent]]);
     const path = `/?both=headers&set=${encodeURIComponent(set)}`;
@@ -178,6 +192,39 @@ test("a response that sets a visitor's cookie is private to every cache on the w
     assert.deepEqual([again.cookies.length, again.headers["cache-control"]], [0, sent], "without a cookie it is the variant's own");
   }
 });
+
+test("headers that outrank Cache-Control keep no cache's copy of a visitor's cookie either", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": HALF } });
+  const outranking = ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control", "other-cdn-cache-control"];
+  const set = JSON.stringify([["cache-control", "max-age=60"], ...outranking.map((name) => [name, "max-age=600"])]);
+  const path = `/?both=headers&set=${encodeURIComponent(set)}`;
+  const first = await serin.request(path, { headers: NAVIGATION });
+  assert.deepEqual([first.cookies.length, first.headers["cache-control"]], [1, "max-age=60, private"]);
+  for (const name of outranking) assert.equal(first.headers[name], "no-store", name);
+  const [cookie] = first.cookies[0].split(";");
+  const again = await serin.request(path, { headers: { ...NAVIGATION, cookie } });
+  assert.equal(again.cookies.length, 0);
+  for (const name of outranking) assert.equal(again.headers[name], "max-age=600", name);
+});
+
+for (const [variant, percentage] of Object.entries({ stable: 0, canary: 100 })) {
+  test(`a variant cannot set Serin's own cookie, and its other cookies and its body stay (${variant})`, async (t) => {
+    const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage } } });
+    const id = visitorId(7);
+    const forged = ["a=1", `__Host-serin=${id}; Path=/; Secure`, "b=__Host-serin=2", `=__Host-serin=${id}; Path=/; Secure`, "c=3"];
+    const set = JSON.stringify([["cache-control", "public"], ...forged.map((value) => ["set-cookie", value])]);
+    const path = `/?both=headers&say=hello&set=${encodeURIComponent(set)}`;
+    for (const headers of [visitorCookie(1), {}, NAVIGATION, { "serin-override": "x" }]) {
+      const answer = await serin.request(path, { headers });
+      const own = headers === NAVIGATION ? 1 : 0;
+      assert.deepEqual(answer.cookies.slice(0, 3), ["a=1", "b=__Host-serin=2", "c=3"]);
+      assert.equal(answer.cookies.length, 3 + own);
+      if (own) assert.doesNotMatch(answer.cookies[3], new RegExp(id));
+      assert.deepEqual([answer.status, answer.text, answer.headers["x-variant"]], [200, `${variant} hello`, variant]);
+      assert.equal(answer.headers["cache-control"], own ? "public, private" : "public");
+    }
+  });
+}
 
 test("secrets in headers, cookies, queries and bodies are in no log, answer, audit, webhook or stored row", async (t) => {
   const received = [];

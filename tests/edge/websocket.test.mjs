@@ -32,6 +32,25 @@ for (const variant of ["stable", "canary"]) {
   });
 }
 
+test("an upgrade keeps its cookies but for one of Serin's name, and stays an upgrade", async (t) => {
+  for (const percentage of [0, 100]) {
+    const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage } } });
+    const cookies = ["a=1; Path=/", `__Host-serin=${"0".repeat(32)}; Path=/; Secure`, "b=2"];
+    const query = cookies.map((cookie) => `&cookie=${encodeURIComponent(cookie)}`).join("");
+    for (const headers of [{}, NAVIGATION]) {
+      const path = `/?both=websocket${query}`;
+      const { message, socket } = await serin.client.open(path, { headers: upgrade(headers), agent: false });
+      assert.equal(message.statusCode, 101);
+      assert.deepEqual(message.headers["set-cookie"], ["a=1; Path=/", "b=2"]);
+      // A masked text frame of one byte, and its echo.
+      socket.write(Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x78]));
+      const [echo] = await once(socket, "data");
+      assert.match(echo.toString("latin1"), /(stable|canary): x$/);
+      socket.destroy();
+    }
+  }
+});
+
 test("an upgrade on a first visit stays an upgrade", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100 } } });
   const { message, socket } = await serin.client.open("/?both=websocket", { headers: upgrade(NAVIGATION), agent: false });

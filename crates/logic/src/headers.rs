@@ -18,10 +18,25 @@ pub fn is_reserved(name: &str) -> bool {
     name.starts_with("serin-") || name.starts_with("serin_") || RESERVED.contains(&name)
 }
 
-/// Whether a `Cache-Control` header keeps shared caches from storing the response (RFC 9111 §5.2.2).
+/// Whether a `Cache-Control` header keeps shared caches from storing the response (RFC 9111 §5.2.2). `private` with an argument does not,
+/// because it is about single header fields.
 pub fn forbids_sharing(cache_control: &str) -> bool {
-    let name = |directive: &str| directive.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
-    cache_control.split(',').map(name).any(|name| name == "private" || name == "no-store")
+    let mut is_quoted = false;
+    // A comma or a name within quotes belongs to another directive's argument.
+    let directives = cache_control.split(|character| {
+        is_quoted ^= character == '"';
+        character == ',' && !is_quoted
+    });
+    directives.map(str::trim).any(|directive| {
+        directive.eq_ignore_ascii_case("private")
+            || directive.split('=').next().unwrap_or_default().trim().eq_ignore_ascii_case("no-store")
+    })
+}
+
+/// Whether a response header with this lower-case name directs caches in front of the Worker and outranks `Cache-Control` for them: the
+/// targeted headers of RFC 9213, whose names end alike, and its predecessors.
+pub fn outranks_cache_control(name: &str) -> bool {
+    name.ends_with("-cache-control") || matches!(name, "surrogate-control" | "edge-control")
 }
 
 #[cfg(test)]
@@ -45,11 +60,35 @@ mod tests {
 
     #[test]
     fn a_private_response_is_distinguished_from_a_public_one() {
-        for value in ["private", "Private, max-age=5", "max-age=5,no-store", "private=\"set-cookie\""] {
+        for value in ["private", "Private, max-age=5", "max-age=5,no-store", "ext=\"a, b\", private", "no-store=\"x\""]
+        {
             assert!(forbids_sharing(value), "{value}");
         }
-        for value in ["", "public, max-age=5", "x-private", "no-cache", "max-age=private"] {
+        for value in [
+            "",
+            "public, max-age=5",
+            "x-private",
+            "no-cache",
+            "max-age=private",
+            "private=\"x\"",
+            "private=\"set-cookie\", max-age=5",
+            "ext-no-store",
+            "ext=\"a, no-store, b\"",
+            "ext=\"a, private, b\", max-age=5",
+        ] {
             assert!(!forbids_sharing(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn headers_that_outrank_cache_control_are_known_by_name() {
+        for name in
+            ["cdn-cache-control", "cloudflare-cdn-cache-control", "other-cdn-cache-control", "surrogate-control"]
+        {
+            assert!(outranks_cache_control(name), "{name}");
+        }
+        for name in ["cache-control", "surrogate-key", "x-cache", "set-cookie"] {
+            assert!(!outranks_cache_control(name), "{name}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Events for the Worker's log, one structured line each. There is never one per request.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::breaker::Transition;
 use crate::percentage::Percentage;
@@ -31,6 +31,7 @@ pub enum LogEvent {
     /// KV did not answer. The last good policy stays in force.
     PolicyUnreadable {
         /// The cause.
+        #[serde(serialize_with = "without_query")]
         error: String,
     },
     /// KV answers again.
@@ -60,6 +61,7 @@ pub enum LogEvent {
         /// The number of requests.
         count: u32,
         /// The last failure: a status, or the exception's text.
+        #[serde(serialize_with = "without_query")]
         cause: String,
     },
     /// A variant threw and no other could answer, so that clients got 502, since the last event of this kind.
@@ -67,6 +69,7 @@ pub enum LogEvent {
         /// The number of requests.
         count: u32,
         /// The last exception's text.
+        #[serde(serialize_with = "without_query")]
         cause: String,
     },
     /// The isolate's breaker changed its state.
@@ -76,6 +79,7 @@ pub enum LogEvent {
         /// The part.
         part: &'static str,
         /// The cause.
+        #[serde(serialize_with = "without_query")]
         why: String,
     },
     /// The Worker itself is configured wrongly.
@@ -138,6 +142,15 @@ fn one_line(json: &str) -> String {
     line
 }
 
+/// Writes a text that Serin did not write, up to its first question mark: an exception's text may quote a URL, and a query may hold
+/// secrets.
+fn without_query<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    match text.split_once('?') {
+        Some((before, _)) => serializer.collect_str(&format_args!("{before}?…")),
+        None => serializer.serialize_str(text),
+    }
+}
+
 // === impl PolicySummary ===
 
 impl PolicySummary {
@@ -163,5 +176,19 @@ mod tests {
         let line = LogEvent::PolicyUnreadable { error: error.clone() }.to_line();
         assert_eq!(line, r#"{"event":"policy-unreadable","error":"a\r\nb\u0085c\u2028d\u2029e\u0000"}"#);
         assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap()["error"], error);
+    }
+
+    #[test]
+    fn no_text_of_others_shows_a_query() {
+        let text = || "TypeError: http://shop.example/a?token=needle b=needle#needle failed?".to_owned();
+        for event in [
+            LogEvent::PolicyUnreadable { error: text() },
+            LogEvent::Fallback { count: 1, cause: text() },
+            LogEvent::Unanswered { count: 1, cause: text() },
+            LogEvent::ControlTrouble { part: "KV", why: text() },
+        ] {
+            let line = event.to_line();
+            assert!(line.contains("http://shop.example/a?…") && !line.contains("needle"), "{line}");
+        }
     }
 }

@@ -68,6 +68,12 @@ impl Problem {
         Self::new(504, "urn:serin:late", "The service did not answer in time")
     }
 
+    /// The `Host` header and the path are no URL (RFC 9112 §3.2).
+    pub fn no_url() -> Self {
+        let detail = Some("accepted: a Host header that is a host name or an address, with or without a port".into());
+        Self { detail, ..Self::new(400, "urn:serin:no-url", "The URL is not valid") }
+    }
+
     /// The path does not support the method.
     pub fn method_not_allowed(allow: &'static str) -> Self {
         Self { allow: Some(allow), ..Self::new(405, "urn:serin:method-not-allowed", "Method not allowed") }

@@ -52,6 +52,13 @@ impl VisitorId {
     }
 }
 
+/// Whether a `Set-Cookie` value gives a browser a cookie that it would send as Serin's own.
+pub fn is_own_cookie(set_cookie: &str) -> bool {
+    // A cookie without a name is sent as its value alone, so that `=__Host-serin=…` would come back as Serin's cookie.
+    let pair = set_cookie.trim_start_matches(|character: char| character == '=' || character.is_ascii_whitespace());
+    pair.strip_prefix(COOKIE).is_some_and(|rest| rest.trim_ascii_start().starts_with('='))
+}
+
 impl fmt::Debug for VisitorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -74,6 +81,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_set_cookie_of_serins_own_cookie_is_recognized() {
+        for value in
+            ["__Host-serin=0; Path=/", " __Host-serin = 0", "=__Host-serin=0", "= =\t__Host-serin=", "__Host-serin="]
+        {
+            assert!(is_own_cookie(value), "{value}");
+        }
+        for value in
+            ["__Host-serinette=0", "a=__Host-serin=0", "__host-serin=0", "__Host-serin", "a=1; __Host-serin=0", ""]
+        {
+            assert!(!is_own_cookie(value), "{value}");
+        }
+    }
 
     #[test]
     fn the_cookie_is_frozen() {

@@ -65,6 +65,9 @@ export default {
 };
 
 const BEHAVIOURS = {
+  // The answer of a server of the test, at this port.
+  origin: ({ request, url, argument }) => fetch(`http://127.0.0.1:${argument}${url.pathname}${url.search}`, request),
+
   async echo({ request, number, name }) {
     const body = new Uint8Array(await request.arrayBuffer());
     const { method, url, cf } = request;
@@ -155,7 +158,7 @@ const BEHAVIOURS = {
   },
 
   // The argument is how long the handshake takes, in ms.
-  async websocket({ request, argument, name }) {
+  async websocket({ request, url, argument, name }) {
     if (request.headers.get("upgrade") !== "websocket") return new Response("expected an upgrade", { status: 426 });
     if (argument) await scheduler.wait(Number(argument));
     const [client, server] = Object.values(new WebSocketPair());
@@ -169,7 +172,8 @@ const BEHAVIOURS = {
       sockets.delete(server);
       server.close(code);
     });
-    return new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-protocol": "serin-test" } });
+    const headers = [["sec-websocket-protocol", "serin-test"], ...url.searchParams.getAll("cookie").map((value) => ["set-cookie", value])];
+    return new Response(null, { status: 101, webSocket: client, headers });
   },
 
   // Whatever headers a request wants: names and values, as JSON.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::audit::word;
 use crate::bucket::{BUCKETS, Bucket};
 use crate::document::{InvalidDocument, shown};
+use crate::matcher::pattern::encoded_path;
 use crate::percentage::Percentage;
 use crate::policy::Switch;
 use crate::problem::Problem;
@@ -76,7 +77,7 @@ impl ExplainQuery {
             let value = value.into_owned();
             match &*name {
                 "key" => query.key = Some(value),
-                "path" => query.path = value,
+                "path" => query.path = encoded_path(&value),
                 "method" => query.method = value,
                 "host" => query.host = value,
                 "country" => query.country = Some(value.into()),
@@ -169,12 +170,17 @@ impl Explanation {
             reason: decision.reason.as_str().to_owned(),
             rule,
             percentage,
-            changes_at: bucket.map(|bucket| f64::from(bucket.index() + 1) / f64::from(BUCKETS) * 100.0),
+            changes_at: bucket.map(changes_at),
             switches: switches.map(|switch| switch.key().to_owned()).collect(),
             measured_as: measured_as.map(str::to_owned),
             sentence: sentence(variant, decision.reason, bucket, percentage),
         }
     }
+}
+
+/// The smallest percentage at which the canary owns a bucket: the double nearest to the decimal, so that it is written as the decimal.
+fn changes_at(bucket: Bucket) -> f64 {
+    f64::from(bucket.index() + 1) / f64::from(BUCKETS / 100)
 }
 
 fn sentence(
@@ -234,6 +240,15 @@ mod tests {
     }
 
     #[test]
+    fn the_percentage_at_which_a_key_changes_is_a_percentage_and_written_as_one() {
+        for hash in (0..=u32::MAX).step_by(20_011) {
+            let changes_at = changes_at(Bucket::from_hash(hash));
+            assert!(Percentage::try_from(changes_at).is_ok(), "{changes_at}");
+            assert!(changes_at.to_string().len() <= "99.999".len(), "{changes_at}");
+        }
+    }
+
+    #[test]
     fn an_answer_has_the_rule_the_source_of_the_key_and_the_reason() {
         let state = r#"{"enabled":true,"percentage":0,"stickiness":["header:x-id"],
             "rules":[{"match":{"path":"/a/*","country":["NZ"]},"serve":"canary"}]}"#;
@@ -243,6 +258,14 @@ mod tests {
         let answer = explained(state, "path=/a/b");
         assert_eq!((answer.variant.as_deref(), answer.key), (Some("stable"), None));
         assert!(answer.sentence.contains("no sticky key"), "{}", answer.sentence);
+    }
+
+    #[test]
+    fn a_path_is_matched_in_any_encoding() {
+        let state = r#"{"enabled":true,"percentage":0,"rules":[{"match":{"path":"/café/*"},"serve":"canary"}]}"#;
+        for path in ["/café/x", "/caf%25C3%25A9/x", "/c%2561fé/x"] {
+            assert_eq!(explained(state, &format!("path={path}")).rule, Some(0), "{path}");
+        }
     }
 
     #[test]
