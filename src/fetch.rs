@@ -43,13 +43,14 @@ extern "C" {
 pub(crate) fn respond(isolate: &Rc<Isolate>, request: Request, env: &Env, context: Context) -> Promise {
     #[cfg(feature = "panic-on-request")]
     panic_point::reach("route", &request);
-    let Some(attributes) = IncomingRequest::new(&request) else {
-        return response::promise(response::problem(&Problem::no_url()));
-    };
-    match attributes.pathname() {
-        health::PATH => return health::respond(isolate.clone(), &attributes),
-        path if control_api::owns(path) => return control_api::respond(isolate.clone(), request),
-        _ => {}
+    let attributes = IncomingRequest::new(&request);
+    if !attributes.is_ordinary() {
+        match attributes.pathname() {
+            _ if !attributes.has_url() => return response::promise(response::problem(&Problem::no_url())),
+            health::PATH => return health::respond(isolate.clone(), &attributes),
+            path if control_api::owns(path) => return control_api::respond(isolate.clone(), request),
+            _ => {}
+        }
     }
     let now = clock::now();
     let Some(snapshot) = isolate.policy.snapshot(now) else {

@@ -4,7 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use js_sys::Array;
+use js_sys::{Array, RegExp};
 use serin_logic::headers;
 use serin_logic::matcher::pattern::normal_path;
 use serin_logic::request_attributes::RequestAttributes;
@@ -31,6 +31,12 @@ extern "C" {
 thread_local! {
     /// The names of reserved headers, as JavaScript has them.
     static RESERVED: Array = headers::RESERVED.into_iter().map(JsValue::from_str).collect();
+
+    /// Matches most URLs, so that they are not parsed, which costs more than a decision. It matches none whose
+    /// host has a character that may make it invalid, and none whose path may be Serin's own: with a word of such a path, or a character
+    /// that parsing removes from within a word.
+    static ORDINARY_URL: RegExp =
+        RegExp::new(r"^https?://[\w.-]+(?::\d+)?/(?![^]*(?:health|__serin|[\t\n\r]))", "");
 }
 
 /// Interns the names that requests are asked for, because decoding a name for JavaScript costs more than looking it up there.
@@ -46,8 +52,8 @@ pub(crate) struct IncomingRequest<'a> {
     headers: Headers,
     /// Whether the client sent a header that no variant may see.
     has_reserved_header: bool,
-    url: Url,
-    path: String,
+    url: OnceCell<Option<Url>>,
+    path: OnceCell<String>,
     /// The path in the form in which rules compare it, where that is another one.
     normal_path: OnceCell<String>,
     host: OnceCell<String>,
@@ -59,32 +65,40 @@ pub(crate) struct IncomingRequest<'a> {
 // === impl IncomingRequest ===
 
 impl<'a> IncomingRequest<'a> {
-    /// `None` for a request whose URL is not valid, because its `Host` header is no host name.
-    pub(crate) fn new(request: &'a Request) -> Option<Self> {
-        let url = url::of(request)?;
+    pub(crate) fn new(request: &'a Request) -> Self {
         let headers = request.headers();
-        Some(Self {
+        Self {
             request,
             has_reserved_header: RESERVED.with(|names| has_any(&headers, names)),
             headers,
-            path: url.pathname(),
+            url: OnceCell::new(),
+            path: OnceCell::new(),
             normal_path: OnceCell::new(),
-            url,
             host: OnceCell::new(),
             cookies: OnceCell::new(),
             fetched: RefCell::default(),
             cf: OnceCell::new(),
-        })
+        }
+    }
+
+    /// Whether the URL's text shows, without parsing it, that its host is a name and its path not one of Serin's own.
+    pub(crate) fn is_ordinary(&self) -> bool {
+        ORDINARY_URL.with(|pattern| url::text_of(self.request).search(pattern) == 0)
+    }
+
+    /// Whether the URL is valid. It is not where the `Host` header is no host name.
+    pub(crate) fn has_url(&self) -> bool {
+        self.url().is_some()
     }
 
     /// The path as the URL has it.
     pub(crate) fn pathname(&self) -> &str {
-        &self.path
+        self.path.get_or_init(|| self.url().map(Url::pathname).unwrap_or_default())
     }
 
     /// The query without its question mark.
     pub(crate) fn query(&self) -> String {
-        self.url.query()
+        self.url().map(Url::query).unwrap_or_default()
     }
 
     /// Whether the client sent a header that no variant may see.
@@ -102,6 +116,10 @@ impl<'a> IncomingRequest<'a> {
         self.cookies().contains(override_token::COOKIE)
     }
 
+    fn url(&self) -> Option<&Url> {
+        self.url.get_or_init(|| url::of(self.request)).as_ref()
+    }
+
     fn cf(&self) -> Option<&IncomingRequestCfProperties> {
         self.cf.get_or_init(|| self.request.cf()).as_ref()
     }
@@ -113,14 +131,12 @@ impl RequestAttributes for IncomingRequest<'_> {
     }
 
     fn host(&self) -> &str {
-        self.host.get_or_init(|| self.url.hostname())
+        self.host.get_or_init(|| self.url().map(Url::hostname).unwrap_or_default())
     }
 
     fn path(&self) -> &str {
-        if self.path.contains('%') {
-            return self.normal_path.get_or_init(|| normal_path(&self.path).into_owned());
-        }
-        &self.path
+        let path = self.pathname();
+        if path.contains('%') { self.normal_path.get_or_init(|| normal_path(path).into_owned()) } else { path }
     }
 
     fn cookie(&self, name: &str) -> Option<&str> {

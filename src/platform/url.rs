@@ -37,9 +37,14 @@ impl Url {
     }
 }
 
+/// A request's URL as the client wrote it.
+pub(crate) fn text_of(request: &Request) -> JsString {
+    request.unchecked_ref::<RequestWithUrl>().url()
+}
+
 /// The URL of a request. `None` for what is no URL, which the runtime itself would refuse.
 pub(crate) fn of(request: &Request) -> Option<Url> {
-    Url::new(&request.unchecked_ref::<RequestWithUrl>().url()).ok()
+    Url::new(&text_of(request)).ok()
 }
 
 /// A text as a URL, if it is one.
