@@ -47,11 +47,10 @@ function either(instance, ask, otherwise = () => undefined) {
 }
 
 // === functions that Rust imports: src/exchange.rs, fetch.rs and request.rs say what they do ===
-export function orElse(sent) {
-  const rebuilt = (response) => either(restart(), () => worker.Exchange.passOn(response), () => response);
-  const own = (response) => (response.headers.has("set-cookie") ? rebuilt(response) : response);
-  return sent.then(own, (error) => either(restart(), () => worker.Exchange.unanswered(error), () => sent));
-}
+const rebuilt = (response) => either(restart(), () => worker.Exchange.passOn(response), () => response);
+const passOn = (response) => (response.headers.has("set-cookie") ? rebuilt(response) : response);
+const unanswered = (error) => either(restart(), () => worker.Exchange.unanswered(error), () => Promise.reject(error));
+export function orElse(sent) { return sent.then(passOn, unanswered); }
 export function observe(sent, exchange) {
   const [instance, own] = [restart(), () => orElse(sent)];
   const settle = (ask) => (value) => either(instance, () => exchange[ask](value), own);
