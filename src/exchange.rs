@@ -5,20 +5,21 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use js_sys::Promise;
+use serin_logic::body_watch::{self, ResponseHead};
 use serin_logic::fallback::{Answer, has_deadline, may_retry};
 use serin_logic::problem::Problem;
 use serin_logic::rollout::Observation;
 use serin_logic::telemetry::Observed;
 use serin_logic::{Timestamp, Variant};
 use wasm_bindgen::prelude::*;
-use web_sys::{Request, Response};
+use web_sys::{ReadableStream, Request, Response};
 use worker::{Context, worker_sys};
 
 use crate::canary_guard::{CanaryOutcome, Fallback};
 use crate::isolate::Isolate;
 #[cfg(feature = "panic-on-request")]
 use crate::platform::panic_point;
-use crate::platform::{background, clock, exception, response};
+use crate::platform::{background, body, clock, exception, response};
 use crate::telemetry::Flush;
 use crate::{isolate, proxy};
 
@@ -57,6 +58,7 @@ pub(crate) enum Route {
 }
 
 /// An observed request, and the step of the rollout that was observed when it was sent.
+#[derive(Clone)]
 pub(crate) struct ObservedRequest {
     pub(crate) observed: Observed,
     pub(crate) window: Rc<Observation>,
@@ -119,7 +121,11 @@ impl Exchange {
             Variant::Canary => self.settle_canary(outcome),
         };
         match (given, self.terms.set_cookie.take()) {
-            (ClientResponse::Response(response), cookie) => proxy::passed_on(response, cookie.as_deref()).into(),
+            (ClientResponse::Response(response), cookie) => {
+                let response = proxy::passed_on(response, cookie.as_deref());
+                self.watch_body(&response);
+                response.into()
+            }
             (ClientResponse::Retry, set_cookie) => self.retry_on_stable(set_cookie).into(),
         }
     }
@@ -181,14 +187,51 @@ impl Exchange {
 
     /// Counts the outcome, if the step that was observed when the request was sent still is.
     fn observe(&self, variant: Variant, answer: Answer) {
-        let Some(ObservedRequest { observed, window }) = &self.terms.observed else { return };
-        let snapshot = self.isolate.policy.known();
-        if !snapshot.observation_window().is_some_and(|present| *present.observation == **window) {
+        let Some(request) = self.terms.observed.as_ref().filter(|request| request.is_current(&self.isolate)) else {
             return;
-        }
+        };
         let latency = clock::now().since(self.terms.sent_at);
+        let ObservedRequest { observed, window } = request;
         let flush = self.isolate.telemetry.record(window, *observed, variant, answer.is_failure(), latency);
         self.flush(flush);
+    }
+
+    /// Follows a copy of the response's body to its end, if the request is in the sample, and counts one that breaks off as failed. The client
+    /// gets the runtime's own stream. A client that leaves does not end the copy, and so is no failure.
+    fn watch_body(&self, response: &Response) {
+        let Some(request) = self.terms.observed.as_ref().filter(|request| request.is_current(&self.isolate)) else {
+            return;
+        };
+        let is_failed = Answer::Status(response.status()).is_failure();
+        let Some(copy) = (!is_failed).then(|| self.sampled_copy(response)).flatten() else { return };
+        let (isolate, context, request) = (self.isolate.clone(), self.context.clone(), request.clone());
+        background::wait_until(&self.context, async move {
+            let is_broken = body::breaks_off(&copy, body_watch::MAX_BYTES, body_watch::MAX_TIME).await;
+            if is_broken && request.is_current(&isolate) {
+                let flush = isolate.telemetry.record_broken_body(&request.window, request.observed);
+                begin_flush(isolate, &context, flush);
+            }
+        });
+    }
+
+    /// A copy of the response's body, if the request is in the sample and the body can be watched. The runtime copies the stream as it is,
+    /// without decoding it.
+    fn sampled_copy(&self, response: &Response) -> Option<ReadableStream> {
+        let snapshot = self.isolate.policy.known();
+        if !self.isolate.telemetry.samples_body(snapshot.observation_window()?.watch_bodies) {
+            return None;
+        }
+        let header = |name: &str| response.headers().get(name).ok().flatten();
+        let (content_type, content_length) = (header("content-type"), header("content-length"));
+        let head = ResponseHead {
+            status: response.status(),
+            content_type: content_type.as_deref(),
+            content_length: content_length.as_deref(),
+        };
+        if response.body().is_none() || !body_watch::is_watchable(&self.request.method(), head) {
+            return None;
+        }
+        response.clone().ok()?.body()
     }
 
     /// An open breaker is news that the controller should have at once.
@@ -199,19 +242,7 @@ impl Exchange {
     }
 
     fn flush(&self, flush: Flush) {
-        let isolate = self.isolate.clone();
-        match flush {
-            Flush::NotYet => {}
-            Flush::Now => background::wait_until(&self.context, async move {
-                let _ = isolate.flush().await;
-            }),
-            Flush::AfterInterval => background::wait_until(&self.context, async move {
-                isolate.telemetry.interval().await;
-                if isolate.telemetry.has_counts() {
-                    let _ = isolate.flush().await;
-                }
-            }),
-        }
+        begin_flush(self.isolate.clone(), &self.context, flush);
     }
 
     fn falls_back(&self) -> bool {
@@ -228,6 +259,32 @@ impl Exchange {
 
     fn is_upgrade(&self) -> bool {
         self.request.headers().has("upgrade").unwrap_or(true)
+    }
+}
+
+/// Sends the counts, behind the request.
+fn begin_flush(isolate: Rc<Isolate>, context: &Context, flush: Flush) {
+    match flush {
+        Flush::NotYet => {}
+        Flush::Now => background::wait_until(context, async move {
+            let _ = isolate.flush().await;
+        }),
+        Flush::AfterInterval => background::wait_until(context, async move {
+            isolate.telemetry.interval().await;
+            if isolate.telemetry.has_counts() {
+                let _ = isolate.flush().await;
+            }
+        }),
+    }
+}
+
+// === impl ObservedRequest ===
+
+impl ObservedRequest {
+    /// Whether the step that was observed when the request was sent still is.
+    fn is_current(&self, isolate: &Isolate) -> bool {
+        let snapshot = isolate.policy.known();
+        snapshot.observation_window().is_some_and(|present| *present.observation == *self.window)
     }
 }
 

@@ -4,10 +4,11 @@
 use core::time::Duration;
 use std::cell::{Cell, OnceCell, RefCell};
 
+use serin_logic::body_watch::BodySampler;
 use serin_logic::rollout::Observation;
 use serin_logic::rollout::Overlay;
 use serin_logic::telemetry::{Observed, OutcomeBatcher};
-use serin_logic::{Timestamp, Variant};
+use serin_logic::{Percentage, Timestamp, Variant};
 use worker::{AnalyticsEngineDataPointBuilder, AnalyticsEngineDataset, Delay, ObjectNamespace};
 
 use crate::controller::rpc;
@@ -23,6 +24,7 @@ pub(crate) struct Telemetry {
     refresh: Duration,
     /// Made by the first request that counts, because randomness is not to be had before there is a request.
     batcher: OnceCell<RefCell<OutcomeBatcher>>,
+    bodies: OnceCell<RefCell<BodySampler>>,
     location: RefCell<String>,
     /// When the next flush is under way at the latest.
     flush_at: Cell<Timestamp>,
@@ -53,6 +55,7 @@ impl Telemetry {
             analytics,
             refresh,
             batcher: OnceCell::new(),
+            bodies: OnceCell::new(),
             location: RefCell::new("local".to_owned()),
             flush_at: Cell::default(),
             is_unreachable: Cell::default(),
@@ -76,6 +79,26 @@ impl Telemetry {
         let latency_ms = latency.as_secs_f64() * 1000.0;
         self.batcher().borrow_mut().record(window, observed, failed, latency_ms);
         self.write_data_point(window, variant, failed, latency_ms);
+        self.next_flush()
+    }
+
+    /// Counts a body that broke off as a failure of an observed request that is counted already.
+    pub(crate) fn record_broken_body(&self, window: &Observation, observed: Observed) -> Flush {
+        self.batcher().borrow_mut().record_broken_body(window, observed);
+        self.next_flush()
+    }
+
+    /// Whether the next observed body is in a sample of this percentage.
+    pub(crate) fn samples_body(&self, percentage: Percentage) -> bool {
+        let sampler = || {
+            let [seed @ .., _, _, _, _, _, _, _, _] = random::bits().unwrap_or_default();
+            RefCell::new(BodySampler::new(seed))
+        };
+        percentage != Percentage::ZERO && self.bodies.get_or_init(sampler).borrow_mut().draw(percentage)
+    }
+
+    /// When the counts are to be sent. The request that is told of an interval sees to it.
+    fn next_flush(&self) -> Flush {
         let now = clock::now();
         if self.shards.is_none() || now < self.flush_at.get() {
             return Flush::NotYet;

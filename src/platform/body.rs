@@ -1,11 +1,13 @@
 //! Bodies that are read as they stream, up to a limit.
 
+use core::time::Duration;
+
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, ReadableStreamDefaultReader};
 
-use super::exception;
+use super::{exception, timeout};
 
 /// Why a body was not read.
 pub(crate) enum ReadError {
@@ -29,6 +31,25 @@ pub(crate) async fn read(body: Option<ReadableStream>, most: usize) -> Result<St
         bytes.extend(chunk.to_vec());
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Whether a body breaks off within its first `most` bytes and `limit`. Nothing of it is kept, and the rest is not read.
+pub(crate) async fn breaks_off(body: &ReadableStream, most: usize, limit: Duration) -> bool {
+    let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
+    let broken = timeout::within(limit, async {
+        let mut left = most;
+        loop {
+            match next(&reader).await {
+                Ok(Some(chunk)) if (chunk.length() as usize) < left => left -= chunk.length() as usize,
+                Ok(Some(_) | None) => return false,
+                Err(_) => return true,
+            }
+        }
+    });
+    let is_broken = broken.await.unwrap_or(false);
+    // Of no interest where the body has ended; otherwise the runtime stops to keep chunks for this reader.
+    let _ = JsFuture::from(reader.cancel()).await;
+    is_broken
 }
 
 async fn next(reader: &ReadableStreamDefaultReader) -> Result<Option<Uint8Array>, JsValue> {

@@ -19,6 +19,7 @@
 pub mod analysis;
 pub mod api;
 pub mod bearer;
+pub mod body_watch;
 pub mod breaker;
 pub mod bucket;
 pub mod controller;

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::document::{InvalidDocument, parse_object};
 use crate::log_event::LogEvent;
+use crate::percentage::Percentage;
 use crate::policy::rules::RuleNumber;
 use crate::policy::switches::Setting;
 use crate::policy::{CanaryState, Switch, Switches};
@@ -64,6 +65,8 @@ pub struct ObservationWindow {
     pub observation: Rc<Observation>,
     /// The rule whose requests are observed. Without a rule, the requests that no rule matches are.
     pub ring: Option<RuleNumber>,
+    /// The percentage of the observed requests whose response bodies are watched to their end.
+    pub watch_bodies: Percentage,
 }
 
 /// The last good policy.
@@ -240,7 +243,11 @@ impl Snapshot {
             Some(ring) => state.rules.percentage_of(ring)?,
             None => state.percentage,
         };
-        (percentage == rollout.share).then(|| ObservationWindow { observation: Rc::new(observation.clone()), ring })
+        (percentage == rollout.share).then(|| ObservationWindow {
+            observation: Rc::new(observation.clone()),
+            ring,
+            watch_bodies: rollout.watch_bodies,
+        })
     }
 
     fn read_state(&mut self, key: &str, text: Option<String>, now: Timestamp, events: &mut Vec<LogEvent>) {

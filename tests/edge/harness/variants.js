@@ -108,6 +108,24 @@ const BEHAVIOURS = {
       { headers: { "x-variant": name } },
     ),
 
+  // The first of three parts of a body whose length is known.
+  part: ({ name }) =>
+    new Response(name.slice(0, 3), { status: 206, headers: { "content-range": `bytes 0-2/${name.length}`, "x-variant": name } }),
+
+  // So many MiB of pseudo-random bytes, as fast as they are read. Writes down when they have all been read, or nobody reads on.
+  mebibytes({ argument, name, entry }) {
+    let left = Number(argument) * 16;
+    let seed = 1;
+    const cancel = () => (entry.ended = true);
+    const pull = (controller) => {
+      if (left-- === 0) return cancel(), controller.close();
+      const words = new Uint32Array(16_384);
+      for (let at = 0; at < words.length; at += 1) words[at] = seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+      controller.enqueue(new Uint8Array(words.buffer));
+    };
+    return new Response(new ReadableStream({ pull, cancel }), { headers: { "x-variant": name } });
+  },
+
   loop: ({ url, name }) => new Response(null, { status: 302, headers: { location: url.href, "x-variant": name } }),
 
   busy: ({ argument, name }) => new Response(`${name} is busy`, { status: 503, headers: { "retry-after": argument } }),

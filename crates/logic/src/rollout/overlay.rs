@@ -43,6 +43,8 @@ pub struct DesiredState {
     pub ring: Option<usize>,
     /// The percentage of the observed requests' sticky keys that is on the canary.
     pub share: Percentage,
+    /// The percentage of the observed requests whose response bodies are watched to their end. A controller that does not say it wants none.
+    pub watch_bodies: Percentage,
 }
 
 // === impl Overlay ===
@@ -92,18 +94,29 @@ mod tests {
         let target = (percentage(), rings).prop_map(|(percentage, rings)| Target { percentage, rings });
         let observation = ("[a-z]{0,4}", any::<u32>(), 0_usize..30)
             .prop_map(|(rollout_id, attempt, step)| Observation { rollout_id, attempt, step });
-        let rollout =
-            (
-                any::<(u64, bool, u64)>(),
-                "[a-z]{0,4}",
-                prop::option::of(target),
-                prop::option::of(observation),
-                prop::option::of(0_usize..9),
-                percentage(),
-            )
-                .prop_map(|((epoch, halted, generation), rollout_id, target, observation, ring, share)| {
-                    DesiredState { epoch, halted, generation, rollout_id, target, observation, ring, share }
-                });
+        let rollout = (
+            any::<(u64, bool, u64)>(),
+            "[a-z]{0,4}",
+            prop::option::of(target),
+            prop::option::of(observation),
+            prop::option::of(0_usize..9),
+            (percentage(), percentage()),
+        )
+            .prop_map(
+                |((epoch, halted, generation), rollout_id, target, observation, ring, (share, watch_bodies))| {
+                    DesiredState {
+                        epoch,
+                        halted,
+                        generation,
+                        rollout_id,
+                        target,
+                        observation,
+                        ring,
+                        share,
+                        watch_bodies,
+                    }
+                },
+            );
         let switches = prop::collection::vec(("[a-z:]{1,6}", ".*"), 0..3);
         (any::<u64>(), rollout, switches).prop_map(|(revision, rollout, switches)| Overlay {
             revision,

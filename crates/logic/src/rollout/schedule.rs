@@ -36,6 +36,9 @@ pub struct Plan {
     pub(super) limits: Limits,
     #[serde(default)]
     pub(super) on_fail: OnFail,
+    /// Share of the observed requests whose response bodies are watched to their end; 5 %.
+    #[serde(default = "watched_bodies")]
+    pub(super) watch_bodies: Percentage,
     /// Windows in which the rollout takes no step by itself.
     #[serde(default, deserialize_with = "stored_freeze", skip_serializing_if = "Option::is_none")]
     pub(super) freeze: Option<Freeze>,
@@ -127,6 +130,7 @@ impl Plan {
             timing: Timing { bake: hold, ..Timing::default() },
             limits: Limits::default(),
             on_fail: OnFail::default(),
+            watch_bodies: watched_bodies(),
             freeze: None,
             analysis: Map::new(),
         }
@@ -150,6 +154,11 @@ impl Plan {
     /// Limits of repeated results.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Share of the observed requests whose response bodies are watched to their end.
+    pub fn watch_bodies(&self) -> Percentage {
+        self.watch_bodies
     }
 
     /// The windows in which no step is taken.
@@ -179,6 +188,10 @@ impl Plan {
             before.map(|step| step.hold.as_millis().max(self.timing.settle.as_millis())).fold(0, u64::saturating_add);
         Span::from_millis(ms.saturating_add(self.timing.bake.as_millis().max(self.timing.settle.as_millis())))
     }
+}
+
+pub(super) fn watched_bodies() -> Percentage {
+    Percentage::percent(5)
 }
 
 /// The stored form of steps. An operator may also leave holds out: see [`document`].

@@ -163,6 +163,7 @@ impl State {
             observation: self.observation(),
             ring: self.ring(),
             share: self.share(),
+            watch_bodies: self.rollout.as_ref().map(|rollout| rollout.plan.watch_bodies).unwrap_or_default(),
         }
     }
 

@@ -87,6 +87,22 @@ impl OutcomeBatcher {
         }
     }
 
+    /// Counts a body that broke off as a failure of the request, which `record` has counted as answered.
+    pub fn record_broken_body(&mut self, observation: &Observation, observed: Observed) {
+        if !self.counts(observation) {
+            return;
+        }
+        let variants = &mut self.open(observation).variants;
+        let sample: &mut VariantSample = match observed.variant {
+            Variant::Canary => &mut variants.canary,
+            Variant::Stable => &mut variants.stable,
+        };
+        sample.failures = sample.failures.saturating_add(1);
+        if sample.failed.len() < MAX_FAILED {
+            sample.failed.insert(observed.key_hash);
+        }
+    }
+
     /// Counts a canary request that the breaker sent to stable.
     pub fn short_circuit(&mut self, observation: &Observation) {
         if self.counts(observation) {
@@ -183,6 +199,15 @@ mod tests {
         }
         let canary = flushed(&mut batcher).variants.canary;
         assert_eq!((canary.failures, canary.failed), (1_000, [7].into()));
+    }
+
+    #[test]
+    fn a_body_that_broke_off_makes_its_answered_request_a_failed_one() {
+        let mut batcher = OutcomeBatcher::new("i".into());
+        batcher.record(&step(0), canary(5), false, 9.0);
+        batcher.record_broken_body(&step(0), canary(5));
+        let canary = flushed(&mut batcher).variants.canary;
+        assert_eq!((canary.requests, canary.failures, canary.failed), (1, 1, [5].into()));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::freeze::FreezeDocument;
-use super::{Freeze, Limits, OnFail, Plan, PlanStep, Schedule, Timing, check_steps};
+use super::{Freeze, Limits, OnFail, Plan, PlanStep, Schedule, Timing, check_steps, watched_bodies};
 use crate::document::InvalidDocument;
 use crate::matcher::Matcher;
 use crate::percentage::Percentage;
@@ -37,6 +37,7 @@ pub(super) struct PlanDocument {
     failure_limit: CountUpTo<100>,
     max_inconclusive: CountUpTo<1_000>,
     on_fail: OnFail,
+    watch_bodies: Percentage,
     freeze: Option<FreezeDocument>,
     analysis: Map<String, Value>,
 }
@@ -104,6 +105,7 @@ impl Default for PlanDocument {
             failure_limit: CountUpTo(failure_limit),
             max_inconclusive: CountUpTo(max_inconclusive),
             on_fail: OnFail::default(),
+            watch_bodies: watched_bodies(),
             freeze: None,
             analysis: Map::new(),
         }
@@ -151,6 +153,7 @@ impl TryFrom<PlanDocument> for Plan {
             },
             limits: Limits { failure_limit: document.failure_limit.0, max_inconclusive: document.max_inconclusive.0 },
             on_fail: document.on_fail,
+            watch_bodies: document.watch_bodies,
             freeze: document.freeze.map(|freeze| Freeze::from(freeze).check()).transpose()?,
             analysis: document.analysis,
         })

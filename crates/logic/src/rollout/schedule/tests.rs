@@ -79,6 +79,10 @@ fn a_refused_plan_is_explained_with_path_value_and_accepted_values() {
             "maxInconclusive: 1001 is not accepted, accepted: 1..=1000".into(),
         ),
         (
+            r#"{"schedule":"fast","watchBodies":101}"#,
+            "watchBodies: 101 is not accepted, accepted: a number from 0 to 100 in steps of 0.001".into(),
+        ),
+        (
             r#"{"schedule":"fast","onFail":"panic"}"#,
             r#"onFail: "panic" is not accepted, accepted: roll-back or hold"#.into(),
         ),
@@ -117,7 +121,7 @@ fn the_stored_form_is_frozen() {
     let json = concat!(
         r#"{"schedule":"custom","steps":[{"percentage":12.5,"hold":"10m","where":{"country":["NZ"]}},"#,
         r#"{"percentage":5,"hold":"10m","approval":true},{"percentage":100,"hold":"15m"}],"settle":"1m","lookEvery":"1m","bake":"15m","#,
-        r#""alarmGrace":"5m","undoWindow":"1h","failureLimit":3,"maxInconclusive":10,"onFail":"hold","analysis":{"p95CeilingMs":800}}"#
+        r#""alarmGrace":"5m","undoWindow":"1h","failureLimit":3,"maxInconclusive":10,"onFail":"hold","watchBodies":5,"analysis":{"p95CeilingMs":800}}"#
     );
     let plan: Plan = serde_json::from_str(json).unwrap();
     assert_eq!(
@@ -128,6 +132,14 @@ fn the_stored_form_is_frozen() {
     assert_eq!(Plan::parse(json).unwrap(), plan, "what is shown can be sent again");
     let newer = json.replacen('{', r#"{"fromTheFuture":1,"#, 1);
     assert_eq!(serde_json::from_str::<Plan>(&newer).unwrap(), plan, "a newer version's fields are let be");
+}
+
+#[test]
+fn a_plan_from_before_bodies_were_watched_can_still_be_read() {
+    let plan = Plan::parse(r#"{"schedule":"fast","watchBodies":5}"#).unwrap();
+    let stored = serde_json::to_string(&plan).unwrap().replace(r#","watchBodies":5"#, "");
+    assert!(!stored.contains("watchBodies"));
+    assert_eq!(serde_json::from_str::<Plan>(&stored).unwrap(), plan);
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn the_overlay_is_frozen() {
         serde_json::to_string(&world.state.desired_state()).unwrap(),
         concat!(
             r#"{"epoch":1,"halted":false,"generation":1,"rolloutId":"r1","target":{"percentage":10},"#,
-            r#""observation":{"rolloutId":"r1","attempt":0,"step":0},"ring":null,"share":10}"#
+            r#""observation":{"rolloutId":"r1","attempt":0,"step":0},"ring":null,"share":10,"watchBodies":5}"#
         ),
         "isolates of the version before read this while a new one is being deployed"
     );

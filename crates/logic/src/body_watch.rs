@@ -1,0 +1,105 @@
+//! Watching response bodies: which of them can be followed to their end without changing a byte, and which of them are.
+//!
+//! A response is answered for a client with its head. Whether its body arrives is known only to who reads it, so a sample of the bodies is
+//! read a second time, from a copy that the runtime makes of the stream.
+
+use core::time::Duration;
+
+use crate::bucket::Bucket;
+use crate::percentage::Percentage;
+
+/// Bytes of a body, after decompression, that are watched. What the client has not read of them yet is held in memory.
+pub const MAX_BYTES: usize = 1_048_576;
+
+/// How long a body is watched. So long a variant may go without being told that its client has left.
+pub const MAX_TIME: Duration = Duration::from_secs(10);
+
+/// The head of a response, as far as it says whether the body can be watched.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseHead<'a> {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Content-Type` header.
+    pub content_type: Option<&'a str>,
+    /// The `Content-Length` header.
+    pub content_length: Option<&'a str>,
+}
+
+/// Whether the body of a response to `method` can be watched. Not where there is none to wait for; not of a part (206), which the client may
+/// ask for until it has enough; and not of events, whose stream has no end of its own.
+pub fn is_watchable(method: &str, head: ResponseHead<'_>) -> bool {
+    let ResponseHead { status, content_type, content_length } = head;
+    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    method != "HEAD"
+        && (200..600).contains(&status)
+        && !matches!(status, 204..=206 | 304)
+        && content_length.map(str::trim) != Some("0")
+        && !media_type.eq_ignore_ascii_case("text/event-stream")
+}
+
+/// Draws the sample of requests whose bodies are watched, independently of their variant.
+#[derive(Clone, Debug)]
+pub struct BodySampler(u64);
+
+// === impl BodySampler ===
+
+impl BodySampler {
+    /// A sampler whose draws follow from random bits.
+    pub fn new(seed: [u8; 8]) -> Self {
+        Self(u64::from_le_bytes(seed))
+    }
+
+    /// Whether the next request is in a sample of this percentage.
+    pub fn draw(&mut self, percentage: Percentage) -> bool {
+        // SplitMix64 (Steele, Lea and Flood, 2014).
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let [.., a, b, c, d] = bits.to_le_bytes();
+        percentage.contains(Bucket::from_hash(u32::from_le_bytes([a, b, c, d])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: ResponseHead<'_> = ResponseHead { status: 200, content_type: None, content_length: None };
+
+    #[test]
+    fn a_body_that_a_client_waits_for_can_be_watched() {
+        for head in [
+            PLAIN,
+            ResponseHead { status: 404, ..PLAIN },
+            ResponseHead { content_type: Some("text/html; charset=utf-8"), content_length: Some("17"), ..PLAIN },
+        ] {
+            for method in ["GET", "POST", "OPTIONS", "PROPFIND"] {
+                assert!(is_watchable(method, head), "{method} {head:?}");
+            }
+            assert!(!is_watchable("HEAD", head));
+        }
+    }
+
+    #[test]
+    fn no_body_a_part_of_one_and_events_are_left_alone() {
+        for status in [101, 204, 205, 206, 304, 999] {
+            assert!(!is_watchable("GET", ResponseHead { status, ..PLAIN }), "{status}");
+        }
+        for content_type in ["text/event-stream", "Text/Event-Stream; charset=utf-8", " text/event-stream ;x"] {
+            assert!(!is_watchable("GET", ResponseHead { content_type: Some(content_type), ..PLAIN }), "{content_type}");
+        }
+        assert!(!is_watchable("GET", ResponseHead { content_length: Some("0"), ..PLAIN }));
+    }
+
+    #[test]
+    fn the_sample_is_as_large_as_it_should_be() {
+        for percent in [0, 5, 50, 100] {
+            let mut sampler = BodySampler::new([7; 8]);
+            let drawn = (0..100_000).filter(|_| sampler.draw(Percentage::percent(percent))).count();
+            let expected = 1_000 * percent as usize;
+            assert!(drawn.abs_diff(expected) <= 700, "{drawn} of 100,000 at {percent} %");
+            assert!(!matches!(percent, 0 | 100) || drawn == expected, "{drawn} of 100,000 at {percent} %");
+        }
+    }
+}
