@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use js_sys::Reflect;
+use serin_logic::access::AccessApplication;
 use serin_logic::controller::WebhookFormat;
 use serin_logic::fallback::CANARY_DEADLINE_SECONDS;
 use serin_logic::log_event::LogEvent;
@@ -46,6 +47,10 @@ pub(crate) struct Config {
     pub(crate) routing: RoutingConfig,
     /// `ADMIN_TOKEN`: the bearer token of the control API.
     pub(crate) admin_token: Option<String>,
+    /// `VIEWER_TOKEN`: the bearer token that reads the control API and changes nothing.
+    pub(crate) viewer_token: Option<String>,
+    /// `ACCESS_TEAM_DOMAIN`, `ACCESS_AUD`: the application of Cloudflare Access in front of the control API, or why it is none.
+    pub(crate) access: Result<Option<AccessApplication>, String>,
     /// `HEALTH_DETAIL`: whether `/health?detailed=true` needs the token.
     pub(crate) detail_needs_token: bool,
     /// `WEBHOOK_URL`: receives a POST on every change of a rollout.
@@ -95,6 +100,12 @@ impl Config {
             }
             is_url
         });
+        let (team_domain, audience) = (variable(env, "ACCESS_TEAM_DOMAIN"), variable(env, "ACCESS_AUD"));
+        let access = AccessApplication::new(team_domain.as_deref(), audience.as_deref());
+        misconfigured.extend(access.as_ref().err().map(|message| {
+            let message = format!("{message}; the control API is closed");
+            LogEvent::Misconfigured { name: "ACCESS_TEAM_DOMAIN, ACCESS_AUD", message }
+        }));
         let canary = service(env, "CANARY");
         let config = Self {
             routing: RoutingConfig {
@@ -113,6 +124,8 @@ impl Config {
             refresh,
             canary_deadline,
             admin_token: variable(env, "ADMIN_TOKEN"),
+            viewer_token: variable(env, "VIEWER_TOKEN"),
+            access,
             detail_needs_token,
             webhook_url,
             webhook_format,

@@ -1,19 +1,20 @@
-//! The control API: authenticates, and forwards to the controller. Without a controller, KV alone can do some of it.
+//! The control API: asks for the token and, where Access is in front, for the identity; and forwards to the controller. Without a controller, KV alone can do some of it.
 
 use core::time::Duration;
 use std::rc::Rc;
 
 use js_sys::Promise;
-use serin_logic::api::{ApiRequest, ChangeAnswer, IncomingRequest, MAX_BODY, PREFIX};
-use serin_logic::bearer::is_authorized;
+use serin_logic::access::{IDENTITY_HEADER, identity_from_header, identity_to_header};
+use serin_logic::api::{ApiRequest, ChangeAnswer, IncomingRequest, MAX_BODY, PREFIX, Role};
 use serin_logic::problem::Problem;
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
-use web_sys::{Request, Response};
+use web_sys::{Headers, Request, RequestInit, Response};
 
 use crate::config::Config;
 use crate::controller::{queries, rpc};
 use crate::isolate::Isolate;
-use crate::platform::{body, response, timeout, url};
+use crate::platform::{body, exception, response, timeout, url};
 use crate::policy_store::PolicyStore;
 
 /// More than the controller takes for anything.
@@ -29,16 +30,11 @@ pub(crate) fn owns(path: &str) -> bool {
 
 /// Answers a request to the control API.
 pub(crate) fn respond(isolate: Rc<Isolate>, request: Request) -> Promise {
-    if let Err(problem) = authenticate(&request, &isolate.config) {
+    if let Err(problem) = authorize(&request, &isolate.config) {
         return response::promise(response::problem(&problem));
     }
     let answer = future_to_promise(async move {
-        let answer = if isolate.config.rollout.is_some() {
-            let forwarded = timeout::attempt(LIMIT, rpc::forward(&isolate.config, request)).await;
-            forwarded.map(Response::from).map_err(|error| Problem::unreachable("the controller", &error))
-        } else {
-            without_controller(&request, isolate.policy.store(), &isolate.config).await
-        };
+        let answer = answer(&isolate, &request).await;
         Ok(answer.unwrap_or_else(|problem| response::problem(&problem)).into())
     });
     // A panic of another request would leave the client waiting.
@@ -62,14 +58,42 @@ pub(crate) async fn parse(request: &Request) -> Result<ApiRequest, Problem> {
         path: &url.pathname(),
         query: &url.query(),
         content_type: header("content-type").as_deref(),
+        identity: header(IDENTITY_HEADER).and_then(|header| identity_from_header(&header)).as_deref(),
         body: &body,
     })
 }
 
-fn authenticate(request: &Request, config: &Config) -> Result<(), Problem> {
-    let Some(token) = &config.admin_token else { return Err(Problem::forbidden()) };
+/// The token decides what a request may do.
+fn authorize(request: &Request, config: &Config) -> Result<(), Problem> {
     let given = request.headers().get("authorization").ok().flatten();
-    if is_authorized(given.as_deref(), token) { Ok(()) } else { Err(Problem::unauthorized()) }
+    let role = Role::of(given.as_deref(), config.admin_token.as_deref(), config.viewer_token.as_deref())?;
+    let url = url::of(request).ok_or_else(Problem::not_found)?;
+    role.check(&request.method(), &url.pathname(), &url.query())
+}
+
+/// Access decides whose the request is, where it is configured.
+async fn answer(isolate: &Isolate, request: &Request) -> Result<Response, Problem> {
+    let config = &isolate.config;
+    let identity = isolate.access.identify(request).await?;
+    let request = with_identity(request, identity.as_deref())
+        .map_err(|error| Problem::unreachable("the request", &exception::text(&error)))?;
+    if config.rollout.is_none() {
+        return without_controller(&request, isolate.policy.store(), config).await;
+    }
+    let forwarded = timeout::attempt(LIMIT, rpc::forward(config, request)).await;
+    forwarded.map(Response::from).map_err(|error| Problem::unreachable("the controller", &error))
+}
+
+/// The request with this identity, and with none that its client claims.
+fn with_identity(request: &Request, identity: Option<&str>) -> Result<Request, JsValue> {
+    let headers = Headers::new_with_headers(&request.headers())?;
+    match identity {
+        Some(identity) => headers.set(IDENTITY_HEADER, &identity_to_header(identity))?,
+        None => headers.delete(IDENTITY_HEADER)?,
+    }
+    let init = RequestInit::new();
+    init.set_headers(&headers);
+    Request::new_with_request_and_init(request, &init)
 }
 
 async fn without_controller(request: &Request, store: &PolicyStore, config: &Config) -> Result<Response, Problem> {

@@ -5,14 +5,14 @@ use std::rc::Rc;
 
 use futures_util::future::join5;
 use js_sys::Promise;
-use serin_logic::bearer::is_authorized;
+use serin_logic::api::Role;
 use serin_logic::health::{BuildDetail, Component, Report, STABLE, Status, is_detailed};
 use serin_logic::problem::Problem;
 use serin_logic::request_attributes::RequestAttributes as _;
 use wasm_bindgen_futures::future_to_promise;
 use worker::worker_sys;
 
-use crate::config::VERSION;
+use crate::config::{Config, VERSION};
 use crate::controller::rpc;
 use crate::isolate::Isolate;
 use crate::platform::{clock, random, response, timeout};
@@ -46,8 +46,9 @@ pub(crate) fn respond(isolate: Rc<Isolate>, attributes: &IncomingRequest<'_>) ->
 }
 
 fn may_see_detail(isolate: &Isolate, attributes: &IncomingRequest<'_>) -> bool {
-    let token = isolate.config.admin_token.as_deref().unwrap_or_default();
-    !isolate.config.detail_needs_token || is_authorized(attributes.header("authorization").as_deref(), token)
+    let Config { admin_token, viewer_token, detail_needs_token, .. } = &isolate.config;
+    let authorization = attributes.header("authorization");
+    !detail_needs_token || Role::of(authorization.as_deref(), admin_token.as_deref(), viewer_token.as_deref()).is_ok()
 }
 
 async fn check(isolate: &Isolate, url: &str) -> Report {

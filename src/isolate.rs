@@ -7,6 +7,7 @@ use futures_util::future::join;
 
 use worker::Env;
 
+use crate::access::AccessVerifier;
 use crate::canary_guard::CanaryGuard;
 use crate::config::Config;
 use crate::platform::log;
@@ -23,6 +24,7 @@ pub(crate) struct Isolate {
     pub(crate) proxy: Proxy,
     pub(crate) guard: CanaryGuard,
     pub(crate) telemetry: Telemetry,
+    pub(crate) access: AccessVerifier,
 }
 
 thread_local! {
@@ -52,6 +54,7 @@ impl Isolate {
             proxy: Proxy::new(config.stable.clone(), config.canary.clone()),
             guard: CanaryGuard::new(config.canary_deadline),
             telemetry: Telemetry::new(config.metrics.clone(), config.analytics.clone(), config.refresh),
+            access: AccessVerifier::new(config.access.clone()),
             config,
         }
     }

@@ -10,6 +10,7 @@ use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use worker::{Context, Env, event, worker_sys};
 
+mod access;
 mod canary_guard;
 mod config;
 mod control_api;

@@ -17,6 +17,8 @@ pub(crate) mod panic_point;
 pub(crate) mod random;
 /// Responses that Serin makes itself.
 pub(crate) mod response;
+/// Signatures.
+pub(crate) mod signature;
 /// Time zones.
 pub(crate) mod time_zone;
 /// Waiting with a deadline.

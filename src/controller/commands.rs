@@ -62,8 +62,8 @@ async fn start(
 }
 
 fn execute(context: &Rc<ControllerContext>, command: Command, actor: Actor) -> Result<Response, ControllerError> {
-    let Actor { name: actor, reason, epoch } = actor;
-    let request = CommandRequest { command, actor, reason, epoch };
+    let Actor { name: actor, claimed, reason, epoch } = actor;
+    let request = CommandRequest { command, actor, claimed, reason, epoch };
     let (outcome, claimed) = transaction::run(context, |controller, _, now| {
         Ok(controller.execute(&request, now).map(|(already, _)| CommandAnswer {
             already,

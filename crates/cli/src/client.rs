@@ -25,6 +25,8 @@ pub(crate) struct Client {
     origin: String,
     is_here: bool,
     token: Option<String>,
+    /// Headers for Cloudflare Access.
+    access: Vec<(&'static str, String)>,
 }
 
 /// A response of any status.
@@ -53,8 +55,7 @@ impl Client {
     /// # Errors
     /// The address or the token is not valid.
     pub(crate) fn new(connection: &Connection) -> Result<Self, Failure> {
-        let token = connection.token()?;
-        Self::at(&connection.url, token, connection.timeout)
+        Self::at(&connection.url, connection.token()?, Connection::access_headers()?, connection.timeout)
     }
 
     /// Creates a client for `url`, which may be another server. The token is sent to the server of `--url` alone.
@@ -62,13 +63,20 @@ impl Client {
     /// # Errors
     /// The address or the token is not valid.
     pub(crate) fn other(url: &str, connection: &Connection) -> Result<Self, Failure> {
-        let is_same = origin(url)?.0 == origin(&connection.url)?.0;
-        Self::at(url, if is_same { connection.token()? } else { None }, connection.timeout)
+        if origin(url)?.0 == origin(&connection.url)?.0 {
+            return Self::new(connection);
+        }
+        Self::at(url, None, Vec::new(), connection.timeout)
     }
 
-    fn at(url: &str, token: Option<String>, timeout: Duration) -> Result<Self, Failure> {
+    fn at(
+        url: &str,
+        token: Option<String>,
+        access: Vec<(&'static str, String)>,
+        timeout: Duration,
+    ) -> Result<Self, Failure> {
         let (origin, is_here) = origin(url)?;
-        if token.is_some() && !is_here && origin.starts_with("http:") {
+        if (token.is_some() || !access.is_empty()) && !is_here && origin.starts_with("http:") {
             output::error_line(&format!("warning: the token travels to {origin} unencrypted"));
         }
         let config = Agent::config_builder()
@@ -81,7 +89,7 @@ impl Client {
             .proxy(if is_here { None } else { Proxy::try_from_env() })
             .user_agent(concat!("serin/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Self { agent: config.new_agent(), origin, is_here, token })
+        Ok(Self { agent: config.new_agent(), origin, is_here, token, access })
     }
 
     /// Origin of the requests: scheme, host and port.
@@ -148,6 +156,9 @@ impl Client {
         let mut request = Request::builder().method(method.clone()).uri(&url);
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in &self.access {
+            request = request.header(*name, value);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -37,6 +37,14 @@ pub(crate) struct Why {
     pub(crate) why: Option<String>,
 }
 
+/// Variables for Cloudflare Access, and the request headers that carry them: of a person, and of a service token.
+/// <https://developers.cloudflare.com/cloudflare-one/identity/service-tokens/>
+const ACCESS_HEADERS: [(&str, &str); 3] = [
+    ("SERIN_ACCESS_TOKEN", "cf-access-token"),
+    ("SERIN_ACCESS_CLIENT_ID", "cf-access-client-id"),
+    ("SERIN_ACCESS_CLIENT_SECRET", "cf-access-client-secret"),
+];
+
 // === impl Connection ===
 
 impl Connection {
@@ -52,18 +60,23 @@ impl Connection {
                 (std::fs::read_to_string(file).map_err(unreadable)?, file.display().to_string())
             }
         };
-        let token = token.trim();
-        if token.is_empty() {
-            return match &self.token_file {
-                None => Ok(None),
-                Some(_) => Err(Failure::Usage(format!("{source} holds no token"))),
-            };
+        match (sendable(&token, &source)?, &self.token_file) {
+            (None, Some(_)) => Err(Failure::Usage(format!("{source} holds no token"))),
+            (token, _) => Ok(token),
         }
-        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let accepted = "accepted: one line of printable ASCII without blanks";
-            return Err(Failure::Usage(format!("what {source} holds cannot be a token, {accepted}")));
+    }
+
+    /// The headers that let a request through Cloudflare Access, as far as the environment has them.
+    ///
+    /// # Errors
+    /// A variable contains characters that a header cannot carry.
+    pub(crate) fn access_headers() -> Result<Vec<(&'static str, String)>, Failure> {
+        let mut headers = Vec::new();
+        for (variable, header) in ACCESS_HEADERS {
+            let value = std::env::var(variable).unwrap_or_default();
+            headers.extend(sendable(&value, variable)?.map(|value| (header, value)));
         }
-        Ok(Some(token.to_owned()))
+        Ok(headers)
     }
 
     /// The actor for the audit, or `None` if neither an option nor the environment names one.
@@ -71,4 +84,14 @@ impl Connection {
         let variables = ["SERIN_WHO", "USER", "USERNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
         self.who.iter().cloned().chain(variables).find(|who| !who.trim().is_empty())
     }
+}
+
+/// The secret without surrounding white space; none if nothing is left.
+fn sendable(secret: &str, source: &str) -> Result<Option<String>, Failure> {
+    let secret = secret.trim();
+    if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let accepted = "accepted: one line of printable ASCII without blanks";
+        return Err(Failure::Usage(format!("what {source} holds cannot be a token, {accepted}")));
+    }
+    Ok((!secret.is_empty()).then(|| secret.to_owned()))
 }

@@ -24,6 +24,9 @@ Environment:
   SERIN_URL    where Serin answers
   SERIN_TOKEN  the value of Serin's secret ADMIN_TOKEN
   SERIN_WHO    who acts, for the audit; else USER
+  SERIN_ACCESS_TOKEN                                  for a server behind Cloudflare Access: what
+                                                      `cloudflared access token` prints; or else
+  SERIN_ACCESS_CLIENT_ID, SERIN_ACCESS_CLIENT_SECRET  the two parts of a service token
   NO_COLOR     no colours";
 
 /// Error of a command.
@@ -147,6 +150,9 @@ impl Refusal {
     fn hint(&self) -> Option<&'static str> {
         let known = self.kind.as_deref().is_some_and(|kind| kind.starts_with("urn:serin:"));
         match self.status {
+            401 if self.is("no-identity") => Some(
+                "`cloudflared access login URL`, then set SERIN_ACCESS_TOKEN to what `cloudflared access token --app=URL` prints",
+            ),
             401 => Some("set SERIN_TOKEN, or give --token-file, to the value of Serin's secret ADMIN_TOKEN"),
             409 => Some("`serin status` shows where the rollout stands now"),
             501 => Some("without the controller, `serin state` writes the share to KV"),

@@ -49,7 +49,14 @@ fn line(text: &str) -> (&str, &str) {
 
 /// A request described by a query string, in the form that `explain` accepts.
 fn request(query: &str) -> Option<ExplainQuery> {
-    let incoming = IncomingRequest { method: "GET", path: "/__serin/explain", query, content_type: None, body: "" };
+    let incoming = IncomingRequest {
+        method: "GET",
+        path: "/__serin/explain",
+        query,
+        content_type: None,
+        identity: None,
+        body: "",
+    };
     match ApiRequest::parse(&incoming) {
         Ok(ApiRequest::Explain(query)) => Some(*query),
         _ => None,
@@ -68,7 +75,8 @@ fn controller() -> Controller {
         r#"{"steps":[{"percentage":50,"where":{"country":["NZ"]}},10,100],"hold":"10m","settle":0,"lookEvery":5}"#;
     let start = Start { id: "r1".into(), plan: Plan::parse(plan).unwrap(), found: None };
     let command = Command::Start(Box::new(start));
-    let request = CommandRequest { command, actor: "ada".into(), reason: "release".into(), epoch: None };
+    let request =
+        CommandRequest { command, actor: "ada".into(), claimed: false, reason: "release".into(), epoch: None };
     let mut controller = Controller::default();
     controller.execute(&request, NOW).unwrap();
     controller

@@ -15,6 +15,8 @@ mod incoming;
 mod prometheus;
 /// Requests, parsed.
 mod request;
+/// Roles of tokens.
+mod role;
 /// The rollout, as answers show it.
 mod rollout;
 /// Status of the policy, the switches and the rollout.
@@ -27,5 +29,6 @@ pub use explain::{ExplainQuery, Explanation};
 pub use incoming::{IncomingRequest, MAX_BODY};
 pub use prometheus::metrics;
 pub use request::{ApiRequest, PREFIX};
+pub use role::Role;
 pub use rollout::{EvidenceView, FiguresView, LastLookView, RolloutView, StepView, VariantView};
 pub use status::{ApiContext, HaltView, PolicyView, StatusView, SwitchView, TelemetryView};

@@ -14,8 +14,10 @@
 //! - `document`: JSON documents that operators write, and the messages about those that are refused
 //! - `span`, `timestamp`: lengths of time and points in time
 //! - `bearer`: the token of the control API
+//! - `access`: the identity that Cloudflare Access vouches for
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod analysis;
 pub mod api;
 pub mod bearer;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::access::AccessError;
 use crate::policy::switches::{Setting, Switch};
 use crate::timestamp::Timestamp;
 
@@ -107,7 +108,9 @@ impl Problem {
 
     /// The token is missing or wrong.
     pub fn unauthorized() -> Self {
-        let detail = Some("accepted: Authorization: Bearer and the value of the secret ADMIN_TOKEN".into());
+        let detail =
+            "accepted: Authorization: Bearer and the value of the secret ADMIN_TOKEN, or of VIEWER_TOKEN to read";
+        let detail = Some(detail.into());
         Self { detail, ..Self::new(401, "urn:serin:unauthorized", "The token is missing or wrong") }
     }
 
@@ -115,6 +118,25 @@ impl Problem {
     pub fn forbidden() -> Self {
         let detail = Some("no ADMIN_TOKEN is set: run `npx wrangler secret put ADMIN_TOKEN`".into());
         Self { detail, ..Self::new(403, "urn:serin:forbidden", "The control API is closed") }
+    }
+
+    /// The token only reads, and the request does more.
+    pub fn read_only() -> Self {
+        let detail = "VIEWER_TOKEN reads status, audit, metrics, explain and rollouts/current, and checks plans \
+            (POST rollouts?dryRun=true); this request needs ADMIN_TOKEN";
+        Self { detail: Some(detail.into()), ..Self::new(403, "urn:serin:read-only", "The token is read-only") }
+    }
+
+    /// Cloudflare Access vouches for nobody.
+    pub fn no_identity(error: &AccessError) -> Self {
+        let detail =
+            Some(format!("{error}; needed: a request to the host that the Access application protects").into());
+        Self { detail, ..Self::new(401, "urn:serin:no-identity", "Cloudflare Access names nobody") }
+    }
+
+    /// The variables of Cloudflare Access are not complete, so that the control API is closed.
+    pub fn no_access(message: &str) -> Self {
+        Self { detail: Some(message.into()), ..Self::new(403, "urn:serin:forbidden", "The control API is closed") }
     }
 
     /// The command is not valid in the present state of the rollout.

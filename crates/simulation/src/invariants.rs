@@ -269,7 +269,8 @@ mod tests {
     fn started() -> Controller {
         let plan = Plan::preset(Schedule::Fast);
         let command = Command::Start(Box::new(Start { id: "r".into(), plan, found: None }));
-        let request = CommandRequest { command, actor: "ada".into(), reason: "test".into(), epoch: None };
+        let request =
+            CommandRequest { command, actor: "ada".into(), claimed: false, reason: "test".into(), epoch: None };
         let mut controller = Controller::default();
         controller.execute(&request, Timestamp::from_seconds(1_000)).unwrap();
         controller
@@ -285,8 +286,13 @@ mod tests {
         let mut controller = started();
         checks.stored(&controller, now);
         assert_eq!(broken(&checks), []);
-        let promote =
-            CommandRequest { command: Command::Promote, actor: "ada".into(), reason: "now".into(), epoch: None };
+        let promote = CommandRequest {
+            command: Command::Promote,
+            actor: "ada".into(),
+            claimed: false,
+            reason: "now".into(),
+            epoch: None,
+        };
         controller.state = execute(&controller.state, &promote, At::from_millis(1_000_000)).unwrap().step.next;
         checks.stored(&controller, now);
         // No analysis passed, the hold is not over, and there is no request.

@@ -119,7 +119,8 @@ impl<'a> World<'a> {
         let found = self.kv.document(reader, self.now);
         let start = Start { id: rollout_id(seed), plan: self.scenario.plan.clone(), found };
         let command = Command::Start(Box::new(start));
-        let request = CommandRequest { command, actor: OPERATOR.into(), reason: "simulated".into(), epoch: None };
+        let request =
+            CommandRequest { command, actor: OPERATOR.into(), claimed: false, reason: "simulated".into(), epoch: None };
         let mut taken = false;
         while !taken {
             let (control, mut around) = self.parts();

@@ -34,6 +34,8 @@ const DEFAULTS = {
   lab: false,
   /** Source of a Worker that has Serin bound as `SERIN` and listens on `caller`; none by default. */
   caller: undefined,
+  /** Port of a proxy that gets every request to the internet; none by default. */
+  internet: undefined,
   /** Runs KV and the variants in another process. Exceptions of variants then arrive as responses with status 500. */
   separate: false,
   /** Ports of the variants `stable` and `canary` if they run elsewhere; needs `separate`. */
@@ -59,7 +61,7 @@ class Serin {
   #labControl;
   output = [];
 
-  async start({ kv, mode, vars, without, panics, lab, separate, upstreams, analytics, caller }) {
+  async start({ kv, mode, vars, without, panics, lab, separate, upstreams, analytics, caller, internet }) {
     this.#directory = await mkdtemp(join(tmpdir(), "serin-edge-"));
     for (const file of MODULES) {
       const made = join(panics ? PANIC_BUILD : BUILD, file);
@@ -75,7 +77,7 @@ class Serin {
       await this.#world.start(this.#directory, capnp(WORLD, [...WORLD_SOCKETS, ...SERVED_SOCKETS]), WORLD_PORTS, this.output);
     }
     const { ports } = this.#world;
-    const around = separate ? elsewhere({ ...ports, ...upstreams }) : [...WORLD, ["internet", INTERNET]];
+    const around = separate ? elsewhere({ ...ports, ...upstreams }) : [...WORLD, ["internet", internet ? PROXY(internet) : INTERNET]];
     const bindings = { REFRESH_SECONDS: "0.05", ADMIN_TOKEN, ...vars };
     const services = [["serin", `worker = ${splitter(bindings, { without, lab, separate, analytics })}`], OBJECTS(join(this.#directory, "objects")), ...around];
     const sockets = [SERIN_SOCKET, ...(separate ? [] : WORLD_SOCKETS)];
@@ -265,6 +267,8 @@ class Serin {
 }
 
 const INTERNET = 'network = (allow = ["public", "private"])';
+// A proxy gets the whole URL, also that of an https address.
+const PROXY = (port) => `external = (address = "127.0.0.1:${port}", http = (style = proxy))`;
 const SERIN_SOCKET = `(name = "serin", address = "127.0.0.1:0", http = (cfBlobHeader = "${CF_HEADER}"), service = "serin")`;
 const socket = (name, service) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = ${service})`;
 const entrypoint = (name, of) => `(name = "${name}", entrypoint = "${of}")`;

@@ -72,10 +72,11 @@ impl Audit {
 fn cells(row: Value) -> Vec<String> {
     let record: AuditRecord = serde_json::from_value(row).unwrap_or_default();
     let account = if record.sentence.is_empty() { record.reason } else { record.sentence };
+    let actor = if record.claimed { format!("{} (claimed)", record.actor) } else { record.actor };
     vec![
         record.seq.map(|seq| seq.to_string()).unwrap_or_default(),
         date_and_time(&record.at),
-        record.actor,
+        actor,
         record.action,
         record.rollout_id.unwrap_or_default(),
         account.replace('\n', " "),

@@ -21,6 +21,34 @@ fn a_missing_token_is_reported_with_a_remedy() {
 }
 
 #[test]
+fn a_request_without_an_identity_is_told_how_to_get_one() {
+    let problem = json!({"type": "urn:serin:no-identity", "title": "Cloudflare Access names nobody", "status": 401,
+        "detail": "the request has no header Cf-Access-Jwt-Assertion"});
+    let run = Server::start().on("GET /__serin/status", Answer::problem(401, &problem)).serin(&["status"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("cloudflared access token"), "{}", run.stderr);
+}
+
+#[test]
+fn the_credentials_for_access_are_sent_and_never_printed() {
+    let server = Server::start().on("GET /__serin/status", unauthorized());
+    let variables = [
+        ("SERIN_ACCESS_TOKEN", "a-jwt"),
+        ("SERIN_ACCESS_CLIENT_ID", "an-id"),
+        ("SERIN_ACCESS_CLIENT_SECRET", "a-secret"),
+    ];
+    let run = serin(&server.url(), &["status"], &variables);
+    let sent = server.only().headers;
+    assert_eq!(
+        [&sent["cf-access-token"], &sent["cf-access-client-id"], &sent["cf-access-client-secret"]],
+        ["a-jwt", "an-id", "a-secret"]
+    );
+    for (_, secret) in variables {
+        assert!(!run.stdout.contains(secret) && !run.stderr.contains(secret));
+    }
+}
+
+#[test]
 fn json_prints_the_problem_unchanged() {
     let run = Server::start().on("GET /__serin/status", unauthorized()).serin(&["status", "--json"]);
     let problem: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();

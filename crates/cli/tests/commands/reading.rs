@@ -148,6 +148,14 @@ fn the_audit_is_a_table_and_says_when_there_is_more() {
 }
 
 #[test]
+fn an_actor_that_nobody_vouches_for_is_marked() {
+    let mut claimed = row(12);
+    (claimed["actor"], claimed["claimed"]) = (json!("ada"), json!(true));
+    let text = printed("GET /__serin/audit", &json!({"rows": [claimed, row(11)], "next": null}), &["audit"]);
+    assert!(text.contains("  ada (claimed)  ") && text.contains("  controller     "), "{text}");
+}
+
+#[test]
 fn the_whole_audit_is_read_page_by_page() {
     let server = Server::start()
         .on("GET /__serin/audit", Answer::json(200, &json!({"rows": [row(3), row(2)], "next": 2})))

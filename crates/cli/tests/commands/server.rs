@@ -157,9 +157,17 @@ fn serve(mut request: tiny_http::Request, script: &Mutex<Script>, received: &Mut
 /// Runs the program with no other variables in its environment.
 pub(crate) fn serin(url: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
     let mut command = Command::cargo_bin("serin").unwrap();
-    for name in
-        ["SERIN_TOKEN", "SERIN_WHO", "USERNAME", "COLUMNS", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
-    {
+    for name in [
+        "SERIN_TOKEN",
+        "SERIN_WHO",
+        "SERIN_ACCESS_TOKEN",
+        "USERNAME",
+        "COLUMNS",
+        "HTTP_PROXY",
+        "http_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ] {
         command.env_remove(name);
     }
     command.env("SERIN_URL", url).env("USER", "ada").envs(variables.iter().copied()).args(arguments);

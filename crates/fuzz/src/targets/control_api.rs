@@ -17,7 +17,7 @@ pub fn check(input: &[u8]) {
     let (content_type, body) = line(rest);
     let (method, target) = target.split_once(' ').unwrap_or((target, ""));
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let incoming = IncomingRequest { method, path, query, content_type: Some(content_type), body };
+    let incoming = IncomingRequest { method, path, query, content_type: Some(content_type), identity: None, body };
     match ApiRequest::parse(&incoming) {
         Ok(request) => {
             let is_json =
@@ -68,10 +68,10 @@ fn execute(request: ApiRequest) {
 }
 
 /// Executes a command: a start on a controller without a rollout, every other command on a controller with a running rollout.
-fn executed(command: Command, Actor { name, reason, epoch }: Actor) {
+fn executed(command: Command, Actor { name, claimed, reason, epoch }: Actor) {
     let mut controller = if matches!(command, Command::Start(_)) { Controller::default() } else { controller() };
     let before = controller.clone();
-    match controller.execute(&CommandRequest { command, actor: name, reason, epoch }, NOW) {
+    match controller.execute(&CommandRequest { command, actor: name, claimed, reason, epoch }, NOW) {
         Ok((already, _)) => assert!(already || controller.state.epoch() > before.state.epoch()),
         Err(refused) => {
             assert!(!refused.to_string().is_empty());

@@ -63,7 +63,8 @@ fn check_row<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) -
     ];
     for command in commands {
         let mut controller = stored.clone();
-        let request = CommandRequest { command, actor: "ada".into(), reason: "calm".into(), epoch: None };
+        let request =
+            CommandRequest { command, actor: "ada".into(), claimed: false, reason: "calm".into(), epoch: None };
         let _ = controller.execute(&request, NOW);
         check_controller(&mut controller, NOW.after(Duration::from_secs(1)));
     }

@@ -29,6 +29,9 @@ pub struct AuditRecord {
     pub at: String,
     /// The person, pipeline or part of Serin that made the change.
     pub actor: String,
+    /// The request itself gave the actor's name, and nobody vouches for it: Cloudflare Access is not configured.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
     /// The kind of change.
     pub action: String,
     /// The changed rollout; none for other changes.
@@ -52,6 +55,7 @@ impl AuditRecord {
             seq: None,
             at: entry.when.to_rfc3339(),
             actor: entry.actor.clone(),
+            claimed: entry.claimed,
             action: word(&entry.action),
             rollout_id: entry.rollout_id.clone(),
             before: json(&entry.before),
@@ -63,7 +67,7 @@ impl AuditRecord {
 
     /// The record of a change of the value in KV under `key`; none is an absent value.
     pub fn of_change(key: &str, actor: &Actor, before: Option<&str>, after: Option<&str>, now: Timestamp) -> Self {
-        let Actor { name, reason, epoch: _ } = actor;
+        let Actor { name, claimed, reason, epoch: _ } = actor;
         let action = if after.is_some() { "written" } else { "cleared" };
         let mut sentence = format!("{key} {action} by {name}");
         if !reason.is_empty() {
@@ -73,6 +77,7 @@ impl AuditRecord {
             seq: None,
             at: now.to_rfc3339(),
             actor: name.clone(),
+            claimed: *claimed,
             action: action.into(),
             rollout_id: None,
             before: before.into(),
@@ -101,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_change_has_its_actor_its_reason_and_the_values_before_and_after() {
-        let ada = Actor { name: "ada".into(), reason: "database".into(), epoch: None };
+        let ada = Actor { name: "ada".into(), claimed: true, reason: "database".into(), epoch: None };
         let now = Timestamp::from_seconds(1_800_000_000);
         let record = AuditRecord::of_change("maintenance", &ada, None, Some("1"), now);
         assert_eq!(record.sentence, "maintenance written by ada: database");

@@ -22,6 +22,8 @@ const START_FIELDS: [&str; 4] = ["id", "actor", "reason", "epoch"];
 pub struct Actor {
     /// Name of a person or a pipeline.
     pub name: String,
+    /// The request itself gave the name, and nobody vouches for it.
+    pub claimed: bool,
     /// Reason of the change.
     pub reason: String,
     /// Epoch that the actor's view of the rollout had.
@@ -113,10 +115,16 @@ pub(super) struct StateBody {
 // === impl Actor ===
 
 impl Actor {
-    fn new<const MAX: usize>(name: Option<Text<MAX>>, reason: Option<Text<MAX>>, epoch: Option<u64>) -> Self {
-        let name = name.map(String::from).filter(|name| !name.is_empty());
+    fn new<const MAX: usize>(
+        identity: Option<&str>,
+        name: Option<Text<MAX>>,
+        reason: Option<Text<MAX>>,
+        epoch: Option<u64>,
+    ) -> Self {
+        let claimed = name.map(String::from).filter(|name| !name.is_empty());
         Self {
-            name: name.unwrap_or_else(|| "admin".to_owned()),
+            name: identity.map(str::to_owned).or(claimed).unwrap_or_else(|| "admin".to_owned()),
+            claimed: identity.is_none(),
             reason: reason.map(String::from).unwrap_or_default(),
             epoch,
         }
@@ -125,9 +133,10 @@ impl Actor {
 
 macro_rules! actors {
     ($($body:ty)*) => {
-        $(impl From<$body> for Actor {
-            fn from(body: $body) -> Self {
-                Self::new(body.actor, body.reason, body.epoch)
+        $(impl $body {
+            /// The actor: the verified identity of the request, or else the name in the body.
+            pub(super) fn actor(self, request: &IncomingRequest<'_>) -> Actor {
+                Actor::new(request.identity, self.actor, self.reason, self.epoch)
             }
         })*
     };

@@ -14,6 +14,8 @@ pub struct IncomingRequest<'a> {
     pub query: &'a str,
     /// The `Content-Type`, if any.
     pub content_type: Option<&'a str>,
+    /// The identity that Cloudflare Access vouches for, verified; none without Access.
+    pub identity: Option<&'a str>,
     /// The body; empty if there is none.
     pub body: &'a str,
 }

@@ -89,7 +89,7 @@ impl ApiRequest {
         };
         let command = |command: Command| {
             let body: CommandBody = body::read(request, "POST")?;
-            Ok(Self::Command { command, actor: body.into() })
+            Ok(Self::Command { command, actor: body.actor(request) })
         };
         match path {
             "status" => query(Self::Status),
@@ -150,7 +150,7 @@ fn start(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
     let plan = Plan::read(plan)?;
     analysis_config(&plan).map_err(|error| Problem::invalid("analysis", &error))?;
     let id = body.id.take().map(String::from);
-    Ok(ApiRequest::StartRollout { id, plan: Box::new(plan), actor: body.into() })
+    Ok(ApiRequest::StartRollout { id, plan: Box::new(plan), actor: body.actor(request) })
 }
 
 fn promote(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
@@ -159,13 +159,13 @@ fn promote(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
         PromoteTo::Next => Command::Promote,
         PromoteTo::Full => Command::PromoteFull,
     };
-    Ok(ApiRequest::Command { command, actor: body.into() })
+    Ok(ApiRequest::Command { command, actor: body.actor(request) })
 }
 
 fn abort(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
     let mut body: AbortBody = body::read(request, "POST")?;
     let command = Command::Abort { rollout: body.rollout_id.take().map(String::from) };
-    Ok(ApiRequest::Command { command, actor: body.into() })
+    Ok(ApiRequest::Command { command, actor: body.actor(request) })
 }
 
 fn put_state(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
@@ -177,7 +177,7 @@ fn put_state(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
     }
     let document = document.to_string();
     CanaryState::parse("state", &document)?;
-    Ok(ApiRequest::PutState { document, actor: body.into() })
+    Ok(ApiRequest::PutState { document, actor: body.actor(request) })
 }
 
 fn put_switch(request: &IncomingRequest<'_>, switch: Switch) -> Result<ApiRequest, Problem> {
@@ -187,7 +187,7 @@ fn put_switch(request: &IncomingRequest<'_>, switch: Switch) -> Result<ApiReques
     if let Some(until) = until.as_ref().filter(|until| Timestamp::parse(until).is_none()) {
         return Err(InvalidDocument::new("until", until, "an RFC 3339 date-time such as 2027-01-15T08:00:00Z").into());
     }
-    let actor = Actor::from(body);
+    let actor = body.actor(request);
     let value = is_on.then(|| {
         let reason = if actor.reason.is_empty() { &actor.name } else { &actor.reason };
         let mut value = Map::from_iter([("reason".to_owned(), Value::from(reason.as_str()))]);

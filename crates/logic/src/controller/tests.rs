@@ -29,7 +29,7 @@ impl World {
     }
 
     fn execute(&mut self, command: Command) {
-        let order = CommandRequest { command, actor: "ada".into(), reason: "test".into(), epoch: None };
+        let order = CommandRequest { command, actor: "ada".into(), claimed: false, reason: "test".into(), epoch: None };
         let (_, effects) = self.controller.execute(&order, self.now).unwrap();
         self.perform(effects);
     }
@@ -251,7 +251,8 @@ fn a_notification_is_sent_once_and_dropped_in_the_end() {
     let mut controller = Controller::default();
     let mut now = Timestamp::from_seconds(1_800_000_000);
     let start = Start { id: "r1".into(), plan: Plan::parse(QUICK).unwrap(), found: None };
-    let order = |command| CommandRequest { command, actor: "ada".into(), reason: String::new(), epoch: None };
+    let order =
+        |command| CommandRequest { command, actor: "ada".into(), claimed: false, reason: String::new(), epoch: None };
     let _ = controller.execute(&order(Command::Start(Box::new(start))), now).unwrap();
     let first = controller.claim_notification(now).unwrap();
     assert_eq!(controller.claim_notification(now), None);

@@ -57,6 +57,9 @@ pub struct AuditEntry {
     pub when: Timestamp,
     /// An operator's or pipeline's name, or [`CONTROLLER`].
     pub actor: String,
+    /// The request itself gave the actor's name, and nobody vouches for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
     /// The action.
     pub action: Action,
     /// Id of the rollout, if there was one.
@@ -120,7 +123,7 @@ impl fmt::Display for Action {
 
 impl fmt::Display for AuditEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seq: _, when: _, actor, action, rollout_id, before, after, reason } = self;
+        let Self { seq: _, when: _, actor, claimed: _, action, rollout_id, before, after, reason } = self;
         match rollout_id {
             Some(id) => write!(f, "Rollout {id} {action}")?,
             None => write!(f, "Canary {action}")?,

@@ -17,6 +17,8 @@ pub struct CommandRequest {
     pub command: Command,
     /// Name of the operator or pipeline, for the audit log.
     pub actor: String,
+    /// The request itself gave the actor's name, and nobody vouches for it.
+    pub claimed: bool,
     /// Reason given by the actor, for the audit log.
     pub reason: String,
     /// The epoch that the actor expects. Ignored for `abort` and `halt`, because a command that stops a canary must not fail for being late.

@@ -211,6 +211,6 @@ fn on_phase(state: &State, trigger: Trigger) -> Transition {
 
 impl CommandRequest {
     fn context(&self, action: Action) -> TransitionContext<'_> {
-        TransitionContext { actor: &self.actor, action, reason: &self.reason }
+        TransitionContext { actor: &self.actor, claimed: self.claimed, action, reason: &self.reason }
     }
 }

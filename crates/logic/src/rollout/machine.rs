@@ -69,7 +69,7 @@ fn judge(state: &State, look: &Look, now: Timestamp) -> Step {
         _ => transition.action(false, rollout.phase.step(rollout.plan.last()) >= rollout.plan.last()),
     };
     let first_error = trigger == Trigger::AnalysisError && rollout.counters.errors == 1;
-    let context = TransitionContext { actor: CONTROLLER, action, reason: &reason };
+    let context = TransitionContext { actor: CONTROLLER, claimed: false, action, reason: &reason };
     change.execute(transition, context);
     if transition != Transition::Stay || first_frozen || !is_repetition(before, &look.finding) {
         change.record(context);
@@ -124,7 +124,7 @@ fn forget_unwatched(change: &mut TransitionBuilder, before: &Rollout, now: Times
         *since = since.after(late).min(now);
     }
     let reason = format!("No look for {late} after it was due, limit {grace}. That time does not count.");
-    change.record(TransitionContext { actor: CONTROLLER, action: Action::Late, reason: &reason });
+    change.record(TransitionContext { actor: CONTROLLER, claimed: false, action: Action::Late, reason: &reason });
 }
 
 /// End of the freeze window that the step waits for.
@@ -211,7 +211,12 @@ fn seen(state: &State, document: Option<&PublishedState>, now: Timestamp) -> Ste
         None => "is gone".into(),
     };
     let reason = format!("canary-state {found}, which this rollout did not write; it stays as it is.");
-    let context = TransitionContext { actor: CONTROLLER, action: transition.action(false, false), reason: &reason };
+    let context = TransitionContext {
+        actor: CONTROLLER,
+        claimed: false,
+        action: transition.action(false, false),
+        reason: &reason,
+    };
     let mut change = TransitionBuilder::new(state, now);
     change.accept_edit(share);
     change.execute(transition, context);

@@ -64,7 +64,7 @@ fn error() -> Finding {
 }
 
 fn request(command: Command) -> CommandRequest {
-    CommandRequest { command, actor: "ada".into(), reason: "because".into(), epoch: None }
+    CommandRequest { command, actor: "ada".into(), claimed: false, reason: "because".into(), epoch: None }
 }
 
 fn start_of(id: &str, plan: &str) -> Command {

@@ -31,6 +31,8 @@ pub struct Step {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TransitionContext<'a> {
     pub(super) actor: &'a str,
+    /// Nobody vouches for the actor's name.
+    pub(super) claimed: bool,
     pub(super) action: Action,
     pub(super) reason: &'a str,
 }
@@ -169,6 +171,7 @@ impl TransitionBuilder {
             seq: self.next.seq,
             when: self.now,
             actor: context.actor.to_owned(),
+            claimed: context.claimed,
             action: context.action,
             rollout_id: self.next.rollout.as_ref().map(|rollout| rollout.id.clone()),
             before: std::mem::replace(&mut self.was, after.clone()),

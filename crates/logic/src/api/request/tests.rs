@@ -2,7 +2,7 @@ use super::*;
 
 fn sent<'a>(method: &'a str, path: &'a str, body: &'a str) -> IncomingRequest<'a> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    IncomingRequest { method, path, query, content_type: Some("application/json; charset=utf-8"), body }
+    IncomingRequest { method, path, query, content_type: Some("application/json; charset=utf-8"), identity: None, body }
 }
 
 fn refused(request: &IncomingRequest<'_>) -> (u16, String) {
@@ -12,7 +12,7 @@ fn refused(request: &IncomingRequest<'_>) -> (u16, String) {
 }
 
 fn ada() -> Actor {
-    Actor { name: "ada".into(), reason: "calm".into(), epoch: Some(7) }
+    Actor { name: "ada".into(), claimed: true, reason: "calm".into(), epoch: Some(7) }
 }
 
 const ACTOR: &str = r#"{"actor":"ada","reason":"calm","epoch":7}"#;
@@ -52,6 +52,28 @@ fn a_start_takes_the_plan_and_its_name() {
         panic!()
     };
     assert_eq!((id.as_deref(), plan.steps().len(), actor.name.as_str()), (Some("r7"), 3, "ada"));
+}
+
+#[test]
+fn the_verified_identity_is_the_actor_and_a_name_in_the_body_is_not() {
+    for (method, path, body) in [
+        ("POST", "/__serin/rollouts", r#"{"schedule":"fast","actor":"ada"}"#),
+        ("POST", "/__serin/halt", ACTOR),
+        ("POST", "/__serin/rollouts/current/abort", ACTOR),
+        ("POST", "/__serin/rollouts/current/promote", ACTOR),
+        ("PUT", "/__serin/state", r#"{"state":{"enabled":true,"percentage":5},"actor":"ada"}"#),
+        ("PUT", "/__serin/switches/maintenance", r#"{"on":true,"actor":"ada"}"#),
+    ] {
+        let request = IncomingRequest { identity: Some("bob@example.com"), ..sent(method, path, body) };
+        let (ApiRequest::StartRollout { actor, .. }
+        | ApiRequest::Command { actor, .. }
+        | ApiRequest::PutState { actor, .. }
+        | ApiRequest::PutSwitch { actor, .. }) = ApiRequest::parse(&request).unwrap()
+        else {
+            panic!("{path} is a query")
+        };
+        assert_eq!((actor.name.as_str(), actor.claimed), ("bob@example.com", false), "{path}");
+    }
 }
 
 #[test]
