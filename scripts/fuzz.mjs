@@ -1,14 +1,16 @@
 // The long run of the fuzz targets, started by hand: libFuzzer is guided by coverage of every crate, uses one core, and needs a C++
-// compiler.
+// compiler. The target `http` sends requests to the built Worker in workerd instead (tests/fuzz), from a generator.
 //
 //   npm run fuzz -- [--inputs 10000000] [--target NAME] [--seed 1]
 //
-// `inputs` is the total, shared evenly. New inputs stay in target/fuzz/corpus; the initial corpus is crates/fuzz/corpus.
+// `inputs` is the total, shared evenly; a request takes as long as thousands of the others, so `http` beside others gets a thousandth of
+// its share. New inputs stay in target/fuzz/corpus; the initial corpus is crates/fuzz/corpus.
 
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { fuzzHttp } from "../tests/fuzz/http.mjs";
 
 const ROOT = join(import.meta.dirname, "..");
 const SEEDS = join(ROOT, "crates", "fuzz", "corpus");
@@ -20,6 +22,8 @@ const COVERAGE = [
   "-Cdebug-assertions",
   "-Coverflow-checks",
 ];
+/** The target that needs the built Worker. */
+const HTTP = "http";
 /** Longest input in bytes: the longest body that the control API accepts. */
 const MAX_LENGTH = 65_536;
 
@@ -28,13 +32,15 @@ const { values } = parseArgs({
 });
 const inputs = wholeNumber("inputs");
 const seed = wholeNumber("seed");
-const all = readdirSync(SEEDS).sort();
+const all = [...readdirSync(SEEDS), HTTP].sort();
 if (values.target && !all.includes(values.target)) stop(`--target ${values.target} is not accepted, accepted: ${all.join(", ")}`);
 const targets = values.target ? [values.target] : all;
 
-const { binary, directory } = build();
+const isNative = (name) => name !== HTTP;
+const { binary, directory } = targets.some(isNative) ? build() : {};
+const share = Math.ceil(inputs / targets.length);
 const rows = [];
-for (const name of targets) rows.push(await fuzz(name, Math.ceil(inputs / targets.length)));
+for (const name of targets) rows.push(await (isNative(name) ? fuzz(name, share) : http(targets.length > 1 ? Math.ceil(share / 1_000) : share)));
 console.table(Object.fromEntries(rows.map(({ name, ...row }) => [name, row])));
 const total = rows.reduce((sum, { executions }) => sum + executions, 0);
 const findings = rows.filter(({ finding }) => finding);
@@ -82,6 +88,18 @@ async function fuzz(name, runs) {
   const row = { executions: Number(executions ?? 0), "per second": Math.round((executions ?? 0) / seconds), edges, features, corpus, finding: finding ?? (status === 0 ? "" : `exit ${status}`) };
   console.log(`${name}: ${row.executions} inputs, ${edges} edges${row.finding ? `, FINDING ${row.finding}` : ""}`);
   return { name, ...row };
+}
+
+/** Sends requests to the built Worker, to the last or to the first finding. */
+async function http(requests) {
+  if (!existsSync(join(ROOT, "build", "index.js"))) stop("build/ is missing: run `npm run build`");
+  const begun = performance.now();
+  const say = (sent) => sent % 10_000 === 0 && console.error(`http: ${sent} requests`);
+  const { inputs: executions, findings, statuses } = await fuzzHttp({ inputs: requests, seed, say });
+  for (const { fault, request, answer } of findings) console.error(`http: ${fault}\n${JSON.stringify(request)}\n${JSON.stringify(answer)}`);
+  console.log(`http: ${executions} requests, answers by status ${JSON.stringify(statuses)}`);
+  const perSecond = Math.round((executions / (performance.now() - begun)) * 1_000);
+  return { name: HTTP, executions, "per second": perSecond, finding: findings[0]?.fault ?? "" };
 }
 
 function stop(why) {
