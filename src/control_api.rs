@@ -14,7 +14,7 @@ use web_sys::{Headers, Request, RequestInit, Response};
 use crate::config::Config;
 use crate::controller::{queries, rpc};
 use crate::isolate::Isolate;
-use crate::platform::{body, exception, response, timeout, url};
+use crate::platform::{body, clock, exception, response, timeout, url};
 use crate::policy_store::PolicyStore;
 
 /// More than the controller takes for anything.
@@ -53,14 +53,17 @@ pub(crate) async fn parse(request: &Request) -> Result<ApiRequest, Problem> {
         body::ReadError::TooLong => Problem::too_large(MAX_BODY),
         body::ReadError::Broken(cause) => Problem::unreachable("the request", &cause),
     })?;
-    ApiRequest::parse(&IncomingRequest {
+    let content_type = header("content-type");
+    let identity = header(IDENTITY_HEADER).and_then(|header| identity_from_header(&header));
+    let incoming = IncomingRequest {
         method: &request.method(),
         path: &url.pathname(),
         query: &url.query(),
-        content_type: header("content-type").as_deref(),
-        identity: header(IDENTITY_HEADER).and_then(|header| identity_from_header(&header)).as_deref(),
+        content_type: content_type.as_deref(),
+        identity: identity.as_deref(),
         body: &body,
-    })
+    };
+    ApiRequest::parse(&incoming, clock::now())
 }
 
 /// The token decides what a request may do.

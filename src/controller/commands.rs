@@ -3,13 +3,13 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use serin_logic::Timestamp;
 use serin_logic::api::{Actor, ApiRequest, AuditPage, AuditRecord, ChangeAnswer, CommandAnswer, RolloutView};
 use serin_logic::controller::Controller;
 use serin_logic::document::InvalidDocument;
 use serin_logic::policy::{CanaryState, Switch};
 use serin_logic::problem::Problem;
-use serin_logic::rollout::{Command, CommandRequest, Plan, PublishedState, Start};
+use serin_logic::rollout::{Command, CommandError, CommandRequest, Plan, PublishedState, Start};
+use serin_logic::{Percentage, Timestamp};
 use web_sys::Response;
 
 use super::ControllerError;
@@ -27,8 +27,11 @@ pub(crate) async fn respond(context: &Rc<ControllerContext>, request: ApiRequest
             let (rows, next) = Store::open(&context.state)?.entries(before, limit)?;
             Ok(response::json(&AuditPage { rows, next }))
         }
-        ApiRequest::StartRollout { id, plan, actor } => start(context, id, *plan, actor).await,
-        ApiRequest::Command { command, actor } => execute(context, command, actor),
+        ApiRequest::StartRollout { id, plan, reassign, actor } => start(context, id, *plan, reassign, actor).await,
+        ApiRequest::Command { command: command @ Command::ResumeCanary { .. }, actor } => {
+            resume_canary(context, command, actor).await
+        }
+        ApiRequest::Command { command, actor } => execute(context, command, actor, |_, _| None),
         ApiRequest::State => Ok(queries::state(&context.policy).await),
         ApiRequest::PutState { document, actor } => put_state(context, &document, &actor).await,
         ApiRequest::PutSwitch { switch, value, actor } => put_switch(context, switch, value, &actor).await,
@@ -44,6 +47,7 @@ async fn start(
     context: &Rc<ControllerContext>,
     id: Option<String>,
     plan: Plan,
+    reassign: bool,
     actor: Actor,
 ) -> Result<Response, ControllerError> {
     let key = context.policy.state_key();
@@ -58,23 +62,49 @@ async fn start(
         return Ok(response::problem(&Problem::invalid(&error.field, &error.message)));
     }
     let id = id.unwrap_or_else(|| new_id(now));
-    execute(context, Command::Start(Box::new(Start { id, plan, found })), actor)
+    execute(context, Command::Start(Box::new(Start { id, plan, found, reassign })), actor, |_, _| None)
 }
 
-fn execute(context: &Rc<ControllerContext>, command: Command, actor: Actor) -> Result<Response, ControllerError> {
+/// Lifts a halt. The document in KV is read first, because an edit by hand decides what the canary then gets.
+async fn resume_canary(
+    context: &Rc<ControllerContext>,
+    command: Command,
+    actor: Actor,
+) -> Result<Response, ControllerError> {
+    let key = context.policy.state_key();
+    let text = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?.canary_state;
+    let found = text.and_then(|text| CanaryState::parse(key, &text).ok()).as_ref().map(PublishedState::from);
+    execute(context, command, actor, move |controller, now| {
+        controller.read(found.clone(), now);
+        Some(controller.percentage_without_halt(found.as_ref()))
+    })
+}
+
+/// Executes a command. `prepare` runs in the same transaction before it, and gives the percentage that its answer names.
+fn execute(
+    context: &Rc<ControllerContext>,
+    command: Command,
+    actor: Actor,
+    prepare: impl FnOnce(&mut Controller, Timestamp) -> Option<Percentage>,
+) -> Result<Response, ControllerError> {
     let Actor { name: actor, claimed, reason, epoch } = actor;
     let request = CommandRequest { command, actor, claimed, reason, epoch };
     let (outcome, claimed) = transaction::run(context, |controller, _, now| {
+        let percentage = prepare(controller, now);
         Ok(controller.execute(&request, now).map(|(already, _)| CommandAnswer {
             already,
             epoch: controller.state.epoch(),
             rollout: RolloutView::new(controller, now),
+            percentage,
         }))
     })?;
     outbox::deliver(context, claimed);
     Ok(match outcome {
         Ok(view) => response::json(&view),
-        Err(refused) => response::problem(&Problem::conflict(refused.to_string())),
+        Err(refused) => response::problem(&match &refused {
+            CommandError::Unconfirmed(resumed) => Problem::unconfirmed(resumed.percentage, refused.to_string()),
+            _ => Problem::conflict(refused.to_string()),
+        }),
     })
 }
 

@@ -40,7 +40,7 @@ pub(crate) enum Command {
     /// All traffic to stable at once; a rollout pauses.
     Halt(rollout::RolloutCommand),
     /// Lift the halt; a paused rollout stays paused.
-    ResumeCanary(rollout::RolloutCommand),
+    ResumeCanary(rollout::ResumeCanary),
     /// Throw or clear a kill switch.
     Switch(switch::SetSwitch),
     /// Say which variant a visitor gets, and why.

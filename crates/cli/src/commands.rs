@@ -32,7 +32,7 @@ pub(crate) fn run(Arguments { connection, command }: Arguments) -> Result<(), Fa
         Command::Abort(abort) => abort.run(connection),
         Command::Undo(command) => command.run(connection, "rollouts/current/undo"),
         Command::Halt(command) => command.run(connection, "halt"),
-        Command::ResumeCanary(command) => command.run(connection, "resume-canary"),
+        Command::ResumeCanary(command) => command.run(connection),
         Command::Switch(switch) => switch.run(connection),
         Command::Explain(explain) => explain.run(connection),
         Command::Health(check) => check.run(connection),

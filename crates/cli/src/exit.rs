@@ -143,6 +143,11 @@ impl Refusal {
         self.kind.as_deref().and_then(|kind| kind.strip_prefix("urn:serin:")) == Some(name)
     }
 
+    /// A member of the response.
+    pub(crate) fn member(&self, name: &str) -> Option<Value> {
+        serde_json::from_str::<Value>(&self.body).ok()?.get(name).cloned()
+    }
+
     fn names(&self, field: &str) -> bool {
         self.detail.as_ref().is_some_and(|detail| detail.starts_with(field))
     }
@@ -154,6 +159,7 @@ impl Refusal {
                 "`cloudflared access login URL`, then set SERIN_ACCESS_TOKEN to what `cloudflared access token --app=URL` prints",
             ),
             401 => Some("set SERIN_TOKEN, or give --token-file, to the value of Serin's secret ADMIN_TOKEN"),
+            409 if self.is("unconfirmed") => Some("run it with --yes, if that is what you want"),
             409 => Some("`serin status` shows where the rollout stands now"),
             501 => Some("without the controller, `serin state` writes the share to KV"),
             503 if self.is("unavailable") => Some("safe to send again"),

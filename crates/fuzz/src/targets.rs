@@ -57,7 +57,7 @@ fn request(query: &str) -> Option<ExplainQuery> {
         identity: None,
         body: "",
     };
-    match ApiRequest::parse(&incoming) {
+    match ApiRequest::parse(&incoming, NOW) {
         Ok(ApiRequest::Explain(query)) => Some(*query),
         _ => None,
     }
@@ -73,7 +73,7 @@ fn visitors() -> impl Iterator<Item = ExplainQuery> {
 fn controller() -> Controller {
     let plan =
         r#"{"steps":[{"percentage":50,"where":{"country":["NZ"]}},10,100],"hold":"10m","settle":0,"lookEvery":5}"#;
-    let start = Start { id: "r1".into(), plan: Plan::parse(plan).unwrap(), found: None };
+    let start = Start { id: "r1".into(), plan: Plan::parse(plan).unwrap(), found: None, reassign: false };
     let command = Command::Start(Box::new(start));
     let request =
         CommandRequest { command, actor: "ada".into(), claimed: false, reason: "release".into(), epoch: None };

@@ -27,6 +27,7 @@ pub use self::retry_state::RetryState;
 pub use self::switch_overrides::SwitchOverrides;
 pub use self::webhook::WebhookFormat;
 use crate::analysis::Health;
+use crate::percentage::Percentage;
 use crate::policy::CanaryState;
 use crate::rollout::{
     CommandError, CommandRequest, Effect, Event, Finding, FindingKind, Look, Notification, Outcome, Overlay,
@@ -91,8 +92,8 @@ impl Controller {
     /// Handles an alarm and gives the effects to perform. Alarms may be late, duplicated or spurious; handling is idempotent.
     pub fn alarm(&mut self, inputs: AlarmInputs, now: Timestamp) -> Vec<Effect> {
         if let Some(document) = inputs.document {
-            // The effects are dropped here, because the alarm below gives every effect that is not done.
-            let _ = self.transition(Event::Seen(document), now);
+            // Its effects are dropped, because the alarm below gives every effect that is not done.
+            self.read(document, now);
         }
         let strong = self.analysis.tick(&mut self.metrics, &self.state, now);
         if let (Some(finding), Some(observation)) = (strong, self.state.observation()) {
@@ -134,6 +135,18 @@ impl Controller {
         let rollout = self.state.rollout().filter(|rollout| !rollout.phase.kind().is_over());
         let looks = rollout.and_then(|rollout| rollout.next_look).is_some_and(|at| now >= at);
         WantedInputs { document: rollout.is_some(), health: looks && self.state.observation().is_some() }
+    }
+
+    /// Handles a `canary-state` that was just read; none if the key is absent.
+    pub fn read(&mut self, document: Option<PublishedState>, now: Timestamp) {
+        let _ = self.transition(Event::Seen(document), now);
+    }
+
+    /// The percentage of visitors that the canary gets once its halt is lifted: its rollout's, or that of the document in KV.
+    pub fn percentage_without_halt(&self, found: Option<&PublishedState>) -> Percentage {
+        let in_kv = || found.filter(|document| document.enabled).map(|document| document.percentage);
+        let resumed = self.state.percentage_without_halt().map(|resumed| resumed.percentage);
+        resumed.or_else(in_kv).unwrap_or_default()
     }
 
     /// Handles a `canary-state` that was replaced through the control API.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::access::AccessError;
+use crate::percentage::Percentage;
 use crate::policy::switches::{Setting, Switch};
 use crate::timestamp::Timestamp;
 
@@ -10,7 +11,7 @@ use crate::timestamp::Timestamp;
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
 /// `Retry-After` of a switch without an end, in seconds.
-const RETRY_AFTER: u64 = 30;
+const RETRY_AFTER: u32 = 30;
 
 /// An error response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,9 +29,12 @@ pub struct Problem {
     /// The field of the request that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<Box<str>>,
+    /// The percentage to confirm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percentage: Option<Percentage>,
     /// The `Retry-After` header, in seconds.
     #[serde(skip)]
-    retry_after: Option<u64>,
+    retry_after: Option<u32>,
     /// The `Allow` header.
     #[serde(skip)]
     allow: Option<&'static str>,
@@ -40,7 +44,17 @@ pub struct Problem {
 
 impl Problem {
     const fn new(status: u16, kind: &'static str, title: &'static str) -> Self {
-        Self { kind, title, status, detail: None, switch: None, field: None, retry_after: None, allow: None }
+        Self {
+            kind,
+            title,
+            status,
+            detail: None,
+            switch: None,
+            field: None,
+            percentage: None,
+            retry_after: None,
+            allow: None,
+        }
     }
 
     /// A kill switch refuses the request.
@@ -50,7 +64,7 @@ impl Problem {
             Switch::DisableWrites => "Writes are disabled",
             Switch::DisableCanary => "The canary is disabled",
         };
-        let left = setting.until.map(|until| until.since(now).as_secs().max(1));
+        let left = setting.until.map(|until| u32::try_from(until.since(now).as_secs()).unwrap_or(u32::MAX).max(1));
         Self {
             detail: setting.reason.as_deref().map(Box::from),
             switch: Some(switch.key()),
@@ -142,6 +156,12 @@ impl Problem {
     /// The command is not valid in the present state of the rollout.
     pub fn conflict(why: String) -> Self {
         Self { detail: Some(why.into()), ..Self::new(409, "urn:serin:conflict", "Not now") }
+    }
+
+    /// The command puts this percentage of visitors on the canary, which the request has to confirm.
+    pub fn unconfirmed(percentage: Percentage, why: String) -> Self {
+        let unconfirmed = Self::new(409, "urn:serin:unconfirmed", "Confirm the percentage");
+        Self { detail: Some(why.into()), field: Some("percentage".into()), percentage: Some(percentage), ..unconfirmed }
     }
 
     /// The Worker has no controller, which rollouts need.

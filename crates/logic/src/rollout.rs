@@ -36,5 +36,5 @@ pub use overlay::{DesiredState, Overlay};
 pub use phase::{PauseKind, Phase, PhaseKind, RollbackKind, RolloutSummary};
 pub use published_state::PublishedState;
 pub use schedule::{Freeze, Limits, OnFail, Plan, PlanStep, Schedule, Timing, UnknownZone, UtcOffset};
-pub use state::{Counters, Halted, Rollout, State};
+pub use state::{Counters, Halted, Resumed, Rollout, State};
 pub use transition::Step;

@@ -268,7 +268,7 @@ mod tests {
     /// A controller that has just executed a start command.
     fn started() -> Controller {
         let plan = Plan::preset(Schedule::Fast);
-        let command = Command::Start(Box::new(Start { id: "r".into(), plan, found: None }));
+        let command = Command::Start(Box::new(Start { id: "r".into(), plan, found: None, reassign: false }));
         let request =
             CommandRequest { command, actor: "ada".into(), claimed: false, reason: "test".into(), epoch: None };
         let mut controller = Controller::default();

@@ -117,7 +117,7 @@ impl<'a> World<'a> {
         self.schedule_clock_jump();
         let reader = self.scenario.edge.locations;
         let found = self.kv.document(reader, self.now);
-        let start = Start { id: rollout_id(seed), plan: self.scenario.plan.clone(), found };
+        let start = Start { id: rollout_id(seed), plan: self.scenario.plan.clone(), found, reassign: false };
         let command = Command::Start(Box::new(start));
         let request =
             CommandRequest { command, actor: OPERATOR.into(), claimed: false, reason: "simulated".into(), epoch: None };

@@ -40,6 +40,16 @@ pub(crate) struct Abort {
     why: Why,
 }
 
+/// `resume-canary`.
+#[derive(Args, Debug)]
+pub(crate) struct ResumeCanary {
+    /// Also where this puts more visitors on the canary than its rollout has observed.
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    command: RolloutCommand,
+}
+
 // === impl RolloutCommand ===
 
 impl RolloutCommand {
@@ -61,6 +71,24 @@ impl Promote {
         let mut body = self.command.body(connection);
         body.insert("to".into(), if self.full { "full" } else { "next" }.into());
         send(connection, "rollouts/current/promote", body)
+    }
+}
+
+// === impl ResumeCanary ===
+
+impl ResumeCanary {
+    pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
+        const PATH: &str = "resume-canary";
+        let client = Client::new(connection)?;
+        let mut body = self.command.body(connection);
+        let answer = match client.post(PATH, &Value::Object(body.clone())) {
+            Err(Failure::Refused(refusal)) if self.yes && refusal.is("unconfirmed") => {
+                body.extend(refusal.member("percentage").map(|percentage| ("percentage".to_owned(), percentage)));
+                client.post(PATH, &Value::Object(body))?
+            }
+            answer => answer?,
+        };
+        show(connection, PATH, &answer)
     }
 }
 
@@ -91,7 +119,7 @@ pub(super) fn show(connection: &Connection, path: &str, answer: &Answer) -> Resu
         output::line(answer.text.trim_end());
         return Ok(());
     }
-    let CommandAnswer { already, rollout, .. } = answer.read()?;
+    let CommandAnswer { already, rollout, percentage, .. } = answer.read()?;
     let done = match path.rsplit('/').next().unwrap_or(path) {
         "rollouts" => "started",
         "halt" => "the canary is halted",
@@ -103,7 +131,11 @@ pub(super) fn show(connection: &Connection, path: &str, answer: &Answer) -> Resu
         "undo" => "undone",
         other => other,
     };
-    let done = if already { format!("nothing to do, it was before: {done}") } else { done.to_owned() };
+    let done = match percentage {
+        Some(percentage) => format!("{done}: {percentage} % of visitors go to the canary"),
+        None => done.to_owned(),
+    };
+    let done = if already { format!("nothing to do, it was before: {done}") } else { done };
     output::line(&match rollout {
         Some(rollout) => {
             let (id, place) = (styled(STRONG, &rollout.id), place(&rollout));

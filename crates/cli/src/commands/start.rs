@@ -27,6 +27,9 @@ pub(crate) struct Start {
     /// A step: a percentage, how long it lasts, and whether it then waits for `promote`.
     #[arg(long, value_name = "PERCENTAGE[:SPAN][:approval]", value_parser = step, action = clap::ArgAction::Append)]
     step: Vec<Value>,
+    /// Assign every visitor again, although the canary has visitors. Without it they stay on their side.
+    #[arg(long)]
+    reassign: bool,
     /// How long a step lasts that does not say so itself.
     #[arg(long, value_name = "SPAN", value_parser = span)]
     hold: Option<Duration>,
@@ -85,6 +88,7 @@ impl Start {
     fn body(&self, plan: Map<String, Value>, connection: &Connection) -> Value {
         let mut body = plan;
         body.extend(self.id.clone().map(|id| ("id".to_owned(), id.into())));
+        body.extend(self.reassign.then(|| ("reassign".to_owned(), true.into())));
         body.extend(rollout::actor_and_reason(connection, &self.why));
         Value::Object(body)
     }

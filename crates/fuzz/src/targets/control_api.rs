@@ -18,7 +18,7 @@ pub fn check(input: &[u8]) {
     let (method, target) = target.split_once(' ').unwrap_or((target, ""));
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let incoming = IncomingRequest { method, path, query, content_type: Some(content_type), identity: None, body };
-    match ApiRequest::parse(&incoming) {
+    match ApiRequest::parse(&incoming, NOW) {
         Ok(request) => {
             let is_json =
                 content_type.trim_start().get(..16).is_some_and(|it| it.eq_ignore_ascii_case("application/json"));
@@ -49,9 +49,9 @@ fn execute(request: ApiRequest) {
                 assert!(setting.on && setting.reason.is_some(), "{value}");
             }
         }
-        ApiRequest::StartRollout { id, plan, actor } => {
+        ApiRequest::StartRollout { id, plan, reassign, actor } => {
             plan::holds(&plan);
-            let start = Start { id: id.unwrap_or_else(|| "r2".into()), plan: *plan, found: None };
+            let start = Start { id: id.unwrap_or_else(|| "r2".into()), plan: *plan, found: None, reassign };
             executed(Command::Abort { rollout: None }, Actor::default());
             executed(Command::Start(Box::new(start)), actor);
         }

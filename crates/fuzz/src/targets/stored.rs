@@ -57,7 +57,7 @@ fn check_row<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) -
         Command::Promote,
         Command::PromoteFull,
         Command::Halt,
-        Command::ResumeCanary,
+        Command::ResumeCanary { percentage: None },
         Command::Undo,
         Command::Abort { rollout: None },
     ];

@@ -202,10 +202,10 @@ impl Reason {
         }
     }
 
-    /// Whether the reason is a lack of requests. Such an analysis does not count towards `maxInconclusive`, because time alone may resolve
-    /// it.
+    /// Whether the reason is a lack of requests: too few, or none, so that no isolate reports. Such an analysis does not count towards
+    /// `maxInconclusive`, because a night without visitors says nothing about the canary.
     pub fn is_waiting(&self) -> bool {
-        matches!(self, Self::TooFewRequests { .. } | Self::WaitingForTraffic { .. })
+        matches!(self, Self::TooFewRequests { .. } | Self::WaitingForTraffic { .. } | Self::StaleTelemetry { .. })
     }
 }
 
@@ -228,9 +228,9 @@ impl fmt::Display for Reason {
                 write!(f, "The canary is above a ceiling: {threshold}; look {looks} in a row, limit {limit}.")
             }
             Self::StaleTelemetry { age_ms: Some(age_ms), limit_ms } => {
-                write!(f, "No isolate has reported for {age_ms} ms, limit {limit_ms} ms. Holding.")
+                write!(f, "No isolate has reported for {age_ms} ms, limit {limit_ms} ms. Waiting for traffic.")
             }
-            Self::StaleTelemetry { age_ms: None, .. } => write!(f, "No isolate has reported yet. Holding."),
+            Self::StaleTelemetry { age_ms: None, .. } => write!(f, "No isolate has reported yet. Waiting for traffic."),
             Self::BelowFloors { canary, stable, evidence } => write!(
                 f,
                 "The canary fails more often than stable, but hardly: {}; {evidence}. Holding.",

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::rollout::RolloutView;
+use crate::percentage::Percentage;
 
 /// Answer of a command.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -15,6 +16,9 @@ pub struct CommandAnswer {
     pub epoch: u64,
     /// The rollout after the command.
     pub rollout: Option<RolloutView>,
+    /// After `resume-canary`, the percentage of visitors that the canary gets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percentage: Option<Percentage>,
 }
 
 /// Answer of a `PUT`.

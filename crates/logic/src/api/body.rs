@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::incoming::{IncomingRequest, MAX_BODY};
 use crate::document::{self, InvalidDocument};
+use crate::percentage::Percentage;
 use crate::problem::Problem;
 
 /// Longest name or reason, in characters.
@@ -15,7 +16,7 @@ const MAX_TEXT: usize = 200;
 const MAX_ID: usize = 64;
 
 /// Fields of [`StartBody`]; the other fields of its object are the plan's.
-const START_FIELDS: [&str; 4] = ["id", "actor", "reason", "epoch"];
+const START_FIELDS: [&str; 5] = ["id", "reassign", "actor", "reason", "epoch"];
 
 /// Actor of a change, for the audit log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +41,7 @@ pub(super) struct Text<const MAX: usize>(String);
 #[serde(default)]
 pub(super) struct StartBody {
     pub(super) id: Option<Text<MAX_ID>>,
+    pub(super) reassign: bool,
     actor: Option<Text<MAX_TEXT>>,
     reason: Option<Text<MAX_TEXT>>,
     #[serde(deserialize_with = "whole_number")]
@@ -83,6 +85,17 @@ pub(super) enum PromoteTo {
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(super) struct AbortBody {
     pub(super) rollout_id: Option<Text<MAX_ID>>,
+    actor: Option<Text<MAX_TEXT>>,
+    reason: Option<Text<MAX_TEXT>>,
+    #[serde(deserialize_with = "whole_number")]
+    epoch: Option<u64>,
+}
+
+/// Body of `POST resume-canary`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ResumeCanaryBody {
+    pub(super) percentage: Option<Percentage>,
     actor: Option<Text<MAX_TEXT>>,
     reason: Option<Text<MAX_TEXT>>,
     #[serde(deserialize_with = "whole_number")]
@@ -142,7 +155,7 @@ macro_rules! actors {
     };
 }
 
-actors! { StartBody CommandBody PromoteBody AbortBody SwitchBody StateBody }
+actors! { StartBody CommandBody PromoteBody AbortBody ResumeCanaryBody SwitchBody StateBody }
 
 // === impl Text ===
 

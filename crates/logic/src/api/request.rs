@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::body::{self, AbortBody, Actor, CommandBody, PromoteBody, PromoteTo, StartBody, StateBody, SwitchBody};
+use super::body::{
+    self, AbortBody, Actor, CommandBody, PromoteBody, PromoteTo, ResumeCanaryBody, StartBody, StateBody, SwitchBody,
+};
 use super::explain::ExplainQuery;
 use super::incoming::IncomingRequest;
 use crate::controller::analysis_config;
@@ -46,6 +48,8 @@ pub enum ApiRequest {
         id: Option<String>,
         /// Plan of the new rollout.
         plan: Box<Plan>,
+        /// Whether visitors are assigned again although the canary has visitors.
+        reassign: bool,
         /// Actor, for the audit log.
         actor: Actor,
     },
@@ -81,7 +85,7 @@ impl ApiRequest {
     ///
     /// # Errors
     /// The problem to answer with.
-    pub fn parse(request: &IncomingRequest<'_>) -> Result<Self, Problem> {
+    pub fn parse(request: &IncomingRequest<'_>, now: Timestamp) -> Result<Self, Problem> {
         let path = request.path.strip_prefix(PREFIX).ok_or_else(Problem::not_found)?;
         let query = |parsed: Self| match request.method {
             "GET" | "HEAD" => Ok(parsed),
@@ -104,14 +108,14 @@ impl ApiRequest {
             "rollouts/current/promote" => promote(request),
             "rollouts/current/abort" => abort(request),
             "halt" => command(Command::Halt),
-            "resume-canary" => command(Command::ResumeCanary),
+            "resume-canary" => resume_canary(request),
             "state" => match request.method {
                 "GET" | "HEAD" => Ok(Self::State),
                 "PUT" => put_state(request),
                 _ => Err(Problem::method_not_allowed("GET, HEAD, PUT")),
             },
             _ => match path.strip_prefix("switches/").and_then(Switch::named) {
-                Some(switch) => put_switch(request, switch),
+                Some(switch) => put_switch(request, switch, now),
                 None => Err(Problem::not_found()),
             },
         }
@@ -150,7 +154,7 @@ fn start(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
     let plan = Plan::read(plan)?;
     analysis_config(&plan).map_err(|error| Problem::invalid("analysis", &error))?;
     let id = body.id.take().map(String::from);
-    Ok(ApiRequest::StartRollout { id, plan: Box::new(plan), actor: body.actor(request) })
+    Ok(ApiRequest::StartRollout { id, plan: Box::new(plan), reassign: body.reassign, actor: body.actor(request) })
 }
 
 fn promote(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
@@ -168,6 +172,14 @@ fn abort(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
     Ok(ApiRequest::Command { command, actor: body.actor(request) })
 }
 
+fn resume_canary(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
+    let body: ResumeCanaryBody = body::read(request, "POST")?;
+    Ok(ApiRequest::Command {
+        command: Command::ResumeCanary { percentage: body.percentage },
+        actor: body.actor(request),
+    })
+}
+
 fn put_state(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
     // As sent: reading the body removes members that are null.
     let document = body::object(request, "PUT")?.remove("state").unwrap_or_default();
@@ -180,12 +192,18 @@ fn put_state(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
     Ok(ApiRequest::PutState { document, actor: body.actor(request) })
 }
 
-fn put_switch(request: &IncomingRequest<'_>, switch: Switch) -> Result<ApiRequest, Problem> {
+fn put_switch(request: &IncomingRequest<'_>, switch: Switch, now: Timestamp) -> Result<ApiRequest, Problem> {
     let mut body: SwitchBody = body::read(request, "PUT")?;
     let is_on = body.on.ok_or_else(|| InvalidDocument::new("on", &Value::Null, "true or false"))?;
     let until = body.until.take().map(String::from);
-    if let Some(until) = until.as_ref().filter(|until| Timestamp::parse(until).is_none()) {
-        return Err(InvalidDocument::new("until", until, "an RFC 3339 date-time such as 2027-01-15T08:00:00Z").into());
+    if let Some(until) = &until {
+        let invalid = |accepted| InvalidDocument::new("until", until, accepted);
+        let end = Timestamp::parse(until);
+        let end = end.ok_or_else(|| invalid("an RFC 3339 date-time such as 2027-01-15T08:00:00Z"))?;
+        if end <= now {
+            // A switch with this end would be off at once, and would take the place of one that is on.
+            return Err(invalid("a date-time in the future; to clear a switch, set \"on\" to false").into());
+        }
     }
     let actor = body.actor(request);
     let value = is_on.then(|| {

@@ -35,7 +35,7 @@ impl World {
     }
 
     fn start(&mut self, plan: &str) {
-        let start = Start { id: "r1".into(), plan: Plan::parse(plan).unwrap(), found: None };
+        let start = Start { id: "r1".into(), plan: Plan::parse(plan).unwrap(), found: None, reassign: false };
         self.execute(Command::Start(Box::new(start)));
     }
 
@@ -250,7 +250,7 @@ fn a_refused_write_is_tried_again_after_a_pause_by_one_caller_at_a_time() {
 fn a_notification_is_sent_once_and_dropped_in_the_end() {
     let mut controller = Controller::default();
     let mut now = Timestamp::from_seconds(1_800_000_000);
-    let start = Start { id: "r1".into(), plan: Plan::parse(QUICK).unwrap(), found: None };
+    let start = Start { id: "r1".into(), plan: Plan::parse(QUICK).unwrap(), found: None, reassign: false };
     let order =
         |command| CommandRequest { command, actor: "ada".into(), claimed: false, reason: String::new(), epoch: None };
     let _ = controller.execute(&order(Command::Start(Box::new(start))), now).unwrap();

@@ -5,6 +5,8 @@ use thiserror::Error;
 use super::phase::PhaseKind;
 use super::published_state::PublishedState;
 use super::schedule::Plan;
+use super::state::Resumed;
+use crate::percentage::Percentage;
 use crate::span::Span;
 
 /// Highest generation that a published state may have: the largest integer that all JSON readers represent exactly.
@@ -46,7 +48,10 @@ pub enum Command {
     /// Send all traffic to stable at once; a rollout pauses.
     Halt,
     /// Lift the halt; a rollout stays paused.
-    ResumeCanary,
+    ResumeCanary {
+        /// The canary's percentage that the actor expects. Required where it is above the rollout's own.
+        percentage: Option<Percentage>,
+    },
     /// Roll a completed rollout back, or pause a rollout that was rolled back at its step, at 0 % until it is resumed.
     Undo,
 }
@@ -54,12 +59,14 @@ pub enum Command {
 /// Arguments of [`Command::Start`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
-    /// New: 1 to 64 of `A-Z a-z 0-9 . _ -`. It is the salt of the split.
+    /// New: 1 to 64 of `A-Z a-z 0-9 . _ -`. It is the salt of the split, unless the canary has visitors.
     pub id: String,
     /// The plan to carry out.
     pub plan: Plan,
     /// `canary-state` as it was just read, or none if the key is absent. After a failed read no rollout may start.
     pub found: Option<PublishedState>,
+    /// Whether visitors are assigned again, by a new salt, although the canary has visitors.
+    pub reassign: bool,
 }
 
 /// The reason why a command is refused.
@@ -143,6 +150,12 @@ pub enum CommandError {
         /// Id of the rollout.
         id: String,
     },
+    /// Lifting the halt would put more visitors on the canary than the rollout has observed, or others than the actor expects.
+    #[error(
+        "lifting the halt puts {} % of visitors on the canary, of which the rollout has observed {} %: confirm the percentage",
+        .0.percentage, .0.observed
+    )]
+    Unconfirmed(Resumed),
     /// The plan's undo window is over.
     #[error("cannot undo: rollout {id} ended {ago} ago, should be at most {window}")]
     WindowOver {
@@ -168,7 +181,7 @@ impl Command {
             Self::PromoteFull => "promote to 100",
             Self::Abort { .. } => "abort",
             Self::Halt => "halt",
-            Self::ResumeCanary => "resume-canary",
+            Self::ResumeCanary { .. } => "resume-canary",
             Self::Undo => "undo",
         }
     }

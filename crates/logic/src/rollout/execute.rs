@@ -9,6 +9,7 @@ use super::phase::{PauseKind, Phase, PhaseKind};
 use super::state::{Counters, Halted, LastCommand, Rollout, State};
 use super::table::{Transition, Trigger, look_up};
 use super::transition::{Step, TransitionBuilder, TransitionContext};
+use crate::percentage::Percentage;
 use crate::span::Span;
 use crate::timestamp::Timestamp;
 
@@ -53,7 +54,8 @@ pub fn execute(state: &State, request: &CommandRequest, now: Timestamp) -> Resul
             change.execute(on_phase(state, Trigger::Halt), context);
             change.record(context);
         }
-        Command::ResumeCanary => {
+        Command::ResumeCanary { percentage } => {
+            confirm_resumed(state, *percentage)?;
             change.halt(None);
             change.record(request.context(Action::CanaryResumed));
         }
@@ -77,7 +79,7 @@ fn is_done(state: &State, request: &CommandRequest, now: Timestamp) -> bool {
             return start.id == rollout.id && start.plan == rollout.plan && !rollout.phase.kind().is_over();
         }
         (Command::Halt, _) => return state.halted.as_ref().is_some_and(|halted| !halted.by_rollout),
-        (Command::ResumeCanary, _) if state.halted.is_none() => return true,
+        (Command::ResumeCanary { .. }, _) if state.halted.is_none() => return true,
         (Command::Pause, Some(rollout)) if rollout.phase.kind() == PhaseKind::Paused => return true,
         (Command::Resume, Some(rollout)) => {
             return matches!(rollout.phase.kind(), PhaseKind::Progressing | PhaseKind::Baking);
@@ -99,7 +101,7 @@ fn begin(
     change: &mut TransitionBuilder,
     now: Timestamp,
 ) -> Result<(), CommandError> {
-    let Start { id, plan, found } = start;
+    let Start { id, plan, found, reassign } = start;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if id.is_empty() || id.len() > 64 || !id.chars().all(allowed) {
         return Err(CommandError::InvalidId { id: id.chars().take(64).collect() });
@@ -117,8 +119,10 @@ fn begin(
     if generation > MAX_GENERATION {
         return Err(CommandError::InvalidGeneration { generation });
     }
+    let served = found.as_ref().filter(|document| document.enabled && document.percentage > Percentage::ZERO);
     let rollout = Rollout {
         id: id.clone(),
+        kept_salt: served.filter(|_| !reassign).map(|document| document.rollout_id.clone()),
         plan: plan.clone(),
         started_at: now,
         started_by: request.actor.clone(),
@@ -153,7 +157,7 @@ fn steer(
         Command::PromoteFull => Trigger::PromoteFull,
         Command::Undo => Trigger::Undo,
         Command::Abort { .. } => Trigger::Abort,
-        Command::Start(_) | Command::Halt | Command::ResumeCanary => return Ok(false),
+        Command::Start(_) | Command::Halt | Command::ResumeCanary { .. } => return Ok(false),
     };
     if let Command::Abort { rollout: Some(expected) } = &request.command
         && *expected != rollout.id
@@ -201,6 +205,17 @@ fn refuse_if_halted(state: &State, request: &CommandRequest) -> Result<(), Comma
         }
         _ => Ok(()),
     }
+}
+
+/// Lifting a halt must not put more visitors on the canary than its rollout has observed, unless the actor names the percentage: after a
+/// rollback, an edited `canary-state` may have any.
+fn confirm_resumed(state: &State, percentage: Option<Percentage>) -> Result<(), CommandError> {
+    let Some(resumed) = state.percentage_without_halt() else { return Ok(()) };
+    let expects_other = percentage.is_some_and(|expected| expected != resumed.percentage);
+    if expects_other || (percentage.is_none() && resumed.percentage > resumed.observed) {
+        return Err(CommandError::Unconfirmed(resumed));
+    }
+    Ok(())
 }
 
 fn on_phase(state: &State, trigger: Trigger) -> Transition {

@@ -94,6 +94,10 @@ fn reason(trigger: Trigger, finding: &Finding, rollout: &Rollout) -> String {
         Trigger::FailWeak | Trigger::FailWeakAtLimit => {
             format!("{sentence} Failed looks in a row: {}, limit {}.", counters.failures, limits.failure_limit)
         }
+        Trigger::InconclusiveAtLimit if counters.waiting_since.is_some() => {
+            let limit = limits.max_wait.unwrap_or_default();
+            format!("{sentence} The step has waited for traffic for {limit}, the plan's maxWait.")
+        }
         Trigger::InconclusiveAtLimit => {
             let (had, limit) = (counters.inconclusive, limits.max_inconclusive);
             format!("{sentence} Inconclusive looks in a row: {had}, limit {limit}.")
@@ -145,6 +149,9 @@ fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> T
     if !matches!(finding, Finding::Error { .. }) {
         counters.errors = 0;
     }
+    if !matches!(finding, Finding::Inconclusive { waiting: true, .. }) {
+        counters.waiting_since = None;
+    }
     match finding {
         Finding::Pass { .. } => {
             (counters.failures, counters.inconclusive) = (0, 0);
@@ -165,7 +172,11 @@ fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> T
                 (false, false) => Trigger::FailWeak,
             }
         }
-        Finding::Inconclusive { waiting: true, .. } => Trigger::Inconclusive,
+        Finding::Inconclusive { waiting: true, .. } => {
+            let since = *counters.waiting_since.get_or_insert(now);
+            let is_too_long = limits.max_wait.is_some_and(|limit| Span::from(now.since(since)) >= limit);
+            if is_too_long { Trigger::InconclusiveAtLimit } else { Trigger::Inconclusive }
+        }
         Finding::Inconclusive { waiting: false, .. } => {
             counters.failures = 0;
             counters.inconclusive = counters.inconclusive.saturating_add(1);

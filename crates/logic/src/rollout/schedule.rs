@@ -103,6 +103,9 @@ pub struct Limits {
     pub failure_limit: u32,
     /// Inconclusive looks in a row until the rollout pauses; 10, 1 to 1000. Waiting for traffic does not count.
     pub max_inconclusive: u32,
+    /// How long a step waits for traffic until the rollout pauses; without limit, or 1s to 30d.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_wait: Option<Span>,
 }
 
 /// Reaction to a failed canary.
@@ -287,6 +290,6 @@ impl Default for Timing {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { failure_limit: 3, max_inconclusive: 10 }
+        Self { failure_limit: 3, max_inconclusive: 10, max_wait: None }
     }
 }

@@ -59,12 +59,24 @@ pub struct Halted {
     pub reason: String,
 }
 
+/// Percentages of a canary whose halt is lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// The percentage that takes effect.
+    pub percentage: Percentage,
+    /// The percentage of the rollout's own step, which it has observed; 0 after a rollback or an abort.
+    pub observed: Percentage,
+}
+
 /// A rollout, under way or ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollout {
-    /// Id of the rollout, and salt of its split.
+    /// Id of the rollout. It is the salt of the split too, unless there is another.
     pub id: String,
+    /// The salt of a canary that had visitors when the rollout started: they stay where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) kept_salt: Option<String>,
     /// The plan as it was at the start.
     pub plan: Plan,
     /// Time of the start.
@@ -100,6 +112,9 @@ pub struct Counters {
     pub inconclusive: u32,
     /// Looks in a row in which the analysis itself failed.
     pub errors: u32,
+    /// Time since which every look has waited for traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_since: Option<Timestamp>,
     /// Result of the last look.
     pub last: Option<FindingKind>,
 }
@@ -158,7 +173,7 @@ impl State {
             epoch: self.epoch,
             halted: self.halted.is_some(),
             generation: self.generation,
-            rollout_id: self.rollout.as_ref().map(|rollout| rollout.id.clone()).unwrap_or_default(),
+            rollout_id: self.rollout.as_ref().map(|rollout| rollout.salt().to_owned()).unwrap_or_default(),
             target: self.target(),
             observation: self.observation(),
             ring: self.ring(),
@@ -175,6 +190,14 @@ impl State {
             (Some(target), None) => target.percentage,
             (None, _) => edited().unwrap_or_default(),
         }
+    }
+
+    /// What lifting the halt puts into effect; none where no rollout says so, and `canary-state` alone counts.
+    pub fn percentage_without_halt(&self) -> Option<Resumed> {
+        let rollout = self.rollout.as_ref()?;
+        let lifted = Self { halted: None, ..self.clone() };
+        let own = Self { rollout: Some(Rollout { edited: None, ..rollout.clone() }), ..lifted.clone() };
+        Some(Resumed { percentage: lifted.share(), observed: own.share() })
     }
 
     /// Index of the step's ring in the target.
@@ -270,6 +293,11 @@ impl Plan {
 // === impl Rollout ===
 
 impl Rollout {
+    /// Salt of the split.
+    pub fn salt(&self) -> &str {
+        self.kept_salt.as_deref().unwrap_or(&self.id)
+    }
+
     /// End of the step's hold or of the bake; none in the other phases.
     pub fn hold_ends(&self) -> Option<Timestamp> {
         match self.phase {

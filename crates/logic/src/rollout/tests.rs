@@ -68,7 +68,7 @@ fn request(command: Command) -> CommandRequest {
 }
 
 fn start_of(id: &str, plan: &str) -> Command {
-    Command::Start(Box::new(Start { id: id.into(), plan: Plan::parse(plan).unwrap(), found: None }))
+    Command::Start(Box::new(Start { id: id.into(), plan: Plan::parse(plan).unwrap(), found: None, reassign: false }))
 }
 
 impl World {

@@ -266,7 +266,7 @@ impl TransitionBuilder {
         let Some(target) = target else { return };
         self.next.generation = self.next.generation.saturating_add(1);
         let generation = self.next.generation;
-        let (rollout_id, updated_by) = (rollout.id.clone(), actor.to_owned());
+        let (rollout_id, updated_by) = (rollout.salt().to_owned(), actor.to_owned());
         let (percentage, salt) = (target.percentage, rollout_id.clone());
         let document = PublishedState { enabled: true, percentage, rollout_id: salt, generation: Some(generation) };
         self.next.expect(Some(document), self.now);

@@ -71,7 +71,7 @@ impl Deploy {
         job.steps.push(Step::Gate(canary));
         job.steps.push(Step::Write { edit, must: false });
         if current.halt().is_some_and(|halt| halt.by_rollout) {
-            job.steps.push(Step::Command(ControllerCommand::LiftHalt));
+            job.steps.push(Step::Command(ControllerCommand::LiftHalt { percentage: self.percentage.clone() }));
         }
         job.run(self.common.dry_run)
     }

@@ -37,11 +37,14 @@ pub(super) enum Step {
 }
 
 /// A command for the controller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum ControllerCommand {
     Abort,
     Halt,
-    LiftHalt,
+    /// Confirms the percentage that was just written.
+    LiftHalt {
+        percentage: Value,
+    },
 }
 
 /// A command's steps and their dependencies.
@@ -172,7 +175,7 @@ impl Job<'_> {
             }
             Step::Deploy { name, call } => self.wrangler.follow(call).map(|()| name.clone()),
             Step::Delete { name, call } => self.delete(name, call),
-            Step::Command(command) => self.send(*command),
+            Step::Command(command) => self.send(command),
             Step::Write { edit, must } => {
                 // The document is read again because the steps before this one took time.
                 let checked = CurrentState::of(self.store.read()?.as_deref()).edited(edit, *must)?;
@@ -196,9 +199,13 @@ impl Job<'_> {
         }
     }
 
-    fn send(&self, command: ControllerCommand) -> Result<String, Failure> {
+    fn send(&self, command: &ControllerCommand) -> Result<String, Failure> {
         let client = self.client()?;
-        client.post(command.path(), &self.body().into())?;
+        let mut body = self.body();
+        if let ControllerCommand::LiftHalt { percentage } = command {
+            body.insert("percentage".into(), percentage.clone());
+        }
+        client.post(command.path(), &body.into())?;
         // The controller's write for an abort must not come after the write of the next step.
         let tries = self.connection.timeout.as_millis() / POLL_INTERVAL.as_millis();
         for _ in 0..tries {
@@ -243,19 +250,19 @@ impl Step {
 // === impl ControllerCommand ===
 
 impl ControllerCommand {
-    const fn path(self) -> &'static str {
+    const fn path(&self) -> &'static str {
         match self {
             Self::Abort => "rollouts/current/abort",
             Self::Halt => "halt",
-            Self::LiftHalt => "resume-canary",
+            Self::LiftHalt { .. } => "resume-canary",
         }
     }
 
-    const fn title(self) -> &'static str {
+    const fn title(&self) -> &'static str {
         match self {
             Self::Abort => "abort the rollout",
             Self::Halt => "halt the canary",
-            Self::LiftHalt => "lift the halt of the rollout that is over",
+            Self::LiftHalt { .. } => "lift the halt of the rollout that is over",
         }
     }
 }

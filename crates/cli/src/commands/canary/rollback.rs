@@ -39,14 +39,14 @@ impl Rollback {
             return Ok(());
         }
         let command = store.api().and_then(|_| controller_command(&current));
-        job.steps.extend(command.map(Step::Command));
-        if current.traffic().is_some() || current.is_enabled() {
-            job.steps.push(Step::Write { edit: off(ROLLED_BACK, connection), must: true });
-        }
         let next = match command {
             Some(ControllerCommand::Halt) => "`serin canary clean-up`; `serin resume-canary` before the next canary",
             _ => "`serin canary clean-up`",
         };
+        job.steps.extend(command.map(Step::Command));
+        if current.traffic().is_some() || current.is_enabled() {
+            job.steps.push(Step::Write { edit: off(ROLLED_BACK, connection), must: true });
+        }
         job.about = vec![("next", next.into())];
         job.run(self.common.dry_run)
     }

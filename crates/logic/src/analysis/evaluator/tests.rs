@@ -166,12 +166,12 @@ fn a_canary_that_says_it_is_down_is_rolled_back_without_any_traffic() {
 #[test]
 fn telemetry_that_went_silent_holds() {
     let mut story = story();
-    assert_eq!(story.look().reason.to_string(), "No isolate has reported yet. Holding.");
+    assert_eq!(story.look().reason.to_string(), "No isolate has reported yet. Waiting for traffic.");
     story.minute((25, 0, 80.0), STABLE);
     story.now += 15_000;
     assert_eq!(story.look().verdict, Verdict::Pass);
     story.now += 1;
-    let sentence = "No isolate has reported for 15001 ms, limit 15000 ms. Holding.".to_owned();
+    let sentence = "No isolate has reported for 15001 ms, limit 15000 ms. Waiting for traffic.".to_owned();
     assert_eq!(said(&story.look()), (Verdict::Inconclusive, sentence));
 }
 

@@ -1,12 +1,19 @@
 use super::*;
 
+/// 2027-01-14T08:00:00Z.
+const NOW: Timestamp = Timestamp::from_millis(1_799_913_600_000);
+
+fn parse(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
+    ApiRequest::parse(request, NOW)
+}
+
 fn sent<'a>(method: &'a str, path: &'a str, body: &'a str) -> IncomingRequest<'a> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     IncomingRequest { method, path, query, content_type: Some("application/json; charset=utf-8"), identity: None, body }
 }
 
 fn refused(request: &IncomingRequest<'_>) -> (u16, String) {
-    let problem = ApiRequest::parse(request).unwrap_err();
+    let problem = parse(request).unwrap_err();
     let json: Value = serde_json::from_str(&problem.to_json()).unwrap();
     (problem.status(), json["field"].as_str().unwrap_or_default().to_owned())
 }
@@ -37,17 +44,22 @@ fn every_line_of_the_page_is_a_request() {
             ApiRequest::Command { command: Command::Abort { rollout: None }, actor: ada() },
         ),
         ("POST", "/__serin/halt", ApiRequest::Command { command: Command::Halt, actor: ada() }),
-        ("POST", "/__serin/resume-canary", ApiRequest::Command { command: Command::ResumeCanary, actor: ada() }),
+        (
+            "POST",
+            "/__serin/resume-canary",
+            ApiRequest::Command { command: Command::ResumeCanary { percentage: None }, actor: ada() },
+        ),
     ] {
         let body = if method == "POST" { ACTOR } else { "" };
-        assert_eq!(ApiRequest::parse(&sent(method, path, body)), Ok(expected), "{method} {path}");
+        assert_eq!(parse(&sent(method, path, body)), Ok(expected), "{method} {path}");
     }
 }
 
 #[test]
 fn a_start_takes_the_plan_and_its_name() {
     let body = r#"{"id":"r7","schedule":"fast","actor":"ada"}"#;
-    let Ok(ApiRequest::StartRollout { id, plan, actor }) = ApiRequest::parse(&sent("POST", "/__serin/rollouts", body))
+    let Ok(ApiRequest::StartRollout { id, plan, actor, reassign: false }) =
+        parse(&sent("POST", "/__serin/rollouts", body))
     else {
         panic!()
     };
@@ -68,7 +80,7 @@ fn the_verified_identity_is_the_actor_and_a_name_in_the_body_is_not() {
         let (ApiRequest::StartRollout { actor, .. }
         | ApiRequest::Command { actor, .. }
         | ApiRequest::PutState { actor, .. }
-        | ApiRequest::PutSwitch { actor, .. }) = ApiRequest::parse(&request).unwrap()
+        | ApiRequest::PutSwitch { actor, .. }) = parse(&request).unwrap()
         else {
             panic!("{path} is a query")
         };
@@ -79,15 +91,14 @@ fn the_verified_identity_is_the_actor_and_a_name_in_the_body_is_not() {
 #[test]
 fn a_switch_keeps_its_reason_and_its_end() {
     let body = r#"{"on":true,"reason":"database","until":"2027-01-15T08:00:00Z"}"#;
-    let Ok(ApiRequest::PutSwitch { switch, value, .. }) =
-        ApiRequest::parse(&sent("PUT", "/__serin/switches/maintenance", body))
+    let Ok(ApiRequest::PutSwitch { switch, value, .. }) = parse(&sent("PUT", "/__serin/switches/maintenance", body))
     else {
         panic!()
     };
     assert_eq!(switch, Switch::Maintenance);
     assert_eq!(value.as_deref(), Some(r#"{"reason":"database","until":"2027-01-15T08:00:00Z"}"#));
     let Ok(ApiRequest::PutSwitch { value, .. }) =
-        ApiRequest::parse(&sent("PUT", "/__serin/switches/disable_canary", r#"{"on":false}"#))
+        parse(&sent("PUT", "/__serin/switches/disable_canary", r#"{"on":false}"#))
     else {
         panic!()
     };
@@ -126,4 +137,13 @@ fn a_form_of_another_site_is_no_command() {
     assert_eq!(refused(&form).0, 415);
     let long = format!(r#"{{"reason":"{}"}}"#, "x".repeat(70_000));
     assert_eq!(refused(&sent("POST", "/__serin/halt", &long)).0, 413);
+}
+
+#[test]
+fn a_switch_that_would_be_off_at_once_is_refused() {
+    for until in ["2027-01-14T08:00:00Z", "2026-11-21T00:00:00Z", "1970-01-01T00:00:00Z"] {
+        let body = format!(r#"{{"on":true,"reason":"database","until":"{until}"}}"#);
+        let refused = refused(&sent("PUT", "/__serin/switches/maintenance", &body));
+        assert_eq!(refused, (422, "until".to_owned()), "{until}");
+    }
 }

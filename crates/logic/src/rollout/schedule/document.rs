@@ -36,6 +36,7 @@ pub(super) struct PlanDocument {
     undo_window: SpanWithin<0, { 30 * DAY }>,
     failure_limit: CountUpTo<100>,
     max_inconclusive: CountUpTo<1_000>,
+    max_wait: Option<SpanWithin<SECOND, { 30 * DAY }>>,
     on_fail: OnFail,
     watch_bodies: Percentage,
     freeze: Option<FreezeDocument>,
@@ -92,7 +93,7 @@ impl Plan {
 impl Default for PlanDocument {
     fn default() -> Self {
         let Timing { settle, look_every, bake: _, alarm_grace, undo_window } = Timing::default();
-        let Limits { failure_limit, max_inconclusive } = Limits::default();
+        let Limits { failure_limit, max_inconclusive, max_wait: _ } = Limits::default();
         Self {
             schedule: None,
             steps: None,
@@ -104,6 +105,7 @@ impl Default for PlanDocument {
             undo_window: SpanWithin(undo_window),
             failure_limit: CountUpTo(failure_limit),
             max_inconclusive: CountUpTo(max_inconclusive),
+            max_wait: None,
             on_fail: OnFail::default(),
             watch_bodies: watched_bodies(),
             freeze: None,
@@ -151,7 +153,11 @@ impl TryFrom<PlanDocument> for Plan {
                 alarm_grace: document.alarm_grace.0,
                 undo_window: document.undo_window.0,
             },
-            limits: Limits { failure_limit: document.failure_limit.0, max_inconclusive: document.max_inconclusive.0 },
+            limits: Limits {
+                failure_limit: document.failure_limit.0,
+                max_inconclusive: document.max_inconclusive.0,
+                max_wait: document.max_wait.map(|wait| wait.0),
+            },
             on_fail: document.on_fail,
             watch_bodies: document.watch_bodies,
             freeze: document.freeze.map(|freeze| Freeze::from(freeze).check()).transpose()?,

@@ -116,7 +116,12 @@ fn the_generation_exceeds_that_of_the_published_state() {
     };
     let start = |generation| {
         let plan = Plan::preset(Schedule::Fast);
-        request(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(document(generation)) })))
+        request(Command::Start(Box::new(Start {
+            id: "r1".into(),
+            plan,
+            found: Some(document(generation)),
+            reassign: false,
+        })))
     };
     let state = State::default();
     let now = Timestamp::from_millis(1);

@@ -43,7 +43,7 @@ fn steered(world: &mut World) {
         Command::Resume,
         Command::Promote,
         Command::Halt,
-        Command::ResumeCanary,
+        Command::ResumeCanary { percentage: None },
         Command::Resume,
         Command::PromoteFull,
         Command::Promote,

@@ -11,7 +11,9 @@ fn crowded() -> State {
     let found =
         PublishedState { enabled: false, percentage: Percentage::ZERO, rollout_id: "r0".into(), generation: Some(7) };
     let plan = Plan::parse(PLAN).unwrap();
-    world.execute(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(found) }))).unwrap();
+    world
+        .execute(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(found), reassign: false })))
+        .unwrap();
     world.run("3m");
     world.execute(Command::Pause).unwrap();
     let observation = world.state.observation().unwrap();

@@ -44,7 +44,7 @@ fn commands() -> impl Strategy<Value = Command> {
         1 => Just(Command::PromoteFull),
         1 => Just(Command::Abort { rollout: None }),
         1 => Just(Command::Halt),
-        3 => Just(Command::ResumeCanary),
+        3 => Just(Command::ResumeCanary { percentage: None }),
         2 => Just(Command::Undo),
     ]
 }

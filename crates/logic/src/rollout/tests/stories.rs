@@ -90,7 +90,7 @@ fn lifting_the_halt_of_a_rollback_leaves_the_canary_at_zero() {
         } else {
             world.execute(Command::Abort { rollout: None }).unwrap();
         }
-        world.execute(Command::ResumeCanary).unwrap();
+        world.execute(Command::ResumeCanary { percentage: None }).unwrap();
         world.run("1d");
         assert_eq!((world.kv(), world.halted), (0, false));
     }
@@ -212,7 +212,9 @@ fn a_stale_read_is_no_edit_but_putting_the_old_file_back_is_one() {
     let mut world = World::new();
     world.kv = Some(old.clone());
     let plan = Plan::preset(Schedule::Standard);
-    world.execute(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(old.clone()) }))).unwrap();
+    world
+        .execute(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(old.clone()), reassign: false })))
+        .unwrap();
     let five = world.kv.clone();
     world.run("1m");
     world.event(Event::Seen(Some(old.clone())));
@@ -223,6 +225,60 @@ fn a_stale_read_is_no_edit_but_putting_the_old_file_back_is_one() {
     world.event(Event::Seen(Some(old)));
     assert_eq!(world.says(), "paused, step 2 of 4 at 0 %");
     assert!(world.last_row().contains("canary-state says that the canary is not enabled"), "{}", world.last_row());
+}
+
+/// A start beside a canary with these visitors.
+fn start_beside(enabled: bool, percent: u32, reassign: bool) -> World {
+    let percentage = Percentage::percent(percent);
+    let found = PublishedState { enabled, percentage, rollout_id: "spring".into(), generation: None };
+    let mut world = World::new();
+    world.kv = Some(found.clone());
+    let plan = Plan::preset(Schedule::Standard);
+    world.execute(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(found), reassign }))).unwrap();
+    world
+}
+
+#[test]
+fn a_start_beside_a_canary_with_visitors_keeps_its_salt() {
+    for (enabled, percent, reassign, salt) in
+        [(true, 5, false, "spring"), (true, 5, true, "r1"), (true, 0, false, "r1"), (false, 5, false, "r1")]
+    {
+        let mut world = start_beside(enabled, percent, reassign);
+        let written = |world: &World| world.kv.as_ref().map(|document| document.rollout_id.clone());
+        assert_eq!(written(&world).as_deref(), Some(salt), "{enabled} {percent} {reassign}");
+        assert_eq!(world.state.desired_state().rollout_id, salt);
+        assert_eq!(world.state.observation().unwrap().rollout_id, "r1", "counts are the rollout's own");
+        world.run("1h");
+        assert_eq!((written(&world).as_deref(), world.kv()), (Some(salt), 100), "at every step");
+    }
+}
+
+#[test]
+fn a_night_without_visitors_neither_counts_nor_pauses() {
+    let mut world = World::started(STANDARD);
+    world.run("5m");
+    world.finding = waiting();
+    world.run("12h");
+    assert_eq!((world.says().as_str(), world.kv()), ("progressing, step 1 of 4 at 5 %", 5));
+    world.finding = pass();
+    world.run("1m");
+    assert_eq!(world.kv(), 25, "the hold was over long ago");
+}
+
+#[test]
+fn a_plan_may_limit_how_long_a_step_waits_for_traffic() {
+    let mut world = World::started(r#"{"schedule":"standard","maxWait":"2h"}"#);
+    world.run("5m");
+    world.finding = waiting();
+    world.run("1h");
+    world.finding = pass();
+    world.run("1m");
+    world.finding = waiting();
+    world.run("1h59m");
+    assert!(world.says().starts_with("progressing"), "a look with traffic ends the wait: {}", world.says());
+    world.run("2m");
+    assert!(world.says().starts_with("paused"), "{}", world.says());
+    assert!(world.last_row().contains("waited for traffic for 2h, the plan's maxWait"), "{}", world.last_row());
 }
 
 #[test]
@@ -248,7 +304,7 @@ fn a_halt_stops_at_once_and_its_end_starts_nothing_by_itself() {
     world.execute(Command::Halt).unwrap();
     assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 4 at 0 %, halted", 0, true));
     assert!(matches!(world.execute(Command::Resume), Err(CommandError::Halted { .. })));
-    world.execute(Command::ResumeCanary).unwrap();
+    world.execute(Command::ResumeCanary { percentage: None }).unwrap();
     assert_eq!((world.says().as_str(), world.kv(), world.halted), ("paused, step 2 of 4 at 25 %", 25, false));
     world.run("2h");
     assert_eq!(world.says(), "paused, step 2 of 4 at 25 %");
@@ -260,13 +316,41 @@ fn a_halt_stops_at_once_and_its_end_starts_nothing_by_itself() {
 }
 
 #[test]
+fn lifting_a_halt_names_the_percentage_where_an_edit_has_raised_it() {
+    let edited = |percent| PublishedState {
+        enabled: true,
+        percentage: Percentage::percent(percent),
+        rollout_id: "r1".into(),
+        generation: None,
+    };
+    let resume = |percentage| Command::ResumeCanary { percentage };
+    let mut world = World::started(STANDARD);
+    world.execute(Command::Abort { rollout: None }).unwrap();
+    world.run("5m");
+    world.event(Event::Seen(Some(edited(100))));
+    let Err(CommandError::Unconfirmed(resumed)) = world.execute(resume(None)) else { panic!() };
+    assert_eq!((resumed.percentage, resumed.observed), (Percentage::FULL, Percentage::ZERO));
+    assert!(world.halted, "nothing has changed");
+    assert!(world.execute(resume(Some(Percentage::percent(5)))).is_err(), "another percentage is no confirmation");
+    world.execute(resume(Some(Percentage::FULL))).unwrap();
+    assert_eq!((world.halted, world.state.share()), (false, Percentage::FULL));
+
+    let mut world = World::started(STANDARD);
+    world.run("20m");
+    world.execute(Command::Halt).unwrap();
+    world.event(Event::Seen(Some(edited(10))));
+    world.execute(resume(None)).unwrap();
+    assert!(!world.halted, "25 % were observed");
+}
+
+#[test]
 fn a_halt_needs_no_rollout() {
     let mut world = World::new();
     world.execute(Command::Halt).unwrap();
     assert!(world.halted && world.kv.is_none());
     assert_eq!(world.last_row(), "Canary halted by ada: no rollout → no rollout, halted. because");
     assert!(matches!(world.execute(start_of("r1", STANDARD)), Err(CommandError::Halted { .. })));
-    world.execute(Command::ResumeCanary).unwrap();
+    world.execute(Command::ResumeCanary { percentage: None }).unwrap();
     world.execute(start_of("r1", STANDARD)).unwrap();
 }
 

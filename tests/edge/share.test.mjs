@@ -1,0 +1,64 @@
+// What commands do to the share of visitors on the canary, and to the visitors themselves.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eventually } from "./harness/eventually.mjs";
+import { visitorCookie } from "./harness/client.mjs";
+import { buildProgram, serinFor } from "./harness/command-line.mjs";
+import { startSerin } from "./harness/workerd.mjs";
+
+const PLAN = { schedule: "custom", steps: [50, 100], hold: "1h", settle: "1h" };
+const VISITORS = 40;
+
+/** The variant of each of some visitors. */
+const sides = (serin) => Promise.all(Array.from({ length: VISITORS }, (_, index) => serin.variant({ headers: visitorCookie(index) })));
+
+test("a rollout beside a canary with visitors keeps every visitor on its side", async (t) => {
+  const kv = { "canary-state": { enabled: true, percentage: 50, rolloutId: "spring" } };
+  const serin = await startSerin(t, { kv });
+  const before = await sides(serin);
+  assert.deepEqual([...new Set(before)].sort(), ["canary", "stable"]);
+
+  assert.equal((await serin.api("POST", "rollouts", { id: "r1", ...PLAN })).status, 200);
+  await eventually(async () => assert.equal(JSON.parse((await serin.values())["canary-state"]).generation, 1));
+  await eventually(async () => {
+    await serin.variant();
+    assert.equal((await serin.health()).components.policy.generation, 1);
+  });
+  assert.deepEqual(await sides(serin), before);
+  assert.equal(JSON.parse((await serin.values())["canary-state"]).rolloutId, "spring");
+
+  await serin.api("POST", "rollouts/current/abort", {});
+  const started = await serin.api("POST", "rollouts", { id: "r2", ...PLAN, reassign: true });
+  assert.equal(started.status, 200, started.text);
+  await eventually(async () => assert.equal(JSON.parse((await serin.values())["canary-state"]).rolloutId, "r2"));
+});
+
+test("lifting a halt asks for the percentage that an edit of canary-state has raised", async (t) => {
+  const splitter = await startSerin(t, { kv: { "canary-state": { enabled: false, percentage: 0 } } });
+  const serin = serinFor(buildProgram(), splitter);
+  const api = async (method, path, body = {}) => assert.equal((await splitter.api(method, path, body)).status, 200);
+  await api("POST", "rollouts", { id: "r1", ...PLAN });
+  await api("POST", "rollouts/current/abort");
+  await api("PUT", "state", { state: { enabled: true, percentage: 100 } });
+
+  const refused = await serin(["resume-canary"]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /100 % of visitors on the canary[^]*--yes/);
+  assert.notEqual((await splitter.status()).halt, null);
+  const wrong = await splitter.api("POST", "resume-canary", { percentage: 50 });
+  assert.deepEqual([wrong.status, wrong.json.type, wrong.json.percentage], [409, "urn:serin:unconfirmed", 100]);
+
+  const lifted = await serin(["resume-canary", "--yes"]);
+  assert.deepEqual([lifted.code, lifted.stderr], [0, ""]);
+  assert.match(lifted.stdout, /the halt is lifted: 100 % of visitors go to the canary/);
+  await eventually(async () => assert.equal(await splitter.variant(), "canary"));
+});
+
+test("a switch whose end is in the past is refused and clears nothing", async (t) => {
+  const serin = await startSerin(t, { kv: { "ops:maintenance": "on" } });
+  const refused = await serin.api("PUT", "switches/maintenance", { on: true, until: "2026-01-01T00:00:00Z" });
+  assert.deepEqual([refused.status, refused.json.field], [422, "until"]);
+  assert.deepEqual(await serin.values(), { "ops:maintenance": "on" });
+  assert.equal((await serin.request("/")).status, 503);
+});
