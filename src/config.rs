@@ -53,7 +53,9 @@ pub(crate) struct Config {
     pub(crate) access: Result<Option<AccessApplication>, String>,
     /// `HEALTH_DETAIL`: whether `/health?detailed=true` needs the token.
     pub(crate) detail_needs_token: bool,
-    /// `WEBHOOK_URL`: receives a POST on every change of a rollout.
+    /// `SERVICE_NAME`: the service's name in messages to the webhook.
+    pub(crate) service_name: Option<String>,
+    /// `WEBHOOK_URL`: receives a POST on every change of a rollout, a halt, a switch or the document.
     pub(crate) webhook_url: Option<String>,
     /// `WEBHOOK_FORMAT`: the shape of that POST, by default `json`.
     pub(crate) webhook_format: WebhookFormat,
@@ -127,6 +129,7 @@ impl Config {
             viewer_token: variable(env, "VIEWER_TOKEN"),
             access,
             detail_needs_token,
+            service_name: variable(env, "SERVICE_NAME"),
             webhook_url,
             webhook_format,
         };

@@ -47,7 +47,12 @@ impl DurableObject for RolloutController {
             rpc::REPORT => self.report(request).await,
             rpc::TROUBLE => self.trouble(),
             _ => match control_api::parse(request).await {
-                Ok(call) => commands::respond(&self.context, call).await,
+                Ok(call) => {
+                    if !call.is_query() {
+                        self.remember_origin(request);
+                    }
+                    commands::respond(&self.context, call).await
+                }
                 Err(problem) => Ok(response::problem(&problem)),
             },
         };
@@ -113,6 +118,19 @@ impl RolloutController {
             transaction::run(&self.context, |controller, _, now| Ok(controller.report(&report, now)))?;
         outbox::deliver(&self.context, claimed);
         Ok(response::json(&overlay))
+    }
+
+    /// Remembers where the splitter is, for links in messages to the webhook. Such a link is not worth to fail a command.
+    fn remember_origin(&self, request: &web_sys::Request) {
+        let Some(origin) = url::of(request).map(|url| url.origin()) else { return };
+        let remembered = transaction::run(&self.context, |controller, _, _| {
+            controller.outbox.origin = Some(origin);
+            Ok(())
+        });
+        match remembered {
+            Ok(((), claimed)) => outbox::deliver(&self.context, claimed),
+            Err(error) => log::control_trouble("the controller", error.to_string()),
+        }
     }
 
     /// For `/health`: what is wrong, or `null`.

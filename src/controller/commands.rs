@@ -122,7 +122,7 @@ async fn put_state(
     let state = CanaryState::parse(key, document).map_err(|error| ControllerError::Kv(error.to_string()))?;
     change(context, |controller, store, now| {
         let _ = controller.replaced(PublishedState::from(&state), now);
-        store.append(None, &AuditRecord::of_change(key, actor, before.as_deref(), Some(document), now))
+        store.append(AuditRecord::of_change(key, actor, before.as_deref(), Some(document), now))
     })
 }
 
@@ -140,7 +140,7 @@ async fn put_switch(
     }
     let response = change(context, |controller, store, now| {
         controller.switches.set(switch, value.clone(), now);
-        store.append(None, &AuditRecord::of_change(switch.key(), actor, before, value.as_deref(), now))
+        store.append(AuditRecord::of_change(switch.key(), actor, before, value.as_deref(), now))
     })?;
     context.policy.write(switch.key(), value.as_deref(), LIMIT).await.map_err(ControllerError::Kv)?;
     Ok(response)

@@ -1,12 +1,12 @@
-//! What a transaction left to be done outside: `canary-state` to KV, notifications to the webhook. What fails is tried again after a
+//! What a transaction left to be done outside: `canary-state` to KV, messages to the webhook. What fails is tried again after a
 //! pause. Each is claimed for a time that is longer than its deadlines here.
 
 use core::time::Duration;
 use std::rc::Rc;
 
 use serin_logic::Timestamp;
-use serin_logic::controller::Controller;
-use serin_logic::rollout::{Notification, WriteState};
+use serin_logic::controller::{Controller, QueuedMessage};
+use serin_logic::rollout::WriteState;
 use wasm_bindgen_futures::spawn_local;
 use worker::{Fetch, Headers, Method, Request, RequestInit};
 
@@ -19,12 +19,12 @@ const WEBHOOK_LIMIT: Duration = Duration::from_secs(4);
 
 /// Performs the claimed deliveries and records their results. Neither delivery waits for the other.
 pub(crate) fn deliver(context: &Rc<ControllerContext>, claimed: Claimed) {
-    let Claimed { write, notification } = claimed;
+    let Claimed { write, message } = claimed;
     if let Some(write) = write {
         spawn_local(write_state(context.clone(), write));
     }
-    if let Some(notification) = notification {
-        spawn_local(notify(context.clone(), notification));
+    if let Some(message) = message {
+        spawn_local(notify(context.clone(), message));
     }
 }
 
@@ -40,11 +40,10 @@ async fn put(context: &ControllerContext, write: &WriteState) -> Result<(), Stri
     policy.write(policy.state_key(), Some(&document), WRITE_LIMIT).await
 }
 
-async fn notify(context: Rc<ControllerContext>, notification: Notification) {
+async fn notify(context: Rc<ControllerContext>, message: QueuedMessage) {
     let Some(url) = &context.config.webhook_url else { return };
-    let body = context.config.webhook_format.body(&notification);
-    let is_taken = logged("the webhook", timeout::attempt(WEBHOOK_LIMIT, post(url, &body)).await);
-    record(&context, |controller, now| controller.notified(notification.seq, is_taken, now));
+    let is_taken = logged("the webhook", timeout::attempt(WEBHOOK_LIMIT, post(url, &message.body)).await);
+    record(&context, |controller, now| controller.notified(message.seq, is_taken, now));
 }
 
 /// Posts JSON to a URL outside. A status of 2xx is success.

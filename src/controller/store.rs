@@ -3,9 +3,12 @@
 //! and delivers no other event meanwhile.
 //! <https://developers.cloudflare.com/durable-objects/api/sqlite-storage-api/>
 
+use std::cell::RefCell;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serin_logic::api::AuditRecord;
 use serin_logic::document::{InvalidDocument, parse_own};
 use worker::{SqlStorage, SqlStorageValue, State};
 
@@ -15,7 +18,11 @@ const SCHEMA: &str = "
 ";
 
 /// An object's tables.
-pub(crate) struct Store(SqlStorage);
+pub(crate) struct Store {
+    sql: SqlStorage,
+    /// Entries of changes that are not the rollout machine's, with their numbers.
+    changes: RefCell<Vec<AuditRecord>>,
+}
 
 /// Why a document was not read or written. An object that cannot read its state does nothing: what cannot be read is not empty.
 #[derive(Debug, thiserror::Error)]
@@ -49,8 +56,8 @@ struct AuditRow {
 
 impl Store {
     pub(crate) fn open(state: &State) -> Result<Self, StorageError> {
-        let store = Self(state.storage().sql());
-        store.0.exec(SCHEMA, None).map_err(StorageError::Sql)?;
+        let store = Self { sql: state.storage().sql(), changes: RefCell::default() };
+        store.sql.exec(SCHEMA, None).map_err(StorageError::Sql)?;
         Ok(store)
     }
 
@@ -72,15 +79,33 @@ impl Store {
             return Ok(());
         }
         let insert = "INSERT OR REPLACE INTO documents (name, body) VALUES (?, ?)";
-        self.0.exec(insert, vec![name.into(), body.into()]).map(|_| ()).map_err(StorageError::Sql)
+        self.sql.exec(insert, vec![name.into(), body.into()]).map(|_| ()).map_err(StorageError::Sql)
     }
 
-    /// Appends an entry to the audit log. An entry of the rollout machine has a number of its own, `machine`, and is stored once under it.
-    pub(crate) fn append(&self, machine: Option<u64>, entry: &impl Serialize) -> Result<(), StorageError> {
+    /// Appends the entry of a change that is not the rollout machine's to the audit log.
+    pub(crate) fn append(&self, entry: AuditRecord) -> Result<(), StorageError> {
+        let seq = self.insert(None, &entry)?;
+        self.changes.borrow_mut().push(AuditRecord { seq, ..entry });
+        Ok(())
+    }
+
+    /// Appends an entry of the rollout machine, which has a number of its own, `machine`, and is stored once under it. Gives its number in the
+    /// audit log; none if it was stored before.
+    pub(crate) fn append_of_machine(&self, machine: u64, entry: &AuditRecord) -> Result<Option<u64>, StorageError> {
+        self.insert(Some(machine), entry)
+    }
+
+    fn insert(&self, machine: Option<u64>, entry: &AuditRecord) -> Result<Option<u64>, StorageError> {
         let unwritable = |source| StorageError::Unwritable { name: "audit entry".to_owned(), source };
         let body = serde_json::to_string(entry).map_err(unwritable)?;
-        let insert = "INSERT OR IGNORE INTO audit (machine, body) VALUES (?, ?)";
-        self.0.exec(insert, vec![machine.map(number).into(), body.into()]).map(|_| ()).map_err(StorageError::Sql)
+        let insert = "INSERT OR IGNORE INTO audit (machine, body) VALUES (?, ?) RETURNING seq, body";
+        let rows: Vec<AuditRow> = self.select(insert, vec![machine.map(number).into(), body.into()])?;
+        Ok(rows.first().map(|row| row.seq))
+    }
+
+    /// The entries of changes since the last call.
+    pub(crate) fn take_changes(&self) -> Vec<AuditRecord> {
+        self.changes.take()
     }
 
     /// Entries of the audit log below `before`, newest first, each with its `seq`; and where the next page begins.
@@ -93,7 +118,7 @@ impl Store {
     }
 
     fn select<T: DeserializeOwned>(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>, StorageError> {
-        self.0.exec(query, values).and_then(|cursor| cursor.to_array()).map_err(StorageError::Sql)
+        self.sql.exec(query, values).and_then(|cursor| cursor.to_array()).map_err(StorageError::Sql)
     }
 }
 

@@ -1,12 +1,13 @@
 //! A transaction of the controller: load, act, settle, store, set the alarm; without waiting in between, so that the platform stores all
 //! of it or nothing.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serin_logic::Timestamp;
 use serin_logic::api::AuditRecord;
-use serin_logic::controller::{Controller, documents};
-use serin_logic::rollout::{Effect, Notification, Receipt, WriteState, pending};
+use serin_logic::controller::{Controller, QueuedMessage, documents};
+use serin_logic::rollout::{Effect, Receipt, WriteState, pending};
 use worker::{State, Storage};
 
 use super::store::{StorageError, Store};
@@ -25,7 +26,7 @@ pub(crate) struct ControllerContext {
 #[derive(Debug, Default)]
 pub(crate) struct Claimed {
     pub(crate) write: Option<WriteState>,
-    pub(crate) notification: Option<Notification>,
+    pub(crate) message: Option<QueuedMessage>,
 }
 
 /// The stored documents as loaded, and their texts.
@@ -78,7 +79,7 @@ impl Transaction {
     fn end(mut self, context: &ControllerContext) -> Result<Claimed, StorageError> {
         self.settle(&context.config)?;
         let Self { store, texts, mut controller, alarm: set, now } = self;
-        let claimed = Claimed { write: controller.claim_write(now), notification: controller.claim_notification(now) };
+        let claimed = Claimed { write: controller.claim_write(now), message: controller.claim_message(now) };
 
         let Controller { state, analysis, metrics, switches, outbox } = &controller;
         let [state_text, analysis_text, metrics_text, switches_text, outbox_text] = &texts;
@@ -96,22 +97,38 @@ impl Transaction {
         Ok(claimed)
     }
 
-    /// Performs the effects that need nothing from outside.
+    /// Performs the effects that need nothing from outside, and makes messages of what the webhook is to hear of.
     fn settle(&mut self, config: &Config) -> Result<(), StorageError> {
+        let unchanged = self.controller.state.summary();
+        let changes = self.store.take_changes().into_iter();
+        let mut news: Vec<_> = changes.map(|record| (record, unchanged.clone())).collect();
+        let mut stored = BTreeMap::new();
         for effect in pending(&self.controller.state, self.now) {
             let receipt = match effect {
                 Effect::Audit(entry) => {
-                    self.store.append(Some(entry.seq), &AuditRecord::of_rollout(&entry))?;
+                    let record = AuditRecord::of_rollout(&entry);
+                    let seq = self.store.append_of_machine(entry.seq, &record)?;
+                    stored.insert(entry.seq, (AuditRecord { seq, ..record }, entry.after));
                     Receipt::Audited { seq: entry.seq }
                 }
                 // The overlay is made of what is stored.
                 Effect::SetHalt(halt) => Receipt::Halted { epoch: halt.epoch },
-                Effect::Notify(notification) if config.webhook_url.is_none() => {
+                // An entry comes before its notification, in one transaction.
+                Effect::Notify(notification) => {
+                    news.extend(stored.remove(&notification.seq));
                     Receipt::Notified { seq: notification.seq }
                 }
-                Effect::Notify(_) | Effect::WriteState(_) | Effect::SetAlarm(_) | Effect::TakeLook(_) => continue,
+                Effect::WriteState(_) | Effect::SetAlarm(_) | Effect::TakeLook(_) => continue,
             };
             let _ = self.controller.done(receipt, self.now);
+        }
+        if config.webhook_url.is_some() {
+            news.sort_by_key(|(record, _)| record.seq);
+            for (record, summary) in news {
+                let message = record.message(&summary, &self.controller, config.service_name.as_deref());
+                let body = config.webhook_format.body(&message);
+                self.controller.outbox.push(QueuedMessage { seq: message.seq, body });
+            }
         }
         Ok(())
     }

@@ -23,6 +23,10 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub(crate) fn hostname(this: &Url) -> String;
 
+    /// Scheme, host and port.
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn origin(this: &Url) -> String;
+
     #[wasm_bindgen(method, getter)]
     pub(crate) fn pathname(this: &Url) -> String;
 

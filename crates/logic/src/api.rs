@@ -11,6 +11,8 @@ mod body;
 mod explain;
 /// A request, before it is parsed.
 mod incoming;
+/// Messages to the webhook.
+mod message;
 /// Metrics for Prometheus.
 mod prometheus;
 /// Requests, parsed.

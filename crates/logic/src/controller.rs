@@ -21,17 +21,17 @@ mod tests;
 pub(crate) use self::analysis_runner::analysis_config;
 pub use self::analysis_runner::{AnalysisRunner, LastLook};
 pub use self::metrics_buffer::MetricsBuffer;
-pub use self::outbox::Outbox;
 use self::outbox::{LONGEST_NOTIFICATION_PAUSE, LONGEST_WRITE_PAUSE, MAX_NOTIFICATION_FAILURES};
+pub use self::outbox::{Outbox, QueuedMessage};
 pub use self::retry_state::RetryState;
 pub use self::switch_overrides::SwitchOverrides;
-pub use self::webhook::WebhookFormat;
+pub use self::webhook::{WebhookFormat, WebhookMessage, service_name};
 use crate::analysis::Health;
 use crate::percentage::Percentage;
 use crate::policy::CanaryState;
 use crate::rollout::{
-    CommandError, CommandRequest, Effect, Event, Finding, FindingKind, Look, Notification, Outcome, Overlay,
-    PublishedState, Receipt, State, Step, UtcOffset, WriteState, execute, pending, step,
+    CommandError, CommandRequest, Effect, Event, Finding, FindingKind, Look, Outcome, Overlay, PublishedState, Receipt,
+    State, Step, UtcOffset, WriteState, execute, pending, step,
 };
 use crate::telemetry::Batch;
 use crate::timestamp::Timestamp;
@@ -187,12 +187,13 @@ impl Controller {
         for effect in pending(&self.state, now) {
             let retry = match effect {
                 Effect::WriteState(_) => self.outbox.writes.next_at(),
-                Effect::Notify(_) => self.outbox.notifications.next_at(),
-                Effect::Audit(_) | Effect::SetHalt(_) => now,
+                Effect::Notify(_) | Effect::Audit(_) | Effect::SetHalt(_) => now,
                 Effect::SetAlarm(_) | Effect::TakeLook(_) => continue,
             };
             first = Some(first.map_or(retry, |first| first.min(retry)));
         }
+        let message = self.unsent_message().map(|_| self.outbox.notifications.next_at());
+        let first = [first, message].into_iter().flatten().min();
         first.map(|at| at.max(now))
     }
 
@@ -213,25 +214,24 @@ impl Controller {
         }
     }
 
-    /// Leases the oldest notification to the caller, if there is one and no other caller holds it.
-    pub fn claim_notification(&mut self, now: Timestamp) -> Option<Notification> {
-        let notice = self.unsent_notification(now)?;
-        self.outbox.notifications.claim(now).then_some(notice)
+    /// Leases the oldest message to the caller, if there is one and no other caller holds it.
+    pub fn claim_message(&mut self, now: Timestamp) -> Option<QueuedMessage> {
+        let message = self.unsent_message()?.clone();
+        self.outbox.notifications.claim(now).then_some(message)
     }
 
-    /// Records the outcome of a notification. One that keeps failing is dropped in the end; the audit has it.
+    /// Records the outcome of a message. One that keeps failing is dropped in the end; the audit has it.
     pub fn notified(&mut self, seq: u64, succeeded: bool, now: Timestamp) {
         let failures = if succeeded { 0 } else { self.outbox.notifications.fail(LONGEST_NOTIFICATION_PAUSE, now) };
         if succeeded || failures >= MAX_NOTIFICATION_FAILURES {
             self.outbox.notifications.reset();
-            let _ = self.done(Receipt::Notified { seq }, now);
+            self.outbox.messages.retain(|message| message.seq != seq);
         }
     }
 
-    /// The oldest notification that was not sent.
-    pub fn unsent_notification(&self, now: Timestamp) -> Option<Notification> {
-        let is_notice = |effect| if let Effect::Notify(notice) = effect { Some(notice) } else { None };
-        pending(&self.state, now).into_iter().find_map(is_notice)
+    /// The oldest message that was not sent.
+    pub fn unsent_message(&self) -> Option<&QueuedMessage> {
+        self.outbox.messages.first()
     }
 
     /// Trouble of the controller itself as a line for /health, if there is any.

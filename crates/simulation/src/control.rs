@@ -99,12 +99,11 @@ impl Control {
         }
     }
 
-    /// Performs effects. Writes to KV and notifications are claimed first; other effects are performed in order.
+    /// Performs effects. Writes to KV are claimed first; other effects are performed in order.
     fn claimed(&mut self, effects: Vec<Effect>, at: Timestamp) -> Vec<Effect> {
-        let is_delivered = |effect: &Effect| matches!(effect, Effect::WriteState(_) | Effect::Notify(_));
+        let is_delivered = |effect: &Effect| matches!(effect, Effect::WriteState(_));
         let mut to_do: Vec<Effect> = effects.into_iter().filter(|effect| !is_delivered(effect)).collect();
         to_do.extend(self.live.claim_write(at).map(Effect::WriteState));
-        to_do.extend(self.live.claim_notification(at).map(Effect::Notify));
         to_do
     }
 
@@ -132,11 +131,9 @@ impl Control {
                     self.live.written(generation, true, at);
                     Vec::new()
                 }
-                Receipt::Notified { seq } => {
-                    self.live.notified(seq, true, at);
-                    Vec::new()
+                Receipt::Halted { .. } | Receipt::Audited { .. } | Receipt::Notified { .. } => {
+                    self.live.done(receipt, at)
                 }
-                Receipt::Halted { .. } | Receipt::Audited { .. } => self.live.done(receipt, at),
             };
             let more = self.claimed(more, at);
             to_do.extend(more);

@@ -82,7 +82,7 @@ fn check_controller(controller: &mut Controller, now: Timestamp) {
     controller.switches.set(Switch::Maintenance, Some("1".into()), now);
     assert!(controller.state.epoch() >= before, "epochs only grow");
     let _ = (controller.overlay(now), controller.trouble(now), controller.next_alarm(now));
-    let _ = (controller.claim_write(now), controller.claim_notification(now));
+    let _ = (controller.claim_write(now), controller.claim_message(now));
     controller.written(1, false, now);
     controller.notified(1, false, now);
     let _ = serin_logic::api::RolloutView::new(controller, now);

@@ -34,6 +34,9 @@ pub struct AuditRecord {
     pub claimed: bool,
     /// The kind of change.
     pub action: String,
+    /// The changed key in KV; none for changes of the rollout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// The changed rollout; none for other changes.
     pub rollout_id: Option<String>,
     /// State before the change.
@@ -57,6 +60,7 @@ impl AuditRecord {
             actor: entry.actor.clone(),
             claimed: entry.claimed,
             action: word(&entry.action),
+            key: None,
             rollout_id: entry.rollout_id.clone(),
             before: json(&entry.before),
             after: json(&entry.after),
@@ -79,6 +83,7 @@ impl AuditRecord {
             actor: name.clone(),
             claimed: *claimed,
             action: action.into(),
+            key: Some(key.to_owned()),
             rollout_id: None,
             before: before.into(),
             after: after.into(),

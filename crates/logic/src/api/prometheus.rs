@@ -84,7 +84,7 @@ fn rollout(page: &mut Page, context: &ApiContext<'_>, now: Timestamp) {
     page.gauge("rollout_step", "Counted from 1; 0 without a rollout.", standing.step);
     page.gauge("rollout_steps", "Steps of the plan.", standing.of);
     page.head("outbox", "gauge", "Whether something is still to be done outside.");
-    let unfinished = unfinished(state);
+    let unfinished = unfinished(controller);
     for what in ["write", "notify", "audit", "halt"] {
         page.value("outbox", &[("what", what)], u8::from(unfinished.iter().any(|kind| kind == what)));
     }

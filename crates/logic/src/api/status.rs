@@ -10,7 +10,7 @@ use crate::controller::Controller;
 use crate::percentage::Percentage;
 use crate::policy::Switch;
 use crate::policy::switches::Setting;
-use crate::rollout::{Effect, Halted, State, pending};
+use crate::rollout::{Effect, Halted, pending};
 use crate::snapshot::Snapshot;
 use crate::timestamp::Timestamp;
 
@@ -129,7 +129,7 @@ impl StatusView {
             halt: controller.and_then(|controller| controller.state.halted()).map(HaltView::from),
             rollout: controller.and_then(|controller| RolloutView::new(controller, now)),
             telemetry: controller.map(TelemetryView::from),
-            outbox: controller.map(|controller| unfinished(&controller.state)).unwrap_or_default(),
+            outbox: controller.map(unfinished).unwrap_or_default(),
         }
     }
 }
@@ -189,13 +189,14 @@ impl From<&Controller> for TelemetryView {
 }
 
 /// Kinds of effects that are still to be performed.
-pub(super) fn unfinished(state: &State) -> Vec<String> {
+pub(super) fn unfinished(controller: &Controller) -> Vec<String> {
     let kind = |effect| match effect {
         Effect::WriteState(_) => Some("write"),
-        Effect::Notify(_) => Some("notify"),
         Effect::Audit(_) => Some("audit"),
         Effect::SetHalt(_) => Some("halt"),
-        Effect::SetAlarm(_) | Effect::TakeLook(_) => None,
+        Effect::Notify(_) | Effect::SetAlarm(_) | Effect::TakeLook(_) => None,
     };
-    pending(state, Timestamp::default()).into_iter().filter_map(kind).map(str::to_owned).collect()
+    let effects = pending(&controller.state, Timestamp::default()).into_iter().filter_map(kind);
+    // The rollout's own notifications become messages within their transaction.
+    effects.chain(controller.unsent_message().map(|_| "notify")).map(str::to_owned).collect()
 }

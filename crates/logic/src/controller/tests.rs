@@ -250,21 +250,24 @@ fn a_refused_write_is_tried_again_after_a_pause_by_one_caller_at_a_time() {
 fn a_notification_is_sent_once_and_dropped_in_the_end() {
     let mut controller = Controller::default();
     let mut now = Timestamp::from_seconds(1_800_000_000);
-    let start = Start { id: "r1".into(), plan: Plan::parse(QUICK).unwrap(), found: None, reassign: false };
-    let order =
-        |command| CommandRequest { command, actor: "ada".into(), claimed: false, reason: String::new(), epoch: None };
-    let _ = controller.execute(&order(Command::Start(Box::new(start))), now).unwrap();
-    let first = controller.claim_notification(now).unwrap();
-    assert_eq!(controller.claim_notification(now), None);
+    let row = |seq| super::QueuedMessage { seq, body: "{}".into() };
+    controller.outbox.push(row(1));
+    let first = controller.claim_message(now).unwrap();
+    assert_eq!(controller.claim_message(now), None);
     controller.notified(first.seq, true, now);
-    assert_eq!(controller.claim_notification(now), None);
-    let _ = controller.execute(&order(Command::Pause), now).unwrap();
+    assert_eq!(controller.claim_message(now), None);
+    controller.outbox.push(row(2));
     let mut tries = 0;
-    while let Some(notice) = controller.unsent_notification(now) {
-        now = controller.outbox.notifications.next_at().max(now);
-        assert_eq!(controller.claim_notification(now).as_ref(), Some(&notice));
-        controller.notified(notice.seq, false, now);
+    while let Some(message) = controller.unsent_message().cloned() {
+        now = controller.next_alarm(now).unwrap();
+        assert_eq!(controller.claim_message(now).as_ref(), Some(&message));
+        controller.notified(message.seq, false, now);
         tries += 1;
     }
-    assert_eq!(tries, 24);
+    assert_eq!((tries, controller.next_alarm(now)), (24, None));
+    for seq in 0..200 {
+        controller.outbox.push(row(seq));
+    }
+    let kept: Vec<u64> = controller.outbox.messages.iter().map(|message| message.seq).collect();
+    assert!(kept.into_iter().eq(100..200), "a receiver that does not answer costs no memory without end");
 }

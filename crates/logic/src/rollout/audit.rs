@@ -72,7 +72,7 @@ pub struct AuditEntry {
     pub reason: String,
 }
 
-/// Message to the webhook about a transition.
+/// The wish to notify people of an audit entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notification {
