@@ -32,6 +32,10 @@ const DEFAULTS = {
   panics: false,
   /** Uses Durable Objects that fail on request: `misbehave()`. */
   lab: false,
+  /** More isolates of the same Worker, which share its KV and its objects: for each the folder of its build, or `undefined` for the same. */
+  others: [],
+  /** The folder of the build, if it is another one than the one under test. */
+  build: undefined,
   /** Source of a Worker that has Serin bound as `SERIN` and listens on `caller`; none by default. */
   caller: undefined,
   /** Port of a proxy that gets every request to the internet; none by default. */
@@ -61,14 +65,11 @@ class Serin {
   #labControl;
   output = [];
 
-  async start({ kv, mode, vars, without, panics, lab, separate, upstreams, analytics, caller, internet }) {
+  async start({ kv, mode, vars, without, panics, lab, separate, upstreams, analytics, caller, internet, others, build }) {
     this.#directory = await mkdtemp(join(tmpdir(), "serin-edge-"));
-    for (const file of MODULES) {
-      const made = join(panics ? PANIC_BUILD : BUILD, file);
-      await cp(made, join(this.#directory, file)).catch((cause) => {
-        throw new Error(`${made} is missing: run \`npm run ${panics ? "build:panic" : "build"}\``, { cause });
-      });
-    }
+    const own = panics ? PANIC_BUILD : (build ?? BUILD);
+    await this.#install(own, "");
+    for (const [at, folder] of others.entries()) await this.#install(folder ?? own, `other-${at}-`);
     for (const file of ["variants.js", "kv.js", "lab.js"]) await cp(join(HERE, file), join(this.#directory, file));
     await mkdir(join(this.#directory, "objects"));
 
@@ -82,6 +83,11 @@ class Serin {
     const services = [["serin", `worker = ${splitter(bindings, { without, lab, separate, analytics })}`], OBJECTS(join(this.#directory, "objects")), ...around];
     const sockets = [SERIN_SOCKET, ...(separate ? [] : WORLD_SOCKETS)];
     const names = separate ? ["serin"] : [...SOCKETS];
+    for (const name of Array.from(others, (_, at) => `other-${at}`)) {
+      services.push([name, `worker = ${splitter(bindings, { without, separate, analytics, prefix: `${name}-` })}`]);
+      sockets.push(socket(name, `"${name}"`));
+      names.push(name);
+    }
     if (lab) {
       sockets.push(socket("lab", entrypoint("serin", "lab")));
       names.push("lab");
@@ -102,7 +108,9 @@ class Serin {
 
   async #listen() {
     await this.#splitter.start(this.#directory, ...this.#config, this.output);
-    this.client = new Client(this.#splitter.ports.serin);
+    const { ports } = this.#splitter;
+    this.client = new Client(ports.serin);
+    this.others = Object.keys(ports).filter((name) => name.startsWith("other-")).map((name) => new Client(ports[name]));
     this.#labControl = new Client(this.#splitter.ports.lab);
   }
 
@@ -116,17 +124,27 @@ class Serin {
   }
 
   async stop() {
-    for (const client of [this.client, this.caller, this.#kvControl, this.#variantControl, this.#labControl]) client?.close();
+    for (const client of [this.client, this.caller, ...(this.others ?? []), this.#kvControl, this.#variantControl, this.#labControl]) client?.close();
     await this.#splitter.kill();
     await this.#world.kill();
     if (this.#directory) await rm(this.#directory, { recursive: true, force: true });
   }
 
-  /** Kills the splitter and starts it again with the stored data of its objects; needs `separate`. */
-  async killAndRestart() {
-    this.client.close();
-    this.#labControl.close();
+  /** Copies a build beside the other Workers of the test. */
+  async #install(folder, prefix) {
+    for (const file of MODULES) {
+      const made = join(folder, file);
+      await cp(made, join(this.#directory, prefix + file)).catch((cause) => {
+        throw new Error(`${made} is missing: run \`npm run ${folder === PANIC_BUILD ? "build:panic" : "build"}\``, { cause });
+      });
+    }
+  }
+
+  /** Kills the splitter and starts it again, as another build if one is named, with the stored data of its objects; needs `separate`. */
+  async killAndRestart(build) {
+    for (const client of [this.client, ...this.others, this.#labControl]) client.close();
     await this.#splitter.kill();
+    if (build !== undefined) await this.#install(build, "");
     await this.#listen();
   }
 
@@ -273,7 +291,8 @@ const SERIN_SOCKET = `(name = "serin", address = "127.0.0.1:0", http = (cfBlobHe
 const socket = (name, service) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = ${service})`;
 const entrypoint = (name, of) => `(name = "${name}", entrypoint = "${of}")`;
 const esModule = (name) => `(name = "${name}", esModule = embed "${name}")`;
-const INDEX = [esModule("index.js"), '(name = "index_bg.wasm", wasm = embed "index_bg.wasm")'];
+const index = (prefix) => [`(name = "index.js", esModule = embed "${prefix}index.js")`, `(name = "index_bg.wasm", wasm = embed "${prefix}index_bg.wasm")`];
+const INDEX = index("");
 const small = (name) => `(modules = [${esModule(`${name}.js`)}], compatibilityDate = "2026-11-01")`;
 
 // The test can import Serin's modules and inspect their exports.
@@ -304,13 +323,21 @@ const elsewhere = (ports) => [
 ];
 const OBJECTS = (path) => ["objects", `disk = (path = "${path}", writable = true)`];
 
-function splitter(vars, { without, lab, separate, analytics }) {
+const OWN_OBJECTS = `durableObjectNamespaces = [
+      (className = "RolloutController", uniqueKey = "rollout", enableSql = true),
+      (className = "MetricsShard", uniqueKey = "metrics", enableSql = true),
+    ],
+    durableObjectStorage = (localDisk = "objects"),`;
+
+/** The Worker, or with a prefix one more isolate of it, which has no objects of its own. */
+function splitter(vars, { without, lab, separate, analytics, prefix = "" }) {
+  const object = (name) => (prefix ? `durableObjectNamespace = (className = "${name}", serviceName = "serin")` : `durableObjectNamespace = "${name}"`);
   const bindings = [
     ["STABLE", separate ? 'service = "stable"' : 'service = (name = "variants", entrypoint = "Stable")'],
     ["CANARY", separate ? 'service = "canary"' : 'service = (name = "variants", entrypoint = "Canary")'],
     ["CANARY_STATE", `kvNamespace = "${separate ? "store" : "kv"}"`],
-    ["ROLLOUT", 'durableObjectNamespace = "RolloutController"'],
-    ["METRICS", 'durableObjectNamespace = "MetricsShard"'],
+    ["ROLLOUT", object("RolloutController")],
+    ["METRICS", object("MetricsShard")],
     ...(analytics ? [["ANALYTICS", 'analyticsEngine = "variants"']] : []),
     ["VERSION", 'json = "{\\"id\\": \\"test-version\\", \\"tag\\": \\"v-test\\", \\"timestamp\\": \\"\\"}"'],
     ...Object.entries(vars).map(([name, value]) => [name, `text = ${JSON.stringify(String(value))}`]),
@@ -318,14 +345,10 @@ function splitter(vars, { without, lab, separate, analytics }) {
     .filter(([name]) => !without.includes(name))
     .map(([name, value]) => `(name = "${name}", ${value})`);
   return `(
-    modules = [${[...(lab ? [esModule("lab.js")] : []), ...INDEX].join(", ")}],
+    modules = [${[...(lab ? [esModule("lab.js")] : []), ...index(prefix)].join(", ")}],
     compatibilityDate = "2026-11-01",
     bindings = [${bindings.join(", ")}],
-    durableObjectNamespaces = [
-      (className = "RolloutController", uniqueKey = "rollout", enableSql = true),
-      (className = "MetricsShard", uniqueKey = "metrics", enableSql = true),
-    ],
-    durableObjectStorage = (localDisk = "objects"),
+    ${prefix ? "" : OWN_OBJECTS}
   )`;
 }
 
