@@ -13,7 +13,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { FAULTS } from "./faults.mjs";
 import { run } from "./lab.mjs";
-import { SOAK_HEADING, faultsPart, isLossless, soakPart, table } from "./scorecard.mjs";
+import { writeSection } from "../reliability/page.mjs";
+import { SOAK, faultsPart, isLossless, soakPart, table } from "./scorecard.mjs";
 import { soak } from "./soak.mjs";
 
 const PAGE = join(import.meta.dirname, "..", "..", "docs", "reliability.md");
@@ -65,10 +66,9 @@ function say({ sent, memory, files }) {
   console.error(`soak: ${sent} requests, ${(memory / 2 ** 20).toFixed(0)} MiB, ${files} files`);
 }
 
-/** The page consists of the part about faults and, from its heading on, the part about the soak test. */
+/** The part about faults is the page up to the section about the soak test. Other commands write the sections after it. */
 async function write() {
   const page = await readFile(PAGE, "utf8");
-  const soakBegins = page.indexOf(SOAK_HEADING);
-  const faults = scorecard.results ? faultsPart(scorecard.results) : page.slice(0, soakBegins);
-  await writeFile(PAGE, faults + (scorecard.soak ? soakPart(scorecard.soak) : page.slice(soakBegins)));
+  if (scorecard.results) await writeFile(PAGE, faultsPart(scorecard.results) + page.slice(page.indexOf(`## ${SOAK}\n`)));
+  if (scorecard.soak) await writeSection(SOAK, soakPart(scorecard.soak));
 }

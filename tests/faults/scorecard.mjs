@@ -60,7 +60,7 @@ export function table({ results = [], soak }) {
 
 // === docs/reliability.md ===
 
-export const SOAK_HEADING = "## Soak\n";
+export const SOAK = "Soak";
 
 /** The page from its title to the heading of the soak test. */
 export function faultsPart(results) {
@@ -68,8 +68,17 @@ export function faultsPart(results) {
   const both = results.filter(({ faults }) => faults.length === 2).length;
   return `# Reliability
 
-\`npm run faults -- --write\` measures the figures on this page and writes the page; nothing in it is typed by hand ([the
-lab](../tests/faults)). The built Worker runs in workerd, with real Durable Objects and a rollout that gives the canary half of the
+Every figure on this page is measured and written by a command; nothing is typed by hand.
+
+| command, with \`-- --write\` | measures |
+| --- | --- |
+| \`npm run faults\` | every fault and every pair of faults under load; a soak test |
+| \`npm run load\` | what Serin adds to p50, p95 and p99 at a fixed rate, in an open loop, and the highest rate |
+| \`npm run rollbacks\` | the time from a bad canary's first answer to its last, over 200 rollouts |
+| \`npm run upgrade\` | isolates of one version with the objects of another, and stored data both ways |
+| \`npm run flakes\` | tests that fail only sometimes: the suite in a loop |
+
+For the faults ([the lab](../tests/faults)) the built Worker runs in workerd, with real Durable Objects and a rollout that gives the canary half of the
 visitors. Eight clients send requests without a pause: known visitors, first visits, HEAD, and one write in ten. A fault begins, stays for
 a while, and ends. The canary's deadline is ${DEADLINE} ms.
 
@@ -93,10 +102,9 @@ ${pairs(results)}
 `;
 }
 
-/** The page from the heading of the soak test to its end. */
+/** The section about the soak test, without its heading. */
 export function soakPart(soak) {
-  return `${SOAK_HEADING}
-Faults and pairs of faults take turns. As many requests without a fault follow each turn, and an operator flips the percentage and the
+  return `Faults and pairs of faults take turns. As many requests without a fault follow each turn, and an operator flips the percentage and the
 switches meanwhile. Clients that leave in the middle are not counted. Faults that make clients wait are in the tables above.
 
 ${soaked(soak)}

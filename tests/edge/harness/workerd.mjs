@@ -36,6 +36,8 @@ const DEFAULTS = {
   others: [],
   /** The folder of the build, if it is another one than the one under test. */
   build: undefined,
+  /** Opens a socket to the variant stable without Serin: `directPort`. */
+  direct: false,
   /** Source of a Worker that has Serin bound as `SERIN` and listens on `caller`; none by default. */
   caller: undefined,
   /** Port of a proxy that gets every request to the internet; none by default. */
@@ -65,7 +67,7 @@ class Serin {
   #labControl;
   output = [];
 
-  async start({ kv, mode, vars, without, panics, lab, separate, upstreams, analytics, caller, internet, others, build }) {
+  async start({ kv, mode, vars, without, panics, lab, separate, upstreams, analytics, caller, internet, others, build, direct }) {
     this.#directory = await mkdtemp(join(tmpdir(), "serin-edge-"));
     const own = panics ? PANIC_BUILD : (build ?? BUILD);
     await this.#install(own, "");
@@ -83,6 +85,10 @@ class Serin {
     const services = [["serin", `worker = ${splitter(bindings, { without, lab, separate, analytics })}`], OBJECTS(join(this.#directory, "objects")), ...around];
     const sockets = [SERIN_SOCKET, ...(separate ? [] : WORLD_SOCKETS)];
     const names = separate ? ["serin"] : [...SOCKETS];
+    if (direct) {
+      sockets.push(socket("direct", entrypoint("variants", "Stable")));
+      names.push("direct");
+    }
     for (const name of Array.from(others, (_, at) => `other-${at}`)) {
       services.push([name, `worker = ${splitter(bindings, { without, separate, analytics, prefix: `${name}-` })}`]);
       sockets.push(socket(name, `"${name}"`));
@@ -116,6 +122,11 @@ class Serin {
 
   get port() {
     return this.#splitter.ports.serin;
+  }
+
+  /** Port of the variant stable; needs `direct`. */
+  get directPort() {
+    return this.#splitter.ports.direct;
   }
 
   /** Port at which KV speaks workerd's protocol; needs `separate`. */
