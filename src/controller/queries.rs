@@ -45,7 +45,8 @@ pub(crate) fn respond(
     let now = clock::now();
     let overlay = controller.map_or_else(Overlay::default, |controller| controller.overlay(now));
     let (snapshot, _) = policy.apply_overlay(&config.state_key, overlay, now);
-    let context = ApiContext { version: VERSION, snapshot: &snapshot, controller };
+    let max_stale = config.routing.max_stale;
+    let context = ApiContext { version: VERSION, max_stale, snapshot: &snapshot, controller };
     match request {
         ApiRequest::Status => response::json(&StatusView::new(&context, now)),
         ApiRequest::Explain(query) => response::json(&Explanation::new(query, &snapshot, &config.routing, now)),

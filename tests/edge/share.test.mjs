@@ -62,3 +62,34 @@ test("a switch whose end is in the past is refused and clears nothing", async (t
   assert.deepEqual(await serin.values(), { "ops:maintenance": "on" });
   assert.equal((await serin.request("/")).status, 503);
 });
+
+test("the status says what is in force beside what canary-state says, and why", async (t) => {
+  const splitter = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 100 } } });
+  const serin = serinFor(buildProgram(), splitter);
+  assert.deepEqual((await splitter.status()).effective, { percentage: 100 });
+  assert.equal((await splitter.status()).headline, "Canary at 100 %. No rollout is under way.");
+
+  await splitter.api("POST", "halt", { actor: "ada", reason: "pager" });
+  const { effective, policy, headline } = await splitter.status();
+  assert.deepEqual([policy.percentage, effective], [100, { percentage: 0, reason: "the canary is halted" }]);
+  assert.match(headline, /^Stable serves everybody: ada halted the canary at .*: pager\. `serin resume-canary` lifts the halt\.$/);
+  const shown = await serin(["status"]);
+  assert.match(shown.stdout, /^Stable serves everybody: ada halted/);
+  assert.match(shown.stdout, /in force +0 %: the canary is halted/);
+  const metrics = (await splitter.api("GET", "metrics")).text;
+  assert.match(metrics, /^serin_canary_percentage 100$/m);
+  assert.match(metrics, /^serin_canary_effective_percentage 0$/m);
+});
+
+test("the status of a rollout says what it waits for", async (t) => {
+  const splitter = await startSerin(t, { kv: { "canary-state": { enabled: false, percentage: 0 } } });
+  await splitter.api("POST", "rollouts", { id: "r1", ...PLAN });
+  const { headline, waitsFor } = await splitter.status();
+  assert.equal(waitsFor.for, "settle");
+  assert.match(headline, /^Canary at 50 %, step 1 of 2, just begun\. Next analysis in .* min, next step in about .* min\.$/);
+  await splitter.api("POST", "rollouts/current/pause", { actor: "ada", reason: "lunch" });
+  const paused = await splitter.status();
+  assert.equal(paused.waitsFor.for, "approval");
+  assert.equal(paused.headline, "Canary at 50 %, step 1 of 2, paused by ada: lunch. `serin resume` goes on.");
+  assert.match((await splitter.api("GET", "metrics")).text, /^serin_rollout_waits_for\{for="approval"\} 1$/m);
+});

@@ -13,6 +13,8 @@ mod explain;
 mod incoming;
 /// Messages to the webhook.
 mod message;
+/// What is happening, why, and what comes next.
+mod outlook;
 /// Metrics for Prometheus.
 mod prometheus;
 /// Requests, parsed.
@@ -29,8 +31,9 @@ pub use audit::{AuditPage, AuditRecord};
 pub use body::Actor;
 pub use explain::{ExplainQuery, Explanation};
 pub use incoming::{IncomingRequest, MAX_BODY};
+pub use outlook::{Awaited, Outlook, TrafficView, WaitsFor};
 pub use prometheus::metrics;
 pub use request::{ApiRequest, PREFIX};
 pub use role::Role;
 pub use rollout::{EvidenceView, FiguresView, LastLookView, RolloutView, StepView, VariantView};
-pub use status::{ApiContext, HaltView, PolicyView, StatusView, SwitchView, TelemetryView};
+pub use status::{ApiContext, EffectiveView, HaltView, PolicyView, StatusView, SwitchView, TelemetryView};

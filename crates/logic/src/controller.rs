@@ -19,7 +19,7 @@ mod webhook;
 mod tests;
 
 pub(crate) use self::analysis_runner::analysis_config;
-pub use self::analysis_runner::{AnalysisRunner, LastLook};
+pub use self::analysis_runner::{AnalysisRunner, LastLook, MissingTraffic};
 pub use self::metrics_buffer::MetricsBuffer;
 use self::outbox::{LONGEST_NOTIFICATION_PAUSE, LONGEST_WRITE_PAUSE, MAX_NOTIFICATION_FAILURES};
 pub use self::outbox::{Outbox, QueuedMessage};

@@ -26,6 +26,7 @@ pub mod breaker;
 pub mod bucket;
 pub mod controller;
 pub mod document;
+pub mod effective;
 pub mod fallback;
 pub mod headers;
 pub mod health;

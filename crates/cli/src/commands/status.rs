@@ -21,7 +21,8 @@ pub(super) fn run(connection: &Connection) -> Result<(), Failure> {
 
 /// Formats the whole status in paragraphs.
 fn text(status: &StatusView) -> String {
-    let mut paragraphs = vec![head(status)];
+    let headline = present(&status.headline).map(|headline| styled(STRONG, &headline));
+    let mut paragraphs: Vec<String> = headline.into_iter().chain([head(status)]).collect();
     match (&status.rollout, status.epoch) {
         (Some(rollout), _) => paragraphs.extend(about_rollout(rollout, status)),
         (None, Some(_)) => paragraphs.push("no rollout".into()),
@@ -42,6 +43,9 @@ fn head(status: &StatusView) -> String {
         format!("{version}{epoch}")
     });
     let mut rows = vec![("serin", version), ("canary", Some(share(policy)))];
+    let differs = policy.enabled == Some(true) && policy.percentage != Some(status.effective.percentage);
+    let stopped = status.effective.reason.as_ref().filter(|_| differs);
+    rows.push(("in force", stopped.map(|why| styled(BAD, &format!("{} %: {why}", status.effective.percentage)))));
     rows.extend(status.halt.as_ref().map(|halt| ("halted", Some(styled(BAD, &about_halt(halt))))));
     rows.extend([("stable", policy.stable_worker.clone()), ("rules", policy.rules.filter(|n| *n > 0).map(count))]);
     for (name, switch) in status.switches.iter().filter(|(_, switch)| switch.on) {

@@ -209,6 +209,17 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// What the canary has had and what is needed, where the reason is a lack of traffic. No number may be enough at a split.
+    pub fn missing_traffic(&self) -> Option<(u64, Option<u64>)> {
+        match self {
+            Self::TooFewRequests { requests, needed } => Some((*requests, Some(*needed))),
+            Self::WaitingForTraffic { requests, needed } => Some((*requests, *needed)),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

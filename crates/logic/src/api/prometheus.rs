@@ -2,7 +2,10 @@
 
 use core::fmt::{Display, Write as _};
 
+use super::audit::word;
+use super::outlook::Outlook;
 use super::status::{ApiContext, unfinished};
+use crate::effective::Effective;
 use crate::policy::Switch;
 use crate::rollout::PhaseKind;
 use crate::timestamp::Timestamp;
@@ -51,6 +54,12 @@ pub fn metrics(context: &ApiContext<'_>, now: Timestamp) -> String {
         "The canary's share of visitors, in percent.",
         state.map_or_else(|| "0".to_owned(), |state| state.percentage.to_string()),
     );
+    let effective = Effective::of(context.snapshot, context.max_stale, now);
+    page.gauge(
+        "canary_effective_percentage",
+        "The share of visitors that the canary gets now, in percent: 0 while a halt or a switch stops it.",
+        effective.percentage,
+    );
     page.gauge(
         "policy_valid",
         "Whether the canary-state in KV is valid and readable.",
@@ -81,6 +90,8 @@ fn rollout(page: &mut Page, context: &ApiContext<'_>, now: Timestamp) {
     ] {
         page.value("rollout_phase", &[("phase", phase.word())], u8::from(standing.phase == Some(phase)));
     }
+    page.head("rollout_waits_for", "gauge", "1 for what the rollout waits for.");
+    page.value("rollout_waits_for", &[("for", &word(&Outlook::new(context, now).waits_for.awaited))], 1);
     page.gauge("rollout_step", "Counted from 1; 0 without a rollout.", standing.step);
     page.gauge("rollout_steps", "Steps of the plan.", standing.of);
     page.head("outbox", "gauge", "Whether something is still to be done outside.");

@@ -1,12 +1,15 @@
 //! Status of the policy, the switches and the rollout. The command line reads the same structs: every field has a default and unknown
 //! fields are ignored, because it may be older or newer than the Worker.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::outlook::{Outlook, WaitsFor};
 use super::rollout::RolloutView;
 use crate::controller::Controller;
+use crate::effective::Effective;
 use crate::percentage::Percentage;
 use crate::policy::Switch;
 use crate::policy::switches::Setting;
@@ -19,6 +22,8 @@ use crate::timestamp::Timestamp;
 pub struct ApiContext<'a> {
     /// Version of the Worker.
     pub version: &'a str,
+    /// How long the policy may be unreadable before the canary is off.
+    pub max_stale: Duration,
     /// The policy in KV, with the controller's overlay.
     pub snapshot: &'a Snapshot,
     /// The controller; none if `ROLLOUT` is not bound.
@@ -33,6 +38,12 @@ pub struct StatusView {
     pub version: String,
     /// Time of the answer, in RFC 3339 as all times.
     pub time: String,
+    /// What is happening, why, and what comes next, in a sentence.
+    pub headline: String,
+    /// What the rollout waits for.
+    pub waits_for: WaitsFor,
+    /// What isolates do now.
+    pub effective: EffectiveView,
     /// Epoch of the controller.
     pub epoch: Option<u64>,
     /// The policy.
@@ -71,6 +82,17 @@ pub struct PolicyView {
     pub error: Option<String>,
     /// Warnings about the document in force.
     pub warnings: Vec<String>,
+}
+
+/// The canary's share in force, which is not always the configured one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EffectiveView {
+    /// The canary's percentage.
+    pub percentage: Percentage,
+    /// Why it is 0 where the policy has another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A kill switch.
@@ -118,11 +140,15 @@ pub struct TelemetryView {
 impl StatusView {
     /// The status at `now`.
     pub fn new(context: &ApiContext<'_>, now: Timestamp) -> Self {
-        let ApiContext { version, snapshot, controller } = *context;
+        let ApiContext { version, snapshot, controller, max_stale } = *context;
+        let Outlook { headline, waits_for } = Outlook::new(context, now);
         let switches = Switch::ALL.map(|switch| (switch.name().to_owned(), SwitchView::new(switch, snapshot, now)));
         Self {
             version: version.to_owned(),
             time: now.to_rfc3339(),
+            headline,
+            waits_for,
+            effective: Effective::of(snapshot, max_stale, now).into(),
             epoch: controller.map(|controller| controller.state.epoch()),
             policy: PolicyView::new(snapshot),
             switches: switches.into(),
@@ -131,6 +157,15 @@ impl StatusView {
             telemetry: controller.map(TelemetryView::from),
             outbox: controller.map(unfinished).unwrap_or_default(),
         }
+    }
+}
+
+// === impl EffectiveView ===
+
+impl From<Effective> for EffectiveView {
+    fn from(effective: Effective) -> Self {
+        let Effective { percentage, stopped_by } = effective;
+        Self { percentage, reason: stopped_by.map(|why| why.to_string()) }
     }
 }
 

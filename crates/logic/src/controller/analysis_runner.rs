@@ -36,6 +36,18 @@ pub struct LastLook {
     pub verdict: FindingKind,
     /// Reason of the verdict, with its numbers.
     pub sentence: String,
+    /// The traffic that the look lacked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<MissingTraffic>,
+}
+
+/// Traffic that a look lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingTraffic {
+    /// What the canary has had in this step.
+    pub have: u64,
+    /// What a look needs; none where no number is enough at this split.
+    pub needed: Option<u64>,
 }
 
 // === impl AnalysisRunner ===
@@ -86,12 +98,14 @@ impl AnalysisRunner {
         evaluator.close_tick(metrics.close_tick(split(state)), ms(now));
         let reason = evaluator.strong_evidence()?;
         let sentence = reason.to_string();
-        self.last_look = Some(LastLook { at: now, verdict: FindingKind::Fail, sentence: sentence.clone() });
+        self.last_look =
+            Some(LastLook { at: now, verdict: FindingKind::Fail, sentence: sentence.clone(), missing: None });
         Some(Finding::Fail { strong: true, sentence })
     }
 
     /// Takes a look at the canary.
     pub(super) fn look(&mut self, metrics: &MetricsBuffer, state: &State, health: Health, now: Timestamp) -> Finding {
+        let mut missing = None;
         let finding = match (&mut self.evaluator, &self.error) {
             (Some(evaluator), _) => {
                 let step = state.observation().map(|observation| observation.step).unwrap_or_default();
@@ -102,7 +116,9 @@ impl AnalysisRunner {
                     health,
                     last_comparison: plan.is_some_and(|plan| plan.is_last_comparison(step)),
                 };
-                Finding::from(&evaluator.look(&context, ms(now)))
+                let look = evaluator.look(&context, ms(now));
+                missing = look.reason.missing_traffic().map(|(have, needed)| MissingTraffic { have, needed });
+                Finding::from(&look)
             }
             (None, error) => {
                 let why = error.as_deref().unwrap_or("nothing was counted yet");
@@ -110,7 +126,7 @@ impl AnalysisRunner {
             }
         };
         let (verdict, sentence) = (finding.kind(), finding.sentence().to_owned());
-        self.last_look = Some(LastLook { at: now, verdict, sentence });
+        self.last_look = Some(LastLook { at: now, verdict, sentence, missing });
         finding
     }
 

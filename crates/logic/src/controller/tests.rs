@@ -8,6 +8,8 @@ use crate::rollout::{AuditEntry, Command, CommandRequest, Effect, PhaseKind, Pla
 use crate::telemetry::{Batch, Sample, VariantSample};
 use crate::timestamp::Timestamp;
 
+mod outlook;
+
 const TICK_MS: i64 = 5_000;
 
 struct World {

@@ -70,8 +70,13 @@ impl Change {
 pub(super) fn line(status: &StatusView) -> String {
     let Some(rollout) = &status.rollout else { return String::new() };
     let mut parts = vec![format!("{} {}, {}", time_of_day(&status.time), phase(rollout), place(rollout))];
-    parts.extend(why(rollout));
-    parts.extend(window(rollout));
+    if status.headline.is_empty() {
+        // The server is older than the headline.
+        parts.extend(why(rollout));
+        parts.extend(window(rollout));
+    } else {
+        parts.push(status.headline.clone());
+    }
     parts.extend(off(status));
     if let Some(figures) = &rollout.figures {
         let variants = [("canary", &figures.canary), ("stable", &figures.stable)].into_iter();

@@ -1,0 +1,107 @@
+//! What isolates do with the canary now, beside what `canary-state` says.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::percentage::Percentage;
+use crate::policy::Switch;
+use crate::snapshot::{PolicyFreshness, Snapshot};
+use crate::timestamp::Timestamp;
+
+/// The share of visitors that the canary gets, outside of rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effective {
+    /// The percentage that is in force.
+    pub percentage: Percentage,
+    /// Why it is 0, where the policy itself does not say so.
+    pub stopped_by: Option<StoppedBy>,
+}
+
+/// What keeps the canary from its configured percentage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoppedBy {
+    /// This kill switch is on.
+    Switch(Switch),
+    /// The canary is halted.
+    Halt,
+    /// The policy says `enabled: false`.
+    Disabled,
+    /// No valid policy is known.
+    NoPolicy,
+    /// The policy could not be read for too long.
+    StalePolicy,
+}
+
+// === impl Effective ===
+
+impl Effective {
+    /// What a snapshot puts into effect at `now`. It follows the order of a decision.
+    pub fn of(snapshot: &Snapshot, max_stale: Duration, now: Timestamp) -> Self {
+        let switch = [Switch::Maintenance, Switch::DisableCanary]
+            .into_iter()
+            .find(|switch| snapshot.switches().is_on(*switch, now));
+        let stopped = |stopped_by| Self { percentage: Percentage::ZERO, stopped_by: Some(stopped_by) };
+        if let Some(switch) = switch {
+            return stopped(StoppedBy::Switch(switch));
+        }
+        if snapshot.is_halted() {
+            return stopped(StoppedBy::Halt);
+        }
+        match snapshot.freshness(max_stale, now) {
+            PolicyFreshness::Current(state) if state.enabled => Self { percentage: state.percentage, stopped_by: None },
+            PolicyFreshness::Current(_) => stopped(StoppedBy::Disabled),
+            PolicyFreshness::Absent | PolicyFreshness::Unknown => stopped(StoppedBy::NoPolicy),
+            PolicyFreshness::Stale => stopped(StoppedBy::StalePolicy),
+        }
+    }
+}
+
+/// The reason in a sentence's words.
+impl fmt::Display for StoppedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Switch(switch) => write!(f, "{} is on", switch.key()),
+            Self::Halt => f.write_str("the canary is halted"),
+            Self::Disabled => f.write_str("canary-state says enabled: false"),
+            Self::NoPolicy => f.write_str("there is no valid canary-state"),
+            Self::StalePolicy => f.write_str("canary-state could not be read for too long"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::KvValues;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+    const MAX_STALE: Duration = Duration::from_mins(5);
+
+    fn effective(state: Option<&str>, switches: &[(Switch, &str)], after: Duration) -> (Percentage, Option<String>) {
+        let value = |switch| switches.iter().find(|(on, _)| *on == switch).map(|(_, value)| (*value).to_owned());
+        let values = KvValues { canary_state: state.map(str::to_owned), switches: Switch::ALL.map(value) };
+        let (snapshot, _) = Snapshot::default().apply_kv_values("canary-state", values, NOW);
+        let (snapshot, _) = snapshot.record_read_error("gone".to_owned());
+        let Effective { percentage, stopped_by } = Effective::of(&snapshot, MAX_STALE, NOW.after(after));
+        (percentage, stopped_by.map(|why| why.to_string()))
+    }
+
+    #[test]
+    fn what_stops_the_canary_is_named() {
+        let on = r#"{"enabled": true, "percentage": 25}"#;
+        let fresh = Duration::ZERO;
+        let stopped = |why: &str| (Percentage::ZERO, Some(why.to_owned()));
+        assert_eq!(effective(Some(on), &[], fresh), (Percentage::percent(25), None));
+        let off = [(Switch::DisableCanary, "1")];
+        assert_eq!(effective(Some(on), &off, fresh), stopped("ops:disable_canary is on"));
+        let until = format!(r#"{{"until": "{}"}}"#, NOW.after(Duration::from_secs(9)).to_rfc3339());
+        let maintenance = [(Switch::Maintenance, until.as_str())];
+        assert_eq!(effective(Some(on), &maintenance, fresh), stopped("ops:maintenance is on"));
+        assert_eq!(effective(Some(on), &maintenance, Duration::from_secs(9)), (Percentage::percent(25), None));
+        let disabled = r#"{"enabled": false, "percentage": 25}"#;
+        assert_eq!(effective(Some(disabled), &[], fresh), stopped("canary-state says enabled: false"));
+        assert_eq!(effective(None, &[], fresh), stopped("there is no valid canary-state"));
+        let stale = stopped("canary-state could not be read for too long");
+        assert_eq!(effective(Some(on), &[], MAX_STALE + Duration::from_secs(1)), stale);
+    }
+}
