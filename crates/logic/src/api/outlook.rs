@@ -87,17 +87,17 @@ impl Outlook {
     pub fn new(context: &ApiContext<'_>, now: Timestamp) -> Self {
         let effective = Effective::of(context.snapshot, context.max_stale, now);
         let Some((controller, rollout)) = context.controller.and_then(|it| Some((it, it.state.rollout()?))) else {
-            return Self { headline: without_rollout(&effective, context), waits_for: WaitsFor::default() };
+            return Self { headline: without_rollout(effective, context), waits_for: WaitsFor::default() };
         };
-        let waits_for = WaitsFor::new(controller, rollout, &effective, now);
-        Self { headline: headline(controller, rollout, &effective, &waits_for, now), waits_for }
+        let waits_for = WaitsFor::new(controller, rollout, effective, now);
+        Self { headline: headline(controller, rollout, effective, &waits_for, now), waits_for }
     }
 }
 
 // === impl WaitsFor ===
 
 impl WaitsFor {
-    fn new(controller: &Controller, rollout: &Rollout, effective: &Effective, now: Timestamp) -> Self {
+    fn new(controller: &Controller, rollout: &Rollout, effective: Effective, now: Timestamp) -> Self {
         let state = &controller.state;
         let waits = |awaited, since: Timestamp| Self { awaited, since: Some(since.to_rfc3339()), ..Self::default() };
         if rollout.phase.kind().is_over() {
@@ -155,7 +155,7 @@ fn is_unwritten(state: &State) -> bool {
     pending(state, Timestamp::default()).iter().any(|effect| matches!(effect, Effect::WriteState(_)))
 }
 
-fn without_rollout(effective: &Effective, context: &ApiContext<'_>) -> String {
+fn without_rollout(effective: Effective, context: &ApiContext<'_>) -> String {
     let halt = context.controller.and_then(|controller| controller.state.halted());
     match (effective.stopped_by, halt) {
         (Some(StoppedBy::Halt), Some(halt)) => halted(halt),
@@ -170,7 +170,7 @@ fn without_rollout(effective: &Effective, context: &ApiContext<'_>) -> String {
 fn headline(
     controller: &Controller,
     rollout: &Rollout,
-    effective: &Effective,
+    effective: Effective,
     waits_for: &WaitsFor,
     now: Timestamp,
 ) -> String {
@@ -227,7 +227,7 @@ fn headline(
 }
 
 /// An edit or a rule may put visitors on the canary although its rollout is over.
-fn more(effective: &Effective) -> String {
+fn more(effective: Effective) -> String {
     if effective.stopped_by.is_none() && effective.percentage > crate::Percentage::ZERO {
         format!(" canary-state now gives the canary {} %.", effective.percentage)
     } else {
