@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { expected } from "./harness/bucket.mjs";
 import { visitorCookie, visitorId } from "./harness/client.mjs";
-import { startSerin } from "./harness/workerd.mjs";
+import { ADMIN_TOKEN, startSerin } from "./harness/workerd.mjs";
 
 const GOOD = { enabled: true, percentage: 100 };
 
@@ -56,6 +56,21 @@ test("an isolate that has only read an invalid document serves stable", async (t
     const serin = await startSerin(t, { kv: { "canary-state": document } });
     assert.equal(await serin.variant(), "stable");
     assert.equal((await serin.health()).status, "degraded");
+  }
+});
+
+test("a document with a key twice is rejected, in KV and in the control API", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": GOOD } });
+  assert.equal(await serin.variant(), "canary");
+  const twice = '{"enabled":false,"percentage":100,"percentage":0}';
+  await serin.kvSettled({ "canary-state": twice });
+  assert.equal(await serin.variant(), "canary", "the last good policy stays");
+  assert.match((await serin.logged("policy-rejected")).message, /percentage is there twice/);
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" };
+  for (const [method, path, body] of [["PUT", "state", `{"state":${twice}}`], ["POST", "rollouts", '{"schedule":"fast","id":"a","id":"b"}'], ["PUT", "switches/maintenance", '{"on":false,"on":true}']]) {
+    const answer = await serin.request(`/__serin/${path}`, { method, headers, body });
+    assert.deepEqual([answer.status, answer.json.type], [422, "urn:serin:invalid"], `${path}: ${answer.text}`);
+    assert.match(answer.json.detail, /(percentage|id|on) is there twice/);
   }
 });
 

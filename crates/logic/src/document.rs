@@ -8,6 +8,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 
+use self::unique_keys::UniqueKeys;
+
+mod unique_keys;
+
 /// The largest document that is parsed, in bytes. Ten thousand rules fit.
 pub const MAX_BYTES: usize = 2 << 20;
 
@@ -107,7 +111,8 @@ fn parse_json(name: &str, text: &str) -> Result<Value, InvalidDocument> {
     if text.len() > MAX_BYTES {
         return Err(invalid(format!("{} bytes are too many, accepted: up to {MAX_BYTES}", text.len())));
     }
-    serde_json::from_str(text).map_err(|error| invalid(format!("not JSON: {error}")))
+    let value = serde_json::from_str(text).map(|UniqueKeys(value)| value);
+    value.map_err(|error| invalid(format!("not JSON: {error}")))
 }
 
 /// The error of a missing field. The field's type says what it accepts when it is deserialized from `null`.
