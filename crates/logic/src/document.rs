@@ -106,7 +106,11 @@ pub fn quote(value: &Value) -> String {
     cut(visible, QUOTED_CHARS)
 }
 
-fn parse_json(name: &str, text: &str) -> Result<Value, InvalidDocument> {
+/// Parses any JSON in which no object has a key twice. `name` is its name in errors.
+///
+/// # Errors
+/// The text is too large, or is not such JSON.
+pub(crate) fn parse_json(name: &str, text: &str) -> Result<Value, InvalidDocument> {
     let invalid = |message: String| InvalidDocument { field: name.to_owned(), message };
     if text.len() > MAX_BYTES {
         return Err(invalid(format!("{} bytes are too many, accepted: up to {MAX_BYTES}", text.len())));

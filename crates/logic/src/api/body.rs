@@ -209,8 +209,7 @@ pub(super) fn object(request: &IncomingRequest<'_>, method: &'static str) -> Res
     if !media_type.eq_ignore_ascii_case("application/json") {
         return Err(Problem::not_json());
     }
-    let invalid = |message: String| Problem::invalid("body", &message);
-    match serde_json::from_str(request.body).map_err(|error| invalid(format!("not JSON: {error}")))? {
+    match document::parse_json("body", request.body)? {
         Value::Object(members) => Ok(members),
         other => Err(InvalidDocument::new("body", &other, "an object").into()),
     }
