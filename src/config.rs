@@ -41,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) state_key: String,
     /// `REFRESH_SECONDS`, by default 5: how often a busy isolate reads the policy and sends what it has counted.
     pub(crate) refresh: Duration,
+    /// `MAX_SWITCH_AGE_SECONDS`, by default 30: how old the switches may be for a request that writes.
+    pub(crate) max_switch_age: Duration,
     /// `CANARY_DEADLINE_SECONDS`, by default 15: how long the canary may take to the head of its response; zero is without limit.
     pub(crate) canary_deadline: Duration,
     /// What every decision needs: whether there is a canary, `OVERRIDE_TOKEN`, and `MAX_STALE_SECONDS`, by default 300.
@@ -75,6 +77,7 @@ impl Config {
         };
         let refresh = seconds("REFRESH_SECONDS", 5, 1);
         let max_stale = seconds("MAX_STALE_SECONDS", 300, 1);
+        let max_switch_age = seconds("MAX_SWITCH_AGE_SECONDS", 30, 1);
         let canary_deadline = seconds("CANARY_DEADLINE_SECONDS", CANARY_DEADLINE_SECONDS, 0);
         let detail_needs_token = match text(env, "HEALTH_DETAIL").as_deref() {
             None | Some("public") => false,
@@ -124,6 +127,7 @@ impl Config {
             deployment: version_id(env),
             state_key: variable(env, "CANARY_STATE_KEY").unwrap_or_else(|| "canary-state".to_owned()),
             refresh,
+            max_switch_age,
             canary_deadline,
             admin_token: variable(env, "ADMIN_TOKEN"),
             viewer_token: variable(env, "VIEWER_TOKEN"),

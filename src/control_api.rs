@@ -1,11 +1,12 @@
-//! The control API: asks for the token and, where Access is in front, for the identity; and forwards to the controller. Without a controller, KV alone can do some of it.
+//! The control API: asks for the token and, where Access is in front, for the identity; and forwards to the controller. Without a
+//! controller, KV alone can do some of it. A switch or a halt that the controller cannot take goes to KV instead.
 
 use core::time::Duration;
 use std::rc::Rc;
 
 use js_sys::Promise;
 use serin_logic::access::{IDENTITY_HEADER, identity_from_header, identity_to_header};
-use serin_logic::api::{ApiRequest, ChangeAnswer, IncomingRequest, MAX_BODY, PREFIX, Role};
+use serin_logic::api::{ApiRequest, ChangeAnswer, CommandAnswer, FailedWays, IncomingRequest, MAX_BODY, PREFIX, Role};
 use serin_logic::problem::Problem;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
@@ -14,11 +15,14 @@ use web_sys::{Headers, Request, RequestInit, Response};
 use crate::config::Config;
 use crate::controller::{queries, rpc};
 use crate::isolate::Isolate;
-use crate::platform::{body, clock, exception, response, timeout, url};
+use crate::platform::url::{self, Url};
+use crate::platform::{body, clock, exception, log, response, timeout};
 use crate::policy_store::PolicyStore;
 
 /// More than the controller takes for anything.
 const LIMIT: Duration = Duration::from_secs(15);
+/// More than the controller takes for a switch or a halt, which waits for KV and nothing else.
+const ORDER_LIMIT: Duration = Duration::from_secs(4);
 /// After this time the answer is given up: it is longer than all deadlines on the way to it.
 const LONGEST: Duration = Duration::from_secs(20);
 const KV_LIMIT: Duration = Duration::from_secs(4);
@@ -43,27 +47,7 @@ pub(crate) fn respond(isolate: Rc<Isolate>, request: Request) -> Promise {
 
 /// Reads a request to the control API.
 pub(crate) async fn parse(request: &Request) -> Result<ApiRequest, Problem> {
-    let url = url::of(request).ok_or_else(Problem::not_found)?;
-    let header = |name: &str| request.headers().get(name).ok().flatten();
-    let announced = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0_usize);
-    if announced > MAX_BODY {
-        return Err(Problem::too_large(MAX_BODY));
-    }
-    let body = body::read(request.body(), MAX_BODY).await.map_err(|error| match error {
-        body::ReadError::TooLong => Problem::too_large(MAX_BODY),
-        body::ReadError::Broken(cause) => Problem::unreachable("the request", &cause),
-    })?;
-    let content_type = header("content-type");
-    let identity = header(IDENTITY_HEADER).and_then(|header| identity_from_header(&header));
-    let incoming = IncomingRequest {
-        method: &request.method(),
-        path: &url.pathname(),
-        query: &url.query(),
-        content_type: content_type.as_deref(),
-        identity: identity.as_deref(),
-        body: &body,
-    };
-    ApiRequest::parse(&incoming, clock::now())
+    Received::read(request).await?.parse()
 }
 
 /// The token decides what a request may do.
@@ -80,11 +64,31 @@ async fn answer(isolate: &Isolate, request: &Request) -> Result<Response, Proble
     let identity = isolate.access.identify(request).await?;
     let request = with_identity(request, identity.as_deref())
         .map_err(|error| Problem::unreachable("the request", &exception::text(&error)))?;
+    let received = Received::read(&request).await?;
+    let call = received.parse()?;
     if config.rollout.is_none() {
-        return without_controller(&request, isolate.policy.store(), config).await;
+        return without_controller(&call, isolate.policy.store(), config).await;
     }
-    let forwarded = timeout::attempt(LIMIT, rpc::forward(config, request)).await;
-    forwarded.map(Response::from).map_err(|error| Problem::unreachable("the controller", &error))
+    let Some((switch, value)) = call.by_kv_alone() else {
+        let forwarded = timeout::attempt(LIMIT, received.forward(config)).await;
+        return forwarded.map(Response::from).map_err(|error| Problem::unreachable("the controller", &error));
+    };
+    let why = match timeout::attempt(ORDER_LIMIT, received.forward(config)).await {
+        Ok(answer) if answer.status_code() < 500 => return Ok(answer.into()),
+        Ok(answer) => format!("answered {}", answer.status_code()),
+        Err(error) => error,
+    };
+    log::control_trouble("the controller", why.clone());
+    let written = isolate.policy.store().write(switch.key(), value.as_deref(), KV_LIMIT).await;
+    written.map_err(|error| Problem::unreachable("the controller", &format!("{why}; KV: {error}")))?;
+    let failed = |why| FailedWays { controller: Some(why), kv: None };
+    Ok(match call {
+        ApiRequest::Command { .. } => {
+            let failed = failed(format!("{why}; {} is on in KV instead, until resume-canary", switch.key()));
+            response::json(&CommandAnswer { failed, ..CommandAnswer::default() })
+        }
+        _ => response::json(&ChangeAnswer { already: false, failed: failed(why) }),
+    })
 }
 
 /// The request with this identity, and with none that its client claims.
@@ -99,12 +103,12 @@ fn with_identity(request: &Request, identity: Option<&str>) -> Result<Request, J
     Request::new_with_request_and_init(request, &init)
 }
 
-async fn without_controller(request: &Request, store: &PolicyStore, config: &Config) -> Result<Response, Problem> {
-    match parse(request).await? {
-        ApiRequest::PutState { document, .. } => put(store, store.state_key(), Some(&document)).await,
+async fn without_controller(call: &ApiRequest, store: &PolicyStore, config: &Config) -> Result<Response, Problem> {
+    match call {
+        ApiRequest::PutState { document, .. } => put(store, store.state_key(), Some(document)).await,
         ApiRequest::State => Ok(queries::state(store).await),
         ApiRequest::PutSwitch { switch, value, .. } => put(store, switch.key(), value.as_deref()).await,
-        query if query.is_query() => Ok(queries::respond(&query, &queries::policy(store).await, None, config)),
+        query if query.is_query() => Ok(queries::respond(query, &queries::policy(store).await, None, config)),
         _ => Err(Problem::unbound()),
     }
 }
@@ -112,5 +116,67 @@ async fn without_controller(request: &Request, store: &PolicyStore, config: &Con
 async fn put(store: &PolicyStore, key: &str, value: Option<&str>) -> Result<Response, Problem> {
     let written = store.write(key, value, KV_LIMIT).await;
     written.map_err(|error| Problem::unreachable("KV", &error))?;
-    Ok(response::json(&ChangeAnswer { already: false }))
+    Ok(response::json(&ChangeAnswer::default()))
+}
+
+/// A request with its body.
+struct Received<'a> {
+    request: &'a Request,
+    url: Url,
+    content_type: Option<String>,
+    /// The header that has the identity, as Serin has set it.
+    identity: Option<String>,
+    body: String,
+}
+
+// === impl Received ===
+
+impl<'a> Received<'a> {
+    async fn read(request: &'a Request) -> Result<Self, Problem> {
+        let url = url::of(request).ok_or_else(Problem::not_found)?;
+        let header = |name: &str| request.headers().get(name).ok().flatten();
+        let announced = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0_usize);
+        if announced > MAX_BODY {
+            return Err(Problem::too_large(MAX_BODY));
+        }
+        let body = body::read(request.body(), MAX_BODY).await.map_err(|error| match error {
+            body::ReadError::TooLong => Problem::too_large(MAX_BODY),
+            body::ReadError::Broken(cause) => Problem::unreachable("the request", &cause),
+        })?;
+        Ok(Self { request, url, content_type: header("content-type"), identity: header(IDENTITY_HEADER), body })
+    }
+
+    fn parse(&self) -> Result<ApiRequest, Problem> {
+        let identity = self.identity.as_deref().and_then(identity_from_header);
+        let incoming = IncomingRequest {
+            method: &self.request.method(),
+            path: &self.url.pathname(),
+            query: &self.url.query(),
+            content_type: self.content_type.as_deref(),
+            identity: identity.as_deref(),
+            body: &self.body,
+        };
+        ApiRequest::parse(&incoming, clock::now())
+    }
+
+    async fn forward(&self, config: &Config) -> Result<worker::Response, String> {
+        let request = self.with_body().map_err(|error| exception::text(&error))?;
+        rpc::forward(config, request).await
+    }
+
+    /// The request as the controller gets it: with a body that is still to be read.
+    fn with_body(&self) -> Result<Request, JsValue> {
+        let (headers, init) = (Headers::new()?, RequestInit::new());
+        for (name, value) in [("content-type", &self.content_type), (IDENTITY_HEADER, &self.identity)] {
+            if let Some(value) = value {
+                headers.set(name, value)?;
+            }
+        }
+        init.set_method(&self.request.method());
+        init.set_headers(&headers);
+        if !self.body.is_empty() {
+            init.set_body(&self.body.as_str().into());
+        }
+        Request::new_with_str_and_init(&self.request.url(), &init)
+    }
 }

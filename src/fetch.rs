@@ -6,11 +6,10 @@ use js_sys::Promise;
 use serin_logic::breaker::Permit;
 use serin_logic::problem::Problem;
 use serin_logic::request_attributes::RequestAttributes as _;
-use serin_logic::routing::{Decision, Outcome, Reason, cookies, decide, override_token};
+use serin_logic::routing::{Decision, Outcome, Reason, cookies, decide, is_write, override_token};
 use serin_logic::snapshot::Snapshot;
 use serin_logic::{Timestamp, Variant};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 use web_sys::Request;
 use worker::{Context, Env, worker_sys};
 
@@ -19,16 +18,14 @@ use crate::isolate::Isolate;
 #[cfg(feature = "panic-on-request")]
 use crate::platform::panic_point;
 use crate::platform::{background, clock, response};
-use crate::policy_cache::FIRST_READ_LIMIT;
+use crate::policy_cache::PolicyCache;
 use crate::request::IncomingRequest;
 use crate::{control_api, health, proxy};
 
-/// How much longer than [`FIRST_READ_LIMIT`] a timer is set for, because a timer may be early by a millisecond.
-const MARGIN_MS: f64 = 10.0;
-
 #[wasm_bindgen(module = "/src/shim.js")]
 extern "C" {
-    /// Handles `request` again when `ready` has settled, at the latest after `limit_ms`, because a panic leaves `ready` pending for ever.
+    /// Handles `request` again when `ready` has settled, at the latest after `limit_ms`. A panic leaves `ready` pending for ever; the next
+    /// instance then handles the request as a new one.
     #[wasm_bindgen(js_name = retryWhen)]
     fn retry_when(
         ready: &Promise,
@@ -40,7 +37,15 @@ extern "C" {
 }
 
 /// Answers a request.
-pub(crate) fn respond(isolate: &Rc<Isolate>, request: Request, env: &Env, context: Context) -> Promise {
+///
+/// `has_waited`: whether the request has waited for the policy already, and goes by what is known now.
+pub(crate) fn respond(
+    isolate: &Rc<Isolate>,
+    request: Request,
+    env: &Env,
+    context: Context,
+    has_waited: bool,
+) -> Promise {
     #[cfg(feature = "panic-on-request")]
     panic_point::reach("route", &request);
     let attributes = IncomingRequest::new(&request);
@@ -53,13 +58,17 @@ pub(crate) fn respond(isolate: &Rc<Isolate>, request: Request, env: &Env, contex
         }
     }
     let now = clock::now();
-    let Some(snapshot) = isolate.policy.snapshot(now) else {
-        return after_first_read(isolate.clone(), &request, env, &context);
+    let is_write = || is_write(&attributes.method());
+    let snapshot = match isolate.policy.snapshot(is_write, now) {
+        Some(snapshot) => snapshot,
+        None if has_waited => isolate.policy.known(),
+        None => {
+            set_location(isolate, &attributes);
+            return after_waiting(isolate, &request, env, &context, is_write());
+        }
     };
     if isolate.policy.claim_refresh(now) {
-        if let Some(location) = attributes.colo() {
-            isolate.telemetry.set_location(&location);
-        }
+        set_location(isolate, &attributes);
         let isolate = isolate.clone();
         background::wait_until(&context, async move { isolate.refresh().await });
     }
@@ -83,15 +92,23 @@ pub(crate) fn respond(isolate: &Rc<Isolate>, request: Request, env: &Env, contex
     }
 }
 
-/// Waits for the isolate's first policy, and handles the request again. A read that takes longer goes on behind the request.
-fn after_first_read(isolate: Rc<Isolate>, request: &Request, env: &Env, context: &Context) -> Promise {
-    let read = future_to_promise(async move {
-        let _ = isolate.read_policy().await;
-        Ok(JsValue::UNDEFINED)
+/// Waits for a policy that is fresh enough, and handles the request again. A read that takes longer goes on behind the request.
+fn after_waiting(isolate: &Rc<Isolate>, request: &Request, env: &Env, context: &Context, is_write: bool) -> Promise {
+    let ready = Promise::new(&mut |resolve, _| {
+        let isolate = isolate.clone();
+        background::wait_until(context, async move {
+            isolate.freshen(is_write, || drop(resolve.call0(&JsValue::NULL))).await;
+        });
     });
-    let _ = context.as_ref().wait_until(&read);
-    let limit_ms = FIRST_READ_LIMIT.as_secs_f64() * 1000.0 + MARGIN_MS;
-    retry_when(&read, limit_ms, request, env, context.as_ref())
+    let limit_ms = PolicyCache::limit(is_write).as_secs_f64() * 1000.0;
+    retry_when(&ready, limit_ms, request, env, context.as_ref())
+}
+
+/// The shard of this location gets the isolate's counts.
+fn set_location(isolate: &Isolate, attributes: &IncomingRequest<'_>) {
+    if let Some(location) = attributes.colo() {
+        isolate.telemetry.set_location(&location);
+    }
 }
 
 /// Where a request goes that was assigned to `variant`.

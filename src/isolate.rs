@@ -1,21 +1,26 @@
 //! What an isolate keeps between requests. It owns its parts, and none of them names it.
 
+use core::pin::pin;
+use core::time::Duration;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use futures_util::future::join;
-
-use worker::Env;
+use futures_util::future::{Either, join, select};
+use serin_logic::snapshot::AgeLimits;
+use worker::{Delay, Env};
 
 use crate::access::AccessVerifier;
 use crate::canary_guard::CanaryGuard;
 use crate::config::Config;
-use crate::platform::log;
+use crate::platform::{clock, log};
 use crate::policy_cache::PolicyCache;
 use crate::policy_store::PolicyStore;
 use crate::proxy::Proxy;
 use crate::request;
 use crate::telemetry::Telemetry;
+
+/// How often a waiting request looks for what another request's read has brought.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// One isolate's state. It is made by the isolate's first request, and again after a panic.
 pub(crate) struct Isolate {
@@ -49,8 +54,9 @@ impl Isolate {
         let (config, misconfigured) = Config::read(env);
         log::events(&misconfigured);
         let store = PolicyStore::new(config.canary_state.clone(), config.state_key.clone());
+        let limits = AgeLimits { write: config.max_switch_age, read: config.routing.max_stale };
         Self {
-            policy: PolicyCache::new(store, config.refresh),
+            policy: PolicyCache::new(store, config.refresh, limits),
             proxy: Proxy::new(config.stable.clone(), config.canary.clone()),
             guard: CanaryGuard::new(config.canary_deadline),
             telemetry: Telemetry::new(config.metrics.clone(), config.analytics.clone(), config.refresh),
@@ -64,6 +70,39 @@ impl Isolate {
         let _ = join(self.read_policy(), self.flush()).await;
     }
 
+    /// Asks KV and the location's shard at once, for a request that waits for a fresh policy. Calls `settled` when there is one, or when
+    /// neither has brought one; what is still under way then goes on. Where another request of this isolate asks already, this one waits
+    /// for what comes of that, and asks as well if nothing does.
+    pub(crate) async fn freshen(&self, is_write: bool, settled: impl Fn()) {
+        let is_settled = || self.policy.is_settled(is_write, clock::now());
+        let failed_before = self.policy.failed_reads();
+        loop {
+            let has_failed = self.policy.failed_reads() != failed_before;
+            if is_settled() || (has_failed && !is_write) {
+                return settled();
+            }
+            if has_failed || self.policy.claim_shared_read(clock::now()) {
+                break;
+            }
+            Delay::from(LOOK_EVERY).await;
+        }
+        match select(pin!(self.read_policy()), pin!(self.flush())).await {
+            Either::Left((_, asked)) => {
+                if is_settled() {
+                    settled();
+                }
+                let _ = asked.await;
+            }
+            Either::Right((_, read)) => {
+                if is_settled() {
+                    settled();
+                }
+                let _ = read.await;
+            }
+        }
+        settled();
+    }
+
     /// Reads the policy from KV. Where that fails, the last good policy stays.
     pub(crate) async fn read_policy(&self) -> Result<(), String> {
         let continues = self.policy.read().await?;
@@ -73,7 +112,7 @@ impl Isolate {
 
     /// Sends what was counted to the location's shard, and takes over what the controller says. What is not sent stays for the next time.
     pub(crate) async fn flush(&self) -> Result<(), String> {
-        if let Some(overlay) = self.telemetry.flush().await? {
+        if let Some(overlay) = Box::pin(self.telemetry.flush(self.policy.reading())).await? {
             self.reset_unless(self.policy.apply_overlay(overlay));
         }
         Ok(())

@@ -42,9 +42,10 @@ fn start() {
 /// Handles a request. Returns a promise of the variant's own response where nothing has to be added to it.
 ///
 /// This is an exported function and not `#[event(fetch)]`, because that macro waits for the response in a Rust future: a future leaks
-/// when its client leaves, and dies with the Wasm instance when another request panics. A promise does neither.
+/// when its client leaves, and dies with the Wasm instance when another request panics. A promise does neither. The runtime passes three
+/// arguments; `shim.js` passes `has_waited` when it handles a request again.
 #[wasm_bindgen]
 #[expect(clippy::needless_pass_by_value, reason = "JavaScript passes values")]
-pub fn fetch(request: web_sys::Request, env: Env, context: worker_sys::Context) -> Promise {
-    fetch::respond(&isolate::current(&env), request, &env, Context::new(context))
+pub fn fetch(request: web_sys::Request, env: Env, context: worker_sys::Context, has_waited: bool) -> Promise {
+    fetch::respond(&isolate::current(&env), request, &env, Context::new(context), has_waited)
 }

@@ -91,13 +91,14 @@ impl MetricsShard {
         if shard.has_news() {
             self.wake(now.after(self.config.refresh)).await?;
         }
-        Ok(shard.overlay().cloned())
+        Ok(shard.overlay())
     }
 
-    /// Sets the alarm, unless there is one: an earlier one stays.
+    /// Sets the alarm, unless there is an earlier one. A later one was set before the clock went back.
     async fn wake(&self, at: Timestamp) -> Result<(), StorageError> {
         let storage = self.state.storage();
-        if storage.get_alarm().await.map_err(StorageError::Sql)?.is_none() {
+        let set = storage.get_alarm().await.map_err(StorageError::Sql)?;
+        if set.is_none_or(|set| set > at.as_millis()) {
             storage.set_alarm(clock::alarm_at(at)).await.map_err(StorageError::Sql)?;
         }
         Ok(())

@@ -1,5 +1,5 @@
 //! The isolate's copy of the policy: read from KV once per refresh interval, behind a request, and changed by what the controller says.
-//! Only the first requests of an isolate wait for it.
+//! A request waits for it only where it is too old to decide by.
 
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -7,39 +7,53 @@ use std::rc::Rc;
 
 use serin_logic::Timestamp;
 use serin_logic::log_event::LogEvent;
+use serin_logic::policy::KvReading;
 use serin_logic::rollout::Overlay;
-use serin_logic::snapshot::Snapshot;
+use serin_logic::snapshot::{AgeLimits, Snapshot};
 
 use crate::platform::{clock, log};
 use crate::policy_store::PolicyStore;
 
-/// How long a request waits for the first read.
-pub(crate) const FIRST_READ_LIMIT: Duration = Duration::from_millis(250);
+/// How long a request that writes waits for a fresh policy.
+const WRITE_WAITS: Duration = Duration::from_secs(2);
+/// How long any other request does.
+const READ_WAITS: Duration = Duration::from_millis(250);
 /// How long a read may take before it counts as failed.
 const READ_LIMIT: Duration = Duration::from_secs(5);
+/// How long a waiting request goes by the read of another one before it reads for itself.
+const SHARED_READ: Duration = Duration::from_millis(100);
+/// After a failed read, how long requests that read go by what is known instead of waiting: the policy is unreadable, and not merely unread.
+const UNREADABLE: Duration = Duration::from_secs(30);
 
 /// The policy as this isolate last read it.
 pub(crate) struct PolicyCache {
     store: PolicyStore,
     refresh: Duration,
-    /// None until the first read has ended, or nobody waits for it any longer.
+    limits: AgeLimits,
+    /// None until KV or the controller has been heard.
     snapshot: RefCell<Option<Rc<Snapshot>>>,
+    /// What KV answered last, for the other isolates of the location.
+    reading: RefCell<Option<KvReading>>,
     /// When the last read began: the lease of the refresh.
     read_begun_at: Cell<Timestamp>,
-    /// When the first request asked for a policy. Requests wait for [`FIRST_READ_LIMIT`] from then on.
-    first_asked_at: Cell<Option<Timestamp>>,
+    /// Reads that failed, and when the last one did.
+    failed_reads: Cell<u64>,
+    failed_at: Cell<Option<Timestamp>>,
 }
 
 // === impl PolicyCache ===
 
 impl PolicyCache {
-    pub(crate) fn new(store: PolicyStore, refresh: Duration) -> Self {
+    pub(crate) fn new(store: PolicyStore, refresh: Duration, limits: AgeLimits) -> Self {
         Self {
             store,
             refresh,
+            limits,
             snapshot: RefCell::default(),
+            reading: RefCell::default(),
             read_begun_at: Cell::default(),
-            first_asked_at: Cell::default(),
+            failed_reads: Cell::default(),
+            failed_at: Cell::default(),
         }
     }
 
@@ -48,45 +62,67 @@ impl PolicyCache {
         &self.store
     }
 
-    /// The policy. None where the caller is to read it and wait: each of the first requests reads for itself, because a read that another
-    /// request owns ends with that request.
-    pub(crate) fn snapshot(&self, now: Timestamp) -> Option<Rc<Snapshot>> {
-        if let Some(snapshot) = &*self.snapshot.borrow() {
-            return Some(snapshot.clone());
+    /// The policy. None where it is too old for the request, which then has to wait for [`limit`](Self::limit).
+    pub(crate) fn snapshot(&self, is_write: impl Fn() -> bool, now: Timestamp) -> Option<Rc<Snapshot>> {
+        let snapshot = self.snapshot.borrow();
+        let is_too_old = |snapshot: &Rc<Snapshot>| snapshot.is_too_old(&is_write, self.limits, now);
+        match &*snapshot {
+            Some(snapshot) if !is_too_old(snapshot) => Some(snapshot.clone()),
+            known if self.is_unreadable(now) && !is_write() => Some(known.clone().unwrap_or_default()),
+            _ => None,
         }
-        let first_asked_at = self.first_asked_at.get().unwrap_or(now);
-        self.first_asked_at.set(Some(first_asked_at));
-        if now.since(first_asked_at) >= FIRST_READ_LIMIT {
-            return Some(Rc::default());
-        }
-        self.read_begun_at.set(now);
-        None
     }
 
-    /// The policy, or what is assumed before the first read.
+    /// The policy, however old, or what is assumed before the first read.
     pub(crate) fn known(&self) -> Rc<Snapshot> {
         self.snapshot.borrow().clone().unwrap_or_default()
     }
 
+    /// Whether a waiting request may go on.
+    pub(crate) fn is_settled(&self, is_write: bool, now: Timestamp) -> bool {
+        self.snapshot(|| is_write, now).is_some() || self.known().refuses_by_order(is_write, now)
+    }
+
+    /// How long a request may wait.
+    pub(crate) fn limit(is_write: bool) -> Duration {
+        if is_write { WRITE_WAITS } else { READ_WAITS }
+    }
+
+    /// What KV answered last.
+    pub(crate) fn reading(&self) -> Option<KvReading> {
+        self.reading.borrow().clone()
+    }
+
+    /// Number of reads that failed.
+    pub(crate) fn failed_reads(&self) -> u64 {
+        self.failed_reads.get()
+    }
+
     /// Whether the caller is to refresh the policy behind its request. One caller in each interval is.
     pub(crate) fn claim_refresh(&self, now: Timestamp) -> bool {
-        let is_due = now.since(self.read_begun_at.get()) >= self.refresh;
-        if is_due {
-            self.read_begun_at.set(now);
-        }
-        is_due
+        self.claim(self.refresh, now)
+    }
+
+    /// Whether a waiting caller is to read the policy. The others look out for what that read brings, and one of them reads as well if it
+    /// brings nothing for long: a read ends with the request that it belongs to, so nobody relies on another's.
+    pub(crate) fn claim_shared_read(&self, now: Timestamp) -> bool {
+        self.claim(SHARED_READ, now)
     }
 
     /// Reads the policy from KV. Where that fails, the last good policy stays. Returns whether the same rollout continues.
     pub(crate) async fn read(&self) -> Result<bool, String> {
         let read = self.store.read(READ_LIMIT).await;
-        let before = self.known();
+        let (before, now) = (self.known(), clock::now());
         match read {
             Ok(values) => {
-                let (next, events) = before.apply_kv_values(self.store.state_key(), values, clock::now());
+                self.failed_at.set(None);
+                *self.reading.borrow_mut() = KvReading::new(&values, now);
+                let (next, events) = before.apply_kv_values(self.store.state_key(), values, now);
                 Ok(self.replace(next, &events))
             }
             Err(error) => {
+                self.failed_at.set(Some(now));
+                self.failed_reads.set(self.failed_reads.get().wrapping_add(1));
                 let (next, event) = before.record_read_error(error.clone());
                 self.replace(next, event.as_slice());
                 Err(error)
@@ -94,10 +130,22 @@ impl PolicyCache {
         }
     }
 
-    /// Takes over what the controller says. Returns whether the same rollout continues.
+    /// Takes over what the controller says, and what the location knows. Returns whether the same rollout continues.
     pub(crate) fn apply_overlay(&self, overlay: Overlay) -> bool {
         let (next, events) = self.known().apply_overlay(self.store.state_key(), overlay, clock::now());
         self.replace(next, &events)
+    }
+
+    fn claim(&self, interval: Duration, now: Timestamp) -> bool {
+        let is_due = now.is_due(self.read_begun_at.get(), interval);
+        if is_due {
+            self.read_begun_at.set(now);
+        }
+        is_due
+    }
+
+    fn is_unreadable(&self, now: Timestamp) -> bool {
+        self.failed_at.get().is_some_and(|at| !now.is_due(at, UNREADABLE))
     }
 
     fn replace(&self, next: Snapshot, events: &[LogEvent]) -> bool {

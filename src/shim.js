@@ -4,9 +4,9 @@
 import * as worker from "../../../index.js";
 
 const handler = {
-  fetch(request, env, context) {
+  fetch(request, env, context, hasWaited = false) {
     try {
-      return worker.fetch(request, env, context);
+      return worker.fetch(request, env, context, hasWaited);
     } catch (error) {
       report(error);
       // Stable answers, unless the request is for Serin, or may have been sent already and is not safe to send twice.
@@ -72,8 +72,9 @@ export function guard(sent, exchange, limit, request, stable) {
   });
 }
 export function hasAny(headers, names) { return names.some((name) => headers.has(name)); }
-export function retryWhen(ready, limit, ...request) { return within(limit, ready).then(() => handler.fetch(...request)); }
-
+export function retryWhen(ready, limit, request, env, context, instance = restart()) {
+  return within(limit, ready).then(() => handler.fetch(request, env, context, restart() === instance));
+}
 export function within(limit, work, instead) {
   let timer;
   const late = new Promise((resolve) => (timer = setTimeout(resolve, limit, instead)));

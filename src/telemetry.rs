@@ -5,9 +5,9 @@ use core::time::Duration;
 use std::cell::{Cell, OnceCell, RefCell};
 
 use serin_logic::body_watch::BodySampler;
-use serin_logic::rollout::Observation;
-use serin_logic::rollout::Overlay;
-use serin_logic::telemetry::{Observed, OutcomeBatcher};
+use serin_logic::policy::KvReading;
+use serin_logic::rollout::{Observation, Overlay};
+use serin_logic::telemetry::{Batch, Observed, OutcomeBatcher};
 use serin_logic::{Percentage, Timestamp, Variant};
 use worker::{AnalyticsEngineDataPointBuilder, AnalyticsEngineDataset, Delay, ObjectNamespace};
 
@@ -26,8 +26,8 @@ pub(crate) struct Telemetry {
     batcher: OnceCell<RefCell<OutcomeBatcher>>,
     bodies: OnceCell<RefCell<BodySampler>>,
     location: RefCell<String>,
-    /// When the next flush is under way at the latest.
-    flush_at: Cell<Timestamp>,
+    /// When a request last took it upon itself to flush.
+    flush_claimed_at: Cell<Timestamp>,
     is_unreachable: Cell<bool>,
 }
 
@@ -57,7 +57,7 @@ impl Telemetry {
             batcher: OnceCell::new(),
             bodies: OnceCell::new(),
             location: RefCell::new("local".to_owned()),
-            flush_at: Cell::default(),
+            flush_claimed_at: Cell::default(),
             is_unreachable: Cell::default(),
         }
     }
@@ -100,10 +100,10 @@ impl Telemetry {
     /// When the counts are to be sent. The request that is told of an interval sees to it.
     fn next_flush(&self) -> Flush {
         let now = clock::now();
-        if self.shards.is_none() || now < self.flush_at.get() {
+        if self.shards.is_none() || !now.is_due(self.flush_claimed_at.get(), self.refresh) {
             return Flush::NotYet;
         }
-        self.flush_at.set(now.after(self.refresh));
+        self.flush_claimed_at.set(now);
         Flush::AfterInterval
     }
 
@@ -128,10 +128,12 @@ impl Telemetry {
         Delay::from(self.refresh).await;
     }
 
-    /// Sends the counts, and returns what the controller says, if the shard has heard of it. A batch that does not arrive is sent again.
-    pub(crate) async fn flush(&self) -> Result<Option<Overlay>, String> {
+    /// Sends the counts and what KV answered last, and returns what the controller says, if the shard has heard of it. A batch that does not
+    /// arrive is sent again.
+    pub(crate) async fn flush(&self, reading: Option<KvReading>) -> Result<Option<Overlay>, String> {
         let Some(shards) = &self.shards else { return Ok(None) };
-        let batch = self.batcher().borrow_mut().flush();
+        let counts = self.batcher().borrow_mut().flush();
+        let batch = Box::new(Batch { reading, ..(*counts).clone() });
         let location = self.location.borrow().clone();
         let sent = timeout::attempt(LIMIT, rpc::send_batch(shards, &location, &batch)).await;
         match sent {

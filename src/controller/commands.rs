@@ -3,7 +3,10 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use serin_logic::api::{Actor, ApiRequest, AuditPage, AuditRecord, ChangeAnswer, CommandAnswer, RolloutView};
+use serin_logic::api::{
+    Actor, ApiRequest, AuditPage, AuditRecord, ChangeAnswer, CommandAnswer, FailedWays, HALT_SWITCH, RolloutView,
+    is_halt,
+};
 use serin_logic::controller::Controller;
 use serin_logic::document::InvalidDocument;
 use serin_logic::policy::{CanaryState, Switch};
@@ -13,7 +16,7 @@ use serin_logic::{Percentage, Timestamp};
 use web_sys::Response;
 
 use super::ControllerError;
-use super::store::{StorageError, Store};
+use super::store::Store;
 use super::transaction::{self, ControllerContext};
 use super::{outbox, queries};
 use crate::platform::{clock, response, time_zone};
@@ -34,7 +37,7 @@ pub(crate) async fn respond(context: &Rc<ControllerContext>, request: ApiRequest
         ApiRequest::Command { command, actor } => execute(context, command, actor, |_, _| None),
         ApiRequest::State => Ok(queries::state(&context.policy).await),
         ApiRequest::PutState { document, actor } => put_state(context, &document, &actor).await,
-        ApiRequest::PutSwitch { switch, value, actor } => put_switch(context, switch, value, &actor).await,
+        ApiRequest::PutSwitch { switch, value, actor } => order_switch(context, switch, value, &actor).await,
         query @ (ApiRequest::Status | ApiRequest::CurrentRollout | ApiRequest::Explain(_) | ApiRequest::Metrics) => {
             let policy = queries::policy(&context.policy).await;
             Ok(queries::respond(&query, &policy, Some(&transaction::load(context)?), &context.config))
@@ -65,19 +68,26 @@ async fn start(
     execute(context, Command::Start(Box::new(Start { id, plan, found, reassign })), actor, |_, _| None)
 }
 
-/// Lifts a halt. The document in KV is read first, because an edit by hand decides what the canary then gets.
+/// Lifts a halt. The document in KV is read first, because an edit by hand decides what the canary then gets. A switch by which a halt took
+/// effect while there was no controller is cleared.
 async fn resume_canary(
     context: &Rc<ControllerContext>,
     command: Command,
     actor: Actor,
 ) -> Result<Response, ControllerError> {
     let key = context.policy.state_key();
-    let text = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?.canary_state;
-    let found = text.and_then(|text| CanaryState::parse(key, &text).ok()).as_ref().map(PublishedState::from);
-    execute(context, command, actor, move |controller, now| {
+    let values = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?;
+    let is_halted_in_kv = values.value(HALT_SWITCH).is_some_and(is_halt);
+    let state = values.canary_state.and_then(|text| CanaryState::parse(key, &text).ok());
+    let found = state.as_ref().map(PublishedState::from);
+    let response = execute(context, command, actor.clone(), move |controller, now| {
         controller.read(found.clone(), now);
         Some(controller.percentage_without_halt(found.as_ref()))
-    })
+    })?;
+    if is_halted_in_kv && response.ok() {
+        let _ = order_switch(context, HALT_SWITCH, None, &actor).await?;
+    }
+    Ok(response)
 }
 
 /// Executes a command. `prepare` runs in the same transaction before it, and gives the percentage that its answer names.
@@ -96,6 +106,7 @@ fn execute(
             epoch: controller.state.epoch(),
             rollout: RolloutView::new(controller, now),
             percentage,
+            failed: FailedWays::default(),
         }))
     })?;
     outbox::deliver(context, claimed);
@@ -115,44 +126,41 @@ async fn put_state(
 ) -> Result<Response, ControllerError> {
     let key = context.policy.state_key();
     let before = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?.canary_state;
-    if before.as_deref() == Some(document) {
-        return Ok(response::json(&ChangeAnswer { already: true }));
-    }
+    // The document is written all the same, because what KV says may be half a minute old.
+    let already = before.as_deref() == Some(document);
     context.policy.write(key, Some(document), LIMIT).await.map_err(ControllerError::Kv)?;
     let state = CanaryState::parse(key, document).map_err(|error| ControllerError::Kv(error.to_string()))?;
-    change(context, |controller, store, now| {
+    let ((), claimed) = transaction::run(context, |controller, store, now| {
         let _ = controller.replaced(PublishedState::from(&state), now);
+        if already {
+            return Ok(());
+        }
         store.append(AuditRecord::of_change(key, actor, before.as_deref(), Some(document), now))
-    })
+    })?;
+    outbox::deliver(context, claimed);
+    Ok(response::json(&ChangeAnswer { already, failed: FailedWays::default() }))
 }
 
-/// Busy isolates hear of a switch from the controller within seconds, all others from KV within a minute.
-async fn put_switch(
+/// Orders a switch. Busy isolates hear of it from the controller within seconds, all others from KV within a minute. Where KV does not take
+/// it, the order holds by the controller alone, and is written to KV later.
+async fn order_switch(
     context: &Rc<ControllerContext>,
     switch: Switch,
     value: Option<String>,
     actor: &Actor,
 ) -> Result<Response, ControllerError> {
-    let values = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?;
-    let before = values.value(switch);
-    if before == value.as_deref() {
-        return Ok(response::json(&ChangeAnswer { already: true }));
-    }
-    let response = change(context, |controller, store, now| {
-        controller.switches.set(switch, value.clone(), now);
-        store.append(AuditRecord::of_change(switch.key(), actor, before, value.as_deref(), now))
+    let ((already, write), claimed) = transaction::run(context, |controller, store, now| {
+        let before = controller.switches.value(switch);
+        let (already, write) = controller.order_switch(switch, value.clone(), now);
+        if !already {
+            let record = AuditRecord::of_change(switch.key(), actor, before.as_deref(), value.as_deref(), now);
+            store.append(record)?;
+        }
+        Ok((already, write))
     })?;
-    context.policy.write(switch.key(), value.as_deref(), LIMIT).await.map_err(ControllerError::Kv)?;
-    Ok(response)
-}
-
-fn change(
-    context: &Rc<ControllerContext>,
-    act: impl FnOnce(&mut Controller, &Store, Timestamp) -> Result<(), StorageError>,
-) -> Result<Response, ControllerError> {
-    let ((), claimed) = transaction::run(context, act)?;
     outbox::deliver(context, claimed);
-    Ok(response::json(&ChangeAnswer { already: false }))
+    let failed = FailedWays { kv: outbox::write_switch(context, &write).await.err(), controller: None };
+    Ok(response::json(&ChangeAnswer { already, failed }))
 }
 
 /// The id of a rollout that was started without one: the time it began.

@@ -1,11 +1,11 @@
-//! What a transaction left to be done outside: `canary-state` to KV, messages to the webhook. What fails is tried again after a
+//! What a transaction left to be done outside: `canary-state` and switches to KV, messages to the webhook. What fails is tried again after a
 //! pause. Each is claimed for a time that is longer than its deadlines here.
 
 use core::time::Duration;
 use std::rc::Rc;
 
 use serin_logic::Timestamp;
-use serin_logic::controller::{Controller, QueuedMessage};
+use serin_logic::controller::{Controller, QueuedMessage, SwitchWrite};
 use serin_logic::rollout::WriteState;
 use wasm_bindgen_futures::spawn_local;
 use worker::{Fetch, Headers, Method, Request, RequestInit};
@@ -17,20 +17,34 @@ const READ_LIMIT: Duration = Duration::from_secs(2);
 const WRITE_LIMIT: Duration = Duration::from_secs(2);
 const WEBHOOK_LIMIT: Duration = Duration::from_secs(4);
 
-/// Performs the claimed deliveries and records their results. Neither delivery waits for the other.
+/// Performs the claimed deliveries and records their results. No delivery waits for another.
 pub(crate) fn deliver(context: &Rc<ControllerContext>, claimed: Claimed) {
-    let Claimed { write, message } = claimed;
+    let Claimed { write, message, switch } = claimed;
     if let Some(write) = write {
         spawn_local(write_state(context.clone(), write));
     }
     if let Some(message) = message {
         spawn_local(notify(context.clone(), message));
     }
+    if let Some(switch) = switch {
+        let context = context.clone();
+        spawn_local(async move {
+            let _ = write_switch(&context, &switch).await;
+        });
+    }
 }
 
 async fn write_state(context: Rc<ControllerContext>, write: WriteState) {
     let is_taken = logged("KV", put(&context, &write).await);
     record(&context, |controller, now| controller.written(write.generation, is_taken, now));
+}
+
+/// Writes a switch to KV and records the result.
+pub(crate) async fn write_switch(context: &Rc<ControllerContext>, write: &SwitchWrite) -> Result<(), String> {
+    let written = context.policy.write(write.switch.key(), write.value.as_deref(), WRITE_LIMIT).await;
+    let is_taken = logged("KV", written.clone());
+    record(context, |controller, now| controller.switch_written(write, is_taken, now));
+    written
 }
 
 async fn put(context: &ControllerContext, write: &WriteState) -> Result<(), String> {

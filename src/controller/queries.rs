@@ -43,7 +43,7 @@ pub(crate) fn respond(
     config: &Config,
 ) -> Response {
     let now = clock::now();
-    let overlay = controller.map_or_else(Overlay::default, |controller| controller.overlay(now));
+    let overlay = controller.map_or_else(Overlay::default, |controller| controller.overlay_everywhere(now));
     let (snapshot, _) = policy.apply_overlay(&config.state_key, overlay, now);
     let max_stale = config.routing.max_stale;
     let context = ApiContext { version: VERSION, max_stale, snapshot: &snapshot, controller };

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serin_logic::Timestamp;
 use serin_logic::api::AuditRecord;
-use serin_logic::controller::{Controller, QueuedMessage, documents};
+use serin_logic::controller::{Controller, QueuedMessage, SwitchWrite, documents};
 use serin_logic::rollout::{Effect, Receipt, WriteState, pending};
 use worker::{State, Storage};
 
@@ -27,6 +27,7 @@ pub(crate) struct ControllerContext {
 pub(crate) struct Claimed {
     pub(crate) write: Option<WriteState>,
     pub(crate) message: Option<QueuedMessage>,
+    pub(crate) switch: Option<SwitchWrite>,
 }
 
 /// The stored documents as loaded, and their texts.
@@ -79,7 +80,11 @@ impl Transaction {
     fn end(mut self, context: &ControllerContext) -> Result<Claimed, StorageError> {
         self.settle(&context.config)?;
         let Self { store, texts, mut controller, alarm: set, now } = self;
-        let claimed = Claimed { write: controller.claim_write(now), message: controller.claim_message(now) };
+        let claimed = Claimed {
+            write: controller.claim_write(now),
+            message: controller.claim_message(now),
+            switch: controller.claim_switch(now),
+        };
 
         let Controller { state, analysis, metrics, switches, outbox } = &controller;
         let [state_text, analysis_text, metrics_text, switches_text, outbox_text] = &texts;

@@ -34,7 +34,9 @@ test("the detailed answer shows every part with its status", async (t) => {
   assert.equal(policy.generation, 7);
   assert.ok(policy.ageSeconds <= 2);
   assert.deepEqual(policy.warnings, []);
-  assert.deepEqual(switches.on, [{ name: "ops:disable_writes", reason: "migration" }]);
+  const [{ since, ...writes }] = switches.on;
+  assert.deepEqual([switches.on.length, writes], [1, { name: "ops:disable_writes", reason: "migration", heldBy: "kv" }]);
+  assert.ok(Date.parse(since) > Date.now() - 60_000);
   assert.equal(randomness.status, "ok");
   assert.equal(build.status, "ok");
 });

@@ -26,14 +26,14 @@ mod rollout;
 /// Status of the policy, the switches and the rollout.
 mod status;
 
-pub use answers::{ChangeAnswer, CommandAnswer, StateAnswer};
+pub use answers::{ChangeAnswer, CommandAnswer, FailedWays, StateAnswer};
 pub use audit::{AuditPage, AuditRecord};
 pub use body::Actor;
 pub use explain::{ExplainQuery, Explanation};
 pub use incoming::{IncomingRequest, MAX_BODY};
 pub use outlook::{Awaited, Outlook, TrafficView, WaitsFor};
 pub use prometheus::metrics;
-pub use request::{ApiRequest, PREFIX};
+pub use request::{ApiRequest, HALT_SWITCH, PREFIX, is_halt};
 pub use role::Role;
 pub use rollout::{EvidenceView, FiguresView, LastLookView, RolloutView, StepView, VariantView};
 pub use status::{ApiContext, EffectiveView, HaltView, PolicyView, StatusView, SwitchView, TelemetryView};

@@ -60,6 +60,7 @@ enum State {
     #[default]
     Closed,
     Open {
+        since: Timestamp,
         until: Timestamp,
     },
     HalfOpen {
@@ -97,12 +98,12 @@ impl Breaker {
     pub fn permit(&mut self, now: Timestamp) -> Permit {
         match self.state {
             State::Closed => return Permit::Canary,
-            State::Open { until } if now >= until => {
+            State::Open { since, until } if now >= until || now < since => {
                 self.state = State::HalfOpen { successes: 0, probing_since: Some(now) };
                 return Permit::Canary;
             }
             State::HalfOpen { successes, probing_since }
-                if probing_since.is_none_or(|since| now.since(since) > PROBE_LIFETIME) =>
+                if probing_since.is_none_or(|since| now < since || now.since(since) > PROBE_LIFETIME) =>
             {
                 self.state = State::HalfOpen { successes, probing_since: Some(now) };
                 return Permit::Canary;
@@ -170,7 +171,7 @@ impl Breaker {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to half a minute")]
         let pause_ms = least_ms + (least_ms as f64 * jitter.clamp(0.0, 1.0) / 2.0) as u64;
         self.trips = self.trips.saturating_add(1);
-        self.state = State::Open { until: now.after(Duration::from_millis(pause_ms)) };
+        self.state = State::Open { since: now, until: now.after(Duration::from_millis(pause_ms)) };
         self.failures_in_a_row = 0;
         Transition::Open { pause_ms }
     }
@@ -185,7 +186,7 @@ impl Breaker {
     }
 
     fn forget(&mut self, now: Timestamp) {
-        if self.trips > 0 && now.since(self.forgotten_at) >= FORGET {
+        if self.trips > 0 && now.is_due(self.forgotten_at, FORGET) {
             self.trips -= 1;
             self.forgotten_at = now;
         }
@@ -209,9 +210,9 @@ struct Slot {
 
 impl Window {
     fn record(&mut self, success: bool, now: Timestamp) {
-        self.slots.retain(|slot| now.since(slot.since) < WINDOW);
+        self.slots.retain(|slot| !now.is_due(slot.since, WINDOW));
         let failures = u32::from(!success);
-        match self.slots.last_mut().filter(|slot| now.since(slot.since) < SLOT) {
+        match self.slots.last_mut().filter(|slot| !now.is_due(slot.since, SLOT)) {
             Some(slot) => {
                 slot.requests = slot.requests.saturating_add(1);
                 slot.failures = slot.failures.saturating_add(failures);
@@ -221,7 +222,7 @@ impl Window {
     }
 
     fn is_failing(&self, now: Timestamp) -> bool {
-        let (requests, failures) = self.slots.iter().filter(|slot| now.since(slot.since) < WINDOW).fold(
+        let (requests, failures) = self.slots.iter().filter(|slot| !now.is_due(slot.since, WINDOW)).fold(
             (0_u32, 0_u32),
             |(requests, failures), slot| {
                 (requests.saturating_add(slot.requests), failures.saturating_add(slot.failures))

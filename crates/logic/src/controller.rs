@@ -28,7 +28,7 @@ pub use self::switch_overrides::SwitchOverrides;
 pub use self::webhook::{WebhookFormat, WebhookMessage, service_name};
 use crate::analysis::Health;
 use crate::percentage::Percentage;
-use crate::policy::CanaryState;
+use crate::policy::{CanaryState, Switch};
 use crate::rollout::{
     CommandError, CommandRequest, Effect, Event, Finding, FindingKind, Look, Outcome, Overlay, PublishedState, Receipt,
     State, Step, UtcOffset, WriteState, execute, pending, step,
@@ -63,6 +63,17 @@ pub struct Controller {
     pub switches: SwitchOverrides,
     /// Attempts of deliveries to the outside.
     pub outbox: Outbox,
+}
+
+/// A switch to write to KV.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwitchWrite {
+    /// The switch.
+    pub switch: Switch,
+    /// Number of the order.
+    pub number: u64,
+    /// The value; none removes the key.
+    pub value: Option<String>,
 }
 
 /// Inputs that an alarm needs.
@@ -127,13 +138,14 @@ impl Controller {
     /// Ingests a shard's report and gives the overlay to answer with.
     pub fn report(&mut self, report: &Batch, now: Timestamp) -> Overlay {
         self.metrics.ingest(report, now);
+        self.switches.confirm(&report.from, &report.confirmed);
         self.overlay(now)
     }
 
     /// The inputs that [`Controller::alarm`] needs at `now`.
     pub fn wants(&self, now: Timestamp) -> WantedInputs {
         let rollout = self.state.rollout().filter(|rollout| !rollout.phase.kind().is_over());
-        let looks = rollout.and_then(|rollout| rollout.next_look).is_some_and(|at| now >= at);
+        let looks = rollout.is_some_and(|rollout| rollout.is_look_due(now));
         WantedInputs { document: rollout.is_some(), health: looks && self.state.observation().is_some() }
     }
 
@@ -176,24 +188,33 @@ impl Controller {
         }
         // Both only grow, so their sum does too.
         let revision = self.state.epoch().saturating_add(self.switches.changes());
-        Overlay { revision, rollout, switches: self.switches.spreading(now) }
+        let (switches, orders) = (self.switches.spreading(now), self.switches.orders());
+        Overlay { revision, rollout, switches, orders, reading: None }
+    }
+
+    /// The overlay for people: an order is confirmed where every location has confirmed it.
+    pub fn overlay_everywhere(&self, now: Timestamp) -> Overlay {
+        Overlay { orders: self.switches.summary(&self.metrics.location_names()), ..self.overlay(now) }
     }
 
     /// Time of the next alarm: a tick closes, a look is due, or a delivery is tried again.
     pub fn next_alarm(&self, now: Timestamp) -> Option<Timestamp> {
-        let next_look = self.state.rollout().and_then(|rollout| rollout.next_look);
+        let rollout = self.state.rollout();
+        let next_look =
+            rollout.and_then(|rollout| if rollout.is_look_due(now) { Some(now) } else { rollout.next_look });
         // A look that is due now has been taken, or the next alarm takes it.
-        let mut first = [next_look, self.analysis.next_tick(&self.state)].into_iter().flatten().min();
+        let mut first = [next_look, self.analysis.tick_due_at(&self.state, now)].into_iter().flatten().min();
         for effect in pending(&self.state, now) {
             let retry = match effect {
-                Effect::WriteState(_) => self.outbox.writes.next_at(),
+                Effect::WriteState(_) => self.outbox.writes.next_at(now),
                 Effect::Notify(_) | Effect::Audit(_) | Effect::SetHalt(_) => now,
                 Effect::SetAlarm(_) | Effect::TakeLook(_) => continue,
             };
             first = Some(first.map_or(retry, |first| first.min(retry)));
         }
-        let message = self.unsent_message().map(|_| self.outbox.notifications.next_at());
-        let first = [first, message].into_iter().flatten().min();
+        let message = self.unsent_message().map(|_| self.outbox.notifications.next_at(now));
+        let switch = self.switches.unwritten().map(|_| self.outbox.switches.next_at(now));
+        let first = [first, message, switch].into_iter().flatten().min();
         first.map(|at| at.max(now))
     }
 
@@ -211,6 +232,31 @@ impl Controller {
             let _ = self.done(Receipt::Written { generation }, now);
         } else {
             self.outbox.writes.fail(LONGEST_WRITE_PAUSE, now);
+        }
+    }
+
+    /// Orders a switch to a value for KV, or off, and leases its write to the caller. Returns whether that was the last order too.
+    pub fn order_switch(&mut self, switch: Switch, value: Option<String>, now: Timestamp) -> (bool, SwitchWrite) {
+        let already = self.switches.order(switch, value, now);
+        self.outbox.switches.lease(now);
+        let order = self.switches.get(switch).cloned().unwrap_or_default();
+        (already, SwitchWrite { switch, number: order.number, value: order.value })
+    }
+
+    /// Leases the write of a switch to the caller, if there is one and no other caller holds it.
+    pub fn claim_switch(&mut self, now: Timestamp) -> Option<SwitchWrite> {
+        let (switch, order) = self.switches.unwritten()?;
+        let write = SwitchWrite { switch, number: order.number, value: order.value.clone() };
+        self.outbox.switches.claim(now).then_some(write)
+    }
+
+    /// Records the outcome of a write of a switch.
+    pub fn switch_written(&mut self, write: &SwitchWrite, succeeded: bool, now: Timestamp) {
+        if succeeded {
+            self.outbox.switches.reset();
+            self.switches.written(write.switch, write.number, now);
+        } else {
+            self.outbox.switches.fail(LONGEST_WRITE_PAUSE, now);
         }
     }
 
@@ -238,7 +284,11 @@ impl Controller {
     pub fn trouble(&self, now: Timestamp) -> Option<String> {
         let late = self.state.overdue(now);
         let late = late.map(|late| format!("no look at the canary for {late} after it was due: the percentage holds"));
-        late.or_else(|| self.outbox.writes.is_failing().then(|| "canary-state could not be written to KV yet".into()))
+        let unwritten = |key: &str| format!("{key} could not be written to KV yet");
+        late.or_else(|| self.outbox.writes.is_failing().then(|| unwritten("canary-state"))).or_else(|| {
+            let (switch, _) = self.switches.unwritten().filter(|_| self.outbox.switches.is_failing())?;
+            Some(unwritten(switch.key()))
+        })
     }
 
     fn transition(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {

@@ -6,8 +6,9 @@ use serde::{Serialize, Serializer};
 
 use crate::document::InvalidDocument;
 use crate::percentage::Percentage;
+use crate::policy::switches::Setting;
 use crate::policy::{Metadata, Switch};
-use crate::snapshot::{PolicyFreshness, Snapshot};
+use crate::snapshot::{HeldBy, PolicyFreshness, Snapshot};
 use crate::timestamp::Timestamp;
 
 /// The status of a part. The whole Worker has the worst status of its parts, except that only stable can take the whole Worker down.
@@ -56,6 +57,8 @@ enum Detail {
     Policy(Box<PolicyDetail>),
     Switches {
         on: Vec<SwitchDetail>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        halt: Option<HoldDetail>,
     },
     Build(BuildDetail),
 }
@@ -87,6 +90,17 @@ struct SwitchDetail {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<String>,
+    #[serde(flatten)]
+    hold: HoldDetail,
+}
+
+/// Who holds a switch or a halt, and since when.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HoldDetail {
+    held_by: HeldBy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
 }
 
 /// The deployed build.
@@ -221,19 +235,35 @@ impl Component {
     /// The switches that are on.
     pub fn switches(snapshot: &Snapshot, now: Timestamp) -> Self {
         let switches = snapshot.switches();
-        let on = Switch::ALL.into_iter().filter(|switch| switches.is_on(*switch, now)).map(|switch| SwitchDetail {
-            name: switch.key(),
-            reason: switches.get(switch).reason.clone(),
-            until: switches.get(switch).until.map(|until| until.to_string()),
+        let on = Switch::ALL.into_iter().filter_map(|switch| {
+            let hold = snapshot.hold(switch, now)?;
+            let Setting { reason, until, .. } = switches.get(switch);
+            Some(SwitchDetail {
+                name: switch.key(),
+                reason: reason.clone(),
+                until: until.map(|until| until.to_string()),
+                hold: HoldDetail::new(hold.held_by, hold.since),
+            })
         });
         let on: Vec<_> = on.collect();
+        let halted_since = snapshot.overlay().rollout.halted_since;
+        // No fault: a rollback halts the canary too.
+        let halt = snapshot.is_halted().then(|| HoldDetail::new(HeldBy::Controller, halted_since));
         let status = if on.is_empty() { Status::Ok } else { Status::Degraded };
-        Self { status, detail: Detail::Switches { on }, ..Self::default() }
+        Self { status, detail: Detail::Switches { on, halt }, ..Self::default() }
     }
 
     /// The part's status.
     pub const fn status(&self) -> Status {
         self.status
+    }
+}
+
+// === impl HoldDetail ===
+
+impl HoldDetail {
+    fn new(held_by: HeldBy, since: Option<Timestamp>) -> Self {
+        Self { held_by, since: since.map(|since| since.to_string()) }
     }
 }
 

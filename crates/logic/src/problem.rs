@@ -179,6 +179,11 @@ impl Problem {
         }
     }
 
+    /// Why this is a problem; empty where the title says it all.
+    pub fn detail(&self) -> &str {
+        self.detail.as_deref().unwrap_or_default()
+    }
+
     /// The HTTP status.
     pub const fn status(&self) -> u16 {
         self.status

@@ -3,35 +3,27 @@
 //! The switches stay as they were last read, however long ago. The `canary-state` document must have been readable within
 //! `MAX_STALE_SECONDS`, or the canary is off, because its operators could no longer stop it.
 
+use core::mem;
 use core::time::Duration;
 use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::document::{InvalidDocument, parse_object};
 use crate::log_event::LogEvent;
 use crate::percentage::Percentage;
+pub use crate::policy::KvValues;
 use crate::policy::rules::RuleNumber;
 use crate::policy::switches::Setting;
-use crate::policy::{CanaryState, Switch, Switches};
+use crate::policy::{CanaryState, Switch, SwitchOrder, SwitchOrders, Switches};
 use crate::rollout::{Observation, Overlay};
 use crate::timestamp::Timestamp;
 
-/// The values of the policy's keys in KV.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KvValues {
-    /// The value of the `canary-state` key.
-    pub canary_state: Option<String>,
-    /// The values of the switches, in the order of `Switch::ALL`.
-    pub switches: [Option<String>; Switch::ALL.len()],
-}
+/// How much newer another isolate's read of KV must be to count here: as long as a location's cache may answer for KV.
+const SHARED_AFTER: Duration = Duration::from_secs(30);
 
-// === impl KvValues ===
-
-impl KvValues {
-    /// The value of a switch.
-    pub fn value(&self, switch: Switch) -> Option<&str> {
-        self.switches.get(switch.position())?.as_deref()
-    }
-}
+/// Time after which all isolates of a location read from KV what one of them has read.
+const LOCATION_AGREES: Duration = Duration::from_mins(1);
 
 /// The policy as one isolate knows it.
 #[derive(Clone, Debug, Default)]
@@ -42,9 +34,15 @@ pub struct Snapshot {
     /// The requests that are observed, while the policy and the overlay agree on the split.
     observation_window: Option<ObservationWindow>,
     overlay: Rc<Overlay>,
-    /// The switches of KV and the overlay together.
+    /// The switches of KV and of the orders together.
     switches: Switches,
     switches_in_kv: Switches,
+    /// When KV was first read with the switch on, since it was last read with the switch off.
+    on_in_kv_since: [Option<Timestamp>; Switch::ALL.len()],
+    /// The last order on each switch.
+    orders: SwitchOrders,
+    /// When this isolate heard that its location has confirmed an order that it holds itself.
+    confirmed_elsewhere: [Option<Timestamp>; Switch::ALL.len()],
     /// When KV last answered.
     read_at: Option<Timestamp>,
     /// When `canary-state` was last read and valid, or absent.
@@ -78,6 +76,38 @@ enum Policy {
     Known(Rc<CanaryState>),
 }
 
+/// How old the policy may be for a request, at most, before the request waits for a fresh one.
+#[derive(Clone, Copy, Debug)]
+pub struct AgeLimits {
+    /// For a request that writes, because a kill switch must hold.
+    pub write: Duration,
+    /// For any request.
+    pub read: Duration,
+}
+
+/// A switch that is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SwitchHold {
+    /// Who holds the switch.
+    pub held_by: HeldBy,
+    /// When it was ordered through the control API; none where it was turned on in KV by hand.
+    pub ordered_at: Option<Timestamp>,
+    /// Since when this snapshot knows it: the time of the order, else the time at which KV was first read with it.
+    pub since: Option<Timestamp>,
+}
+
+/// Who holds a switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeldBy {
+    /// The value in KV.
+    Kv,
+    /// An order that KV has not confirmed yet.
+    Controller,
+    /// Both.
+    Both,
+}
+
 /// Whether the policy is fresh enough for a decision.
 #[derive(Clone, Copy, Debug)]
 pub enum PolicyFreshness<'a> {
@@ -98,7 +128,7 @@ impl Snapshot {
     pub fn freshness(&self, max_stale: Duration, now: Timestamp) -> PolicyFreshness<'_> {
         match (&self.policy, self.policy_read_at) {
             (Policy::NeverRead, _) | (_, None) => PolicyFreshness::Unknown,
-            (_, Some(read_at)) if now.since(read_at) > max_stale => PolicyFreshness::Stale,
+            (_, Some(read_at)) if read_at > now || now.since(read_at) > max_stale => PolicyFreshness::Stale,
             (Policy::Absent, _) => PolicyFreshness::Absent,
             (Policy::Known(state), _) => PolicyFreshness::Current(self.patched.as_ref().unwrap_or(state)),
         }
@@ -136,6 +166,40 @@ impl Snapshot {
         &self.switches
     }
 
+    /// Whether a request has to wait for a fresh policy: it writes and the switches are too old, or the whole policy is. A policy from the
+    /// future is too old, because the clock went back. `is_write` is asked where it matters.
+    pub fn is_too_old(&self, is_write: impl Fn() -> bool, limits: AgeLimits, now: Timestamp) -> bool {
+        let is_older = |limit| self.read_at.is_none_or(|read_at| now.is_due(read_at, limit));
+        is_older(limits.read) || (is_older(limits.write) && is_write())
+    }
+
+    /// Whether an order, which needs no confirmation by KV, refuses a request.
+    pub fn refuses_by_order(&self, is_write: bool, now: Timestamp) -> bool {
+        let is_ordered = |switch| self.held(switch).is_some_and(|order| order.setting().is_on(now));
+        is_ordered(Switch::Maintenance) || (is_write && is_ordered(Switch::DisableWrites))
+    }
+
+    /// Who holds a switch, and since when; none while it is off.
+    pub fn hold(&self, switch: Switch, now: Timestamp) -> Option<SwitchHold> {
+        let order = self.orders.get(switch).filter(|order| order.setting().is_on(now));
+        let is_held = order.is_some() && self.held(switch).is_some();
+        let held_by = match (self.switches_in_kv.is_on(switch, now), is_held) {
+            (true, true) => HeldBy::Both,
+            (true, false) => HeldBy::Kv,
+            (false, true) => HeldBy::Controller,
+            (false, false) => return None,
+        };
+        let in_kv = self.on_in_kv_since.get(switch.position()).copied().flatten();
+        let is_on = self.switches.is_on(switch, now);
+        let ordered_at = order.map(|order| order.since);
+        is_on.then(|| SwitchHold { held_by, ordered_at, since: ordered_at.or(in_kv) })
+    }
+
+    /// The order on a switch that holds here: one that KV has not confirmed, or any while KV was not read.
+    fn held(&self, switch: Switch) -> Option<&SwitchOrder> {
+        self.orders.get(switch).filter(|order| !order.confirmed || self.read_at.is_none())
+    }
+
     /// When KV last answered.
     pub fn read_at(&self) -> Option<Timestamp> {
         self.read_at
@@ -171,20 +235,59 @@ impl Snapshot {
             events.push(LogEvent::PolicyRecovered);
         }
         next.switches_in_kv = Switches::read(|switch| values.value(switch));
+        for (since, switch) in next.on_in_kv_since.iter_mut().zip(Switch::ALL) {
+            *since = next.switches_in_kv.is_on(switch, now).then(|| since.unwrap_or(now));
+        }
+        next.orders.confirm(|switch| values.value(switch), now);
+        for (heard_at, switch) in next.confirmed_elsewhere.iter().zip(Switch::ALL) {
+            if let (Some(at), Some(order)) = (heard_at, next.orders.get_mut(switch)) {
+                order.confirmed |= now.is_due(*at, LOCATION_AGREES);
+            }
+        }
         next.read_state(key, values.canary_state, now, &mut events);
         next.combine(key, self, now, &mut events);
         (next, events)
     }
 
-    /// The snapshot with a newer overlay, and the events to log. An overlay older than the present one changes nothing.
-    pub fn apply_overlay(&self, key: &str, overlay: Overlay, now: Timestamp) -> (Self, Vec<LogEvent>) {
-        let mut events = Vec::new();
-        let mut next = self.clone();
+    /// The snapshot with a newer overlay, and the events to log. An overlay older than the present one changes nothing; what the location
+    /// has read from KV since this isolate did counts in any case.
+    pub fn apply_overlay(&self, key: &str, mut overlay: Overlay, now: Timestamp) -> (Self, Vec<LogEvent>) {
+        let reading = overlay.reading.take().filter(|reading| self.is_news(reading.read_at, now));
+        let (mut next, mut events) = match reading {
+            Some(reading) => {
+                let read_at = reading.read_at;
+                self.apply_kv_values(key, reading.into_values(), read_at)
+            }
+            None => (self.clone(), Vec::new()),
+        };
+        let before = next.clone();
+        next.adopt(mem::take(&mut overlay.orders), now);
         if overlay.revision >= self.overlay.revision && overlay != *self.overlay {
             next.overlay = Rc::new(overlay);
-            next.combine(key, self, now, &mut events);
+        }
+        if next.orders != before.orders || !Rc::ptr_eq(&next.overlay, &before.overlay) {
+            next.combine(key, &before, now, &mut events);
         }
         (next, events)
+    }
+
+    /// Whether another isolate's read of KV counts here, because this isolate has read nothing for long. One from the future does not,
+    /// because its clock is wrong.
+    fn is_news(&self, read_at: Timestamp, now: Timestamp) -> bool {
+        read_at <= now && self.read_at.is_none_or(|known| known > now || read_at.since(known) >= SHARED_AFTER)
+    }
+
+    /// Takes over newer orders. One that holds here goes on to hold where the location has confirmed it, because this isolate may still get
+    /// the value from before out of another cache.
+    fn adopt(&mut self, orders: SwitchOrders, now: Timestamp) {
+        for (heard_at, switch) in self.confirmed_elsewhere.iter_mut().zip(Switch::ALL) {
+            if let Some(order) = orders.get(switch) {
+                let is_held =
+                    self.orders.get(switch).is_some_and(|known| known.number == order.number && !known.confirmed);
+                *heard_at = if is_held && order.confirmed { heard_at.or(Some(now)) } else { None };
+            }
+        }
+        self.orders.adopt(orders);
     }
 
     /// The snapshot after a failed read of KV, and the event to log. The values stay as they are and age.
@@ -195,9 +298,13 @@ impl Snapshot {
 
     /// Combines the values in KV with the overlay.
     fn combine(&mut self, key: &str, before: &Self, now: Timestamp, events: &mut Vec<LogEvent>) {
-        let overlay = self.overlay.clone();
-        self.switches =
-            self.switches_in_kv.or(|switch| Setting::parse(overlay.switches.get(switch.key()).map(String::as_str)));
+        self.switches = self.switches_in_kv.map(|switch, in_kv| match (self.orders.get(switch), self.held(switch)) {
+            (_, Some(order)) if order.value.is_none() => Setting::default(),
+            (_, Some(order)) => in_kv.or(&order.setting()),
+            (Some(_), None) => in_kv.clone(),
+            // A controller of an older version knows no orders.
+            (None, None) => in_kv.or(&Setting::parse(self.overlay.switches.get(switch.key()).map(String::as_str))),
+        });
         for switch in Switch::ALL {
             match (before.switches.is_on(switch, now), self.switches.is_on(switch, now)) {
                 (false, true) => events.push(LogEvent::thrown(switch, self.switches.get(switch))),

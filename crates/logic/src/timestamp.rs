@@ -44,6 +44,12 @@ impl Timestamp {
         Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
 
+    /// Whether `interval` has passed since `earlier`. A time in the future counts as long ago, because the clock went back: what is due
+    /// must not wait until the clock has caught up.
+    pub fn is_due(self, earlier: Self, interval: Duration) -> bool {
+        self < earlier || self.since(earlier) >= interval
+    }
+
     /// The point in time `later` after this one; saturates.
     pub fn after(self, later: impl Into<Duration>) -> Self {
         Self(self.0.saturating_add(whole_millis(later.into())))
@@ -115,6 +121,14 @@ mod tests {
     fn elapsed_time_is_zero_when_the_clock_went_backwards() {
         assert_eq!(Timestamp::from_millis(5).since(Timestamp::from_millis(9)), Duration::ZERO);
         assert_eq!(Timestamp::from_millis(i64::MIN).since(Timestamp::from_millis(i64::MAX)), Duration::ZERO);
+    }
+
+    #[test]
+    fn an_interval_has_passed_after_it_and_when_the_clock_went_backwards() {
+        let (at, interval) = (Timestamp::from_millis(1_000), Duration::from_millis(10));
+        for (now, is_due) in [(999, true), (1_000, false), (1_009, false), (1_010, true), (-3_600_000, true)] {
+            assert_eq!(Timestamp::from_millis(now).is_due(at, interval), is_due, "{now}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 // /bulk/get with {keys, type} answered by an object of key to value or null). Tests steer it through `control`.
 
 let values = {};
+/** What reads get while KV lags: the values from before. */
+let oldValues = {};
 let mode = { kind: "ok" };
 let writeMode = { kind: "ok" };
 /** What each read was answered with, oldest first. */
@@ -13,7 +15,8 @@ export default {
     if (request.method === "PUT" || request.method === "DELETE") return write(request, url);
     const bulk = request.method === "POST" && url.pathname === "/bulk/get";
     const keys = bulk ? (await request.json()).keys : [decodeURIComponent(url.pathname.slice(1))];
-    const found = Object.fromEntries(keys.map((key) => [key, values[key] ?? null]));
+    const readable = mode.kind === "lag" ? oldValues : values;
+    const found = Object.fromEntries(keys.map((key) => [key, readable[key] ?? null]));
     const text = bulk ? JSON.stringify(found) : found[keys[0]];
     reads.push({ bulk, found, mode: mode.kind });
 
@@ -53,6 +56,7 @@ export const control = {
   async fetch(request) {
     if (request.method === "POST") {
       const wanted = await request.json();
+      if (wanted.mode?.kind === "lag") oldValues = { ...values };
       if (wanted.values) values = wanted.values;
       if (wanted.mode) mode = wanted.mode;
       if (wanted.writeMode) writeMode = wanted.writeMode;

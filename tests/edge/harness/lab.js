@@ -5,14 +5,21 @@ import * as serin from "./index.js";
 
 export { default } from "./index.js";
 
-/** How each object behaves: `ok`, `throw`, `hang` or `evict`. */
+/** How each object behaves: `ok`, `throw`, `hang`, `evict`, or `full`, which is a disk that takes nothing more. */
 const modes = { controller: "ok", metrics: "ok" };
 
-/** The entry point of tests: POST sets modes. */
+/** How far Serin's clock is ahead of the machine's, in ms; negative where it is behind. */
+let ahead = 0;
+const machineTime = Date.now;
+Date.now = () => machineTime() + ahead;
+
+/** The entry point of tests: POST sets modes, and `ahead`. */
 export const lab = {
   async fetch(request) {
-    Object.assign(modes, await request.json());
-    return Response.json(modes);
+    const { ahead: wanted = ahead, ...others } = await request.json();
+    ahead = wanted;
+    Object.assign(modes, others);
+    return Response.json({ ...modes, ahead });
   },
 };
 
@@ -26,6 +33,8 @@ function misbehaving(Class, object) {
 
     constructor(state, env) {
       this.#state = state;
+      fillable(state.storage.sql, object);
+      followClock(state.storage);
       this.#own = new Class(state, env);
     }
 
@@ -45,5 +54,24 @@ function misbehaving(Class, object) {
       if (mode === "hang") await scheduler.wait(60_000);
       if (mode === "evict") this.#state.abort(`scripted eviction of the ${object}`);
     }
+  };
+}
+
+/** Makes statements that write fail as SQLite does, while the object's disk is full. */
+function fillable(sql, object) {
+  const exec = sql.exec.bind(sql);
+  sql.exec = (statement, ...values) => {
+    if (modes[object] === "full" && /^\s*INSERT/.test(statement)) throw new Error("database or disk is full: SQLITE_FULL");
+    return exec(statement, ...values);
+  };
+}
+
+/** Makes the platform's alarms go by Serin's clock. */
+function followClock(storage) {
+  const [setAlarm, getAlarm] = [storage.setAlarm.bind(storage), storage.getAlarm.bind(storage)];
+  storage.setAlarm = (at, ...options) => setAlarm(Number(at) - ahead, ...options);
+  storage.getAlarm = async (...options) => {
+    const at = await getAlarm(...options);
+    return at === null ? null : at + ahead;
   };
 }

@@ -271,9 +271,14 @@ class Serin {
 
   // === how Serin's own objects fail ===
 
-  /** Makes the `controller` or the `metrics` shards `throw`, `hang`, restart at each call (`evict`), or work (`ok`); needs `lab`. */
+  /** Makes the `controller` or the `metrics` shards `throw`, `hang`, restart at each call (`evict`), have a `full` disk, or work (`ok`); needs `lab`. */
   async misbehave(object, mode) {
     await this.#labControl.request("/", { method: "POST", body: JSON.stringify({ [object]: mode }) });
+  }
+
+  /** Sets how far Serin's clock is ahead of the machine's, in seconds; negative where it is behind. Needs `lab`. */
+  async clockAhead(seconds) {
+    await this.#labControl.request("/", { method: "POST", body: JSON.stringify({ ahead: seconds * 1_000 }) });
   }
 
   // === what Serin logged ===

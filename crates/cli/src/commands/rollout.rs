@@ -119,7 +119,7 @@ pub(super) fn show(connection: &Connection, path: &str, answer: &Answer) -> Resu
         output::line(answer.text.trim_end());
         return Ok(());
     }
-    let CommandAnswer { already, rollout, percentage, .. } = answer.read()?;
+    let CommandAnswer { already, rollout, percentage, failed, .. } = answer.read()?;
     let done = match path.rsplit('/').next().unwrap_or(path) {
         "rollouts" => "started",
         "halt" => "the canary is halted",
@@ -143,5 +143,6 @@ pub(super) fn show(connection: &Connection, path: &str, answer: &Answer) -> Resu
         }
         None => done,
     });
+    failed.lines().for_each(|line| output::error_line(&format!("warning: {line}")));
     Ok(())
 }

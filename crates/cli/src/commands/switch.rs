@@ -68,11 +68,12 @@ impl SetSwitch {
             output::line(answer.text.trim_end());
             return Ok(());
         }
-        let already = answer.read::<ChangeAnswer>()?.already;
+        let ChangeAnswer { already, failed } = answer.read()?;
         let position = if is_on { "on" } else { "off" };
         let before = if already { "nothing to do, it was before: " } else { "" };
         let end = until.map(|until| format!(" until {}", time_format::date_and_time(&until.to_rfc3339())));
         output::line(&format!("{before}{} is {position}{}", styled(STRONG, name), end.unwrap_or_default()));
+        failed.lines().for_each(|line| output::error_line(&format!("warning: {line}")));
         Ok(())
     }
 }

@@ -101,3 +101,17 @@ fn a_switch_is_cleared_without_a_reason() {
     assert_eq!(server.only().json(), json!({"actor": "ada", "on": false}));
     assert_eq!(server.serin(&["switch", "maintenance", "off", "--until", "2h"]).code, 2);
 }
+
+#[test]
+fn a_way_of_an_order_that_failed_is_a_warning_and_no_error() {
+    let failed = json!({"already": false, "failed": {"kv": "no answer within 2000 ms"}});
+    let halted = json!({"already": false, "epoch": 0, "rollout": null, "failed": {"controller": "disk full; ops:disable_canary is on in KV"}});
+    let server = Server::start()
+        .on("PUT /__serin/switches/maintenance", Answer::json(200, &failed))
+        .on("POST /__serin/halt", Answer::json(200, &halted));
+    let run = server.serin(&["switch", "maintenance", "on", "--why", "x"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, "warning: KV does not have it: no answer within 2000 ms\n"));
+    let run = server.serin(&["halt", "--why", "x"]);
+    let warning = "warning: the controller does not have it: disk full; ops:disable_canary is on in KV\n";
+    assert_eq!((run.code, run.stderr.as_str()), (0, warning));
+}

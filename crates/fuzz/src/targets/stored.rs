@@ -29,8 +29,11 @@ pub fn check(input: &[u8]) {
         "shard" => {
             let Some(mut shard) = stored::<Shard>(body) else { return };
             let report = shard.report("FRA", NOW);
-            shard.ingest(&Batch { from: "a".into(), seq: u64::MAX, sample: report.sample.clone() }, NOW);
-            shard.acknowledge(report.seq, shard.overlay().cloned().unwrap_or_default());
+            shard.ingest(
+                &Batch { from: "a".into(), seq: u64::MAX, sample: report.sample.clone(), ..Batch::default() },
+                NOW,
+            );
+            shard.acknowledge(report.seq, shard.overlay().unwrap_or_default());
             let _ = reloaded(&shard);
         }
         "deduplicator" => {
@@ -79,7 +82,7 @@ fn check_controller(controller: &mut Controller, now: Timestamp) {
     let _ = controller.wants(now);
     let _ = controller
         .alarm(AlarmInputs { document: Some(None), health: Health::Unhealthy, utc_offset: |_, _| Some(120) }, now);
-    controller.switches.set(Switch::Maintenance, Some("1".into()), now);
+    controller.switches.order(Switch::Maintenance, Some("1".into()), now);
     assert!(controller.state.epoch() >= before, "epochs only grow");
     let _ = (controller.overlay(now), controller.trouble(now), controller.next_alarm(now));
     let _ = (controller.claim_write(now), controller.claim_message(now));

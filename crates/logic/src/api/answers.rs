@@ -19,14 +19,47 @@ pub struct CommandAnswer {
     /// After `resume-canary`, the percentage of visitors that the canary gets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percentage: Option<Percentage>,
+    /// Ways of the command that failed.
+    #[serde(skip_serializing_if = "FailedWays::is_empty")]
+    pub failed: FailedWays,
 }
 
 /// Answer of a `PUT`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChangeAnswer {
-    /// Whether the value was there before.
+    /// Whether the last order was the same. Without a controller, nobody knows, and this is false.
     pub already: bool,
+    /// Ways of the change that failed.
+    #[serde(skip_serializing_if = "FailedWays::is_empty")]
+    pub failed: FailedWays,
+}
+
+/// A switch and a halt reach isolates by two ways, the controller and KV. Where one fails, the other is enough.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FailedWays {
+    /// Why the controller does not have the change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub controller: Option<String>,
+    /// Why KV does not have the change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kv: Option<String>,
+}
+
+// === impl FailedWays ===
+
+impl FailedWays {
+    /// Whether both ways worked.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// One line for each way that failed, for people.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let line = |way: &str, why: &Option<String>| why.as_ref().map(|why| format!("{way} does not have it: {why}"));
+        [line("the controller", &self.controller), line("KV", &self.kv)].into_iter().flatten()
+    }
 }
 
 /// Answer of `GET state`.

@@ -96,7 +96,7 @@ fn rollout(page: &mut Page, context: &ApiContext<'_>, now: Timestamp) {
     page.gauge("rollout_steps", "Steps of the plan.", standing.of);
     page.head("outbox", "gauge", "Whether something is still to be done outside.");
     let unfinished = unfinished(controller);
-    for what in ["write", "notify", "audit", "halt"] {
+    for what in ["write", "switch", "notify", "audit", "halt"] {
         page.value("outbox", &[("what", what)], u8::from(unfinished.iter().any(|kind| kind == what)));
     }
     let is_frozen = state.rollout().is_some_and(|rollout| rollout.frozen_until.is_some());

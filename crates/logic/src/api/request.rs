@@ -121,6 +121,17 @@ impl ApiRequest {
         }
     }
 
+    /// The switch and its value in KV, where KV alone can do what the request wants: set a switch, or halt the canary by one.
+    pub fn by_kv_alone(&self) -> Option<(Switch, Option<String>)> {
+        match self {
+            Self::PutSwitch { switch, value, .. } => Some((*switch, value.clone())),
+            Self::Command { command: Command::Halt, actor } => {
+                Some((HALT_SWITCH, Some(switch_value(actor, [("halt".to_owned(), true.into())]))))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the request changes nothing.
     pub fn is_query(&self) -> bool {
         matches!(
@@ -206,13 +217,24 @@ fn put_switch(request: &IncomingRequest<'_>, switch: Switch, now: Timestamp) -> 
         }
     }
     let actor = body.actor(request);
-    let value = is_on.then(|| {
-        let reason = if actor.reason.is_empty() { &actor.name } else { &actor.reason };
-        let mut value = Map::from_iter([("reason".to_owned(), Value::from(reason.as_str()))]);
-        value.extend(until.map(|until| ("until".to_owned(), until.into())));
-        Value::from(value).to_string()
-    });
+    let value = is_on.then(|| switch_value(&actor, until.map(|until| ("until".to_owned(), until.into()))));
     Ok(ApiRequest::PutSwitch { switch, value, actor })
+}
+
+/// The switch by which a halt takes effect where there is no controller.
+pub const HALT_SWITCH: Switch = Switch::DisableCanary;
+
+/// The value in KV of a switch that an actor turns on.
+fn switch_value(actor: &Actor, details: impl IntoIterator<Item = (String, Value)>) -> String {
+    let reason = if actor.reason.is_empty() { &actor.name } else { &actor.reason };
+    let mut value = Map::from_iter([("reason".to_owned(), Value::from(reason.as_str()))]);
+    value.extend(details);
+    Value::from(value).to_string()
+}
+
+/// Whether the value of [`HALT_SWITCH`] is that of a halt.
+pub fn is_halt(value: &str) -> bool {
+    serde_json::from_str::<Value>(value).is_ok_and(|value| value.get("halt") == Some(&Value::Bool(true)))
 }
 
 impl From<InvalidDocument> for Problem {

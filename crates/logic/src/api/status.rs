@@ -14,7 +14,7 @@ use crate::percentage::Percentage;
 use crate::policy::Switch;
 use crate::policy::switches::Setting;
 use crate::rollout::{Effect, Halted, pending};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{HeldBy, Snapshot};
 use crate::timestamp::Timestamp;
 
 /// Everything that answers of the control API are made of.
@@ -56,7 +56,7 @@ pub struct StatusView {
     pub rollout: Option<RolloutView>,
     /// Telemetry; none without a controller.
     pub telemetry: Option<TelemetryView>,
-    /// Kinds of effects that are still to be performed: `write`, `notify`, `audit`, `halt`.
+    /// Kinds of effects that are still to be performed: `write`, `switch`, `notify`, `audit`, `halt`.
     pub outbox: Vec<String>,
 }
 
@@ -97,7 +97,7 @@ pub struct EffectiveView {
 
 /// A kill switch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct SwitchView {
     /// Whether the switch is on.
     pub on: bool,
@@ -107,6 +107,12 @@ pub struct SwitchView {
     /// Time at which the switch turns itself off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+    /// Who holds the switch: KV, an order that KV has not confirmed in every location yet, or both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<HeldBy>,
+    /// Time of the order; none for a switch that was turned on in KV by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
 }
 
 /// A halt of the canary.
@@ -121,6 +127,8 @@ pub struct HaltView {
     pub reason: String,
     /// Whether a rollback or an abort halted the canary.
     pub by_rollout: bool,
+    /// Who holds the halt: always the controller, until the halt is lifted.
+    pub held_by: Option<HeldBy>,
 }
 
 /// Telemetry of the current rollout.
@@ -193,11 +201,15 @@ impl PolicyView {
 
 impl SwitchView {
     fn new(switch: Switch, snapshot: &Snapshot, now: Timestamp) -> Self {
-        if !snapshot.switches().is_on(switch, now) {
-            return Self::default();
-        }
+        let Some(hold) = snapshot.hold(switch, now) else { return Self::default() };
         let Setting { reason, until, .. } = snapshot.switches().get(switch);
-        Self { on: true, reason: reason.clone(), until: until.map(Timestamp::to_rfc3339) }
+        Self {
+            on: true,
+            reason: reason.clone(),
+            until: until.map(Timestamp::to_rfc3339),
+            held_by: Some(hold.held_by),
+            since: hold.ordered_at.map(Timestamp::to_rfc3339),
+        }
     }
 }
 
@@ -206,7 +218,13 @@ impl SwitchView {
 impl From<&Halted> for HaltView {
     fn from(halted: &Halted) -> Self {
         let Halted { by_rollout, at, actor, reason } = halted;
-        Self { actor: actor.clone(), at: at.to_rfc3339(), reason: reason.clone(), by_rollout: *by_rollout }
+        Self {
+            actor: actor.clone(),
+            at: at.to_rfc3339(),
+            reason: reason.clone(),
+            by_rollout: *by_rollout,
+            held_by: Some(HeldBy::Controller),
+        }
     }
 }
 
@@ -231,7 +249,8 @@ pub(super) fn unfinished(controller: &Controller) -> Vec<String> {
         Effect::SetHalt(_) => Some("halt"),
         Effect::Notify(_) | Effect::SetAlarm(_) | Effect::TakeLook(_) => None,
     };
-    let effects = pending(&controller.state, Timestamp::default()).into_iter().filter_map(kind);
+    let of_rollout = pending(&controller.state, Timestamp::default()).into_iter().filter_map(kind);
+    let switch = controller.switches.unwritten().map(|_| "switch");
     // The rollout's own notifications become messages within their transaction.
-    effects.chain(controller.unsent_message().map(|_| "notify")).map(str::to_owned).collect()
+    of_rollout.chain(switch).chain(controller.unsent_message().map(|_| "notify")).map(str::to_owned).collect()
 }

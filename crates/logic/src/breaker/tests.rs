@@ -192,3 +192,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn after_the_clock_went_back_the_canary_is_tried_at_once_and_old_answers_are_forgotten() {
+    let hour = 3_600_000;
+    let mut breaker = tripped(hour);
+    assert_eq!(breaker.permit(at(hour + 1)), Permit::ShortCircuit);
+    assert_eq!(breaker.permit(at(0)), Permit::Canary);
+    assert_eq!(breaker.permit(at(1)), Permit::ShortCircuit, "one probe at a time");
+    for probe in 2..=4 {
+        breaker.record_canary(OK, NOW, at(probe));
+        assert_eq!(breaker.permit(at(probe)), Permit::Canary);
+    }
+    assert!(breaker.is_closed());
+
+    let mut breaker = Breaker::default();
+    for failure in 0..9 {
+        let answer = if failure % 4 == 0 { OK } else { FAILED };
+        assert_eq!(breaker.record_canary(answer, NOW, at(hour)), None);
+    }
+    assert_eq!(breaker.record_canary(FAILED, NOW, at(0)), None, "the answers before were another time's");
+
+    let mut breaker = tripped(hour);
+    assert_eq!(breaker.permit(at(hour + 60_000)), Permit::Canary);
+    assert_eq!(breaker.permit(at(0)), Permit::Canary, "the probe's request is of another time");
+}

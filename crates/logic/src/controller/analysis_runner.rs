@@ -87,9 +87,14 @@ impl AnalysisRunner {
         state.observation().map(|_| self.ticked_at.after(tick))
     }
 
+    /// The same as of `now`: at once after the clock went back.
+    pub(super) fn tick_due_at(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
+        self.next_tick(state).map(|at| if now < self.ticked_at { now } else { at })
+    }
+
     /// Closes a tick if it is due. Gives the finding of strong evidence, if there is any.
     pub(super) fn tick(&mut self, metrics: &mut MetricsBuffer, state: &State, now: Timestamp) -> Option<Finding> {
-        let is_due = self.next_tick(state).is_some_and(|at| now >= at || now < self.ticked_at);
+        let is_due = self.tick_due_at(state, now).is_some_and(|at| now >= at);
         if !is_due {
             return None;
         }

@@ -119,6 +119,11 @@ impl MetricsBuffer {
     pub fn locations(&self) -> usize {
         self.received.senders()
     }
+
+    /// Names of the locations that report.
+    pub(super) fn location_names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.received.names()
+    }
 }
 
 // === impl OpenCounts ===
@@ -161,7 +166,7 @@ mod tests {
         let failures = failed.len() as u64;
         sample.variants.canary =
             VariantSample { requests: 10, failures, failed: keys.clone(), seen: keys, ..VariantSample::default() };
-        Batch { from: "FRA".into(), seq, sample: Some(sample) }
+        Batch { from: "FRA".into(), seq, sample: Some(sample), ..Batch::default() }
     }
 
     fn tick(metrics: &mut MetricsBuffer) -> (Counts, u64) {

@@ -1,5 +1,5 @@
-//! Deliveries to the outside: `canary-state` to KV, messages to the webhook. The document to write is part of the rollout's state; the outbox
-//! knows when to write it.
+//! Deliveries to the outside: `canary-state` and switches to KV, messages to the webhook. The document to write is part of the rollout's
+//! state, and a switch is part of its order; the outbox knows when to write them.
 
 use core::time::Duration;
 
@@ -27,6 +27,8 @@ pub struct Outbox {
     pub writes: RetryState,
     /// Attempts to send the oldest message to the webhook.
     pub notifications: RetryState,
+    /// Writes of switches to KV.
+    pub switches: RetryState,
     /// Messages that the webhook has not taken, oldest first.
     pub messages: Vec<QueuedMessage>,
     /// Scheme and host of the splitter, as the last change through the control API named them.

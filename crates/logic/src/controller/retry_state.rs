@@ -17,15 +17,17 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 #[serde(rename_all = "camelCase", default)]
 pub struct RetryState {
     failures: u32,
+    /// When the last attempt began or failed.
+    since: Timestamp,
     next_at: Timestamp,
 }
 
 // === impl RetryState ===
 
 impl RetryState {
-    /// The time from which the next attempt may start.
-    pub fn next_at(&self) -> Timestamp {
-        self.next_at
+    /// The time from which the next attempt may start, as of `now`. After the clock went back that is at once.
+    pub fn next_at(&self, now: Timestamp) -> Timestamp {
+        if now < self.since { now } else { self.next_at }
     }
 
     /// Whether the last attempt failed.
@@ -35,11 +37,16 @@ impl RetryState {
 
     /// Leases the next attempt to the caller, if it is time; false if it is not, or another caller holds the lease.
     pub(super) fn claim(&mut self, now: Timestamp) -> bool {
-        let is_free = now >= self.next_at;
+        let is_free = now >= self.next_at(now);
         if is_free {
-            self.next_at = now.after(LEASE);
+            self.lease(now);
         }
         is_free
+    }
+
+    /// Leases the next attempt to the caller, whoever holds the lease.
+    pub(super) fn lease(&mut self, now: Timestamp) {
+        (self.since, self.next_at) = (now, now.after(LEASE));
     }
 
     /// Ends the attempts: the delivery succeeded or was given up.
@@ -49,6 +56,7 @@ impl RetryState {
 
     /// Schedules the next attempt after a failure; pauses grow up to `longest`. Gives the number of failures in a row.
     pub(super) fn fail(&mut self, longest: Duration, now: Timestamp) -> u32 {
+        self.since = now;
         self.next_at = now.after(FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(longest));
         self.failures = self.failures.saturating_add(1);
         self.failures
@@ -65,7 +73,7 @@ mod tests {
         let mut retry = RetryState::default();
         let mut pause = || {
             retry.fail(Duration::from_secs(30), now);
-            retry.next_at().since(now).as_secs()
+            retry.next_at(now).since(now).as_secs()
         };
         assert_eq!([pause(), pause(), pause(), pause(), pause(), pause()], [2, 4, 8, 16, 30, 30]);
         retry.reset();
@@ -79,5 +87,15 @@ mod tests {
         assert!(retry.claim(now));
         assert!(!retry.claim(now.after(Duration::from_secs(4))));
         assert!(retry.claim(now.after(LEASE)));
+    }
+
+    #[test]
+    fn after_the_clock_went_back_the_next_attempt_is_due() {
+        let now = Timestamp::from_seconds(10_000);
+        let mut retry = RetryState::default();
+        retry.fail(Duration::from_secs(30), now);
+        let earlier = now.before(Duration::from_hours(1));
+        assert_eq!(retry.next_at(earlier), earlier);
+        assert!(retry.claim(earlier) && !retry.claim(earlier.after(Duration::from_secs(1))));
     }
 }

@@ -1,5 +1,7 @@
 //! The controller in a simulated world: a report every five seconds, an alarm after each, and every effect performed.
 
+use core::time::Duration;
+
 use super::{AlarmInputs, Controller};
 use crate::analysis::{Health, PerVariant};
 use crate::percentage::Percentage;
@@ -87,7 +89,7 @@ impl World {
                 VariantSample { requests: requests * 4, ..VariantSample::default() },
             );
             self.seq += 1;
-            let report = Batch { from: "FRA".into(), seq: self.seq, sample: Some(sample) };
+            let report = Batch { from: "FRA".into(), seq: self.seq, sample: Some(sample), ..Batch::default() };
             let overlay = self.controller.report(&report, self.now);
             assert_eq!(overlay, self.controller.report(&report, self.now), "a repeated report counts once");
         }
@@ -152,7 +154,7 @@ fn a_late_report_after_a_rollback_changes_nothing() {
     world.tick(100, 60);
     assert_eq!(world.phase(), PhaseKind::RolledBack);
     let before = world.controller.clone();
-    let report = Batch { from: "late".into(), seq: 1, sample: observation.map(Sample::new) };
+    let report = Batch { from: "late".into(), seq: 1, sample: observation.map(Sample::new), ..Batch::default() };
     assert!(world.controller.report(&report, world.now).rollout.halted);
     assert_eq!((world.controller.state, world.controller.analysis), (before.state, before.analysis));
 }
@@ -196,7 +198,7 @@ fn a_hand_edited_document_pauses_the_rollout_and_is_left_alone() {
 fn a_switch_is_a_new_revision_and_so_is_a_transition() {
     let mut world = World::new();
     let mut revisions = vec![world.controller.overlay(world.now).revision];
-    world.controller.switches.set(Switch::DisableCanary, Some("1".into()), world.now);
+    world.controller.switches.order(Switch::DisableCanary, Some("1".into()), world.now);
     revisions.push(world.controller.overlay(world.now).revision);
     world.start(QUICK);
     revisions.push(world.controller.overlay(world.now).revision);
@@ -214,6 +216,39 @@ fn alarms_come_for_each_tick_while_a_rollout_is_observed() {
     assert!(next.since(world.now).as_millis() <= 5_000, "{next}");
     world.execute(Command::Abort { rollout: None });
     assert_eq!(world.controller.next_alarm(world.now), None);
+}
+
+#[test]
+fn after_the_clock_went_back_a_rollout_goes_on() {
+    let mut world = World::new();
+    world.start(QUICK);
+    world.run(3, 100, 0);
+    world.now = world.now.before(Duration::from_hours(1));
+    assert_eq!(world.controller.next_alarm(world.now), Some(world.now));
+    world.run(400, 100, 0);
+    assert_eq!(world.phase(), PhaseKind::Completed);
+}
+
+#[test]
+fn an_order_on_a_switch_is_written_until_kv_takes_it() {
+    let mut world = World::new();
+    let (controller, now) = (&mut world.controller, world.now);
+    let (already, write) = controller.order_switch(Switch::Maintenance, Some("1".into()), now);
+    assert_eq!((already, write.value.as_deref()), (false, Some("1")));
+    assert_eq!(controller.claim_switch(now), None, "the caller has it");
+    assert!(controller.next_alarm(now).is_some_and(|at| at > now));
+    controller.switch_written(&write, false, now);
+    assert_eq!(controller.trouble(now).as_deref(), Some("ops:maintenance could not be written to KV yet"));
+    let later = now.after(Duration::from_secs(2));
+    assert_eq!(controller.next_alarm(now), Some(later));
+    assert_eq!(controller.claim_switch(later), Some(write.clone()));
+    controller.switch_written(&write, true, later);
+    assert_eq!(
+        (controller.claim_switch(later), controller.trouble(later), controller.next_alarm(later)),
+        (None, None, None)
+    );
+    let written_at = controller.overlay(later).orders.get(Switch::Maintenance).unwrap().written_at;
+    assert_eq!(written_at, Some(later));
 }
 
 #[test]

@@ -62,6 +62,6 @@ fn a_switch_that_is_on_shows_its_reason_and_end() {
         Snapshot::default().apply_kv_values("canary-state", KvValues { switches, ..KvValues::default() }, NOW);
     assert_eq!(
         serde_json::to_string(&Component::switches(&snapshot, NOW)).unwrap(),
-        r#"{"status":"degraded","on":[{"name":"ops:disable_writes","reason":"migration","until":"2027-01-16T00:00:00Z"}]}"#
+        r#"{"status":"degraded","on":[{"name":"ops:disable_writes","reason":"migration","until":"2027-01-16T00:00:00Z","heldBy":"kv","since":"2027-01-15T08:00:00Z"}]}"#
     );
 }

@@ -97,7 +97,7 @@ impl Setting {
     }
 
     /// The setting that is on, and of two the one that lasts longer.
-    fn or(&self, other: &Self) -> Self {
+    pub(crate) fn or(&self, other: &Self) -> Self {
         let lasts_longer = match (self.until, other.until) {
             (None, _) => true,
             (Some(_), None) => false,
@@ -115,9 +115,9 @@ impl Switches {
         Self { settings: Switch::ALL.map(|switch| Setting::parse(value_of(switch))) }
     }
 
-    /// Combines these switches with others. A switch is on where one of the two is on.
-    pub(crate) fn or(&self, other: impl Fn(Switch) -> Setting) -> Self {
-        Self { settings: Switch::ALL.map(|switch| self.get(switch).or(&other(switch))) }
+    /// The switches with another setting for each.
+    pub(crate) fn map(&self, setting: impl Fn(Switch, &Setting) -> Setting) -> Self {
+        Self { settings: Switch::ALL.map(|switch| setting(switch, self.get(switch))) }
     }
 
     /// The setting of one switch.

@@ -36,14 +36,13 @@ pub fn pending(state: &State, now: Timestamp) -> Vec<Effect> {
 
 /// Asks for a look if one is due, and for all pending effects.
 fn alarm(state: &State, now: Timestamp) -> Step {
-    let next_look = state.rollout.as_ref().and_then(|rollout| rollout.next_look);
-    let due = next_look.is_some_and(|at| now >= at);
+    let due = state.rollout.as_ref().is_some_and(|rollout| rollout.is_look_due(now));
     TransitionBuilder::new(state, now).finish_all(state.observation().filter(|_| due))
 }
 
 fn judge(state: &State, look: &Look, now: Timestamp) -> Step {
     let (Some(before), Some(current)) = (&state.rollout, state.observation()) else { return Step::unchanged(state) };
-    let due = before.next_look.is_some_and(|at| now >= at) && look.observation == current;
+    let due = before.is_look_due(now) && look.observation == current;
     // Strong evidence acts at any time, also when it is about the step before.
     let strong = matches!(look.finding, Finding::Fail { strong: true, .. }) && same_canary(&look.observation, &current);
     if !due && !strong {
@@ -52,6 +51,7 @@ fn judge(state: &State, look: &Look, now: Timestamp) -> Step {
     let mut change = TransitionBuilder::new(state, now);
     if due {
         forget_unwatched(&mut change, before, now);
+        begin_hold_again(&mut change, now);
     }
     let written = state.outbox.write.is_none();
     let Some(rollout) = change.rollout() else { return Step::unchanged(state) };
@@ -129,6 +129,13 @@ fn forget_unwatched(change: &mut TransitionBuilder, before: &Rollout, now: Times
     }
     let reason = format!("No look for {late} after it was due, limit {grace}. That time does not count.");
     change.record(TransitionContext { actor: CONTROLLER, claimed: false, action: Action::Late, reason: &reason });
+}
+
+/// After the clock went back, the hold begins again: how long it has lasted is not known.
+fn begin_hold_again(change: &mut TransitionBuilder, now: Timestamp) {
+    if let Some(Rollout { phase: Phase::Progressing { since, .. } | Phase::Baking { since }, .. }) = change.rollout() {
+        *since = (*since).min(now);
+    }
 }
 
 /// End of the freeze window that the step waits for.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::event::Observation;
 use crate::document::{self, InvalidDocument};
 use crate::percentage::Percentage;
-use crate::policy::{PolicyPatch, Target};
+use crate::policy::{KvReading, PolicyPatch, SwitchOrders, Target};
+use crate::timestamp::Timestamp;
 
 /// The controller's newest state. Isolates of other versions read it, so fields are only ever added.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,8 +20,14 @@ pub struct Overlay {
     pub revision: u64,
     /// The state of the rollout.
     pub rollout: DesiredState,
-    /// The switches that were thrown through the control API, key and value as in KV.
+    /// The switches that were turned on of late, key and value as in KV: for isolates that do not know `orders`.
     pub switches: BTreeMap<String, String>,
+    /// The last order on each switch.
+    #[serde(skip_serializing_if = "SwitchOrders::is_empty")]
+    pub orders: SwitchOrders,
+    /// The location's last read of KV, which its shard adds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<KvReading>,
 }
 
 /// The state of a rollout that isolates are to put into effect.
@@ -31,6 +38,9 @@ pub struct DesiredState {
     pub epoch: u64,
     /// Whether every request goes to stable.
     pub halted: bool,
+    /// Since when; none without a halt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halted_since: Option<Timestamp>,
     /// The generation of the target. The target counts where its generation is higher than the document's.
     pub generation: u64,
     /// The salt that goes with the target.
@@ -84,7 +94,7 @@ mod tests {
 
     use super::*;
     use crate::matcher::Matcher;
-    use crate::policy::Ring;
+    use crate::policy::{KvValues, Ring, Switch, SwitchOrder};
 
     fn overlay() -> impl Strategy<Value = Overlay> {
         let percentage = || (0_u32..=100_000).prop_map(|it| Percentage::try_from(f64::from(it) / 1e3).unwrap());
@@ -95,7 +105,7 @@ mod tests {
         let observation = ("[a-z]{0,4}", any::<u32>(), 0_usize..30)
             .prop_map(|(rollout_id, attempt, step)| Observation { rollout_id, attempt, step });
         let rollout = (
-            any::<(u64, bool, u64)>(),
+            any::<(u64, bool, u64, Option<i64>)>(),
             "[a-z]{0,4}",
             prop::option::of(target),
             prop::option::of(observation),
@@ -103,10 +113,11 @@ mod tests {
             (percentage(), percentage()),
         )
             .prop_map(
-                |((epoch, halted, generation), rollout_id, target, observation, ring, (share, watch_bodies))| {
+                |((epoch, halted, generation, since), rollout_id, target, observation, ring, (share, watch_bodies))| {
                     DesiredState {
                         epoch,
                         halted,
+                        halted_since: since.map(Timestamp::from_millis),
                         generation,
                         rollout_id,
                         target,
@@ -118,10 +129,16 @@ mod tests {
                 },
             );
         let switches = prop::collection::vec(("[a-z:]{1,6}", ".*"), 0..3);
-        (any::<u64>(), rollout, switches).prop_map(|(revision, rollout, switches)| Overlay {
-            revision,
-            rollout,
-            switches: switches.into_iter().collect(),
+        let order = (any::<u64>(), prop::option::of(".*"), any::<Option<i64>>(), any::<bool>());
+        (any::<u64>(), rollout, switches, prop::option::of(order)).prop_map(|(revision, rollout, switches, order)| {
+            let mut orders = SwitchOrders::default();
+            if let Some((number, value, written_at, confirmed)) = order {
+                let (since, written_at) = (Timestamp::from_millis(5), written_at.map(Timestamp::from_millis));
+                let order = SwitchOrder { number, value, cleared: None, since, written_at, confirmed };
+                orders.insert(Switch::Maintenance, order);
+            }
+            let reading = KvReading::new(&KvValues::default(), Timestamp::from_millis(7));
+            Overlay { revision, rollout, switches: switches.into_iter().collect(), orders, reading }
         })
     }
 

@@ -172,6 +172,7 @@ impl State {
         DesiredState {
             epoch: self.epoch,
             halted: self.halted.is_some(),
+            halted_since: self.halted.as_ref().map(|halted| halted.at),
             generation: self.generation,
             rollout_id: self.rollout.as_ref().map(|rollout| rollout.salt().to_owned()).unwrap_or_default(),
             target: self.target(),
@@ -296,6 +297,12 @@ impl Rollout {
     /// Salt of the split.
     pub fn salt(&self) -> &str {
         self.kept_salt.as_deref().unwrap_or(&self.id)
+    }
+
+    /// Whether a look is due. One that is further ahead than looks ever are was set before the clock went back.
+    pub(crate) fn is_look_due(&self, now: Timestamp) -> bool {
+        let furthest = self.plan.timing.look_every.max(self.plan.timing.settle);
+        self.next_look.is_some_and(|at| now >= at || at.since(now) > furthest.into())
     }
 
     /// End of the step's hold or of the bake; none in the other phases.

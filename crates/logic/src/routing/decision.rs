@@ -102,6 +102,11 @@ impl Reason {
 /// Methods that do not write (RFC 9110 §9.2.1).
 const SAFE_METHODS: [&str; 4] = ["GET", "HEAD", "OPTIONS", "TRACE"];
 
+/// Whether a request of this method writes.
+pub fn is_write(method: &str) -> bool {
+    !SAFE_METHODS.contains(&method)
+}
+
 /// Decides a request. The first of these that applies: maintenance, writes disabled, canary disabled or halted, policy
 /// missing, invalid or too old, QA's override, rules, percentage.
 pub fn decide(
@@ -118,7 +123,7 @@ pub fn decide(
     if switches.is_on(Switch::Maintenance, now) {
         return unavailable(Switch::Maintenance, Reason::Maintenance);
     }
-    if switches.is_on(Switch::DisableWrites, now) && !SAFE_METHODS.contains(&&*request.method()) {
+    if switches.is_on(Switch::DisableWrites, now) && is_write(&request.method()) {
         return unavailable(Switch::DisableWrites, Reason::Writes);
     }
     if !config.canary_bound {

@@ -4,4 +4,4 @@ pub mod cookies;
 pub mod decision;
 pub mod override_token;
 
-pub use decision::{Decision, Outcome, Reason, decide};
+pub use decision::{Decision, Outcome, Reason, decide, is_write};

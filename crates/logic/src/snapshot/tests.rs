@@ -1,4 +1,5 @@
 use super::*;
+use crate::policy::KvReading;
 
 const KEY: &str = "canary-state";
 const STALE: Duration = Duration::from_mins(5);
@@ -108,4 +109,146 @@ fn a_new_salt_or_a_disabled_canary_is_another_rollout() {
     assert!(read(r#"{"enabled": true, "percentage": 50}"#).continues(&running));
     assert!(!read(r#"{"enabled": true, "percentage": 5, "rolloutId": "2"}"#).continues(&running));
     assert!(!read(r#"{"enabled": false, "percentage": 5}"#).continues(&running));
+}
+
+const WRITES: Switch = Switch::DisableWrites;
+const ON: &str = r#"{"reason":"x"}"#;
+
+fn read(snapshot: &Snapshot, value: Option<&str>, now: Timestamp) -> Snapshot {
+    let values = value.map_or_else(|| state(GOOD), |value| thrown(WRITES, value));
+    snapshot.apply_kv_values(KEY, values, now).0
+}
+
+/// The controller's overlay with an order on the switch for writes.
+fn ordered(number: u64, value: Option<&str>, confirmed: bool, since: Timestamp) -> Overlay {
+    let value = value.map(str::to_owned);
+    let order = SwitchOrder { number, value, since, written_at: Some(since), confirmed, ..SwitchOrder::default() };
+    let mut overlay = Overlay { revision: number, ..Overlay::default() };
+    overlay.orders.insert(WRITES, order);
+    overlay
+}
+
+fn told(snapshot: &Snapshot, overlay: Overlay, now: Timestamp) -> Snapshot {
+    snapshot.apply_overlay(KEY, overlay, now).0
+}
+
+fn holder(snapshot: &Snapshot, now: Timestamp) -> Option<HeldBy> {
+    let hold = snapshot.hold(WRITES, now);
+    assert_eq!(hold.is_some(), snapshot.switches().is_on(WRITES, now));
+    hold.map(|hold| hold.held_by)
+}
+
+#[test]
+fn an_order_holds_until_kv_has_confirmed_it_once_and_then_kv_decides() {
+    let day = 86_400;
+    let mut snapshot = told(&read(&Snapshot::default(), None, at(0)), ordered(1, Some(ON), false, at(1)), at(1));
+    for second in [2, 121, day] {
+        snapshot = read(&snapshot, None, at(second));
+        assert_eq!(holder(&snapshot, at(second)), Some(HeldBy::Controller), "KV lags {second} s");
+        snapshot = snapshot.record_read_error("down".into()).0;
+        snapshot = told(&snapshot, ordered(1, Some(ON), false, at(1)), at(second));
+    }
+    assert_eq!(snapshot.hold(WRITES, at(day)).unwrap().since, Some(at(1)));
+    let told_before = told(&snapshot, ordered(1, Some(ON), false, at(1)), at(day));
+    let confirmed = read(&told_before, Some(ON), at(day + 1));
+    assert_eq!(holder(&confirmed, at(day + 1)), Some(HeldBy::Kv));
+    assert_eq!(confirmed.hold(WRITES, at(day + 1)).unwrap().since, Some(at(1)));
+    // The controller goes on to say so, and somebody clears the key by hand.
+    let still = told(&confirmed, ordered(1, Some(ON), false, at(1)), at(day + 2));
+    assert_eq!(holder(&read(&still, None, at(day + 3)), at(day + 3)), None);
+    let again = told(&still, ordered(2, Some("2"), false, at(day + 4)), at(day + 4));
+    assert_eq!(holder(&read(&again, None, at(day + 5)), at(day + 5)), Some(HeldBy::Controller), "a new order holds");
+}
+
+#[test]
+fn kv_and_the_controller_may_hold_a_switch_both() {
+    let by_hand = read(&Snapshot::default(), Some("1"), at(0));
+    assert_eq!((holder(&by_hand, at(5)), by_hand.hold(WRITES, at(5)).unwrap().since), (Some(HeldBy::Kv), Some(at(0))));
+    let both = told(&read(&by_hand, Some("1"), at(9)), ordered(1, Some(ON), false, at(10)), at(10));
+    assert_eq!((holder(&both, at(10)), both.hold(WRITES, at(10)).unwrap().since), (Some(HeldBy::Both), Some(at(10))));
+    assert_eq!(by_hand.hold(Switch::Maintenance, at(5)), None);
+}
+
+#[test]
+fn an_order_off_ends_a_switch_before_kv_does_and_never_hides_a_later_one() {
+    let on = read(&Snapshot::default(), Some("1"), at(0));
+    let off = told(&on, ordered(1, None, false, at(10)), at(10));
+    assert_eq!(holder(&off, at(10)), None);
+    assert_eq!(holder(&read(&off, Some("1"), at(100)), at(100)), None, "KV lags");
+    assert_eq!(holder(&read(&off, Some("1"), at(131)), at(131)), Some(HeldBy::Kv), "it was turned on by hand");
+    let seen = read(&off, None, at(20));
+    assert_eq!(holder(&read(&seen, Some("1"), at(30)), at(30)), Some(HeldBy::Kv), "KV has confirmed it");
+}
+
+#[test]
+fn a_new_isolate_goes_by_what_its_location_has_confirmed_and_read() {
+    let held = told(&Snapshot::default(), ordered(1, Some(ON), false, at(0)), at(5));
+    assert_eq!(holder(&held, at(5)), Some(HeldBy::Controller));
+    let confirmed = told(&Snapshot::default(), ordered(1, Some(ON), true, at(0)), at(5));
+    assert_eq!(holder(&confirmed, at(5)), Some(HeldBy::Controller), "nothing was read from KV");
+    assert_eq!(holder(&read(&confirmed, None, at(6)), at(6)), None, "KV decides");
+
+    let shared =
+        |value| Overlay { reading: KvReading::new(&thrown(WRITES, value), at(4)), ..ordered(1, Some(ON), true, at(0)) };
+    let informed = told(&Snapshot::default(), shared("1"), at(5));
+    assert_eq!((holder(&informed, at(5)), informed.read_at()), (Some(HeldBy::Kv), Some(at(4))));
+    assert!(is_current(&informed, at(5)));
+    // What it has read itself of late counts more, and so does a clock that is right.
+    for own in [read(&Snapshot::default(), None, at(0)), read(&Snapshot::default(), None, at(5))] {
+        assert_eq!(holder(&told(&own, shared("1"), at(5)), at(5)), None);
+    }
+    assert_eq!(told(&Snapshot::default(), shared("1"), at(3)).read_at(), None);
+    let idle = read(&Snapshot::default(), None, at(-26));
+    assert_eq!(holder(&told(&idle, shared("1"), at(5)), at(5)), Some(HeldBy::Kv));
+}
+
+#[test]
+fn an_isolate_that_holds_an_order_gives_its_own_reads_a_minute_to_confirm_it() {
+    let held = told(&read(&Snapshot::default(), None, at(0)), ordered(1, Some(ON), false, at(1)), at(1));
+    let told_so = told(&held, ordered(1, Some(ON), true, at(1)), at(5));
+    assert_eq!(holder(&read(&told_so, None, at(10)), at(10)), Some(HeldBy::Controller), "its own cache lags");
+    let later = told(&read(&told_so, None, at(10)), ordered(1, Some(ON), true, at(1)), at(64));
+    assert_eq!(holder(&read(&later, None, at(64)), at(64)), Some(HeldBy::Controller));
+    assert_eq!(holder(&read(&later, None, at(65)), at(65)), None, "it was cleared by hand since");
+}
+
+#[test]
+fn a_controller_that_knows_no_orders_is_heard_as_before() {
+    let switches = [(WRITES.key().to_owned(), "1".to_owned())].into();
+    let old = Overlay { revision: 1, switches, ..Overlay::default() };
+    let on = told(&read(&Snapshot::default(), None, at(0)), old, at(1));
+    assert!(on.switches().is_on(WRITES, at(1)));
+    let off = told(&on, Overlay { revision: 2, ..Overlay::default() }, at(2));
+    assert!(!off.switches().is_on(WRITES, at(2)));
+}
+
+#[test]
+fn requests_wait_for_a_policy_that_is_too_old_for_them() {
+    let limits = AgeLimits { write: Duration::from_secs(30), read: STALE };
+    let too_old = |snapshot: &Snapshot, is_write, now| snapshot.is_too_old(|| is_write, limits, now);
+    assert!(too_old(&Snapshot::default(), true, at(0)) && too_old(&Snapshot::default(), false, at(0)));
+    let (snapshot, _) = Snapshot::default().apply_kv_values(KEY, state(GOOD), at(0));
+    for (second, write, read) in [
+        (0, false, false),
+        (29, false, false),
+        (30, true, false),
+        (299, true, false),
+        (300, true, true),
+        (-1, true, true),
+    ] {
+        assert_eq!(
+            (too_old(&snapshot, true, at(second)), too_old(&snapshot, false, at(second))),
+            (write, read),
+            "{second}"
+        );
+    }
+    let short = AgeLimits { read: Duration::from_secs(1), ..limits };
+    assert!(snapshot.is_too_old(|| panic!("not asked"), short, at(2)));
+}
+
+#[test]
+fn an_order_refuses_without_a_confirmation() {
+    let ordered = told(&Snapshot::default(), ordered(1, Some(ON), false, at(0)), at(0));
+    assert!(ordered.refuses_by_order(true, at(0)) && !ordered.refuses_by_order(false, at(0)));
+    assert!(!read(&Snapshot::default(), Some("1"), at(0)).refuses_by_order(true, at(0)));
 }

@@ -1,10 +1,11 @@
 //! The message that carries counts, over both hops. Isolates and objects of other versions read it, so fields are only ever added.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{Histogram, PerVariant};
+use crate::policy::KvReading;
 use crate::rollout::Observation;
 
 /// Failing sticky keys that a variant's sample holds. Each counts once; 256 a flush and 4,096 a rollout are plenty for the error test,
@@ -25,6 +26,12 @@ pub struct Batch {
     /// The counts; none if the sender only asks for the overlay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<Sample>,
+    /// The isolate's last read of KV, for the other isolates of its location.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<KvReading>,
+    /// The orders on switches that the location's reads of KV have confirmed: key and number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub confirmed: BTreeMap<String, u64>,
 }
 
 /// Outcomes observed under one configuration.
@@ -119,7 +126,7 @@ mod tests {
             ..VariantSample::default()
         };
         sample.variants.canary.latency.record(10.0);
-        let batch = Batch { from: "a".into(), seq: 4, sample: Some(sample) };
+        let batch = Batch { from: "a".into(), seq: 4, sample: Some(sample), ..Batch::default() };
         let json = concat!(
             r#"{"from":"a","seq":4,"sample":{"observation":{"rolloutId":"r1","attempt":0,"step":2},"variants":{"#,
             r#""canary":{"requests":3,"failures":1,"failed":[7],"seen":[7,9],"latency":{"116":1}},"#,

@@ -128,7 +128,7 @@ impl OutcomeBatcher {
         let Self { isolate, seq, in_flight, open, .. } = self;
         let next = || {
             *seq = seq.saturating_add(1);
-            Rc::new(Batch { from: isolate.clone(), seq: *seq, sample: open.take() })
+            Rc::new(Batch { from: isolate.clone(), seq: *seq, sample: open.take(), ..Batch::default() })
         };
         in_flight.get_or_insert_with(next).clone()
     }

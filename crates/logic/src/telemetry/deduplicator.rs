@@ -35,6 +35,11 @@ impl Deduplicator {
     pub fn senders(&self) -> usize {
         self.0.len()
     }
+
+    /// Names of the senders that are not forgotten.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.0.keys().map(String::as_str)
+    }
 }
 
 #[cfg(test)]

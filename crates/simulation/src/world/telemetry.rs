@@ -168,7 +168,7 @@ impl World<'_> {
     }
 
     fn answer_flushes(&mut self, location: u32, waiting: &Waiting, after_ms: u64) {
-        let overlay = self.shards.get(location as usize).and_then(Shard::overlay).map(text);
+        let overlay = self.shards.get(location as usize).and_then(Shard::overlay).as_ref().map(text);
         for (slot, life, seq) in waiting.iter().copied() {
             let answer = FlushAnswer { slot, life, seq, overlay: overlay.clone() };
             let near = NEAR_MS.start + after_ms..NEAR_MS.end + after_ms;
