@@ -33,6 +33,7 @@ for (const [name, jump] of [["back", -HOUR], ["ahead", HOUR]]) {
     assert.equal((await serin.api("POST", "rollouts", PLAN)).status, 200);
     await serin.status(({ rollout }) => rollout.lastLook !== null);
     await serin.clockAhead(jump);
+    await serin.status(({ rollout }) => rollout.percentage === 100);
     await serin.status(({ rollout }) => rollout.phase === "completed");
     const answers = await load.stop();
     assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);

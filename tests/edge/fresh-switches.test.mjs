@@ -115,7 +115,7 @@ test("250 requests at once in a cold isolate share their reads of KV: one in 100
   const client = new Client(serin.port, 250);
   t.after(() => client.close());
   const begun = performance.now();
-  const answers = await Promise.all(Array.from({ length: 250 }, (_, n) => client.request("/?both=name", { method: n % 2 ? "POST" : "GET" })));
+  const answers = await Promise.all(Array.from({ length: 250 }, () => client.request("/?both=name", { method: "POST" })));
   assert.deepEqual([...new Set(answers.map(({ text }) => text.split(" ")[0]))], ["canary"]);
   const took = performance.now() - begun;
   const reads = (await serin.reads()).length;
