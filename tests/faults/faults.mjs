@@ -35,6 +35,7 @@ const object = (place, name, mode) => ({
 const objectFaults = (place) => [
   object(place, "exception", "throw"),
   object(place, "hangs", "hang"),
+  object(place, "disk full", "full"),
   object(place, "evicted and restarted, again and again", "evict"),
 ];
 
@@ -53,6 +54,7 @@ export const FAULTS = [
   kv("KV: exception", { kind: "throw" }),
   kv("KV: hangs", { kind: "hang" }),
   kv("KV: slow, 400 ms", { kind: "slow", milliseconds: 400 }),
+  kv("KV: lags", { kind: "lag" }),
   kv("KV: garbage", { kind: "garbage" }),
   kv("KV: breaks off", { kind: "truncated" }),
   kvHolds("KV: a document of 1 MiB", `{"enabled":true,"percentage":50,"rolloutId":"lab","x":"${"x".repeat(MIB)}"}`),
