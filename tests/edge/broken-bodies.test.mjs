@@ -51,6 +51,7 @@ test("with watchBodies 0 no body is watched", async (t) => {
   await load.stop();
   const { canary, stable } = await figures(serin);
   assert.deepEqual([canary.failures, stable.failures], [0, 0]);
+  assert.equal((await serin.api("GET", "status")).json.rollout.watchBodies, 0, "the status says so");
 });
 
 test("bodies that break on both sides alike are failures of both, and no reason to roll back", async (t) => {

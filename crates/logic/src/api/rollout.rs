@@ -48,6 +48,8 @@ pub struct RolloutView {
     pub hold_ends: Option<String>,
     /// End of the freeze window that the step waits for.
     pub frozen_until: Option<String>,
+    /// Percentage of the compared requests whose bodies are watched. The others' broken bodies are not known.
+    pub watch_bodies: Percentage,
     /// Time of the next look.
     pub next_look: Option<String>,
     /// Lateness of the next look, past its grace, in ms.
@@ -161,6 +163,7 @@ impl RolloutView {
             started_reason: rollout.reason.clone(),
             hold_ends: rollout.hold_ends().map(Timestamp::to_rfc3339),
             frozen_until: rollout.frozen_until.map(Timestamp::to_rfc3339),
+            watch_bodies: rollout.plan.watch_bodies(),
             next_look: rollout.next_look.map(Timestamp::to_rfc3339),
             overdue_ms: state.overdue(now).map(Span::as_millis),
             failures: rollout.counters.failures,
