@@ -8,10 +8,9 @@ use serin_logic::api::{
     is_halt,
 };
 use serin_logic::controller::Controller;
-use serin_logic::document::InvalidDocument;
 use serin_logic::policy::{CanaryState, Switch};
 use serin_logic::problem::Problem;
-use serin_logic::rollout::{Command, CommandError, CommandRequest, Plan, PublishedState, Start};
+use serin_logic::rollout::{Command, CommandError, CommandRequest, PublishedState};
 use serin_logic::{Percentage, Timestamp};
 use web_sys::Response;
 
@@ -19,7 +18,10 @@ use super::ControllerError;
 use super::store::Store;
 use super::transaction::{self, ControllerContext};
 use super::{outbox, queries};
-use crate::platform::{clock, response, time_zone};
+use crate::platform::response;
+
+/// The start of a rollout.
+mod start;
 
 const LIMIT: Duration = Duration::from_secs(4);
 
@@ -30,7 +32,7 @@ pub(crate) async fn respond(context: &Rc<ControllerContext>, request: ApiRequest
             let (rows, next) = Store::open(&context.state)?.entries(before, limit)?;
             Ok(response::json(&AuditPage { rows, next }))
         }
-        ApiRequest::StartRollout { id, plan, reassign, actor } => start(context, id, *plan, reassign, actor).await,
+        request @ ApiRequest::StartRollout { .. } => start::start(context, request).await,
         ApiRequest::Command { command: command @ Command::ResumeCanary { .. }, actor } => {
             resume_canary(context, command, actor).await
         }
@@ -43,29 +45,6 @@ pub(crate) async fn respond(context: &Rc<ControllerContext>, request: ApiRequest
             Ok(queries::respond(&query, &policy, Some(&transaction::load(context)?), &context.config))
         }
     }
-}
-
-/// A rollout starts from the document that KV holds: one that cannot be read is no reason to start.
-async fn start(
-    context: &Rc<ControllerContext>,
-    id: Option<String>,
-    plan: Plan,
-    reassign: bool,
-    actor: Actor,
-) -> Result<Response, ControllerError> {
-    let key = context.policy.state_key();
-    let text = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?.canary_state;
-    let found = match text.map(|text| CanaryState::parse(key, &text)).transpose() {
-        Ok(state) => state.as_ref().map(PublishedState::from),
-        Err(error) => return Ok(response::problem(&Problem::conflict(format!("{error}; mend it in KV first")))),
-    };
-    let now = clock::now();
-    if let Some(Err(error)) = plan.freeze().map(|freeze| freeze.check_zone(time_zone::utc_offset, now)) {
-        let error = InvalidDocument::from(error);
-        return Ok(response::problem(&Problem::invalid(&error.field, &error.message)));
-    }
-    let id = id.unwrap_or_else(|| new_id(now));
-    execute(context, Command::Start(Box::new(Start { id, plan, found, reassign })), actor, |_, _| None)
 }
 
 /// Lifts a halt. The document in KV is read first, because an edit by hand decides what the canary then gets. A switch by which a halt took
@@ -106,17 +85,21 @@ fn execute(
             epoch: controller.state.epoch(),
             rollout: RolloutView::new(controller, now),
             percentage,
-            failed: FailedWays::default(),
+            ..CommandAnswer::default()
         }))
     })?;
     outbox::deliver(context, claimed);
-    Ok(match outcome {
+    Ok(answer(outcome))
+}
+
+fn answer(outcome: Result<CommandAnswer, CommandError>) -> Response {
+    match outcome {
         Ok(view) => response::json(&view),
         Err(refused) => response::problem(&match &refused {
             CommandError::Unconfirmed(resumed) => Problem::unconfirmed(resumed.percentage, refused.to_string()),
             _ => Problem::conflict(refused.to_string()),
         }),
-    })
+    }
 }
 
 async fn put_state(
@@ -161,9 +144,4 @@ async fn order_switch(
     outbox::deliver(context, claimed);
     let failed = FailedWays { kv: outbox::write_switch(context, &write).await.err(), controller: None };
     Ok(response::json(&ChangeAnswer { already, failed }))
-}
-
-/// The id of a rollout that was started without one: the time it began.
-fn new_id(now: Timestamp) -> String {
-    now.to_rfc3339().chars().filter(char::is_ascii_alphanumeric).collect()
 }

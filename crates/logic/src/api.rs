@@ -23,6 +23,8 @@ mod request;
 mod role;
 /// The rollout, as answers show it.
 mod rollout;
+/// Checks of a start.
+mod start_check;
 /// Status of the policy, the switches and the rollout.
 mod status;
 
@@ -36,4 +38,5 @@ pub use prometheus::metrics;
 pub use request::{ApiRequest, HALT_SWITCH, PREFIX, is_halt};
 pub use role::Role;
 pub use rollout::{EvidenceView, FiguresView, LastLookView, RolloutView, StepView, VariantView};
+pub use start_check::StartCheck;
 pub use status::{ApiContext, EffectiveView, HaltView, PolicyView, StatusView, SwitchView, TelemetryView};

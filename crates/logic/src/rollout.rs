@@ -27,7 +27,7 @@ mod transition;
 mod tests;
 
 pub use audit::{Action, AuditEntry, CONTROLLER, Notification};
-pub use command::{Command, CommandError, CommandRequest, Start};
+pub use command::{Command, CommandError, CommandRequest, Start, is_valid_id};
 pub use effect::{Effect, SetHalt, WriteState};
 pub use event::{Event, Finding, FindingKind, Look, Observation, Receipt};
 pub use execute::{Outcome, execute};

@@ -113,13 +113,21 @@ fn send(connection: &Connection, path: &str, body: Map<String, Value>) -> Result
     show(connection, path, &answer)
 }
 
+/// Prints what may surprise about a start.
+pub(super) fn warn(warnings: &[String]) {
+    for warning in warnings {
+        output::error_line(&format!("warning: {warning}"));
+    }
+}
+
 /// Prints the outcome of a command.
 pub(super) fn show(connection: &Connection, path: &str, answer: &Answer) -> Result<(), Failure> {
     if connection.json {
         output::line(answer.text.trim_end());
         return Ok(());
     }
-    let CommandAnswer { already, rollout, percentage, failed, .. } = answer.read()?;
+    let CommandAnswer { already, rollout, percentage, failed, warnings, .. } = answer.read()?;
+    warn(&warnings);
     let done = match path.rsplit('/').next().unwrap_or(path) {
         "rollouts" => "started",
         "halt" => "the canary is halted",

@@ -9,14 +9,16 @@ use serde_json::{Map, Value, json};
 use serin_logic::rollout::Plan;
 
 use super::{rollout, watch};
-use crate::client::Client;
+use crate::client::{Answer, Client};
 use crate::connection::{Connection, Why};
 use crate::exit::Failure;
 use crate::output;
+use crate::rollout_format::place;
 use crate::time_format::{exact, span};
 
 /// `start`.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Start {
     /// The schedule; `custom` takes its steps from --step or --plan.
     #[arg(value_enum, required_unless_present_any = ["step", "plan"])]
@@ -41,7 +43,10 @@ pub(crate) struct Start {
     /// Follow it until it is over, as `serin watch` does.
     #[arg(long)]
     watch: bool,
-    /// Check the plan and print what would be sent.
+    /// Start although a switch keeps every visitor from the canary.
+    #[arg(long)]
+    anyway: bool,
+    /// Ask the server for everything that a start checks, and start nothing.
     #[arg(long, conflicts_with = "watch")]
     dry_run: bool,
 }
@@ -68,11 +73,11 @@ impl Start {
         let plan = self.plan()?;
         Plan::parse(&Value::Object(plan.clone()).to_string())
             .map_err(|error| Failure::Usage(format!("the plan is not valid: {error}")))?;
-        if self.dry_run {
-            output::line(&format!("{:#}", self.body(plan, connection)));
-            return Ok(());
-        }
         let client = Client::new(connection)?;
+        if self.dry_run {
+            let answer = client.post("rollouts?dryRun=true", &self.body(plan, connection))?;
+            return show_check(connection, &answer);
+        }
         let answer = client.post("rollouts", &self.body(plan, connection))?;
         // With `--watch` the output is one line for each change.
         if !(self.watch && connection.json) {
@@ -88,6 +93,7 @@ impl Start {
     fn body(&self, plan: Map<String, Value>, connection: &Connection) -> Value {
         let mut body = plan;
         body.extend(self.id.clone().map(|id| ("id".to_owned(), id.into())));
+        body.extend(self.anyway.then(|| ("anyway".to_owned(), true.into())));
         body.extend(self.reassign.then(|| ("reassign".to_owned(), true.into())));
         body.extend(rollout::actor_and_reason(connection, &self.why));
         Value::Object(body)
@@ -120,6 +126,26 @@ impl Start {
         }
         Ok(plan)
     }
+}
+
+/// Prints what a start would lead to.
+fn show_check(connection: &Connection, answer: &Answer) -> Result<(), Failure> {
+    let check: CommandAnswer = answer.read()?;
+    if !check.dry_run {
+        // It may have been started.
+        let server = "the server is older than --dry-run, and may have started the rollout";
+        return Err(Failure::Failed(format!("{server}: see `serin status`")));
+    }
+    if connection.json {
+        output::line(answer.text.trim_end());
+        return Ok(());
+    }
+    rollout::warn(&check.warnings);
+    let at = check.rollout.as_ref().map(|rollout| format!(": rollout {} would be {}", rollout.id, place(rollout)));
+    let at = at.unwrap_or_default();
+    let known = if check.already { ", and runs already" } else { "" };
+    output::line(&format!("the server accepts the plan{known}{at}; nothing was started"));
+    Ok(())
 }
 
 /// `5`, `5:10m`, `5:10m:approval` or `5:approval`.

@@ -49,7 +49,7 @@ fn execute(request: ApiRequest) {
                 assert!(setting.on && setting.reason.is_some(), "{value}");
             }
         }
-        ApiRequest::StartRollout { id, plan, reassign, actor } => {
+        ApiRequest::StartRollout { id, plan, reassign, actor, .. } => {
             plan::holds(&plan);
             let start = Start { id: id.unwrap_or_else(|| "r2".into()), plan: *plan, found: None, reassign };
             executed(Command::Abort { rollout: None }, Actor::default());

@@ -8,7 +8,7 @@ use crate::percentage::Percentage;
 
 /// Answer of a command.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct CommandAnswer {
     /// Whether the command had been executed before.
     pub already: bool,
@@ -16,6 +16,12 @@ pub struct CommandAnswer {
     pub epoch: u64,
     /// The rollout after the command.
     pub rollout: Option<RolloutView>,
+    /// The command was only checked, and nothing has changed. The other fields say what it would lead to.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// What may surprise about a start, as sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// After `resume-canary`, the percentage of visitors that the canary gets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percentage: Option<Percentage>,

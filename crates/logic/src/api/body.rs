@@ -8,15 +8,13 @@ use super::incoming::{IncomingRequest, MAX_BODY};
 use crate::document::{self, InvalidDocument};
 use crate::percentage::Percentage;
 use crate::problem::Problem;
+use crate::rollout::is_valid_id;
 
 /// Longest name or reason, in characters.
 const MAX_TEXT: usize = 200;
 
-/// Longest id of a rollout, in characters.
-const MAX_ID: usize = 64;
-
 /// Fields of [`StartBody`]; the other fields of its object are the plan's.
-const START_FIELDS: [&str; 5] = ["id", "reassign", "actor", "reason", "epoch"];
+const START_FIELDS: [&str; 6] = ["id", "reassign", "anyway", "actor", "reason", "epoch"];
 
 /// Actor of a change, for the audit log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,12 +34,18 @@ pub struct Actor {
 #[serde(try_from = "String")]
 pub(super) struct Text<const MAX: usize>(String);
 
+/// The id of a rollout.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct RolloutId(String);
+
 /// Body of `POST rollouts`, without the plan.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct StartBody {
-    pub(super) id: Option<Text<MAX_ID>>,
+    pub(super) id: Option<RolloutId>,
     pub(super) reassign: bool,
+    pub(super) anyway: bool,
     actor: Option<Text<MAX_TEXT>>,
     reason: Option<Text<MAX_TEXT>>,
     #[serde(deserialize_with = "whole_number")]
@@ -84,7 +88,7 @@ pub(super) enum PromoteTo {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(super) struct AbortBody {
-    pub(super) rollout_id: Option<Text<MAX_ID>>,
+    pub(super) rollout_id: Option<RolloutId>,
     actor: Option<Text<MAX_TEXT>>,
     reason: Option<Text<MAX_TEXT>>,
     #[serde(deserialize_with = "whole_number")]
@@ -174,6 +178,26 @@ impl<const MAX: usize> TryFrom<String> for Text<MAX> {
 impl<const MAX: usize> From<Text<MAX>> for String {
     fn from(text: Text<MAX>) -> Self {
         text.0
+    }
+}
+
+// === impl RolloutId ===
+
+impl TryFrom<String> for RolloutId {
+    type Error = String;
+
+    fn try_from(id: String) -> Result<Self, String> {
+        if is_valid_id(&id) {
+            Ok(Self(id))
+        } else {
+            Err(format!("{} is not accepted, accepted: 1 to 64 of A-Z a-z 0-9 . _ -", document::shown(&id)))
+        }
+    }
+}
+
+impl From<RolloutId> for String {
+    fn from(id: RolloutId) -> Self {
+        id.0
     }
 }
 

@@ -7,6 +7,7 @@ use super::body::{
 };
 use super::explain::ExplainQuery;
 use super::incoming::IncomingRequest;
+use super::start_check::dry_run;
 use crate::controller::analysis_config;
 use crate::document::{InvalidDocument, shown};
 use crate::policy::{CanaryState, Switch};
@@ -48,6 +49,10 @@ pub enum ApiRequest {
         id: Option<String>,
         /// Plan of the new rollout.
         plan: Box<Plan>,
+        /// Check the start, and change nothing.
+        dry_run: bool,
+        /// Start although no visitor can get the canary.
+        anyway: bool,
         /// Whether visitors are assigned again although the canary has visitors.
         reassign: bool,
         /// Actor, for the audit log.
@@ -136,7 +141,13 @@ impl ApiRequest {
     pub fn is_query(&self) -> bool {
         matches!(
             self,
-            Self::Status | Self::State | Self::CurrentRollout | Self::Audit { .. } | Self::Explain(_) | Self::Metrics
+            Self::Status
+                | Self::State
+                | Self::CurrentRollout
+                | Self::Audit { .. }
+                | Self::Explain(_)
+                | Self::Metrics
+                | Self::StartRollout { dry_run: true, .. }
         )
     }
 }
@@ -162,10 +173,12 @@ fn audit(query: &str) -> Result<ApiRequest, Problem> {
 
 fn start(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
     let (mut body, plan) = StartBody::read(request)?;
+    let dry_run = dry_run(request.query)?;
     let plan = Plan::read(plan)?;
     analysis_config(&plan).map_err(|error| Problem::invalid("analysis", &error))?;
     let id = body.id.take().map(String::from);
-    Ok(ApiRequest::StartRollout { id, plan: Box::new(plan), reassign: body.reassign, actor: body.actor(request) })
+    let (plan, reassign, anyway) = (Box::new(plan), body.reassign, body.anyway);
+    Ok(ApiRequest::StartRollout { id, plan, dry_run, anyway, reassign, actor: body.actor(request) })
 }
 
 fn promote(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {

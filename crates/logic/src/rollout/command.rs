@@ -186,3 +186,9 @@ impl Command {
         }
     }
 }
+
+/// Whether a rollout can have this id: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+pub fn is_valid_id(id: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    (1..=64).contains(&id.len()) && id.chars().all(is_allowed)
+}

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use super::audit::Action;
-use super::command::{Command, CommandError, CommandRequest, MAX_GENERATION, Start};
+use super::command::{Command, CommandError, CommandRequest, MAX_GENERATION, Start, is_valid_id};
 use super::phase::{PauseKind, Phase, PhaseKind};
 use super::state::{Counters, Halted, LastCommand, Rollout, State};
 use super::table::{Transition, Trigger, look_up};
@@ -102,8 +102,7 @@ fn begin(
     now: Timestamp,
 ) -> Result<(), CommandError> {
     let Start { id, plan, found, reassign } = start;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if id.is_empty() || id.len() > 64 || !id.chars().all(allowed) {
+    if !is_valid_id(id) {
         return Err(CommandError::InvalidId { id: id.chars().take(64).collect() });
     }
     match &state.rollout {

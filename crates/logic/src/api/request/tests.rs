@@ -58,12 +58,38 @@ fn every_line_of_the_page_is_a_request() {
 #[test]
 fn a_start_takes_the_plan_and_its_name() {
     let body = r#"{"id":"r7","schedule":"fast","actor":"ada"}"#;
-    let Ok(ApiRequest::StartRollout { id, plan, actor, reassign: false }) =
+    let Ok(ApiRequest::StartRollout { id, plan, actor, reassign: false, anyway: false, dry_run: false }) =
         parse(&sent("POST", "/__serin/rollouts", body))
     else {
         panic!()
     };
     assert_eq!((id.as_deref(), plan.steps().len(), actor.name.as_str()), (Some("r7"), 3, "ada"));
+}
+
+#[test]
+fn an_id_of_another_form_is_refused_and_names_its_field() {
+    for id in ["", "a b", "r/1", "é", "id\n", &"x".repeat(65)] {
+        let body = serde_json::json!({"schedule": "fast", "id": id}).to_string();
+        assert_eq!(refused(&sent("POST", "/__serin/rollouts", &body)), (422, "id".into()), "{id:?}");
+        let body = serde_json::json!({"rolloutId": id}).to_string();
+        assert_eq!(
+            refused(&sent("POST", "/__serin/rollouts/current/abort", &body)),
+            (422, "rolloutId".into()),
+            "{id:?}"
+        );
+    }
+}
+
+#[test]
+fn a_dry_run_changes_nothing_and_a_start_does() {
+    for (path, expected) in [("/__serin/rollouts?dryRun=true", true), ("/__serin/rollouts", false)] {
+        let request = parse(&sent("POST", path, r#"{"schedule":"fast"}"#)).unwrap();
+        assert_eq!(request.is_query(), expected, "{path}");
+    }
+    assert_eq!(
+        refused(&sent("POST", "/__serin/rollouts?dryRun=yes", r#"{"schedule":"fast"}"#)),
+        (422, "dryRun".into())
+    );
 }
 
 #[test]

@@ -1,0 +1,146 @@
+//! What is wrong with the start of a rollout, beyond a plan that is not valid, and what may surprise about it.
+
+use super::role::ROLLOUTS;
+use crate::percentage::Percentage;
+use crate::policy::Switch;
+use crate::policy::switches::Setting;
+use crate::problem::Problem;
+use crate::rollout::{Plan, PublishedState};
+
+/// The start of a rollout, and the policy that it starts from.
+#[derive(Clone, Copy, Debug)]
+pub struct StartCheck<'a> {
+    /// The plan to carry out.
+    pub plan: &'a Plan,
+    /// `canary-state` in KV.
+    pub found: Option<&'a PublishedState>,
+    /// The switch `disable_canary`, if it is on.
+    pub disabled: Option<&'a Setting>,
+    /// Start although the switch is on.
+    pub anyway: bool,
+}
+
+// === impl StartCheck ===
+
+impl StartCheck<'_> {
+    /// Sentences about what may surprise.
+    ///
+    /// # Errors
+    /// The rollout cannot have visitors, and the request does not say that it is meant.
+    pub fn run(&self) -> Result<Vec<String>, Problem> {
+        let mut warnings = Vec::new();
+        if let Some(setting) = self.disabled {
+            let key = Switch::DisableCanary.key();
+            let reason = setting.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            let is_on = format!("the switch {key} is on{reason}: no visitor gets the canary until it is off");
+            if !self.anyway {
+                let remedy = "turn it off first, or start with \"anyway\": true";
+                return Err(Problem::conflict(format!("{is_on}; {remedy}")));
+            }
+            warnings.push(is_on);
+        }
+        warnings.extend(self.falling_share());
+        warnings.extend(self.short_holds());
+        Ok(warnings)
+    }
+
+    /// The share falls with the first step, so that visitors go back to stable.
+    fn falling_share(&self) -> Option<String> {
+        let now = self.found.filter(|found| found.enabled).map(|found| found.percentage)?;
+        let first = self.plan.steps().first()?;
+        let next = if first.ring.is_none() { first.percentage } else { Percentage::ZERO };
+        let place = if first.ring.is_none() { "" } else { " outside its ring" };
+        (next < now).then(|| {
+            format!("the canary has {now} % of the visitors, and the first step gives it {next} %{place}: the others go back to stable")
+        })
+    }
+
+    /// A hold below `settle` is no hold: the first analysis comes after it.
+    fn short_holds(&self) -> Vec<String> {
+        let settle = self.plan.timing().settle;
+        let last = self.plan.last();
+        let holds = self.plan.steps().iter().enumerate().map(|(index, step)| {
+            if index == last {
+                ("bake".to_owned(), self.plan.timing().bake)
+            } else {
+                (format!("steps[{index}].hold"), step.hold)
+            }
+        });
+        let short = holds.filter(|(_, hold)| *hold < settle);
+        short
+            .map(|(field, hold)| {
+                format!("{field} is {hold}, shorter than settle, {settle}, after which the first analysis comes: the step takes at least {settle}")
+            })
+            .collect()
+    }
+}
+
+/// Whether the query of `POST rollouts` asks for a check alone.
+///
+/// # Errors
+/// The query says something else.
+pub(super) fn dry_run(query: &str) -> Result<bool, Problem> {
+    let message = format!("the query is {query:?}, accepted: POST {ROLLOUTS}?dryRun=true, or no query");
+    super::role::is_dry_run(query).ok_or_else(|| Problem::invalid("dryRun", &message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(
+        plan: &str,
+        found: Option<(bool, u32)>,
+        disabled: Option<&Setting>,
+        anyway: bool,
+    ) -> Result<Vec<String>, Problem> {
+        let found = found.map(|(enabled, percent)| PublishedState {
+            enabled,
+            percentage: Percentage::percent(percent),
+            rollout_id: String::new(),
+            generation: None,
+        });
+        StartCheck { plan: &Plan::parse(plan).unwrap(), found: found.as_ref(), disabled, anyway }.run()
+    }
+
+    #[test]
+    fn a_plan_that_surprises_nobody_has_no_warnings() {
+        for found in [None, Some((true, 5)), Some((false, 100))] {
+            assert_eq!(check(r#"{"schedule":"standard"}"#, found, None, false), Ok(vec![]), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_hold_below_settle_and_a_falling_share_are_named() {
+        let warnings = check(r#"{"steps":[5,100],"hold":"30s"}"#, Some((true, 50)), None, false).unwrap();
+        assert_eq!(
+            warnings,
+            [
+                "the canary has 50 % of the visitors, and the first step gives it 5 %: the others go back to stable",
+                "steps[0].hold is 30s, shorter than settle, 1m, after which the first analysis comes: the step takes at least 1m",
+                "bake is 30s, shorter than settle, 1m, after which the first analysis comes: the step takes at least 1m",
+            ]
+        );
+        let ring = r#"{"steps":[{"percentage":100,"where":{"country":"NZ"}},100]}"#;
+        let warnings = check(ring, Some((true, 50)), None, false).unwrap();
+        assert!(warnings[0].contains("0 % outside its ring"), "{warnings:?}");
+    }
+
+    #[test]
+    fn a_switch_that_takes_every_visitor_away_must_be_meant() {
+        let setting = Setting { on: true, reason: Some("pager".into()), until: None };
+        let refused = check(r#"{"schedule":"fast"}"#, None, Some(&setting), false).unwrap_err();
+        assert_eq!(refused.status(), 409);
+        assert!(refused.to_json().contains("ops:disable_canary is on (pager)"), "{}", refused.to_json());
+        let warnings = check(r#"{"schedule":"fast"}"#, None, Some(&setting), true).unwrap();
+        assert!(warnings[0].starts_with("the switch ops:disable_canary is on (pager)"), "{warnings:?}");
+    }
+
+    #[test]
+    fn the_query_is_understood_or_refused() {
+        assert_eq!([dry_run(""), dry_run("dryRun=false"), dry_run("dryRun=true")], [Ok(false), Ok(false), Ok(true)]);
+        for query in ["dryrun=true", "dryRun", "dryRun=1", "dryRun=true&dryRun=false", "x=1"] {
+            assert_eq!(dry_run(query).map_err(|problem| problem.status()), Err(422), "{query}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! `POST rollouts`: starts a rollout, or checks all that a start checks.
+
+use std::rc::Rc;
+
+use serin_logic::Timestamp;
+use serin_logic::api::{ApiRequest, CommandAnswer, RolloutView, StartCheck};
+use serin_logic::controller::Controller;
+use serin_logic::document::InvalidDocument;
+use serin_logic::policy::{CanaryState, Switch};
+use serin_logic::problem::Problem;
+use serin_logic::rollout::{Command, CommandRequest, PublishedState, Start};
+use serin_logic::snapshot::Snapshot;
+use web_sys::Response;
+
+use super::{LIMIT, answer};
+use crate::controller::ControllerError;
+use crate::controller::outbox;
+use crate::controller::transaction::{self, ControllerContext};
+use crate::platform::{clock, response, time_zone};
+
+/// A rollout starts from the document that KV holds: one that cannot be read is no reason to start.
+pub(super) async fn start(context: &Rc<ControllerContext>, request: ApiRequest) -> Result<Response, ControllerError> {
+    let ApiRequest::StartRollout { id, plan, dry_run, anyway, reassign, actor } = request else {
+        return Ok(response::problem(&Problem::not_found()));
+    };
+    let key = context.policy.state_key();
+    let values = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?;
+    let found = match values.canary_state.as_ref().map(|text| CanaryState::parse(key, text)).transpose() {
+        Ok(state) => state.as_ref().map(PublishedState::from),
+        Err(error) => return Ok(response::problem(&Problem::conflict(format!("{error}; mend it in KV first")))),
+    };
+    let now = clock::now();
+    if let Some(Err(error)) = plan.freeze().map(|freeze| freeze.check_zone(time_zone::utc_offset, now)) {
+        let error = InvalidDocument::from(error);
+        return Ok(response::problem(&Problem::invalid(&error.field, &error.message)));
+    }
+    let mut copy = transaction::load(context)?;
+    let (in_kv, _) = Snapshot::default().apply_kv_values(key, values, now);
+    let (snapshot, _) = in_kv.apply_overlay(key, copy.overlay(now), now);
+    let is_disabled = snapshot.switches().is_on(Switch::DisableCanary, now);
+    let disabled = is_disabled.then(|| snapshot.switches().get(Switch::DisableCanary));
+    let id = id.unwrap_or_else(|| new_id(now));
+    let start = Start { id, plan: *plan, found, reassign };
+    let check = StartCheck { plan: &start.plan, found: start.found.as_ref(), disabled, anyway }.run();
+    let request = CommandRequest {
+        command: Command::Start(Box::new(start)),
+        actor: actor.name,
+        claimed: actor.claimed,
+        reason: actor.reason,
+        epoch: actor.epoch,
+    };
+    // What is done to the copy is not stored.
+    let already = match copy.execute(&request, now) {
+        Ok((already, _)) => already,
+        Err(refused) => return Ok(answer(Err(refused))),
+    };
+    let warnings = match check {
+        Ok(warnings) => warnings,
+        // The rollout was started before the reason not to.
+        Err(_) if already => Vec::new(),
+        Err(problem) => return Ok(response::problem(&problem)),
+    };
+    let view = |controller: &Controller, already, now| CommandAnswer {
+        already,
+        epoch: controller.state.epoch(),
+        rollout: RolloutView::new(controller, now),
+        dry_run,
+        warnings,
+        ..CommandAnswer::default()
+    };
+    if dry_run {
+        return Ok(response::json(&view(&copy, already, now)));
+    }
+    let (outcome, claimed) = transaction::run(context, |controller, _, now| {
+        Ok(controller.execute(&request, now).map(|(already, _)| view(controller, already, now)))
+    })?;
+    outbox::deliver(context, claimed);
+    Ok(answer(outcome))
+}
+
+/// The id of a rollout that was started without one: the time it began.
+fn new_id(now: Timestamp) -> String {
+    now.to_rfc3339().chars().filter(char::is_ascii_alphanumeric).collect()
+}

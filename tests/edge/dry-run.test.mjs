@@ -1,0 +1,92 @@
+// `POST rollouts?dryRun=true`: all that a start checks, and nothing is started; and what a start warns of.
+
+import assert from "node:assert/strict";
+import test, { before } from "node:test";
+import { buildProgram, serinFor } from "./harness/command-line.mjs";
+import { startSerin } from "./harness/workerd.mjs";
+
+const OFF = { enabled: false, percentage: 0 };
+const PLAN = { schedule: "custom", steps: [5, 100], hold: "1h", settle: "1m" };
+
+let program;
+
+before(() => {
+  program = buildProgram();
+});
+
+/** What a start and a dry run of it answer: the status, and the field or the title. */
+async function both(serin, body, headers) {
+  const outcome = ({ status, json }) => [status, json.type, json.field, json.detail];
+  const checked = await serin.api("POST", "rollouts?dryRun=true", body, headers);
+  return { checked: outcome(checked), started: outcome(await serin.api("POST", "rollouts", body, headers)) };
+}
+
+test("a dry run starts nothing, and says what a start would lead to", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": OFF } });
+  const before = await serin.status();
+  const { status, json } = await serin.api("POST", "rollouts?dryRun=true", { ...PLAN, id: "r1", actor: "ada" });
+  assert.equal(status, 200);
+  assert.deepEqual([json.dryRun, json.already, json.rollout.id, json.rollout.percentage], [true, false, "r1", 5]);
+  const after = await serin.status();
+  assert.deepEqual([after.epoch, after.rollout, await serin.audit()], [before.epoch, null, []]);
+  assert.deepEqual(await serin.values(), { "canary-state": JSON.stringify(OFF) });
+  assert.equal((await serin.api("POST", "rollouts", { ...PLAN, id: "r1" })).status, 200, "the id is still free");
+});
+
+test("a dry run refuses what a start refuses, with the same problem", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": OFF } });
+  const cases = [
+    ["a step too many", { ...PLAN, steps: [50, 5, 100] }, 422, "steps[1].percentage"],
+    ["an unknown field", { ...PLAN, stepz: [] }, 422, "stepz"],
+    ["a bad analysis", { ...PLAN, analysis: { alpha: 7 } }, 422, "analysis"],
+    ["an unknown zone", { ...PLAN, freeze: { timeZone: "Mars/Olympus", days: ["sun"] } }, 422, "freeze.timeZone"],
+    ["a bad id", { ...PLAN, id: "release 7" }, 422, "id"],
+    ["an empty id", { ...PLAN, id: "" }, 422, "id"],
+    ["an epoch that has passed", { ...PLAN, epoch: 99 }, 409, undefined],
+  ];
+  for (const [what, body, status, field] of cases) {
+    const { checked, started } = await both(serin, body);
+    assert.deepEqual(checked, started, what);
+    assert.deepEqual([checked[0], checked[2]], [status, field], `${what}: ${checked}`);
+  }
+  await serin.api("POST", "rollouts", { ...PLAN, id: "r1" });
+  assert.deepEqual(await serin.api("POST", "rollouts?dryRun=true", { ...PLAN, id: "r2" }).then(({ status }) => status), 409, "one is running");
+  await serin.api("POST", "rollouts/current/abort", {});
+  const used = await both(serin, { ...PLAN, id: "r1" });
+  assert.deepEqual([used.checked[0], used.checked], [409, used.started]);
+  await serin.api("POST", "halt", { actor: "ada" });
+  const halted = await both(serin, { ...PLAN, id: "r3" });
+  assert.deepEqual([halted.checked[0], halted.checked], [409, halted.started]);
+  const unreadable = await startSerin(t, { kv: { "canary-state": "{" } });
+  const broken = await both(unreadable, PLAN);
+  assert.deepEqual([broken.checked[0], broken.checked], [409, broken.started]);
+});
+
+test("a start while disable_canary is on is refused, unless it is meant", async (t) => {
+  const splitter = await startSerin(t, { kv: { "canary-state": OFF, "ops:disable_canary": '{"reason":"pager"}' } });
+  const serin = serinFor(program, splitter);
+  for (const extra of [[], ["--dry-run"]]) {
+    const { code, stderr } = await serin(["start", "standard", ...extra]);
+    assert.equal(code, 1);
+    assert.match(stderr, /ops:disable_canary is on \(pager\)[^]*anyway/);
+  }
+  assert.equal((await splitter.status()).rollout, null);
+  const checked = await serin(["start", "standard", "--anyway", "--dry-run"]);
+  assert.deepEqual([checked.code, (await splitter.status()).rollout], [0, null]);
+  const meant = await serin(["start", "standard", "--anyway"]);
+  assert.equal(meant.code, 0, meant.stderr);
+  assert.match(meant.stderr, /warning: the switch ops:disable_canary is on/);
+  // A switch of the control API counts before KV has it.
+  const other = await startSerin(t, { kv: { "canary-state": OFF } });
+  await other.api("PUT", "switches/disable_canary", { on: true });
+  assert.equal((await other.api("POST", "rollouts", PLAN)).status, 409);
+});
+
+test("a share that falls and a hold below settle are warned of", async (t) => {
+  const splitter = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 50 } } });
+  const { code, stdout, stderr } = await serinFor(program, splitter)(["start", "--step", "5:30s", "--step", "100:1h", "--dry-run"]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /accepts the plan: rollout \S+ would be step 1 of 2, 5 %; nothing was started/);
+  assert.match(stderr, /warning: the canary has 50 % of the visitors, and the first step gives it 5 %/);
+  assert.match(stderr, /warning: steps\[0\]\.hold is 30s, shorter than settle, 1m/);
+});
