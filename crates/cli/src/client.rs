@@ -11,6 +11,7 @@ use ureq::{Agent, Proxy};
 
 use crate::connection::Connection;
 use crate::exit::{Failure, Refusal};
+use crate::unreachable::Unreachable;
 use crate::{clock, output};
 
 /// Path prefix of the control API.
@@ -138,7 +139,7 @@ impl Client {
             return Ok(Answer { text: reply.text });
         }
         let content_type = reply.header("content-type").unwrap_or_default().to_owned();
-        Err(Failure::Refused(Box::new(Refusal::read(reply.status, &content_type, reply.text))))
+        Err(Failure::Refused(Box::new(Refusal::read(reply.status, &content_type, reply.text, self.is_here))))
     }
 
     /// Sends a request unchanged, with the token if the client has one.
@@ -169,7 +170,8 @@ impl Client {
             Some(body) => self.agent.run(request.body(body).map_err(|error| wrong(&error))?),
             None => self.agent.run(request.body(()).map_err(|error| wrong(&error))?),
         };
-        let unreachable = |error: ureq::Error| Failure::Unreachable { url: url.clone(), why: error.to_string() };
+        let unreachable =
+            |error: ureq::Error| Failure::Unreachable(Box::new(Unreachable::new(&self.origin, self.is_here, &error)));
         let mut response = sent.map_err(unreachable)?;
         let headers = response.headers().iter();
         let headers = headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()));

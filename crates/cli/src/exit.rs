@@ -8,6 +8,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::output;
+use crate::unreachable::Unreachable;
 
 /// Last lines of `--help`. The numbers are frozen.
 pub(crate) const CODES: &str = "\
@@ -42,16 +43,14 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Usage(String),
     /// The server did not respond.
-    #[error("{url} cannot be reached: {why}")]
-    Unreachable {
-        /// URL of the request.
-        url: String,
-        /// Error text of the network layer.
-        why: String,
-    },
+    #[error("{0}")]
+    Unreachable(Box<Unreachable>),
     /// The rollout ended without promoting its canary.
     #[error("{0}")]
     RolledBack(String),
+    /// The server answers `/health` in a way that Serin does not.
+    #[error("{0}")]
+    NotSerin(String),
     /// A health check failed.
     #[error("{0}")]
     Unhealthy(String),
@@ -59,6 +58,9 @@ pub(crate) enum Failure {
     #[error("{0}")]
     NotOver(String),
 }
+
+/// The hint where another server answers.
+const NOT_SERIN: &str = "is --url the address of the splitter, and its version recent enough?";
 
 /// An error response: the fields of problem+json, as far as the server sent them.
 #[derive(Debug, Default)]
@@ -75,6 +77,8 @@ pub(crate) struct Refusal {
     pub(crate) field: Option<String>,
     /// Body of the response, unchanged.
     pub(crate) body: String,
+    /// Whether the server is on this machine.
+    pub(crate) is_here: bool,
 }
 
 // === impl Failure ===
@@ -85,9 +89,9 @@ impl Failure {
         match self {
             Self::Refused(_) | Self::Failed(_) => 1,
             Self::Usage(_) => 2,
-            Self::Unreachable { .. } => 3,
+            Self::Unreachable(_) => 3,
             Self::RolledBack(_) => 4,
-            Self::Unhealthy(_) => 5,
+            Self::Unhealthy(_) | Self::NotSerin(_) => 5,
             Self::NotOver(_) => 6,
         }
     }
@@ -115,10 +119,11 @@ impl Failure {
         ExitCode::from(self.code())
     }
 
-    fn hint(&self) -> Option<&'static str> {
+    fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreachable { .. } => Some("--url or SERIN_URL says where Serin answers; `npm start` runs it here"),
-            Self::Refused(refusal) => refusal.hint(),
+            Self::Unreachable(failure) => Some(failure.hint()),
+            Self::NotSerin(_) => Some(NOT_SERIN.to_owned()),
+            Self::Refused(refusal) => refusal.hint().map(str::to_owned),
             _ => None,
         }
     }
@@ -128,14 +133,14 @@ impl Failure {
 
 impl Refusal {
     /// Parses an error response. A response that is not problem+json gets a generic description.
-    pub(crate) fn read(status: u16, content_type: &str, body: String) -> Self {
+    pub(crate) fn read(status: u16, content_type: &str, body: String, is_here: bool) -> Self {
         let problem = serde_json::from_str::<Value>(&body).ok().filter(Value::is_object);
         let text = |name: &str| Some(problem.as_ref()?.get(name)?.as_str()?.to_owned());
         let title = text("title").unwrap_or_else(|| {
             let content_type = if content_type.is_empty() { "no content type" } else { content_type };
             format!("the server answered {status}, {content_type}, which is not Serin's")
         });
-        Self { status, kind: text("type"), title, detail: text("detail"), field: text("field"), body }
+        Self { status, kind: text("type"), title, detail: text("detail"), field: text("field"), body, is_here }
     }
 
     /// Whether this is the given kind of problem. `name` is the last part of the URN.
@@ -163,7 +168,14 @@ impl Refusal {
             409 => Some("`serin status` shows where the rollout stands now"),
             501 => Some("without the controller, `serin state` writes the share to KV"),
             503 if self.is("unavailable") => Some("safe to send again"),
-            _ if !known => Some("is --url the address of the splitter, and its version recent enough?"),
+            403 if self.is("read-only") => Some("SERIN_TOKEN holds the value of VIEWER_TOKEN, which only reads"),
+            403 if self.is("forbidden") && self.is_here => Some(
+                "`echo ADMIN_TOKEN=local >> .dev.vars` beside wrangler.toml, start Serin again, then `export SERIN_TOKEN=local`",
+            ),
+            403 if self.is("forbidden") => {
+                Some("`npx wrangler secret put ADMIN_TOKEN --env ENV`, then set SERIN_TOKEN to the same value")
+            }
+            _ if !known => Some(NOT_SERIN),
             _ => None,
         }
     }
@@ -177,14 +189,14 @@ mod tests {
     fn a_problem_is_read_by_its_fields() {
         let body =
             r#"{"type":"urn:serin:invalid","title":"No","status":422,"detail":"hold: too long","field":"hold","x":1}"#;
-        let refusal = Refusal::read(422, "application/problem+json", body.into());
+        let refusal = Refusal::read(422, "application/problem+json", body.into(), false);
         assert_eq!((refusal.title.as_str(), refusal.detail.as_deref()), ("No", Some("hold: too long")));
         assert!(refusal.is("invalid") && refusal.names("hold") && refusal.hint().is_none());
     }
 
     #[test]
     fn an_error_of_another_server_is_described() {
-        let refusal = Refusal::read(404, "text/html", "<h1>nope</h1>".into());
+        let refusal = Refusal::read(404, "text/html", "<h1>nope</h1>".into(), false);
         assert_eq!(refusal.title, "the server answered 404, text/html, which is not Serin's");
         assert!(refusal.hint().is_some_and(|hint| hint.contains("--url")));
     }

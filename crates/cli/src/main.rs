@@ -12,6 +12,7 @@ mod metrics_format;
 mod output;
 mod rollout_format;
 mod time_format;
+mod unreachable;
 mod wrangler;
 
 use std::process::ExitCode;

@@ -130,8 +130,9 @@ impl Problem {
 
     /// No token is configured, so that the control API is closed.
     pub fn forbidden() -> Self {
-        let detail = Some("no ADMIN_TOKEN is set: run `npx wrangler secret put ADMIN_TOKEN`".into());
-        Self { detail, ..Self::new(403, "urn:serin:forbidden", "The control API is closed") }
+        let detail = "no ADMIN_TOKEN is set: run `npx wrangler secret put ADMIN_TOKEN`, or on your own machine write \
+            `ADMIN_TOKEN=…` into .dev.vars and start again";
+        Self { detail: Some(detail.into()), ..Self::new(403, "urn:serin:forbidden", "The control API is closed") }
     }
 
     /// The token only reads, and the request does more.

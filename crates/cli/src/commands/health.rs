@@ -47,9 +47,16 @@ impl Check {
         let client = Client::new(connection)?;
         let reply = client.send(&Method::GET, path(self.detailed), &[], None)?;
         let condition = Condition::of(&reply);
+        let health = serde_json::from_str::<HealthView>(&reply.text).ok().filter(HealthView::is_serins);
         if connection.json {
             output::line(reply.text.trim_end());
-        } else if let Ok(health) = serde_json::from_str::<HealthView>(&reply.text) {
+        }
+        let Some(health) = health else {
+            let content_type = reply.header("content-type").unwrap_or("no content type");
+            let found = format!("it answered {}, {content_type}", summary(&reply));
+            return Err(Failure::NotSerin(format!("{} is not Serin: {found}", client.origin())));
+        };
+        if !connection.json {
             output::line(&text(&health, client.origin(), condition));
         }
         match condition {
@@ -57,6 +64,15 @@ impl Check {
             Condition::Degraded if !self.strict => Ok(()),
             _ => Err(Failure::Unhealthy(format!("{} is unhealthy: it answered {}", client.origin(), summary(&reply)))),
         }
+    }
+}
+
+// === impl HealthView ===
+
+impl HealthView {
+    /// Whether Serin answered: with one of its three words, and its version.
+    fn is_serins(&self) -> bool {
+        matches!(self.status.as_deref(), Some("ok" | "degraded" | "down")) && self.version.is_some()
     }
 }
 

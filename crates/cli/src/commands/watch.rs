@@ -80,7 +80,7 @@ impl Watch {
                 }
                 Err(failure) => {
                     let may_pass = match &failure {
-                        Failure::Unreachable { .. } => true,
+                        Failure::Unreachable(_) => true,
                         Failure::Refused(refusal) => refusal.status >= 500 && !refusal.is("unbound"),
                         _ => false,
                     };

@@ -98,6 +98,59 @@ fn an_unreachable_server_has_its_own_exit_code() {
     assert!(run.stderr.contains("cannot be reached") && run.stderr.contains("SERIN_URL"), "{}", run.stderr);
 }
 
+/// A program that gives every connection the same answer.
+fn another_program(answer: &'static [u8]) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().map_while(Result::ok) {
+            let mut begun = [0; 1];
+            let _ = std::io::Read::read(&mut connection, &mut begun);
+            let _ = std::io::Write::write_all(&mut connection, answer);
+        }
+    });
+    address.to_string()
+}
+
+#[test]
+fn an_error_of_the_connection_names_the_address_the_cause_and_the_next_step() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let http = format!("https://{}", another_program(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"));
+    let other = another_program(b"SSH-2.0-OpenSSH_9.7\r\n");
+    for (url, cause, next) in [
+        (format!("http://{free}"), "nothing listens there", "`npm start`"),
+        (http.clone(), "does not speak https", &format!("try --url {}", http.replace("https:", "http:"))[..]),
+        (format!("http://{other}"), "does not answer in http", &format!("try --url https://{other}")),
+        (format!("https://{other}"), "does not speak https", &format!("try --url http://{other}")),
+        ("http://no-such-host.invalid".into(), "the host is not known", "SERIN_URL"),
+    ] {
+        for command in ["status", "health"] {
+            let run = serin(&url, &[command, "--timeout", "5s"], &[]);
+            assert_eq!(run.code, 3, "{}", run.stderr);
+            for part in [&format!("{url} cannot be reached: "), cause, next] {
+                assert!(run.stderr.contains(part), "{part:?} in {}", run.stderr);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_closed_control_api_on_this_machine_is_opened_by_dev_vars() {
+    let problem = json!({"type": "urn:serin:forbidden", "title": "The control API is closed", "status": 403,
+        "detail": "no ADMIN_TOKEN is set"});
+    let run = Server::start().on("GET /__serin/status", Answer::problem(403, &problem)).serin(&["status"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("ADMIN_TOKEN=local >> .dev.vars"), "{}", run.stderr);
+    assert!(!run.stderr.contains("secret put"), "{}", run.stderr);
+}
+
+#[test]
+fn a_token_that_only_reads_is_recognised() {
+    let problem = json!({"type": "urn:serin:read-only", "title": "The token is read-only", "status": 403});
+    let run = Server::start().on("POST /__serin/halt", Answer::problem(403, &problem)).serin(&["halt"]);
+    assert!(run.stderr.contains("VIEWER_TOKEN, which only reads"), "{}", run.stderr);
+}
+
 #[test]
 fn a_server_that_hangs_is_not_waited_for_longer_than_the_timeout() {
     // The listener accepts connections and never responds.

@@ -41,6 +41,26 @@ fn down_is_exit_code_5_and_degraded_is_where_that_is_wanted() {
 }
 
 #[test]
+fn a_server_that_is_not_serin_is_named_as_such() {
+    let others = [
+        Answer::text(200, "text/html", "<h1>hello</h1>"),
+        Answer::text(200, "text/plain", "ok"),
+        Answer::json(200, &json!({"status": "UP"})),
+        Answer::json(200, &json!({"status": "ok"})),
+        Answer::json(200, &json!([])),
+        Answer::text(404, "text/html", "nope"),
+    ];
+    for answer in others {
+        for arguments in [&["health"][..], &["health", "--json"], &["health", "--detailed"]] {
+            let run = Server::start().on("GET /health", answer.clone()).serin(arguments);
+            assert_eq!(run.code, 5, "{}", run.stderr);
+            assert!(run.stderr.starts_with("error: http://SERIN is not Serin: it answered "), "{}", run.stderr);
+            assert!(run.stderr.contains("--url"), "{}", run.stderr);
+        }
+    }
+}
+
+#[test]
 fn json_prints_the_health_unchanged() {
     let run = Server::start().on("GET /health", detailed(503, "down")).serin(&["health", "--json"]);
     assert_eq!((run.code, serde_json::from_str::<Value>(&run.stdout).unwrap()["status"].clone()), (5, json!("down")));

@@ -88,7 +88,7 @@ impl Store {
             }
             Via::Auto => match client.get("status") {
                 Ok(_) => true,
-                Err(failure @ Failure::Unreachable { .. }) => Self::goes_round(&failure),
+                Err(failure @ Failure::Unreachable(_)) => Self::goes_round(&failure),
                 Err(Failure::Refused(refusal)) if refusal.status != 401 => Self::goes_round(&Failure::Refused(refusal)),
                 Err(failure) => return Err(failure),
             },
