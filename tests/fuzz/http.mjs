@@ -92,10 +92,11 @@ function ask(port, bytes) {
   });
 }
 
-/** Whether the host is one that the runtime sends on. It refuses some that a URL may have, and variants refuse those that no URL has. */
-function hasPlainHost(request) {
+/** Whether host and target are such that the runtime sends the request on. It refuses some hosts that a URL may have, and variants refuse those that no URL has. */
+function hasPlainUrl(request) {
+  const [, target] = /^\S+ (\/|https?:)/.exec(request) ?? [];
   const [, host] = /^host: ([\w.:-]+)\r$/m.exec(request) ?? [];
-  return host !== undefined && URL.canParse(`http://${host}`);
+  return target !== undefined && host !== undefined && URL.canParse(`http://${host}`);
 }
 
 /** What is wrong with an answer, if anything. */
@@ -104,7 +105,7 @@ function faultOf(status, answer, request) {
   const [head, body = ""] = answer.split(/\r\n\r\n(.*)/s);
   if (status === 500) return "a 500";
   // A variant throws where an upload breaks off.
-  if (status === 502 && hasPlainHost(request) && !/^(content-length|transfer-encoding):/im.test(request)) return "a 502, though no variant failed";
+  if (status === 502 && hasPlainUrl(request) && !/^(content-length|transfer-encoding):/im.test(request)) return "a 502, though no variant failed";
   const visitor = /^set-cookie: __Host-serin=(.*)$/im.exec(head)?.[1];
   if (visitor && !/^[0-9a-f]{32}; Max-Age=31536000; Path=\/; Secure; HttpOnly; SameSite=Lax\r?$/.test(visitor)) return "a visitor's cookie that Serin did not make";
   if (!body.startsWith('{"variant":')) return undefined;
