@@ -36,7 +36,7 @@ thread_local! {
     /// host has a character that may make it invalid, and none whose path may be Serin's own: with a word of such a path, or a character
     /// that parsing removes from within a word.
     static ORDINARY_URL: RegExp =
-        RegExp::new(r"^https?://[\w.-]+(?::\d+)?/(?![^]*(?:health|__serin|[\t\n\r]))", "");
+        RegExp::new(r"^https?://[\w.-]*[a-z](?::\d{1,4})?/(?![^]*(?:health|__serin|[\t\n\r]))", "");
 }
 
 /// Interns the names that requests are asked for, because decoding a name for JavaScript costs more than looking it up there.

@@ -64,7 +64,7 @@ test("a panic while stable throws is the 502 of an unanswered request", async (t
 
 test("a Host that is no host is the client's error, on every path", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 50 } } });
-  const hosts = ["a b", "[", "%", "<>", "^", "a%2fb", "[::1", "a:b:c"];
+  const hosts = ["a b", "[", "%", "<>", "^", "a%2fb", "[::1", "a:b:c", "host:99999", "1.2.3.4.5"];
   const paths = ["/health", "/health?detailed=true", "/__serin/status", "/?both=name"];
   for (const host of hosts) {
     for (const path of paths) {

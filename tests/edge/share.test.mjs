@@ -73,6 +73,11 @@ test("the status says what is in force beside what canary-state says, and why", 
   const { effective, policy, headline } = await splitter.status();
   assert.deepEqual([policy.percentage, effective], [100, { percentage: 0, reason: "the canary is halted" }]);
   assert.match(headline, /^Stable serves everybody: ada halted the canary at .*: pager\. `serin resume-canary` lifts the halt\.$/);
+  await eventually(async () => {
+    await splitter.variant();
+    const { percentage, effectivePercentage, stoppedBy } = (await splitter.health()).components.policy;
+    assert.deepEqual([percentage, effectivePercentage, stoppedBy], [100, 0, "the canary is halted"]);
+  });
   const shown = await serin(["status"]);
   assert.match(shown.stdout, /^Stable serves everybody: ada halted/);
   assert.match(shown.stdout, /in force +0 %: the canary is halted/);

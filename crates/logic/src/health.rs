@@ -5,6 +5,7 @@ use core::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::document::InvalidDocument;
+use crate::effective::Effective;
 use crate::percentage::Percentage;
 use crate::policy::switches::Setting;
 use crate::policy::{Metadata, Switch};
@@ -72,6 +73,11 @@ struct PolicyDetail {
     enabled: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     percentage: Option<Percentage>,
+    /// The percentage in force.
+    effective_percentage: Percentage,
+    /// Why the percentage in force is 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rollout_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -214,10 +220,13 @@ impl Component {
                 (Status::Degraded, Some("the policy was not readable for too long: the canary is off"))
             }
         };
+        let effective = Effective::of(snapshot, max_stale, now);
         let detail = PolicyDetail {
             age_seconds: snapshot.policy_read_at().map(|read_at| now.since(read_at).as_secs()),
             enabled: state.map(|state| state.enabled),
             percentage: state.map(|state| state.percentage),
+            effective_percentage: effective.percentage,
+            stopped_by: effective.stopped_by.map(|why| why.to_string()),
             rollout_id: state.map(|state| state.rollout_id.clone()),
             rules: state.map(|state| state.rules.len()),
             metadata: state.map(|state| state.metadata.clone()).unwrap_or_default(),

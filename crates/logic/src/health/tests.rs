@@ -38,7 +38,7 @@ fn the_policy_shows_what_an_operator_needs() {
     let shown = Component::policy(&snapshot, MAX_STALE, NOW.after(Duration::from_secs(7)));
     assert_eq!(
         serde_json::to_string(&shown).unwrap(),
-        r#"{"status":"ok","ageSeconds":7,"enabled":true,"percentage":12.5,"rolloutId":"r7","rules":0,"canaryWorker":"my-api-canary","generation":3,"warnings":[]}"#
+        r#"{"status":"ok","ageSeconds":7,"enabled":true,"percentage":12.5,"effectivePercentage":12.5,"rolloutId":"r7","rules":0,"canaryWorker":"my-api-canary","generation":3,"warnings":[]}"#
     );
 }
 
@@ -50,7 +50,7 @@ fn a_rejected_document_is_named_with_its_field() {
     assert_eq!(shown.status(), Status::Degraded);
     assert_eq!(
         serde_json::to_string(&shown).unwrap(),
-        r#"{"status":"degraded","message":"no valid policy was read yet: the canary is off","warnings":[],"error":{"field":"enabled","message":"1 is not accepted, accepted: true or false"}}"#
+        r#"{"status":"degraded","message":"no valid policy was read yet: the canary is off","effectivePercentage":0,"stoppedBy":"there is no valid canary-state","warnings":[],"error":{"field":"enabled","message":"1 is not accepted, accepted: true or false"}}"#
     );
 }
 
