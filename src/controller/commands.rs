@@ -10,7 +10,7 @@ use serin_logic::api::{
 use serin_logic::controller::Controller;
 use serin_logic::policy::{CanaryState, Switch};
 use serin_logic::problem::Problem;
-use serin_logic::rollout::{Command, CommandError, CommandRequest, PublishedState};
+use serin_logic::rollout::{Command, CommandError, CommandRequest, PublishedState, Replacement};
 use serin_logic::{Percentage, Timestamp};
 use web_sys::Response;
 
@@ -114,7 +114,9 @@ async fn put_state(
     context.policy.write(key, Some(document), LIMIT).await.map_err(ControllerError::Kv)?;
     let state = CanaryState::parse(key, document).map_err(|error| ControllerError::Kv(error.to_string()))?;
     let ((), claimed) = transaction::run(context, |controller, store, now| {
-        let _ = controller.replaced(PublishedState::from(&state), now);
+        let replacement =
+            Replacement { document: PublishedState::from(&state), actor: actor.name.clone(), claimed: actor.claimed };
+        let _ = controller.replaced(replacement, now);
         if already {
             return Ok(());
         }

@@ -178,11 +178,19 @@ test("a rollback stops the canary at once: it aborts a rollout, or else halts th
   assert.equal((await splitter.status()).halt.reason, "pager");
   assert.match(await serin(["canary", "rollback"]), /nothing to do/);
   assert.match(await serin(["canary", "deploy", v2, ...QUICK], 1), /ada halted the canary \(pager\).*resume-canary/);
+  const assertOwn = async () => {
+    const rows = await splitter.audit();
+    assert.deepEqual(rows.filter(({ action }) => action === "hand-edited"), [], "the command line's own writes are no edits by hand");
+  };
+  await assertOwn();
 
   await serin(["resume-canary"]);
   await serin(["canary", "deploy", v2, ...QUICK]);
   await serin(["start", "--plan", plan, "--id", "r1", "--hold", "1h"]);
   assert.match(await serin(["canary", "promote", v2], 1), /rollout r1 is progressing/);
+  await splitter.status(({ outbox }) => outbox.length === 0);
+  assert.equal((await state()).stage, undefined, "the stage of an earlier canary is gone");
+  await eventually(async () => assert.equal((await splitter.health()).components.policy.stage, undefined));
   await serin(["canary", "rollback"]);
   const { rollout } = await splitter.status();
   assert.deepEqual([rollout.phase, (await state()).enabled], ["aborted", false]);
@@ -190,6 +198,7 @@ test("a rollback stops the canary at once: it aborts a rollout, or else halts th
   await serin(["canary", "deploy", v2, ...QUICK]);
   assert.equal((await splitter.status()).halt, null);
   assert.ok(account.has("app-canary"));
+  await assertOwn();
 });
 
 test("without a controller and a token, KV is enough", async (t) => {

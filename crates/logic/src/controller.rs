@@ -31,7 +31,7 @@ use crate::percentage::Percentage;
 use crate::policy::{CanaryState, Switch};
 use crate::rollout::{
     CommandError, CommandRequest, Effect, Event, Finding, FindingKind, Look, Outcome, Overlay, PublishedState, Receipt,
-    State, Step, UtcOffset, WriteState, execute, pending, step,
+    Replacement, State, Step, UtcOffset, WriteState, execute, pending, step,
 };
 use crate::telemetry::Batch;
 use crate::timestamp::Timestamp;
@@ -162,8 +162,8 @@ impl Controller {
     }
 
     /// Handles a `canary-state` that was replaced through the control API.
-    pub fn replaced(&mut self, document: PublishedState, now: Timestamp) -> Vec<Effect> {
-        self.transition(Event::Seen(Some(document)), now)
+    pub fn replaced(&mut self, replacement: Replacement, now: Timestamp) -> Vec<Effect> {
+        self.transition(Event::Replaced(replacement), now)
     }
 
     /// Executes a command. Gives whether it had been executed before, and the effects to perform.

@@ -29,7 +29,7 @@ mod tests;
 pub use audit::{Action, AuditEntry, CONTROLLER, Notification};
 pub use command::{Command, CommandError, CommandRequest, Start, is_valid_id};
 pub use effect::{Effect, SetHalt, WriteState};
-pub use event::{Event, Finding, FindingKind, Look, Observation, Receipt};
+pub use event::{Event, Finding, FindingKind, Look, Observation, Receipt, Replacement};
 pub use execute::{Outcome, execute};
 pub use machine::{pending, step};
 pub use overlay::{DesiredState, Overlay};

@@ -78,6 +78,10 @@ impl PolicyPatch<'_> {
         if !rules.is_empty() {
             document.insert("rules".into(), rules.into());
         }
+        if !self.target.is_zero() {
+            // It says what became of an earlier canary.
+            document.remove("stage");
+        }
         document.insert("enabled".into(), true.into());
         document.insert("percentage".into(), self.target.percentage.into());
         document.insert("rolloutId".into(), self.rollout_id.into());
@@ -102,6 +106,14 @@ mod tests {
             patched(r#"{"enabled":false,"percentage":0,"canaryUrl":"u","future":[1],"stickiness":["ip"]}"#, &target),
             r#"{"canaryUrl":"u","enabled":true,"future":[1],"generation":8,"percentage":5,"rolloutId":"r2","stickiness":["ip"]}"#
         );
+    }
+
+    #[test]
+    fn the_stage_of_an_earlier_canary_goes_when_visitors_come() {
+        let five = Target { percentage: Percentage::percent(5), rings: vec![] };
+        let document = r#"{"enabled":false,"percentage":0,"stage":"rolled-back"}"#;
+        assert!(!patched(document, &five).contains("stage"));
+        assert!(patched(document, &Target::default()).contains(r#""stage":"rolled-back""#), "it is out still");
     }
 
     #[test]

@@ -15,10 +15,23 @@ pub enum Event {
     Look(Look),
     /// `canary-state` was read from KV, none if the key is absent. A failed read is not an event.
     Seen(Option<PublishedState>),
+    /// `canary-state` was replaced through the control API.
+    Replaced(Replacement),
     /// An effect was performed. An effect that failed, or may have failed, is not an event; it stays pending.
     Done(Receipt),
     /// An operator's command. To learn whether it was accepted, use [`execute`](super::execute).
     Command(CommandRequest),
+}
+
+/// A `canary-state` that an operator wrote through the control API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// The document.
+    pub document: PublishedState,
+    /// Name of the operator or pipeline, for the audit log.
+    pub actor: String,
+    /// The request itself gave the actor's name, and nobody vouches for it.
+    pub claimed: bool,
 }
 
 /// One look at the canary.

@@ -3,7 +3,7 @@
 
 use super::audit::{Action, CONTROLLER};
 use super::effect::Effect;
-use super::event::{Event, Finding, FindingKind, Look, Observation, Receipt};
+use super::event::{Event, Finding, FindingKind, Look, Observation, Receipt, Replacement};
 use super::execute::execute;
 use super::phase::Phase;
 use super::published_state::PublishedState;
@@ -20,7 +20,8 @@ pub fn step(state: &State, event: Event, now: Timestamp) -> Step {
     match event {
         Event::Alarm => alarm(state, now),
         Event::Look(look) => judge(state, &look, now),
-        Event::Seen(document) => seen(state, document.as_ref(), now),
+        Event::Seen(document) => seen(state, document.as_ref(), None, now),
+        Event::Replaced(by) => seen(state, Some(&by.document), Some(&by), now),
         Event::Done(receipt) => done(state, receipt, now),
         Event::Command(request) => match execute(state, &request, now) {
             Ok(outcome) => outcome.step,
@@ -211,7 +212,8 @@ fn same_canary(one: &Observation, other: &Observation) -> bool {
     (&one.rollout_id, one.attempt) == (&other.rollout_id, other.attempt)
 }
 
-fn seen(state: &State, document: Option<&PublishedState>, now: Timestamp) -> Step {
+/// Handles a document that is in KV, which an operator may have written through the control API.
+fn seen(state: &State, document: Option<&PublishedState>, by: Option<&Replacement>, now: Timestamp) -> Step {
     let Some(rollout) = &state.rollout else { return Step::unchanged(state) };
     let share = match document {
         Some(document) if document.enabled => document.percentage,
@@ -228,17 +230,25 @@ fn seen(state: &State, document: Option<&PublishedState>, now: Timestamp) -> Ste
         Some(_) => "says that the canary is not enabled".into(),
         None => "is gone".into(),
     };
-    let reason = format!("canary-state {found}, which this rollout did not write; it stays as it is.");
+    let reason = match by {
+        None => format!("canary-state {found}, which this rollout did not write; it stays as it is."),
+        Some(Replacement { actor, .. }) => format!("canary-state {found}, as {actor} wrote it; it stays as it is."),
+    };
     let context = TransitionContext {
-        actor: CONTROLLER,
-        claimed: false,
+        actor: by.map_or(CONTROLLER, |by| &by.actor),
+        claimed: by.is_some_and(|by| by.claimed),
         action: transition.action(false, false),
         reason: &reason,
     };
     let mut change = TransitionBuilder::new(state, now);
     change.accept_edit(share);
     change.execute(transition, context);
-    change.record(context);
+    if by.is_some() && transition == Transition::Yield {
+        // The audit has the operator's change, which changed nothing about a rollout that is over.
+        change.commit(context);
+    } else {
+        change.record(context);
+    }
     change.finish()
 }
 

@@ -157,14 +157,19 @@ impl TransitionBuilder {
         self.moved = true;
     }
 
-    /// Adds an audit entry for the changes since the last one.
-    pub(super) fn record(&mut self, context: TransitionContext<'_>) {
+    /// Puts the changes since the last call into effect.
+    pub(super) fn commit(&mut self, context: TransitionContext<'_>) {
         if self.moved {
             self.next.epoch = self.next.epoch.saturating_add(1);
             self.issue(context.actor);
             self.put_halt(context);
             self.moved = false;
         }
+    }
+
+    /// Adds an audit entry for the changes since the last one.
+    pub(super) fn record(&mut self, context: TransitionContext<'_>) {
+        self.commit(context);
         self.next.seq = self.next.seq.saturating_add(1);
         let after = self.next.summary();
         let entry = AuditEntry {

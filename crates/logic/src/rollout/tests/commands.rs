@@ -129,3 +129,29 @@ fn the_generation_exceeds_that_of_the_published_state() {
     let refused = execute(&state, &start(u64::MAX), now).unwrap_err();
     assert!(matches!(refused, CommandError::InvalidGeneration { generation: u64::MAX }));
 }
+
+#[test]
+fn a_document_of_the_control_api_is_audited_under_its_writers_name_and_only_where_it_changes_a_rollout() {
+    let write = |percent| {
+        let document = PublishedState {
+            enabled: percent > 0,
+            percentage: Percentage::percent(percent),
+            rollout_id: "r1".into(),
+            generation: None,
+        };
+        Event::Replaced(Replacement { document, actor: "bob".into(), claimed: true })
+    };
+    let mut world = World::started(PLAN);
+    world.event(write(60));
+    let entry = world.audit.values().last().unwrap().clone();
+    assert_eq!((entry.action, entry.actor.as_str(), entry.claimed), (Action::HandEdited, "bob", true), "{entry}");
+    assert!(entry.reason.contains("canary-state says 60 %") && entry.reason.contains("as bob wrote it"), "{entry}");
+
+    world.execute(Command::Abort { rollout: None }).unwrap();
+    let (rows, epoch) = (world.audit.len(), world.state.epoch());
+    world.event(write(0));
+    assert_eq!(world.audit.len(), rows, "the rollout is over: the writer's own row says it all");
+    assert!(world.state.epoch() > epoch, "isolates hear of it");
+    world.event(write(0));
+    assert_eq!(world.audit.len(), rows);
+}
