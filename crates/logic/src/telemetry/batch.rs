@@ -182,7 +182,9 @@ mod tests {
         let sample = |requests, failed: &[u32]| {
             let mut sample = Sample::new(observation(0));
             sample.variants.canary = VariantSample { requests, failures: requests, ..VariantSample::default() };
-            failed.iter().for_each(|key| sample.variants.canary.visitors.insert(*key));
+            for key in failed {
+                sample.variants.canary.visitors.insert(*key);
+            }
             sample.failed = failing(failed);
             sample
         };

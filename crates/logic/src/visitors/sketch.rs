@@ -72,8 +72,11 @@ impl VisitorSketch {
     }
 
     fn of(mut values: Vec<u8>) -> Self {
-        values.iter_mut().for_each(|value| *value = (*value).min(HIGHEST));
-        let zeros = values.iter().filter(|value| **value == 0).count();
+        let mut zeros = values.len();
+        for value in &mut values {
+            *value = (*value).min(HIGHEST);
+            zeros -= usize::from(*value > 0);
+        }
         if zeros == values.len() {
             return Self::default();
         }
@@ -156,7 +159,9 @@ mod tests {
 
     fn of(keys: impl IntoIterator<Item = u32>) -> VisitorSketch {
         let mut sketch = VisitorSketch::default();
-        keys.into_iter().for_each(|key| sketch.insert(key));
+        for key in keys {
+            sketch.insert(key);
+        }
         sketch
     }
 

@@ -83,7 +83,9 @@ fn kept(visitors: &[(u32, bool)], isolates: usize, flush_every: usize, swap: boo
             controller = serde_json::from_str(&serde_json::to_string(&controller).unwrap()).unwrap();
         }
     }
-    flushes.iter().for_each(|flush| controller.merge(flush, capacity));
+    for flush in &flushes {
+        controller.merge(flush, capacity);
+    }
     controller
 }
 
