@@ -1,6 +1,5 @@
-// The module that wrangler loads, and the only JavaScript of this Worker: it makes the Wasm instance and survives its panics. Rust imports
-// some of these functions, so the build copies this file below the generated glue, which therefore lies three folders up. worker-build's
-// shim loads this file before the instance is made, our build after: the glue is for requests, and what Rust imports are declarations.
+// The module that wrangler loads, and the only JavaScript of this Worker. Rust imports some functions, so the build copies this file below
+// the generated glue, three folders up. worker-build loads it before the instance is made: imported functions must be declarations.
 import * as worker from "../../../index.js";
 
 const handler = {
@@ -45,7 +44,6 @@ function either(instance, ask, otherwise = () => undefined) {
     return otherwise();
   }
 }
-
 // === functions that Rust imports: src/exchange.rs, fetch.rs and request.rs say what they do ===
 const rebuilt = (response) => either(restart(), () => worker.Exchange.passOn(response), () => response);
 const passOn = (response) => (response.headers.has("set-cookie") ? rebuilt(response) : response);
@@ -56,7 +54,6 @@ export function observe(sent, exchange) {
   const settle = (ask) => (value) => either(instance, () => exchange[ask](value), own);
   return sent.then(settle("answered"), settle("failed"));
 }
-
 export function guard(sent, exchange, limit, request, stable) {
   const [instance, own] = [restart(), () => orElse(sent)];
   // After a panic, stable answers what the canary failed.
@@ -72,8 +69,11 @@ export function guard(sent, exchange, limit, request, stable) {
   });
 }
 export function hasAny(headers, names) { return names.some((name) => headers.has(name)); }
-export function retryWhen(ready, limit, request, env, context, instance = restart()) {
-  return within(limit, ready).then(() => handler.fetch(request, env, context, restart() === instance));
+export async function retryWhen(ready, limit, request, env, context, instance = restart()) {
+  // A panic leaves `ready` pending for ever: a waiting request notices within 50 ms, and asks the next instance.
+  const isReady = (left) => within(Math.min(left, 50), ready.then(() => true));
+  for (let left = limit; left > 0 && restart() === instance && !(await isReady(left)); left -= 50);
+  return handler.fetch(request, env, context, restart() === instance);
 }
 export function within(limit, work, instead) {
   let timer;

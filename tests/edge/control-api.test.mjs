@@ -203,11 +203,14 @@ test("a body that is too long is refused while it streams, and no more of it is 
       outgoing.end();
     };
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json", "transfer-encoding": "chunked" };
-    const { message, outgoing } = await serin.client.open("/__serin/state", { method: "PUT", headers, agent: false }, upload);
+    const opened = serin.client.open("/__serin/state", { method: "PUT", headers, agent: false }, upload);
+    // A client that is still writing may find the connection closed before it has read the answer.
+    const { message, outgoing, code } = await opened.catch((error) => error);
     const sentByThen = sent;
-    outgoing.on("error", () => {});
-    outgoing.destroy();
-    assert.equal(message.statusCode, 413);
+    outgoing?.on("error", () => {});
+    outgoing?.destroy();
+    if (code) assert.match(code, /^(EPIPE|ECONNRESET)$/);
+    else assert.equal(message.statusCode, 413);
     assert.ok(sentByThen < most / 2, `${sentByThen} MiB had been sent by then`);
     const grown = ((await serin.peakMemory()) - before) / 2 ** 20;
     assert.ok(grown < 64, `${grown} MiB more`);
