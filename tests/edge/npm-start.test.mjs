@@ -14,7 +14,7 @@ import { Browser, Client, visitorId } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-const START = { within: 60_000 };
+const START = { within: 300_000 };
 // The state in wrangler.toml is refreshed every five seconds.
 const FLIP = { within: 15_000 };
 

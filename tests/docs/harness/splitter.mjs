@@ -21,7 +21,7 @@ export async function startSplitter(t, scratch, token) {
     const found = /Ready on (http:\/\/localhost:\d+)/.exec(output.join("\n"))?.[1];
     if (!found) throw new Error(`not ready:\n${output.join("\n")}`);
     return found;
-  }, { within: 60_000 });
+  }, { within: 300_000 });
   const api = async (method, path, body = {}) => {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     const init = { method, headers, body: method === "GET" ? undefined : JSON.stringify({ actor: "test", ...body }) };
