@@ -103,7 +103,7 @@ impl Telemetry {
         percentage != Percentage::ZERO && self.bodies.get_or_init(sampler).borrow_mut().draw(percentage)
     }
 
-    /// When the counts are to be sent. The request that is told of an interval sees to it.
+    /// When the counts are to be sent. The request that gets an interval sends them.
     fn next_flush(&self) -> Flush {
         let now = clock::now();
         if self.shards.is_none() || !now.is_due(self.flush_claimed_at.get(), self.refresh) {

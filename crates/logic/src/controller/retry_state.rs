@@ -44,7 +44,7 @@ impl RetryState {
         is_free
     }
 
-    /// Leases the next attempt to the caller, whoever holds the lease.
+    /// Leases the next attempt to the caller, also where another caller holds the lease.
     pub(super) fn lease(&mut self, now: Timestamp) {
         (self.since, self.next_at) = (now, now.after(LEASE));
     }

@@ -51,8 +51,8 @@ impl SwitchOrder {
     /// Whether a read of KV confirms the order.
     ///
     /// A switch that was ordered on is confirmed by its value alone, however long that takes. One that was ordered off is confirmed as well
-    /// by a value that somebody else wrote, and by any value that is there long after KV took the order, because a switch that somebody
-    /// turned on in KV by hand must not stay without effect.
+    /// by a value that another writer put there, and by any value that is there long after KV took the order, because a switch that an
+    /// operator turned on in KV by hand must not stay without effect.
     pub fn is_confirmed_by(&self, value: Option<&str>, read_at: Timestamp) -> bool {
         if self.value.is_some() {
             return value == self.value.as_deref();

@@ -192,12 +192,12 @@ mod tests {
         shard.ingest(&read("b", 1, Some("x"), now), now);
         assert!(is_confirmed(&shard));
         assert_eq!(shard.report("FRA", now).confirmed, BTreeMap::from([("ops:maintenance".to_owned(), 1)]));
-        // Somebody clears it by hand; and the controller says again what it said.
+        // An operator clears the key by hand, and the controller repeats its order.
         shard.ingest(&read("a", 2, None, now), now);
         shard.acknowledge(0, ordered(1, "x"));
         assert!(is_confirmed(&shard));
         shard.acknowledge(0, ordered(2, "y"));
-        assert!(!is_confirmed(&shard), "a new order holds anew");
+        assert!(!is_confirmed(&shard), "a new order holds until it is confirmed");
     }
 
     #[test]
