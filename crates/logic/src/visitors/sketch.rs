@@ -72,15 +72,15 @@ impl VisitorSketch {
     }
 
     fn of(mut values: Vec<u8>) -> Self {
-        let (mut zeros, mut sum) = (values.len(), values.len() as f64);
-        for value in values.iter_mut().filter(|value| **value > 0) {
+        let mut zeros = values.len();
+        for value in &mut values {
             *value = (*value).min(HIGHEST);
-            zeros -= 1;
-            sum += power_of_half(*value) - 1.0;
+            zeros -= usize::from(*value > 0);
         }
         if zeros == values.len() {
             return Self::default();
         }
+        let sum = values.iter().map(|value| 0.5_f64.powi(i32::from(*value))).sum();
         Self(Some(Box::new(Registers::from_parts(values.into(), BuildHasherDefault::default(), zeros, sum))))
     }
 
@@ -135,12 +135,6 @@ impl TryFrom<String> for VisitorSketch {
         }
         Ok(Self::of(values))
     }
-}
-
-/// 0.5 to the power of `exponent`, which is at most 64.
-fn power_of_half(exponent: u8) -> f64 {
-    // A power of two has no fraction: only its exponent is stored, from 1,023 on.
-    f64::from_bits((1_023 - u64::from(exponent)) << 52)
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates, and NaN is 0")]
