@@ -206,7 +206,7 @@ impl Exchange {
         };
         let latency = clock::now().since(self.terms.sent_at);
         // The time of a request with a body contains the client's own.
-        let latency_ms = (!self.has_body()).then_some(latency.as_secs_f64() * 1000.0);
+        let latency_ms = (!self.has_body()).then(|| latency.as_secs_f64() * 1000.0);
         let answered = Answered { failed: answer.is_failure(), latency_ms };
         let ObservedRequest { observed, window } = request;
         let network = || client_network(&self.request, &window.rollout_id);

@@ -182,9 +182,7 @@ mod tests {
         let sample = |requests, failed: &[u32]| {
             let mut sample = Sample::new(observation(0));
             sample.variants.canary = VariantSample { requests, failures: requests, ..VariantSample::default() };
-            for key in failed {
-                sample.variants.canary.visitors.insert(*key);
-            }
+            failed.iter().for_each(|key| sample.variants.canary.visitors.insert(*key));
             sample.failed = failing(failed);
             sample
         };

@@ -69,9 +69,7 @@ mod tests {
             let mut senders = vec![HeavyKeys::default(); parts];
             requests.iter().enumerate().for_each(|(number, key)| senders[number % parts].record(*key));
             let mut all = HeavyKeys::default();
-            for sender in &senders {
-                all.merge(sender);
-            }
+            senders.iter().for_each(|sender| all.merge(sender));
             let counts = |key: u32| requests.iter().filter(|it| **it == key).count() as u64;
             let most = (0..60).map(counts).max().unwrap_or_default();
             prop_assert!(all.heaviest() <= most);

@@ -72,11 +72,8 @@ impl VisitorSketch {
     }
 
     fn of(mut values: Vec<u8>) -> Self {
-        let mut zeros = values.len();
-        for value in &mut values {
-            *value = (*value).min(HIGHEST);
-            zeros -= usize::from(*value > 0);
-        }
+        values.iter_mut().for_each(|value| *value = (*value).min(HIGHEST));
+        let zeros = values.iter().filter(|value| **value == 0).count();
         if zeros == values.len() {
             return Self::default();
         }
@@ -159,9 +156,7 @@ mod tests {
 
     fn of(keys: impl IntoIterator<Item = u32>) -> VisitorSketch {
         let mut sketch = VisitorSketch::default();
-        for key in keys {
-            sketch.insert(key);
-        }
+        keys.into_iter().for_each(|key| sketch.insert(key));
         sketch
     }
 

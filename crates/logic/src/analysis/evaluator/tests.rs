@@ -289,9 +289,7 @@ fn any_tick() -> impl Strategy<Value = Tick> {
     let visitors = || {
         prop::collection::vec(any::<u32>(), 0..9).prop_map(|keys| {
             let mut sketch = VisitorSketch::default();
-            for key in keys {
-                sketch.insert(key);
-            }
+            keys.into_iter().for_each(|key| sketch.insert(key));
             sketch
         })
     };

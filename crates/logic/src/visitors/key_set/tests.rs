@@ -83,9 +83,7 @@ fn kept(visitors: &[(u32, bool)], isolates: usize, flush_every: usize, swap: boo
             controller = serde_json::from_str(&serde_json::to_string(&controller).unwrap()).unwrap();
         }
     }
-    for flush in &flushes {
-        controller.merge(flush, capacity);
-    }
+    flushes.iter().for_each(|flush| controller.merge(flush, capacity));
     controller
 }
 
