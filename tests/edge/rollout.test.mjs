@@ -16,8 +16,6 @@ const PLAN = {
   bake: "1s",
   analysis: { tickMs: 200, flushIntervalMs: 200 },
 };
-/** The same where every request counts for itself, so that the last comparison does not wait for thousands of visitors. */
-const BY_REQUEST = { ...PLAN, analysis: { ...PLAN.analysis, unit: "request" } };
 const OFF = { enabled: false, percentage: 0, canaryWorker: "app-canary" };
 
 const start = async (serin, plan = PLAN) => {
@@ -36,7 +34,8 @@ const lastCanary = (answers, moment) =>
 
 test("a good canary completes under load, and the audit records it", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF } });
-  const load = startLoad(t, serin);
+  // Before the last comparison, thousands of visitors must have been on the canary.
+  const load = startLoad(t, serin, { visitors: 20_000 });
   const { rollout, already } = await start(serin);
   assert.deepEqual([already, rollout.phase, rollout.percentage], [false, "progressing", 5]);
   await inPhase(serin, "completed");
@@ -172,7 +171,7 @@ test("while KV refuses writes no step is taken; then the rollout continues", asy
   const serin = await startSerin(t, { kv: { "canary-state": { ...OFF, enabled: true } } });
   await serin.kv(undefined, undefined, { kind: "status", status: 503 });
   const load = startLoad(t, serin);
-  await start(serin, { ...BY_REQUEST, steps: [25, 100] });
+  await start(serin, { ...PLAN, steps: [25, 100] });
   // Busy isolates have the percentage from the controller.
   await eventually(() => assert.ok(load.answers.some(({ variant }) => variant === "canary")));
   const { outbox, rollout } = await serin.status(({ rollout }) => rollout.lastLook !== null);
@@ -188,7 +187,7 @@ test("while KV refuses writes no step is taken; then the rollout continues", asy
 test("a controller that is killed repeatedly reaches the same end as an undisturbed one", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF }, separate: true });
   const load = startLoad(t, serin);
-  await start(serin, BY_REQUEST);
+  await start(serin);
   let kills = 0;
   for (let phase = "progressing"; phase !== "completed"; ) {
     const pause = 100 + Math.random() * 900;
