@@ -38,8 +38,6 @@ pub struct Exchange {
 /// What is to follow from the answer to a request.
 pub(crate) struct Terms {
     pub(crate) route: Route,
-    /// The visitor, where the breaker may tell visitors apart.
-    pub(crate) visitor: Option<u32>,
     /// What the rollout in progress learns from the outcome.
     pub(crate) observed: Option<ObservedRequest>,
     /// The `Set-Cookie` of a new visitor.
@@ -58,8 +56,6 @@ pub(crate) enum Route {
     ForcedCanary,
     /// To stable, because the breaker keeps it from the canary.
     ShortCircuited,
-    /// To stable, because the canary failed it.
-    Retried,
 }
 
 /// An observed request, and the step of the rollout that was observed when it was sent.
@@ -137,9 +133,7 @@ impl Exchange {
 
     /// Stable's response to a second attempt at the request.
     fn retry_on_stable(&self, set_cookie: Option<String>) -> Promise {
-        let Terms { visitor, sent_at, .. } = self.terms;
-        let route = if self.terms.route == Route::Canary { Route::Retried } else { Route::Stable };
-        let terms = Terms { route, visitor, observed: None, set_cookie, sent_at };
+        let terms = Terms { route: Route::Stable, observed: None, set_cookie, sent_at: self.terms.sent_at };
         match proxy::marked_as_retry(&self.request) {
             Ok(request) => Self::send(&self.isolate, &self.context, &request, terms),
             Err(error) => Promise::reject(&error),
@@ -148,16 +142,9 @@ impl Exchange {
 
     fn settle_stable(&mut self, outcome: Outcome) -> ClientResponse {
         let answer = outcome.answer();
-        let (guard, visitor) = (&self.isolate.guard, self.terms.visitor);
         match self.terms.route {
-            Route::ShortCircuited => guard.record_stable(visitor, answer),
-            Route::Retried => guard.record_retry(visitor, answer),
-            Route::Stable | Route::Canary | Route::ForcedCanary => {
-                if self.terms.observed.is_some() {
-                    guard.record_stable(visitor, answer);
-                }
-                self.observe(answer);
-            }
+            Route::ShortCircuited => self.isolate.guard.record_stable(answer),
+            _ => self.observe(answer),
         }
         ClientResponse::Response(self.passed_on(outcome))
     }
@@ -167,7 +154,7 @@ impl Exchange {
         let canary = outcome.for_guard(self.isolate.guard.deadline());
         if self.terms.route == Route::Canary {
             self.observe(answer);
-            if self.isolate.guard.record_canary(self.terms.visitor, &canary) {
+            if self.isolate.guard.record_canary(&canary) {
                 self.breaker_opened();
             }
         }
@@ -386,7 +373,7 @@ impl Route {
     /// The variant that gets the request.
     pub(crate) fn target(self) -> Variant {
         match self {
-            Self::Stable | Self::ShortCircuited | Self::Retried => Variant::Stable,
+            Self::Stable | Self::ShortCircuited => Variant::Stable,
             Self::Canary | Self::ForcedCanary => Variant::Canary,
         }
     }

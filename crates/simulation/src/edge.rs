@@ -137,8 +137,7 @@ impl Isolate {
     ) {
         let outcome = fallback::Answer::Status(if answer.failed { 503 } else { 200 });
         let back_off = BackOff { jitter: chance, ..BackOff::default() };
-        let visitor = observing.map(|observing| observing.observed.visitor);
-        let mut transition = self.breaker.record_canary(visitor, outcome, back_off, now);
+        let mut transition = self.breaker.record_canary(outcome, back_off, now);
         self.budget.deposit();
         // Every simulated request may be retried.
         if answer.failed && !self.budget.withdraw() {
@@ -154,17 +153,11 @@ impl Isolate {
 
     /// Handles an answer of stable to a short-circuited request.
     pub(crate) fn stable_answered(&mut self, answer: Answer, now: Timestamp) {
-        self.breaker.record_stable(None, !answer.failed, now);
-    }
-
-    /// Handles an answer of stable to a request that the canary is compared with.
-    pub(crate) fn compared_answered(&mut self, observing: &Observing, answer: Answer, now: Timestamp) {
-        self.breaker.record_stable(Some(observing.observed.visitor), !answer.failed, now);
-        self.count(observing, answer);
+        self.breaker.record_stable(!answer.failed, now);
     }
 
     /// Counts an answer.
-    fn count(&mut self, observing: &Observing, answer: Answer) {
+    pub(crate) fn count(&mut self, observing: &Observing, answer: Answer) {
         let measure = self.snapshot.overlay().measure;
         let answered = Answered { failed: answer.failed, latency_ms: Some(answer.latency_ms) };
         self.batcher.record(&observing.observation, observing.observed, answered, &measure, || Network::UNKNOWN);

@@ -3,7 +3,7 @@
 import { Client, visitorId } from "./client.mjs";
 
 /** Runs until `stop()`, or until `t` ends. `path()` returns the path of the next request. */
-export function startLoad(t, serin, { visitors = 2_000, connections = 16, path = () => "/?both=name&quiet" } = {}) {
+export function startLoad(t, serin, { visitors = 400, connections = 16, path = () => "/?both=name&quiet" } = {}) {
   const answers = [];
   let client;
   let port;

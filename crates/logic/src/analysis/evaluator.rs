@@ -319,12 +319,8 @@ impl Evaluator {
     fn thresholds(&self, variant: Variant) -> [Threshold; 2] {
         let ceiling_ms = self.config.p95_ceiling_ms;
         let (visits, latency) = (self.recent.get(variant), self.recent_latency.get(variant));
-        // No more visitors than visits: of those who did not come since, nothing is known.
-        let affected = |affected: u64, visitors: &PerVariant<VisitorSketch>, visits: u64| match self.config.unit {
-            Unit::StickyKey => {
-                let visitors = visitors.get(variant).estimate().min(visits);
-                Some(Affected { affected: affected.min(visitors), visitors })
-            }
+        let affected = |affected, visitors: &PerVariant<VisitorSketch>| match self.config.unit {
+            Unit::StickyKey => Some(Affected { affected, visitors: visitors.get(variant).estimate().max(affected) }),
             Unit::Request => None,
         };
         [
@@ -332,14 +328,14 @@ impl Evaluator {
                 failures: visits.failures(),
                 requests: visits.requests(),
                 ceiling: self.config.error_rate_ceiling,
-                visitors: affected(*self.all_failed.get(variant), &self.all_visitors, visits.requests()),
+                visitors: affected(*self.all_failed.get(variant), &self.all_visitors),
             },
             Threshold::P95 {
                 p95_ms: quantile_ms(latency, Quantile::P95).unwrap_or(0),
                 slow: latency.slower_than(ceiling_ms as f64),
                 requests: latency.total(),
                 ceiling_ms,
-                visitors: affected(self.step_slow.get(variant).ceiling, &self.step_visitors, latency.total()),
+                visitors: affected(self.step_slow.get(variant).ceiling, &self.step_visitors),
             },
         ]
     }

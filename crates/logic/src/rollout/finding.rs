@@ -47,7 +47,7 @@ mod tests {
         let Finding::Fail { strong: true, sentence } = look(Counts::sticky(50, 40, 0), None, 20_000) else {
             panic!("the third look in a row")
         };
-        assert!(sentence.contains("40 of 50 requests failed (80.00 %), 40 of 50 visitors affected"), "{sentence}");
+        assert!(sentence.contains("40 of 50 requests failed (80.00 %), 40 of 98 visitors affected"), "{sentence}");
     }
 
     fn found(canary: Counts, stable: Counts, health: Health) -> Finding {
