@@ -9,8 +9,7 @@ use serin_logic::body_watch::{self, ResponseHead};
 use serin_logic::fallback::{Answer, has_deadline, may_retry};
 use serin_logic::problem::Problem;
 use serin_logic::rollout::Observation;
-use serin_logic::telemetry::{Answered, Observed};
-use serin_logic::visitors::Network;
+use serin_logic::telemetry::Observed;
 use serin_logic::{Timestamp, Variant};
 use wasm_bindgen::prelude::*;
 use web_sys::{ReadableStream, Request, Response};
@@ -144,7 +143,7 @@ impl Exchange {
         let answer = outcome.answer();
         match self.terms.route {
             Route::ShortCircuited => self.isolate.guard.record_stable(answer),
-            _ => self.observe(answer),
+            _ => self.observe(Variant::Stable, answer),
         }
         ClientResponse::Response(self.passed_on(outcome))
     }
@@ -153,7 +152,7 @@ impl Exchange {
         let answer = outcome.answer();
         let canary = outcome.for_guard(self.isolate.guard.deadline());
         if self.terms.route == Route::Canary {
-            self.observe(answer);
+            self.observe(Variant::Canary, answer);
             if self.isolate.guard.record_canary(&canary) {
                 self.breaker_opened();
             }
@@ -187,19 +186,14 @@ impl Exchange {
     }
 
     /// Counts the outcome, if the step that was observed when the request was sent still is.
-    fn observe(&self, answer: Answer) {
+    fn observe(&self, variant: Variant, answer: Answer) {
         let Some(request) = self.terms.observed.as_ref().filter(|request| request.is_current(&self.isolate)) else {
             return;
         };
         let latency = clock::now().since(self.terms.sent_at);
-        // The time of a request with a body contains the client's own.
-        let latency_ms = (!self.has_body()).then(|| latency.as_secs_f64() * 1000.0);
-        let answered = Answered { failed: answer.is_failure(), latency_ms };
         let ObservedRequest { observed, window } = request;
-        let network = || client_network(&self.request, &window.rollout_id);
-        let snapshot = self.isolate.policy.known();
-        let measure = &snapshot.overlay().measure;
-        self.flush(self.isolate.telemetry.record(window, *observed, answered, measure, network));
+        let flush = self.isolate.telemetry.record(window, *observed, variant, answer.is_failure(), latency);
+        self.flush(flush);
     }
 
     /// Follows a copy of the response's body to its end, if the request is in the sample, and counts one that breaks off as failed. The client
@@ -210,12 +204,11 @@ impl Exchange {
         };
         let is_failed = Answer::Status(response.status()).is_failure();
         let Some(copy) = (!is_failed).then(|| self.sampled_copy(response)).flatten() else { return };
-        let network = client_network(&self.request, &request.window.rollout_id);
         let (isolate, context, request) = (self.isolate.clone(), self.context.clone(), request.clone());
         background::wait_until(&self.context, async move {
             let is_broken = body::breaks_off(&copy, body_watch::MAX_BYTES, body_watch::MAX_TIME).await;
             if is_broken && request.is_current(&isolate) {
-                let flush = isolate.telemetry.record_broken_body(&request.window, request.observed, || network);
+                let flush = isolate.telemetry.record_broken_body(&request.window, request.observed);
                 begin_flush(isolate, &context, flush);
             }
         });
@@ -267,12 +260,6 @@ impl Exchange {
     fn is_upgrade(&self) -> bool {
         self.request.headers().has("upgrade").unwrap_or(true)
     }
-}
-
-/// The client's network, salted for a rollout.
-fn client_network(request: &Request, salt: &str) -> Network {
-    let address = request.headers().get("cf-connecting-ip").ok().flatten();
-    address.map_or(Network::UNKNOWN, |address| Network::of(salt, &address))
 }
 
 /// Sends the counts, behind the request.
@@ -339,10 +326,11 @@ impl Exchange {
     }
 
     /// The deadline has passed. Gives the client's response, or a promise of one; `undefined` where the request has no deadline, because
-    /// its client may still be sending the body or because it asks for another protocol.
+    /// its upload may still be under way or because it asks for another protocol.
     #[wasm_bindgen(js_name = timedOut)]
     pub fn timed_out(&mut self) -> JsValue {
-        if !has_deadline(self.has_body(), self.is_upgrade()) {
+        let length = self.request.headers().get("content-length").ok().flatten();
+        if !has_deadline(self.has_body(), length.as_deref(), self.is_upgrade()) {
             return JsValue::UNDEFINED;
         }
         let given = self.settle(Outcome::TimedOut);

@@ -12,10 +12,9 @@ use serin_logic::rollout::{Observation, Overlay};
 use serin_logic::routing::decision::RoutingConfig;
 use serin_logic::routing::{Outcome, decide};
 use serin_logic::snapshot::{KvValues, Snapshot};
-use serin_logic::telemetry::{Answered, Batch, Observed, OutcomeBatcher};
+use serin_logic::telemetry::{Batch, Observed, OutcomeBatcher};
 use serin_logic::variant::Variant;
 use serin_logic::visitor::VisitorId;
-use serin_logic::visitors::Network;
 
 use crate::kv::KEY;
 
@@ -158,9 +157,7 @@ impl Isolate {
 
     /// Counts an answer.
     pub(crate) fn count(&mut self, observing: &Observing, answer: Answer) {
-        let measure = self.snapshot.overlay().measure;
-        let answered = Answered { failed: answer.failed, latency_ms: Some(answer.latency_ms) };
-        self.batcher.record(&observing.observation, observing.observed, answered, &measure, || Network::UNKNOWN);
+        self.batcher.record(&observing.observation, observing.observed, answer.failed, answer.latency_ms);
     }
 }
 

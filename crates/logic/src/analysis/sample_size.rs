@@ -16,7 +16,7 @@ const MARGIN: f64 = 1.5;
 /// The smallest regression that the analysis must detect: twice the rate, or half a percentage point more.
 const REGRESSION: (f64, f64) = (2.0, 0.005);
 
-/// Units on the canary, visitors or requests, that a step needs before promotion. `None` if no comparison is possible at that share.
+/// Canary requests that a step needs before promotion. `None` if no comparison is possible at that share.
 ///
 /// `stable_rate` (0..=1) is the rate of failures, counted as evidence counts them, and `share` is the canary's fraction of the compared
 /// requests.
