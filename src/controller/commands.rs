@@ -24,6 +24,8 @@ use crate::platform::response;
 mod start;
 
 const LIMIT: Duration = Duration::from_secs(4);
+/// How long an order off waits to learn what KV has. It holds without it, too.
+const FOUND_LIMIT: Duration = Duration::from_secs(1);
 
 /// Executes a request and answers it.
 pub(crate) async fn respond(context: &Rc<ControllerContext>, request: ApiRequest) -> Result<Response, ControllerError> {
@@ -134,9 +136,19 @@ async fn order_switch(
     value: Option<String>,
     actor: &Actor,
 ) -> Result<Response, ControllerError> {
+    // An order off clears what KV has, and nothing that is written there later.
+    let found = match value {
+        Some(_) => None,
+        None => context
+            .policy
+            .read(FOUND_LIMIT)
+            .await
+            .ok()
+            .map(|values| values.value(switch).unwrap_or_default().to_owned()),
+    };
     let ((already, write), claimed) = transaction::run(context, |controller, store, now| {
         let before = controller.switches.value(switch);
-        let (already, write) = controller.order_switch(switch, value.clone(), now);
+        let (already, write) = controller.order_switch(switch, value.clone(), found, now);
         if !already {
             let record = AuditRecord::of_change(switch.key(), actor, before.as_deref(), value.as_deref(), now);
             store.append(record)?;

@@ -99,6 +99,18 @@ test("an order off ends a switch while KV lags, and a switch that is thrown by h
   await eventually(async () => assert.equal(await write(serin), 503));
 });
 
+test("a switch that is thrown by hand right after an order off holds at once", async (t) => {
+  const serin = await startSerin(t, { kv: ALL, vars: { REFRESH_SECONDS: "1" } });
+  assert.equal(await write(serin), 200);
+  for (const value of ["incident", "another incident"]) {
+    assert.equal((await order(serin, "disable_writes", false)).status, 200);
+    await serin.kv({ ...ALL, "ops:disable_writes": value });
+    await eventually(async () => assert.equal(await write(serin), 503), { within: 20_000 });
+    assert.equal((await order(serin, "disable_writes", false)).status, 200);
+    await eventually(async () => assert.equal(await write(serin), 200), { within: 20_000 });
+  }
+});
+
 test("orders are decided by what the controller knows, and not by an old value in KV", async (t) => {
   const serin = await startSerin(t, { kv: ALL });
   await serin.kv(undefined, { kind: "lag" });

@@ -235,9 +235,16 @@ impl Controller {
         }
     }
 
-    /// Orders a switch to a value for KV, or off, and leases its write to the caller. Returns whether that was the last order too.
-    pub fn order_switch(&mut self, switch: Switch, value: Option<String>, now: Timestamp) -> (bool, SwitchWrite) {
-        let already = self.switches.order(switch, value, now);
+    /// Orders a switch to a value for KV, or off, and leases its write to the caller. `found` is what KV had before, empty where it had
+    /// nothing, and none where KV was not asked. Returns whether that was the last order too.
+    pub fn order_switch(
+        &mut self,
+        switch: Switch,
+        value: Option<String>,
+        found: Option<String>,
+        now: Timestamp,
+    ) -> (bool, SwitchWrite) {
+        let already = self.switches.order(switch, value, found, now);
         self.outbox.switches.lease(now);
         let order = self.switches.get(switch).cloned().unwrap_or_default();
         (already, SwitchWrite { switch, number: order.number, value: order.value })

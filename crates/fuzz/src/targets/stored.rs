@@ -82,7 +82,7 @@ fn check_controller(controller: &mut Controller, now: Timestamp) {
     let _ = controller.wants(now);
     let _ = controller
         .alarm(AlarmInputs { document: Some(None), health: Health::Unhealthy, utc_offset: |_, _| Some(120) }, now);
-    controller.switches.order(Switch::Maintenance, Some("1".into()), now);
+    controller.switches.order(Switch::Maintenance, Some("1".into()), None, now);
     assert!(controller.state.epoch() >= before, "epochs only grow");
     let _ = (controller.overlay(now), controller.trouble(now), controller.next_alarm(now));
     let _ = (controller.claim_write(now), controller.claim_message(now));

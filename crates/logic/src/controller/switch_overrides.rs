@@ -24,22 +24,23 @@ pub struct SwitchOverrides {
 // === impl SwitchOverrides ===
 
 impl SwitchOverrides {
-    /// Orders a switch to a value for KV, or off. Returns whether that was the last order too. It takes effect all the same, because the
-    /// value in KV may have been edited by hand since.
-    pub fn order(&mut self, switch: Switch, value: Option<String>, now: Timestamp) -> bool {
+    /// Orders a switch to a value for KV, or off. `found` is what KV had before, empty where it had nothing, and none where KV was not asked.
+    /// Returns whether that was the last order too. It takes effect all the same, because the value in KV may have been edited by hand since.
+    pub fn order(&mut self, switch: Switch, value: Option<String>, found: Option<String>, now: Timestamp) -> bool {
         self.changes += 1;
         let number = self.changes;
         let before = self.orders.get(switch).cloned();
         let setting = Setting::parse(value.as_deref());
         let already = before.as_ref().is_some_and(|before| before.setting() == setting);
         let before = before.unwrap_or_default();
-        let last_on = before.value.or(before.cleared);
+        let found_on = found.clone().filter(|found| Setting::parse(Some(found)).on);
+        let last_on = found_on.or(before.value).or(before.cleared);
         let is_known = last_on.as_deref().is_some_and(|last| Setting::parse(Some(last)) == setting);
         // A location that lags may still read the same value of an earlier order. That must not confirm this one.
         let value = value.map(|value| if is_known { numbered(&value, number) } else { value });
         let order = SwitchOrder {
             number,
-            cleared: last_on.filter(|_| value.is_none()),
+            cleared: last_on.or(found).filter(|_| value.is_none()),
             value,
             since: if already { before.since } else { now },
             ..SwitchOrder::default()
@@ -144,7 +145,7 @@ mod tests {
         let mut switches = SwitchOverrides::default();
         for (value, already) in [(None, false), (ON, false), (ON, true), (None, false), (None, true), (ON, false)] {
             let changes = switches.changes();
-            assert_eq!(switches.order(MAINTENANCE, value.map(str::to_owned), NOW), already, "{value:?}");
+            assert_eq!(switches.order(MAINTENANCE, value.map(str::to_owned), None, NOW), already, "{value:?}");
             assert_eq!(switches.changes(), changes + 1);
         }
     }
@@ -154,7 +155,7 @@ mod tests {
         let mut switches = SwitchOverrides::default();
         let mut values = BTreeSet::new();
         for value in [ON, ON, None, None, ON, None, ON] {
-            switches.order(MAINTENANCE, value.map(str::to_owned), NOW);
+            switches.order(MAINTENANCE, value.map(str::to_owned), None, NOW);
             let order = switches.get(MAINTENANCE).unwrap();
             assert_eq!(order.setting(), Setting::parse(value));
             assert!(order.value.is_none() || values.insert(order.value.clone()), "{values:?}");
@@ -168,19 +169,47 @@ mod tests {
         let mut switches = SwitchOverrides::default();
         let since = |switches: &SwitchOverrides| switches.get(MAINTENANCE).unwrap().since;
         let later = NOW.after(Duration::from_mins(1));
-        switches.order(MAINTENANCE, ON.map(str::to_owned), NOW);
-        switches.order(MAINTENANCE, ON.map(str::to_owned), later);
+        switches.order(MAINTENANCE, ON.map(str::to_owned), None, NOW);
+        switches.order(MAINTENANCE, ON.map(str::to_owned), None, later);
         assert_eq!(since(&switches), NOW);
-        switches.order(MAINTENANCE, Some("1".into()), later);
+        switches.order(MAINTENANCE, Some("1".into()), None, later);
         assert_eq!(since(&switches), later);
+    }
+
+    #[test]
+    fn an_order_off_knows_the_value_that_it_clears_and_confirms_every_other_one() {
+        let confirmed = |last: Option<&str>, found: Option<&str>, read: &str| {
+            let mut switches = SwitchOverrides::default();
+            if last.is_some() {
+                switches.order(MAINTENANCE, last.map(str::to_owned), None, NOW);
+            }
+            switches.order(MAINTENANCE, None, found.map(str::to_owned), NOW);
+            switches.get(MAINTENANCE).unwrap().is_confirmed_by(Some(read), NOW)
+        };
+        for (last, found, read, expected) in [
+            // Nobody knows what KV had: a value may be an old one.
+            (None, None, "by hand", false),
+            // KV had nothing: a value is a new one.
+            (None, Some(""), "by hand", true),
+            (None, Some("off"), "by hand", true),
+            // KV had a value that was put there by hand: it is what the order clears.
+            (None, Some("by hand"), "by hand", false),
+            (None, Some("by hand"), "another", true),
+            (ON, Some("by hand"), "by hand", false),
+            // The controller's own value may still be read where KV lags, even if it is gone where the controller is.
+            (ON, Some(""), r#"{"reason":"x"}"#, false),
+            (ON, Some(""), "by hand", true),
+        ] {
+            assert_eq!(confirmed(last, found, read), expected, "{last:?} {found:?} {read}");
+        }
     }
 
     #[test]
     fn an_order_is_unwritten_until_kv_has_taken_it_and_not_an_older_one() {
         let mut switches = SwitchOverrides::default();
         assert_eq!(switches.unwritten(), None);
-        switches.order(MAINTENANCE, ON.map(str::to_owned), NOW);
-        switches.order(MAINTENANCE, None, NOW);
+        switches.order(MAINTENANCE, ON.map(str::to_owned), None, NOW);
+        switches.order(MAINTENANCE, None, None, NOW);
         switches.written(MAINTENANCE, 1, NOW);
         assert_eq!(switches.unwritten().map(|(switch, order)| (switch, order.number)), Some((MAINTENANCE, 2)));
         switches.written(MAINTENANCE, 2, NOW);
@@ -190,7 +219,7 @@ mod tests {
     #[test]
     fn an_order_is_confirmed_for_people_when_every_location_has_confirmed_it() {
         let mut switches = SwitchOverrides::default();
-        switches.order(MAINTENANCE, ON.map(str::to_owned), NOW);
+        switches.order(MAINTENANCE, ON.map(str::to_owned), None, NOW);
         let confirmed = |switches: &SwitchOverrides, locations: &[&str]| {
             switches.summary(&locations.iter().copied()).get(MAINTENANCE).unwrap().confirmed
         };
@@ -198,17 +227,17 @@ mod tests {
         switches.confirm("FRA", &BTreeMap::from([(MAINTENANCE.key().to_owned(), 1)]));
         switches.confirm("SYD", &BTreeMap::from([(MAINTENANCE.key().to_owned(), 7)]));
         assert!(confirmed(&switches, &["FRA"]) && !confirmed(&switches, &["FRA", "SYD"]));
-        switches.order(MAINTENANCE, None, NOW);
+        switches.order(MAINTENANCE, None, None, NOW);
         assert!(!confirmed(&switches, &["FRA"]), "a new order");
     }
 
     #[test]
     fn isolates_that_do_not_know_orders_get_switches_for_two_minutes() {
         let mut switches = SwitchOverrides::default();
-        switches.order(MAINTENANCE, ON.map(str::to_owned), NOW);
+        switches.order(MAINTENANCE, ON.map(str::to_owned), None, NOW);
         assert_eq!(switches.spreading(NOW.after(Duration::from_secs(119))).len(), 1);
         assert_eq!(switches.spreading(NOW.after(KV_SPREADS)).len(), 0);
-        switches.order(MAINTENANCE, None, NOW);
+        switches.order(MAINTENANCE, None, None, NOW);
         assert_eq!(switches.spreading(NOW).len(), 0);
     }
 

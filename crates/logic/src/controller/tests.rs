@@ -198,7 +198,7 @@ fn a_hand_edited_document_pauses_the_rollout_and_is_left_alone() {
 fn a_switch_is_a_new_revision_and_so_is_a_transition() {
     let mut world = World::new();
     let mut revisions = vec![world.controller.overlay(world.now).revision];
-    world.controller.switches.order(Switch::DisableCanary, Some("1".into()), world.now);
+    world.controller.switches.order(Switch::DisableCanary, Some("1".into()), None, world.now);
     revisions.push(world.controller.overlay(world.now).revision);
     world.start(QUICK);
     revisions.push(world.controller.overlay(world.now).revision);
@@ -233,7 +233,7 @@ fn after_the_clock_went_back_a_rollout_goes_on() {
 fn an_order_on_a_switch_is_written_until_kv_takes_it() {
     let mut world = World::new();
     let (controller, now) = (&mut world.controller, world.now);
-    let (already, write) = controller.order_switch(Switch::Maintenance, Some("1".into()), now);
+    let (already, write) = controller.order_switch(Switch::Maintenance, Some("1".into()), None, now);
     assert_eq!((already, write.value.as_deref()), (false, Some("1")));
     assert_eq!(controller.claim_switch(now), None, "the caller has it");
     assert!(controller.next_alarm(now).is_some_and(|at| at > now));

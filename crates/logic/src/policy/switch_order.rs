@@ -22,7 +22,7 @@ pub struct SwitchOrder {
     /// The value for KV; none clears the switch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// The controller's value before, where the order clears the switch.
+    /// The value before, where the order clears the switch; empty where KV had none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cleared: Option<String>,
     /// Time from which the switch is in this position.
