@@ -35,5 +35,6 @@ pub use error_test::{ErrorOutcome, ErrorTest, Floors};
 pub use evaluator::{Evaluator, Health, LookContext, Tick};
 pub use latency::{Histogram, InvalidHistogram, LatencyTest, Quantile, StableWindow};
 pub use sample_ratio::SampleRatio;
+pub use sample_size::Regression;
 pub use threshold::Threshold;
 pub use verdict::{Alarm, Figures, Look, Metric, Reason, VariantFigures, Verdict};

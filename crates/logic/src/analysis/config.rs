@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::counts::Unit;
+use super::sample_size::Regression;
 
 /// The `analysis` of a plan. Every field has a default; unknown ones are ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub struct AnalysisConfig {
     pub error_tolerance: f64,
     /// Accepted relative slowdown against stable, 0..=10; 0.2 is 20 %.
     pub latency_tolerance: f64,
+    /// The smallest regression that must have been detectable before the canary replaces stable. The plan's `detect`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub detect: Regression,
     /// Unit of assignment; sticky keys by default.
     pub unit: Unit,
     /// Time between two ticks in ms, 1..=60000; 5000.
@@ -44,6 +48,10 @@ pub struct InvalidAnalysisConfig {
     pub range: &'static str,
 }
 
+fn is_default(detect: &Regression) -> bool {
+    *detect == Regression::default()
+}
+
 // === impl AnalysisConfig ===
 
 impl Default for AnalysisConfig {
@@ -56,6 +64,7 @@ impl Default for AnalysisConfig {
             alpha: 0.01,
             error_tolerance: 1.0,
             latency_tolerance: 0.2,
+            detect: Regression::default(),
             unit: Unit::StickyKey,
             tick_ms: 5_000,
             flush_interval_ms: 5_000,

@@ -286,7 +286,7 @@ impl Evaluator {
         }
         let stable_rate = ratio(stable.evidence(self.config.unit), stable.requests());
         let share = Fraction::of(self.split.canary, self.split.stable);
-        let needed = needed_requests(share, stable_rate, self.config.alpha_errors());
+        let needed = needed_requests(share, stable_rate, self.config.detect, self.config.alpha_errors());
         let waiting = last_comparison && needed.is_none_or(|needed| requests < needed);
         waiting.then_some(Reason::WaitingForTraffic { requests, needed })
     }

@@ -3,6 +3,8 @@
 //! With a bet on ρ, a canary request contributes g nats on average. The test needs ln(J/α) nats, or ln(2J/α) because half of the stake is
 //! bet at the start.
 
+use serde::{Deserialize, Serialize};
+
 use super::counts::Fraction;
 use super::e_process::whole;
 use super::error_test::GRID;
@@ -13,16 +15,24 @@ const LEAST_RATE: f64 = 0.001;
 /// Factor on the expected number of requests, so that the median run has decided with a margin.
 const MARGIN: f64 = 1.5;
 
-/// The smallest regression that the analysis must detect: twice the rate, or half a percentage point more.
-const REGRESSION: (f64, f64) = (2.0, 0.005);
+/// The smallest regression that the analysis must have been able to detect before the canary replaces stable: a canary that fails `factor`
+/// times as often as stable, or by `points` more, whichever is more.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Regression {
+    /// Ratio of the canary's failure rate to stable's; 2, 1.1..=100.
+    pub factor: f64,
+    /// Difference of the failure rates in percentage points; 0.5, 0.01..=100.
+    pub points: f64,
+}
 
 /// Canary requests that a step needs before promotion. `None` if no comparison is possible at that share.
 ///
 /// `stable_rate` (0..=1) is the rate of failures, counted as evidence counts them, and `share` is the canary's fraction of the compared
 /// requests.
-pub fn needed_requests(share: Fraction, stable_rate: f64, alpha: f64) -> Option<u64> {
+pub fn needed_requests(share: Fraction, stable_rate: f64, detect: Regression, alpha: f64) -> Option<u64> {
     let stable_rate = if stable_rate.is_nan() { LEAST_RATE } else { stable_rate.clamp(LEAST_RATE, 1.0) };
-    let ratio = f64::max(REGRESSION.0, 1.0 + REGRESSION.1 / stable_rate);
+    let ratio = f64::max(detect.factor, 1.0 + detect.points / 100.0 / stable_rate);
     let canary_rate = (ratio * stable_rate).min(1.0);
     requests(MARGIN, information(share, canary_rate, stable_rate, ratio), alpha)
 }
@@ -32,6 +42,14 @@ pub fn needed_requests(share: Fraction, stable_rate: f64, alpha: f64) -> Option<
 pub fn expected_requests(share: Fraction, canary_rate: f64, stable_rate: f64, alpha: f64) -> Option<u64> {
     let best = GRID.iter().map(|rho| information(share, canary_rate, stable_rate, *rho)).fold(0.0, f64::max);
     requests(1.0, best, alpha)
+}
+
+// === impl Regression ===
+
+impl Default for Regression {
+    fn default() -> Self {
+        Self { factor: 2.0, points: 0.5 }
+    }
 }
 
 /// g: the nats per canary request that a bet on `rho` wins on average.
@@ -51,28 +69,54 @@ mod tests {
     use super::*;
 
     const ALPHA: f64 = 0.005;
+    const DEFAULT: Regression = Regression { factor: 2.0, points: 0.5 };
 
     #[test]
     fn half_and_half_needs_what_the_analysis_says() {
         for (stable_rate, needed) in [(0.001, 6_009_u64), (0.005, 14_015), (0.01, 7_007), (0.02, 3_503), (0.05, 1_401)]
         {
-            let computed = needed_requests(Fraction::of(1, 1), stable_rate, ALPHA).unwrap();
+            let computed = needed_requests(Fraction::of(1, 1), stable_rate, DEFAULT, ALPHA).unwrap();
             assert!(computed.abs_diff(needed) <= 1, "{stable_rate}: {computed}, should be {needed}");
         }
     }
 
     #[test]
+    fn a_larger_regression_needs_less_traffic() {
+        let needed =
+            |factor, points| needed_requests(Fraction::of(1, 1), 0.01, Regression { factor, points }, ALPHA).unwrap();
+        assert_eq!(DEFAULT, Regression::default());
+        assert!(needed(2.0, 0.5) > needed(3.0, 0.5) && needed(3.0, 0.5) > needed(3.0, 5.0));
+        assert_eq!(needed(1.5, 5.0), needed(6.0, 0.5), "the larger of the two counts");
+        // 1.5 ln(2J/0.005) / g for 1 % against 11 %, half and half: g is about 0.07.
+        assert!((100..250).contains(&needed(1.5, 10.0)), "{}", needed(1.5, 10.0));
+    }
+
+    #[test]
+    fn the_page_of_rollouts_has_the_numbers() {
+        let page = include_str!("../../../../docs/rollouts.md");
+        let row = |failing: &str, rate: f64| {
+            let needed = |factor, points| {
+                needed_requests(Fraction::of(1, 1), rate, Regression { factor, points }, ALPHA).unwrap()
+            };
+            format!("| {failing} | {} | {} | {} |", needed(2.0, 0.5), needed(2.0, 2.0), needed(2.0, 10.0))
+        };
+        for row in [row("0.1 %", 0.001), row("1 %", 0.01), row("5 %", 0.05)] {
+            assert!(page.contains(&row), "docs/rollouts.md should have the row {row}");
+        }
+    }
+
+    #[test]
     fn a_service_that_hardly_fails_is_taken_as_failing_once_in_a_thousand() {
-        let least = needed_requests(Fraction::of(1, 1), LEAST_RATE, ALPHA);
-        assert_eq!(needed_requests(Fraction::of(1, 1), 0.0, ALPHA), least);
-        assert_eq!(needed_requests(Fraction::of(1, 1), f64::NAN, ALPHA), least);
+        let least = needed_requests(Fraction::of(1, 1), LEAST_RATE, DEFAULT, ALPHA);
+        assert_eq!(needed_requests(Fraction::of(1, 1), 0.0, DEFAULT, ALPHA), least);
+        assert_eq!(needed_requests(Fraction::of(1, 1), f64::NAN, DEFAULT, ALPHA), least);
     }
 
     #[test]
     fn nothing_can_be_compared_with_one_side_alone() {
-        assert_eq!(needed_requests(Fraction::of(1, 0), 0.01, ALPHA), None);
-        assert_eq!(needed_requests(Fraction::of(0, 1), 0.01, ALPHA), None);
-        assert_eq!(needed_requests(Fraction::of(1, 1), 1.0, ALPHA), None);
+        assert_eq!(needed_requests(Fraction::of(1, 0), 0.01, DEFAULT, ALPHA), None);
+        assert_eq!(needed_requests(Fraction::of(0, 1), 0.01, DEFAULT, ALPHA), None);
+        assert_eq!(needed_requests(Fraction::of(1, 1), 1.0, DEFAULT, ALPHA), None);
     }
 
     #[test]

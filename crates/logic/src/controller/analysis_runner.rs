@@ -160,6 +160,7 @@ pub(crate) fn analysis_config(plan: &Plan) -> Result<AnalysisConfig, String> {
     let mut config: AnalysisConfig =
         document::read("settings", settings).map_err(|error| format!("analysis.{error}"))?;
     config.failure_limit = plan.limits().failure_limit;
+    config.detect = plan.detect();
     config.check().map_err(|error| format!("analysis.{error}"))?;
     Ok(config)
 }

@@ -7,7 +7,7 @@ use super::event::{Event, Finding, FindingKind, Look, Observation, Receipt, Repl
 use super::execute::execute;
 use super::phase::Phase;
 use super::published_state::PublishedState;
-use super::schedule::OnFail;
+use super::schedule::{OnFail, OnMaxWait, PlanStep};
 use super::state::{Rollout, State};
 use super::table::{Transition, Trigger, look_up};
 use super::transition::{Step, TransitionBuilder, TransitionContext};
@@ -91,13 +91,20 @@ fn is_repetition(before: &Rollout, finding: &Finding) -> bool {
 /// The look's sentence and its consequence, with numbers.
 fn reason(trigger: Trigger, finding: &Finding, rollout: &Rollout) -> String {
     let (sentence, counters, limits) = (finding.sentence(), rollout.counters, rollout.plan.limits);
+    let has_waited = matches!(finding, Finding::Inconclusive { waiting: true, .. })
+        && !matches!(trigger, Trigger::Inconclusive | Trigger::Pass);
+    if has_waited {
+        let limit = limits.max_wait.unwrap_or_default();
+        let then = match limits.on_max_wait {
+            OnMaxWait::Pause => "an operator must decide",
+            OnMaxWait::GoOn => "the plan goes on",
+            OnMaxWait::RollBack => "the plan does not trust a canary without evidence",
+        };
+        return format!("{sentence} The step has waited for traffic for {limit}, the plan's maxWait: {then}.");
+    }
     match trigger {
         Trigger::FailWeak | Trigger::FailWeakAtLimit => {
             format!("{sentence} Failed looks in a row: {}, limit {}.", counters.failures, limits.failure_limit)
-        }
-        Trigger::InconclusiveAtLimit if counters.waiting_since.is_some() => {
-            let limit = limits.max_wait.unwrap_or_default();
-            format!("{sentence} The step has waited for traffic for {limit}, the plan's maxWait.")
         }
         Trigger::InconclusiveAtLimit => {
             let (had, limit) = (counters.inconclusive, limits.max_inconclusive);
@@ -163,12 +170,7 @@ fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> T
     match finding {
         Finding::Pass { .. } => {
             (counters.failures, counters.inconclusive) = (0, 0);
-            match step {
-                Some(step) if due && step.approval => Trigger::PassNeedsApproval,
-                Some(_) if due && frozen_now => Trigger::PassInFreeze,
-                Some(_) if due => Trigger::PassAndDue,
-                _ => Trigger::Pass,
-            }
+            passed(step, due, frozen_now)
         }
         Finding::Fail { strong, .. } => {
             counters.failures = counters.failures.saturating_add(1);
@@ -183,7 +185,13 @@ fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> T
         Finding::Inconclusive { waiting: true, .. } => {
             let since = *counters.waiting_since.get_or_insert(now);
             let is_too_long = limits.max_wait.is_some_and(|limit| Span::from(now.since(since)) >= limit);
-            if is_too_long { Trigger::InconclusiveAtLimit } else { Trigger::Inconclusive }
+            match limits.on_max_wait {
+                _ if !is_too_long => Trigger::Inconclusive,
+                OnMaxWait::Pause => Trigger::InconclusiveAtLimit,
+                OnMaxWait::GoOn => passed(step, due, frozen_now),
+                OnMaxWait::RollBack if frozen => Trigger::FailOnHold,
+                OnMaxWait::RollBack => Trigger::FailWeakAtLimit,
+            }
         }
         Finding::Inconclusive { waiting: false, .. } => {
             counters.failures = 0;
@@ -198,6 +206,16 @@ fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> T
             counters.errors = counters.errors.saturating_add(1);
             Trigger::AnalysisError
         }
+    }
+}
+
+/// The trigger of a step that nothing speaks against.
+fn passed(step: Option<&PlanStep>, due: bool, frozen_now: bool) -> Trigger {
+    match step {
+        Some(step) if due && step.approval => Trigger::PassNeedsApproval,
+        Some(_) if due && frozen_now => Trigger::PassInFreeze,
+        Some(_) if due => Trigger::PassAndDue,
+        _ => Trigger::Pass,
     }
 }
 

@@ -6,6 +6,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use crate::analysis::Regression;
 use crate::document::InvalidDocument;
 use crate::matcher::Matcher;
 use crate::percentage::Percentage;
@@ -39,6 +40,9 @@ pub struct Plan {
     /// Share of the observed requests whose response bodies are watched to their end; 5 %.
     #[serde(default = "watched_bodies")]
     pub(super) watch_bodies: Percentage,
+    /// The smallest regression that must have been detectable before the canary replaces stable.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) detect: Regression,
     /// Windows in which the rollout takes no step by itself.
     #[serde(default, deserialize_with = "stored_freeze", skip_serializing_if = "Option::is_none")]
     pub(super) freeze: Option<Freeze>,
@@ -103,9 +107,12 @@ pub struct Limits {
     pub failure_limit: u32,
     /// Inconclusive looks in a row until the rollout pauses; 10, 1 to 1000. Waiting for traffic does not count.
     pub max_inconclusive: u32,
-    /// How long a step waits for traffic until the rollout pauses; without limit, or 1s to 30d.
+    /// How long a step waits for traffic until `on_max_wait` happens; without limit, or 1s to 30d.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_wait: Option<Span>,
+    /// What happens then.
+    #[serde(skip_serializing_if = "is_default")]
+    pub on_max_wait: OnMaxWait,
 }
 
 /// Reaction to a failed canary.
@@ -117,6 +124,19 @@ pub enum OnFail {
     RollBack,
     /// Pause at the current step until an operator decides: for releases that moved data, where going back does greater harm.
     Hold,
+}
+
+/// Reaction to a step that has waited for traffic for too long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnMaxWait {
+    /// Pause until an operator decides.
+    #[default]
+    Pause,
+    /// Take the next step with the traffic that there was.
+    GoOn,
+    /// Roll back.
+    RollBack,
 }
 
 // === impl Plan ===
@@ -134,6 +154,7 @@ impl Plan {
             limits: Limits::default(),
             on_fail: OnFail::default(),
             watch_bodies: watched_bodies(),
+            detect: Regression::default(),
             freeze: None,
             analysis: Map::new(),
         }
@@ -164,6 +185,11 @@ impl Plan {
         self.watch_bodies
     }
 
+    /// The smallest regression that must have been detectable before the canary replaces stable.
+    pub fn detect(&self) -> Regression {
+        self.detect
+    }
+
     /// The windows in which no step is taken.
     pub fn freeze(&self) -> Option<&Freeze> {
         self.freeze.as_ref()
@@ -191,6 +217,10 @@ impl Plan {
             before.map(|step| step.hold.as_millis().max(self.timing.settle.as_millis())).fold(0, u64::saturating_add);
         Span::from_millis(ms.saturating_add(self.timing.bake.as_millis().max(self.timing.settle.as_millis())))
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 pub(super) fn watched_bodies() -> Percentage {
@@ -290,6 +320,6 @@ impl Default for Timing {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { failure_limit: 3, max_inconclusive: 10, max_wait: None }
+        Self { failure_limit: 3, max_inconclusive: 10, max_wait: None, on_max_wait: OnMaxWait::default() }
     }
 }

@@ -212,7 +212,7 @@ fn the_last_comparison_waits_for_enough_requests_to_detect_a_bad_canary() {
     let mut story = story();
     story.context.last_comparison = true;
     let look = story.minute((25, 0, 80.0), STABLE);
-    let needed = needed_requests(Fraction::of(1, 4), 0.01, 0.005).unwrap();
+    let needed = needed_requests(Fraction::of(1, 4), 0.01, crate::analysis::Regression::default(), 0.005).unwrap();
     assert_eq!(look.reason, Reason::WaitingForTraffic { requests: 300, needed: Some(needed) });
     let minutes = (2..100).find(|_| story.minute((25, 0, 80.0), STABLE).verdict == Verdict::Pass);
     assert_eq!(minutes, Some(needed.div_ceil(300)));

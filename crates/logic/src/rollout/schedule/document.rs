@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::freeze::FreezeDocument;
-use super::{Freeze, Limits, OnFail, Plan, PlanStep, Schedule, Timing, check_steps, watched_bodies};
+use super::{Freeze, Limits, OnFail, OnMaxWait, Plan, PlanStep, Schedule, Timing, check_steps, watched_bodies};
+use crate::analysis::Regression;
 use crate::document::InvalidDocument;
 use crate::matcher::Matcher;
 use crate::percentage::Percentage;
@@ -37,8 +38,10 @@ pub(super) struct PlanDocument {
     failure_limit: CountUpTo<100>,
     max_inconclusive: CountUpTo<1_000>,
     max_wait: Option<SpanWithin<SECOND, { 30 * DAY }>>,
+    on_max_wait: OnMaxWait,
     on_fail: OnFail,
     watch_bodies: Percentage,
+    detect: RegressionWithin,
     freeze: Option<FreezeDocument>,
     analysis: Map<String, Value>,
 }
@@ -68,6 +71,17 @@ struct SpanWithin<const LOW: u64, const HIGH: u64>(Span);
 /// A whole number from 1 to `HIGH`.
 struct CountUpTo<const HIGH: u32>(u32);
 
+/// A regression whose numbers are within their ranges.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RegressionWithin {
+    factor: Option<NumberWithin<110, 10_000>>,
+    points: Option<NumberWithin<1, 10_000>>,
+}
+
+/// A number from `LOW` to `HIGH` hundredths, both included.
+struct NumberWithin<const LOW: u32, const HIGH: u32>(f64);
+
 // === impl Plan ===
 
 impl Plan {
@@ -93,7 +107,7 @@ impl Plan {
 impl Default for PlanDocument {
     fn default() -> Self {
         let Timing { settle, look_every, bake: _, alarm_grace, undo_window } = Timing::default();
-        let Limits { failure_limit, max_inconclusive, max_wait: _ } = Limits::default();
+        let Limits { failure_limit, max_inconclusive, max_wait: _, on_max_wait } = Limits::default();
         Self {
             schedule: None,
             steps: None,
@@ -106,8 +120,10 @@ impl Default for PlanDocument {
             failure_limit: CountUpTo(failure_limit),
             max_inconclusive: CountUpTo(max_inconclusive),
             max_wait: None,
+            on_max_wait,
             on_fail: OnFail::default(),
             watch_bodies: watched_bodies(),
+            detect: RegressionWithin::default(),
             freeze: None,
             analysis: Map::new(),
         }
@@ -157,9 +173,11 @@ impl TryFrom<PlanDocument> for Plan {
                 failure_limit: document.failure_limit.0,
                 max_inconclusive: document.max_inconclusive.0,
                 max_wait: document.max_wait.map(|wait| wait.0),
+                on_max_wait: document.on_max_wait,
             },
             on_fail: document.on_fail,
             watch_bodies: document.watch_bodies,
+            detect: document.detect.into(),
             freeze: document.freeze.map(|freeze| Freeze::from(freeze).check()).transpose()?,
             analysis: document.analysis,
         })
@@ -236,5 +254,28 @@ impl<'de, const HIGH: u32> Deserialize<'de> for CountUpTo<HIGH> {
         let count = u32::deserialize(deserializer).ok().filter(|count| (1..=HIGH).contains(count));
         let accepted = format!("1..={HIGH}");
         count.map(Self).ok_or_else(|| D::Error::invalid_value(Unexpected::Other("number"), &accepted.as_str()))
+    }
+}
+
+// === impl NumberWithin ===
+
+impl<'de, const LOW: u32, const HIGH: u32> Deserialize<'de> for NumberWithin<LOW, HIGH> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (low, high) = (f64::from(LOW) / 100.0, f64::from(HIGH) / 100.0);
+        let number = f64::deserialize(deserializer).ok().filter(|number| (low..=high).contains(number));
+        let accepted = format!("{low}..={high}");
+        number.map(Self).ok_or_else(|| D::Error::invalid_value(Unexpected::Other("number"), &accepted.as_str()))
+    }
+}
+
+// === impl RegressionWithin ===
+
+impl From<RegressionWithin> for Regression {
+    fn from(document: RegressionWithin) -> Self {
+        let default = Self::default();
+        Self {
+            factor: document.factor.map_or(default.factor, |factor| factor.0),
+            points: document.points.map_or(default.points, |points| points.0),
+        }
     }
 }

@@ -282,6 +282,28 @@ fn a_plan_may_limit_how_long_a_step_waits_for_traffic() {
 }
 
 #[test]
+fn a_plan_says_what_happens_when_the_traffic_does_not_come() {
+    let after = |on_max_wait: &str, on_fail: &str, waits: &str| {
+        let plan =
+            format!(r#"{{"schedule":"standard","maxWait":"1h","onMaxWait":"{on_max_wait}","onFail":"{on_fail}"}}"#);
+        let mut world = World::started(&plan);
+        world.finding = waiting();
+        world.run(waits);
+        (world.says(), world.last_row())
+    };
+    assert_eq!(after("go-on", "roll-back", "1h").0, "progressing, step 1 of 4 at 5 %");
+    let (says, row) = after("go-on", "roll-back", "1h1m");
+    assert_eq!(says, "progressing, step 2 of 4 at 25 %");
+    assert!(row.contains("for 1h, the plan's maxWait: the plan goes on"), "{row}");
+    assert_eq!(after("go-on", "roll-back", "2h").0, "progressing, step 2 of 4 at 25 %", "each step has its own wait");
+    let (says, row) = after("roll-back", "roll-back", "1h1m");
+    assert!(says.starts_with("rolled back"), "{says}");
+    assert!(row.contains("maxWait: the plan does not trust a canary without evidence"), "{row}");
+    assert!(after("roll-back", "hold", "1h1m").0.starts_with("paused"));
+    assert!(after("pause", "roll-back", "1h1m").0.starts_with("paused"));
+}
+
+#[test]
 fn overdue_time_does_not_count_towards_the_hold() {
     let mut world = World::started(STANDARD);
     world.run("5m");
