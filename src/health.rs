@@ -70,6 +70,7 @@ async fn check(isolate: &Isolate, url: &str) -> Report {
             ("build", Component::build(BuildDetail { commit: COMMIT, deployment: config.deployment.clone() })),
             ("canary", canary),
             ("controller", controller),
+            ("halt", Component::halt(&snapshot)),
             ("kv", kv),
             ("metrics", metrics),
             ("policy", Component::policy(&snapshot, config.routing.max_stale, now)),

@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use serin_logic::Timestamp;
+use serin_logic::effective::Effective;
 use serin_logic::log_event::LogEvent;
 use serin_logic::policy::KvReading;
 use serin_logic::rollout::Overlay;
@@ -39,6 +40,8 @@ pub(crate) struct PolicyCache {
     /// Reads that failed, and when the last one did.
     failed_reads: Cell<u64>,
     failed_at: Cell<Option<Timestamp>>,
+    /// The canary's share as it was last logged; none before the first policy.
+    effective: Cell<Option<Effective>>,
 }
 
 // === impl PolicyCache ===
@@ -54,6 +57,7 @@ impl PolicyCache {
             read_begun_at: Cell::default(),
             failed_reads: Cell::default(),
             failed_at: Cell::default(),
+            effective: Cell::default(),
         }
     }
 
@@ -118,13 +122,13 @@ impl PolicyCache {
                 self.failed_at.set(None);
                 *self.reading.borrow_mut() = KvReading::new(&values, now);
                 let (next, events) = before.apply_kv_values(self.store.state_key(), values, now);
-                Ok(self.replace(next, &events))
+                Ok(self.replace(next, &events, now))
             }
             Err(error) => {
                 self.failed_at.set(Some(now));
                 self.failed_reads.set(self.failed_reads.get().wrapping_add(1));
                 let (next, event) = before.record_read_error(error.clone());
-                self.replace(next, event.as_slice());
+                self.replace(next, event.as_slice(), now);
                 Err(error)
             }
         }
@@ -132,8 +136,9 @@ impl PolicyCache {
 
     /// Takes over what the controller says, and what the location knows. Returns whether the same rollout continues.
     pub(crate) fn apply_overlay(&self, overlay: Overlay) -> bool {
-        let (next, events) = self.known().apply_overlay(self.store.state_key(), overlay, clock::now());
-        self.replace(next, &events)
+        let now = clock::now();
+        let (next, events) = self.known().apply_overlay(self.store.state_key(), overlay, now);
+        self.replace(next, &events, now)
     }
 
     fn claim(&self, interval: Duration, now: Timestamp) -> bool {
@@ -148,8 +153,11 @@ impl PolicyCache {
         self.failed_at.get().is_some_and(|at| !now.is_due(at, UNREADABLE))
     }
 
-    fn replace(&self, next: Snapshot, events: &[LogEvent]) -> bool {
+    fn replace(&self, next: Snapshot, events: &[LogEvent], now: Timestamp) -> bool {
         log::events(events);
+        let effective = Effective::of(&next, self.limits.read, now);
+        let before = self.effective.replace(Some(effective)).unwrap_or_default();
+        log::events(effective.changed_since(before).as_slice());
         let continues = next.continues(&self.known());
         *self.snapshot.borrow_mut() = Some(Rc::new(next));
         continues

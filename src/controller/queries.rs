@@ -45,8 +45,7 @@ pub(crate) fn respond(
     let now = clock::now();
     let overlay = controller.map_or_else(Overlay::default, |controller| controller.overlay_everywhere(now));
     let (snapshot, _) = policy.apply_overlay(&config.state_key, overlay, now);
-    let max_stale = config.routing.max_stale;
-    let context = ApiContext { version: VERSION, max_stale, snapshot: &snapshot, controller };
+    let context = ApiContext::new(VERSION, &snapshot, controller, config.routing.max_stale, now);
     match request {
         ApiRequest::Status => response::json(&StatusView::new(&context, now)),
         ApiRequest::Explain(query) => response::json(&Explanation::new(query, &snapshot, &config.routing, now)),

@@ -82,11 +82,23 @@ test("a start while disable_canary is on is refused, unless it is meant", async 
   assert.equal((await other.api("POST", "rollouts", PLAN)).status, 409);
 });
 
-test("a share that falls and a hold below settle are warned of", async (t) => {
+test("a share that falls is refused, unless it is confirmed, and a hold below settle is warned of", async (t) => {
   const splitter = await startSerin(t, { kv: { "canary-state": { enabled: true, percentage: 50 } } });
-  const { code, stdout, stderr } = await serinFor(program, splitter)(["start", "--step", "5:30s", "--step", "100:1h", "--dry-run"]);
+  const serin = serinFor(program, splitter);
+  const plan = ["start", "--step", "5:30s", "--step", "100:1h"];
+  for (const extra of [[], ["--dry-run"]]) {
+    const refused = await serin([...plan, ...extra]);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /the canary has 50 % of the visitors, and the first step gives it 5 %[^]*--yes/);
+  }
+  const { checked, started } = await both(splitter, { ...PLAN, percentage: 50 });
+  assert.deepEqual([checked.slice(0, 3), checked], [[409, "urn:serin:unconfirmed", "percentage"], started]);
+  assert.equal((await splitter.status()).rollout, null);
+  const { code, stdout, stderr } = await serin([...plan, "--yes", "--dry-run"]);
   assert.equal(code, 0, stderr);
   assert.match(stdout, /accepts the plan: rollout \S+ would be step 1 of 2, 5 %; nothing was started/);
   assert.match(stderr, /warning: the canary has 50 % of the visitors, and the first step gives it 5 %/);
   assert.match(stderr, /warning: steps\[0\]\.hold is 30s, shorter than settle, 1m/);
+  assert.equal((await serin([...plan, "--yes"])).code, 0);
+  assert.equal((await splitter.status()).rollout.percentage, 5);
 });

@@ -78,12 +78,27 @@ test("the status says what is in force beside what canary-state says, and why", 
     const { percentage, effectivePercentage, stoppedBy } = (await splitter.health()).components.policy;
     assert.deepEqual([percentage, effectivePercentage, stoppedBy], [100, 0, "the canary is halted"]);
   });
+  const warning = "canary-state gives the canary 100 % of visitors, but it gets 0 %: the canary is halted";
+  assert.deepEqual(policy.warnings, [warning]);
+  const { status, components } = await splitter.health();
+  assert.deepEqual([status, components.policy.warnings], ["degraded", [warning]]);
+  const { actor, reason, since, heldBy, ...halt } = components.halt;
+  assert.deepEqual([halt.status, actor, reason, heldBy], ["degraded", "ada", "pager", "controller"]);
+  assert.ok(Date.parse(since) > Date.now() - 60_000);
+  assert.equal(splitter.output.filter((line) => line.includes('"event":"canary-stopped"') && line.includes(warning)).length, 1);
   const shown = await serin(["status"]);
   assert.match(shown.stdout, /^Stable serves everybody: ada halted/);
   assert.match(shown.stdout, /in force +0 %: the canary is halted/);
   const metrics = (await splitter.api("GET", "metrics")).text;
   assert.match(metrics, /^serin_canary_percentage 100$/m);
   assert.match(metrics, /^serin_canary_effective_percentage 0$/m);
+
+  await splitter.api("POST", "resume-canary", { percentage: 100 });
+  await eventually(async () => {
+    await splitter.variant();
+    const { status, components } = await splitter.health();
+    assert.deepEqual([status, components.halt, components.policy.warnings], ["ok", { status: "ok" }, []]);
+  });
 });
 
 test("the status of a rollout says what it waits for", async (t) => {

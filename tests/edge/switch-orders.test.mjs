@@ -80,7 +80,7 @@ test("a halt holds while KV fails, however long, and the status says who holds i
   await serin.clockAhead(LONG_AFTER);
   await refreshes(serin, async () => assert.equal(await serin.variant(), "stable"));
   assert.equal((await serin.status()).halt.heldBy, "controller");
-  const { halt } = (await serin.health()).components.switches;
+  const { halt } = (await serin.health()).components;
   assert.equal(halt.heldBy, "controller");
   assert.ok(Date.parse(halt.since) > 0);
 });

@@ -3,14 +3,17 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::log_event::LogEvent;
 use crate::percentage::Percentage;
 use crate::policy::Switch;
 use crate::snapshot::{PolicyFreshness, Snapshot};
 use crate::timestamp::Timestamp;
 
 /// The share of visitors that the canary gets, outside of rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effective {
+    /// The percentage of `canary-state`, with the controller's newer one; 0 where the document says `enabled: false`.
+    pub configured: Percentage,
     /// The percentage that is in force.
     pub percentage: Percentage,
     /// Why it is 0, where the policy itself does not say so.
@@ -40,7 +43,9 @@ impl Effective {
         let switch = [Switch::Maintenance, Switch::DisableCanary]
             .into_iter()
             .find(|switch| snapshot.switches().is_on(*switch, now));
-        let stopped = |stopped_by| Self { percentage: Percentage::ZERO, stopped_by: Some(stopped_by) };
+        let configured = snapshot.last_good().filter(|state| state.enabled).map(|state| state.percentage);
+        let configured = configured.unwrap_or_default();
+        let stopped = |stopped_by| Self { configured, percentage: Percentage::ZERO, stopped_by: Some(stopped_by) };
         if let Some(switch) = switch {
             return stopped(StoppedBy::Switch(switch));
         }
@@ -48,10 +53,31 @@ impl Effective {
             return stopped(StoppedBy::Halt);
         }
         match snapshot.freshness(max_stale, now) {
-            PolicyFreshness::Current(state) if state.enabled => Self { percentage: state.percentage, stopped_by: None },
+            PolicyFreshness::Current(state) if state.enabled => {
+                Self { configured, percentage: state.percentage, stopped_by: None }
+            }
             PolicyFreshness::Current(_) => stopped(StoppedBy::Disabled),
             PolicyFreshness::Absent | PolicyFreshness::Unknown => stopped(StoppedBy::NoPolicy),
             PolicyFreshness::Stale => stopped(StoppedBy::StalePolicy),
+        }
+    }
+
+    /// What keeps the canary from its configured percentage, in a sentence; none where it has it.
+    pub fn warning(&self) -> Option<String> {
+        let Self { configured, percentage, stopped_by } = self;
+        let why = stopped_by.filter(|_| configured != percentage)?;
+        Some(format!("canary-state gives the canary {configured} % of visitors, but it gets {percentage} %: {why}"))
+    }
+
+    /// The event for the log, if the canary lost its configured percentage since `before`, or has it again.
+    pub fn changed_since(self, before: Self) -> Option<LogEvent> {
+        let Self { configured, percentage: effective, .. } = self;
+        match (before.warning(), self.warning()) {
+            (was, Some(message)) if was.as_ref() != Some(&message) => {
+                Some(LogEvent::CanaryStopped { configured, effective, message })
+            }
+            (Some(_), None) if effective > Percentage::ZERO => Some(LogEvent::CanaryServes { effective }),
+            _ => None,
         }
     }
 }
@@ -82,7 +108,7 @@ mod tests {
         let values = KvValues { canary_state: state.map(str::to_owned), switches: Switch::ALL.map(value) };
         let (snapshot, _) = Snapshot::default().apply_kv_values("canary-state", values, NOW);
         let (snapshot, _) = snapshot.record_read_error("gone".to_owned());
-        let Effective { percentage, stopped_by } = Effective::of(&snapshot, MAX_STALE, NOW.after(after));
+        let Effective { percentage, stopped_by, .. } = Effective::of(&snapshot, MAX_STALE, NOW.after(after));
         (percentage, stopped_by.map(|why| why.to_string()))
     }
 
@@ -103,5 +129,25 @@ mod tests {
         assert_eq!(effective(None, &[], fresh), stopped("there is no valid canary-state"));
         let stale = stopped("canary-state could not be read for too long");
         assert_eq!(effective(Some(on), &[], MAX_STALE + Duration::from_secs(1)), stale);
+    }
+
+    #[test]
+    fn a_share_that_is_not_in_force_is_warned_of_and_logged_once() {
+        let running =
+            Effective { configured: Percentage::percent(25), percentage: Percentage::percent(25), stopped_by: None };
+        let halted = Effective { percentage: Percentage::ZERO, stopped_by: Some(StoppedBy::Halt), ..running };
+        let disabled = Effective {
+            configured: Percentage::ZERO,
+            percentage: Percentage::ZERO,
+            stopped_by: Some(StoppedBy::Disabled),
+        };
+        let warning = "canary-state gives the canary 25 % of visitors, but it gets 0 %: the canary is halted";
+        assert_eq!([running.warning(), disabled.warning()], [None, None]);
+        assert_eq!(halted.warning().as_deref(), Some(warning));
+        let line = halted.changed_since(running).map(|event| event.to_line());
+        let expected = format!(r#"{{"event":"canary-stopped","configured":25,"effective":0,"message":"{warning}"}}"#);
+        assert_eq!(line, Some(expected));
+        assert_eq!([halted.changed_since(halted), disabled.changed_since(running)], [None, None]);
+        assert_eq!(running.changed_since(halted), Some(LogEvent::CanaryServes { effective: running.percentage }));
     }
 }

@@ -9,6 +9,7 @@ use crate::effective::Effective;
 use crate::percentage::Percentage;
 use crate::policy::switches::Setting;
 use crate::policy::{Metadata, Switch};
+use crate::rollout::DesiredState;
 use crate::snapshot::{HeldBy, PolicyFreshness, Snapshot};
 use crate::timestamp::Timestamp;
 
@@ -58,9 +59,8 @@ enum Detail {
     Policy(Box<PolicyDetail>),
     Switches {
         on: Vec<SwitchDetail>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        halt: Option<HoldDetail>,
     },
+    Halt(HaltDetail),
     Build(BuildDetail),
 }
 
@@ -107,6 +107,17 @@ struct HoldDetail {
     held_by: HeldBy,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
+}
+
+/// A halt of the canary.
+#[derive(Clone, Debug, Serialize)]
+struct HaltDetail {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(flatten)]
+    hold: HoldDetail,
 }
 
 /// The deployed build.
@@ -221,6 +232,7 @@ impl Component {
             }
         };
         let effective = Effective::of(snapshot, max_stale, now);
+        warnings.extend(effective.warning());
         let detail = PolicyDetail {
             age_seconds: snapshot.policy_read_at().map(|read_at| now.since(read_at).as_secs()),
             enabled: state.map(|state| state.enabled),
@@ -255,11 +267,24 @@ impl Component {
             })
         });
         let on: Vec<_> = on.collect();
-        let halted_since = snapshot.overlay().rollout.halted_since;
-        // No fault: a rollback halts the canary too.
-        let halt = snapshot.is_halted().then(|| HoldDetail::new(HeldBy::Controller, halted_since));
         let status = if on.is_empty() { Status::Ok } else { Status::Degraded };
-        Self { status, detail: Detail::Switches { on, halt }, ..Self::default() }
+        Self { status, detail: Detail::Switches { on }, ..Self::default() }
+    }
+
+    /// The halt of the canary, by an operator or by a rollback.
+    pub fn halt(snapshot: &Snapshot) -> Self {
+        let DesiredState { halted: true, halted_since, halted_by, halt_reason, .. } = &snapshot.overlay().rollout
+        else {
+            return Self::ok();
+        };
+        let by = halted_by.as_ref().map(|actor| format!(" by {actor}")).unwrap_or_default();
+        let detail = HaltDetail {
+            actor: halted_by.clone(),
+            reason: halt_reason.clone(),
+            hold: HoldDetail::new(HeldBy::Controller, *halted_since),
+        };
+        let message = format!("the canary is halted{by}: stable serves everybody until `serin resume-canary`");
+        Self { detail: Detail::Halt(detail), ..Self::wrong(Status::Degraded, message) }
     }
 
     /// The part's status.

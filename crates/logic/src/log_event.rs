@@ -56,6 +56,20 @@ pub enum LogEvent {
     Halted,
     /// The controller lifted the halt.
     HaltLifted,
+    /// The canary does not get the percentage that `canary-state` gives it.
+    CanaryStopped {
+        /// The percentage that `canary-state` gives.
+        configured: Percentage,
+        /// The percentage in force.
+        effective: Percentage,
+        /// Both, and what keeps the canary from its percentage.
+        message: String,
+    },
+    /// The canary gets its configured percentage again.
+    CanaryServes {
+        /// The percentage in force.
+        effective: Percentage,
+    },
     /// Stable answered for the failed canary since the last event of this kind.
     Fallback {
         /// The number of requests.

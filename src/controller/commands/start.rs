@@ -6,6 +6,7 @@ use serin_logic::Timestamp;
 use serin_logic::api::{ApiRequest, CommandAnswer, RolloutView, StartCheck};
 use serin_logic::controller::Controller;
 use serin_logic::document::InvalidDocument;
+use serin_logic::effective::Effective;
 use serin_logic::policy::{CanaryState, Switch};
 use serin_logic::problem::Problem;
 use serin_logic::rollout::{Command, CommandRequest, PublishedState, Start};
@@ -20,7 +21,7 @@ use crate::platform::{clock, response, time_zone};
 
 /// A rollout starts from the document that KV holds: one that cannot be read is no reason to start.
 pub(super) async fn start(context: &Rc<ControllerContext>, request: ApiRequest) -> Result<Response, ControllerError> {
-    let ApiRequest::StartRollout { id, plan, dry_run, anyway, reassign, actor } = request else {
+    let ApiRequest::StartRollout { id, plan, dry_run, anyway, percentage, reassign, actor } = request else {
         return Ok(response::problem(&Problem::not_found()));
     };
     let key = context.policy.state_key();
@@ -39,9 +40,10 @@ pub(super) async fn start(context: &Rc<ControllerContext>, request: ApiRequest) 
     let (snapshot, _) = in_kv.apply_overlay(key, copy.overlay(now), now);
     let is_disabled = snapshot.switches().is_on(Switch::DisableCanary, now);
     let disabled = is_disabled.then(|| snapshot.switches().get(Switch::DisableCanary));
+    let present = Effective::of(&snapshot, context.config.routing.max_stale, now).percentage;
     let id = id.unwrap_or_else(|| new_id(now));
     let start = Start { id, plan: *plan, found, reassign };
-    let check = StartCheck { plan: &start.plan, found: start.found.as_ref(), disabled, anyway }.run();
+    let check = StartCheck { plan: &start.plan, present, disabled, anyway, confirmed: percentage }.run();
     let request = CommandRequest {
         command: Command::Start(Box::new(start)),
         actor: actor.name,

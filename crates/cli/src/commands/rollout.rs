@@ -80,14 +80,7 @@ impl ResumeCanary {
     pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
         const PATH: &str = "resume-canary";
         let client = Client::new(connection)?;
-        let mut body = self.command.body(connection);
-        let answer = match client.post(PATH, &Value::Object(body.clone())) {
-            Err(Failure::Refused(refusal)) if self.yes && refusal.is("unconfirmed") => {
-                body.extend(refusal.member("percentage").map(|percentage| ("percentage".to_owned(), percentage)));
-                client.post(PATH, &Value::Object(body))?
-            }
-            answer => answer?,
-        };
+        let answer = post_confirmed(&client, PATH, self.command.body(connection), self.yes)?;
         show(connection, PATH, &answer)
     }
 }
@@ -111,6 +104,22 @@ pub(super) fn actor_and_reason(connection: &Connection, why: &Why) -> Map<String
 fn send(connection: &Connection, path: &str, body: Map<String, Value>) -> Result<(), Failure> {
     let answer = Client::new(connection)?.post(path, &Value::Object(body))?;
     show(connection, path, &answer)
+}
+
+/// Sends a command. With `yes`, it confirms the percentage that the server asks about.
+pub(super) fn post_confirmed(
+    client: &Client,
+    path: &str,
+    mut body: Map<String, Value>,
+    yes: bool,
+) -> Result<Answer, Failure> {
+    match client.post(path, &Value::Object(body.clone())) {
+        Err(Failure::Refused(refusal)) if yes && refusal.is("unconfirmed") => {
+            body.extend(refusal.member("percentage").map(|percentage| ("percentage".to_owned(), percentage)));
+            client.post(path, &Value::Object(body))
+        }
+        answer => answer,
+    }
 }
 
 /// Prints what may surprise about a start.

@@ -46,6 +46,9 @@ pub(crate) struct Start {
     /// Start although a switch keeps every visitor from the canary.
     #[arg(long)]
     anyway: bool,
+    /// Start although the first step gives the canary fewer visitors than it has now.
+    #[arg(long)]
+    yes: bool,
     /// Ask the server for everything that a start checks, and start nothing.
     #[arg(long, conflicts_with = "watch")]
     dry_run: bool,
@@ -75,10 +78,11 @@ impl Start {
             .map_err(|error| Failure::Usage(format!("the plan is not valid: {error}")))?;
         let client = Client::new(connection)?;
         if self.dry_run {
-            let answer = client.post("rollouts?dryRun=true", &self.body(plan, connection))?;
+            let path = "rollouts?dryRun=true";
+            let answer = rollout::post_confirmed(&client, path, self.body(plan, connection), self.yes)?;
             return show_check(connection, &answer);
         }
-        let answer = client.post("rollouts", &self.body(plan, connection))?;
+        let answer = rollout::post_confirmed(&client, "rollouts", self.body(plan, connection), self.yes)?;
         // With `--watch` the output is one line for each change.
         if !(self.watch && connection.json) {
             rollout::show(connection, "rollouts", &answer)?;
@@ -90,13 +94,13 @@ impl Start {
         watch::Watch::of(id).follow(&client, connection.json)
     }
 
-    fn body(&self, plan: Map<String, Value>, connection: &Connection) -> Value {
+    fn body(&self, plan: Map<String, Value>, connection: &Connection) -> Map<String, Value> {
         let mut body = plan;
         body.extend(self.id.clone().map(|id| ("id".to_owned(), id.into())));
         body.extend(self.anyway.then(|| ("anyway".to_owned(), true.into())));
         body.extend(self.reassign.then(|| ("reassign".to_owned(), true.into())));
         body.extend(rollout::actor_and_reason(connection, &self.why));
-        Value::Object(body)
+        body
     }
 
     /// The document of the plan: the file's fields, overridden by the options.

@@ -14,7 +14,7 @@ use crate::rollout::is_valid_id;
 const MAX_TEXT: usize = 200;
 
 /// Fields of [`StartBody`]; the other fields of its object are the plan's.
-const START_FIELDS: [&str; 6] = ["id", "reassign", "anyway", "actor", "reason", "epoch"];
+const START_FIELDS: [&str; 7] = ["id", "reassign", "anyway", "percentage", "actor", "reason", "epoch"];
 
 /// Actor of a change, for the audit log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +46,7 @@ pub(super) struct StartBody {
     pub(super) id: Option<RolloutId>,
     pub(super) reassign: bool,
     pub(super) anyway: bool,
+    pub(super) percentage: Option<Percentage>,
     actor: Option<Text<MAX_TEXT>>,
     reason: Option<Text<MAX_TEXT>>,
     #[serde(deserialize_with = "whole_number")]

@@ -85,7 +85,7 @@ pub struct Outlook {
 impl Outlook {
     /// The outlook at `now`.
     pub fn new(context: &ApiContext<'_>, now: Timestamp) -> Self {
-        let effective = Effective::of(context.snapshot, context.max_stale, now);
+        let effective = context.effective;
         let Some((controller, rollout)) = context.controller.and_then(|it| Some((it, it.state.rollout()?))) else {
             return Self { headline: without_rollout(effective, context), waits_for: WaitsFor::default() };
         };

@@ -5,7 +5,6 @@ use core::fmt::{Display, Write as _};
 use super::audit::word;
 use super::outlook::Outlook;
 use super::status::{ApiContext, unfinished};
-use crate::effective::Effective;
 use crate::policy::Switch;
 use crate::rollout::PhaseKind;
 use crate::timestamp::Timestamp;
@@ -54,11 +53,10 @@ pub fn metrics(context: &ApiContext<'_>, now: Timestamp) -> String {
         "The canary's share of visitors, in percent.",
         state.map_or_else(|| "0".to_owned(), |state| state.percentage.to_string()),
     );
-    let effective = Effective::of(context.snapshot, context.max_stale, now);
     page.gauge(
         "canary_effective_percentage",
         "The share of visitors that the canary gets now, in percent: 0 while a halt or a switch stops it.",
-        effective.percentage,
+        context.effective.percentage,
     );
     page.gauge(
         "policy_valid",

@@ -10,6 +10,7 @@ use super::incoming::IncomingRequest;
 use super::start_check::dry_run;
 use crate::controller::analysis_config;
 use crate::document::{InvalidDocument, shown};
+use crate::percentage::Percentage;
 use crate::policy::{CanaryState, Switch};
 use crate::problem::Problem;
 use crate::rollout::{Command, Plan};
@@ -53,6 +54,8 @@ pub enum ApiRequest {
         dry_run: bool,
         /// Start although no visitor can get the canary.
         anyway: bool,
+        /// The share of the first step that the actor expects. Required where the canary has more now.
+        percentage: Option<Percentage>,
         /// Whether visitors are assigned again although the canary has visitors.
         reassign: bool,
         /// Actor, for the audit log.
@@ -177,8 +180,8 @@ fn start(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
     let plan = Plan::read(plan)?;
     analysis_config(&plan).map_err(|error| Problem::invalid("analysis", &error))?;
     let id = body.id.take().map(String::from);
-    let (plan, reassign, anyway) = (Box::new(plan), body.reassign, body.anyway);
-    Ok(ApiRequest::StartRollout { id, plan, dry_run, anyway, reassign, actor: body.actor(request) })
+    let (plan, reassign, anyway, percentage) = (Box::new(plan), body.reassign, body.anyway, body.percentage);
+    Ok(ApiRequest::StartRollout { id, plan, dry_run, anyway, percentage, reassign, actor: body.actor(request) })
 }
 
 fn promote(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {

@@ -5,19 +5,21 @@ use crate::percentage::Percentage;
 use crate::policy::Switch;
 use crate::policy::switches::Setting;
 use crate::problem::Problem;
-use crate::rollout::{Plan, PublishedState};
+use crate::rollout::Plan;
 
 /// The start of a rollout, and the policy that it starts from.
 #[derive(Clone, Copy, Debug)]
 pub struct StartCheck<'a> {
     /// The plan to carry out.
     pub plan: &'a Plan,
-    /// `canary-state` in KV.
-    pub found: Option<&'a PublishedState>,
+    /// The share of visitors that the canary has now.
+    pub present: Percentage,
     /// The switch `disable_canary`, if it is on.
     pub disabled: Option<&'a Setting>,
     /// Start although the switch is on.
     pub anyway: bool,
+    /// The share of the first step, as the actor expects it. Required where it is below the present one.
+    pub confirmed: Option<Percentage>,
 }
 
 // === impl StartCheck ===
@@ -39,20 +41,27 @@ impl StartCheck<'_> {
             }
             warnings.push(is_on);
         }
-        warnings.extend(self.falling_share());
+        warnings.extend(self.falling_share()?);
         warnings.extend(self.short_holds());
         Ok(warnings)
     }
 
     /// The share falls with the first step, so that visitors go back to stable.
-    fn falling_share(&self) -> Option<String> {
-        let now = self.found.filter(|found| found.enabled).map(|found| found.percentage)?;
-        let first = self.plan.steps().first()?;
-        let next = if first.ring.is_none() { first.percentage } else { Percentage::ZERO };
-        let place = if first.ring.is_none() { "" } else { " outside its ring" };
-        (next < now).then(|| {
-            format!("the canary has {now} % of the visitors, and the first step gives it {next} %{place}: the others go back to stable")
-        })
+    ///
+    /// # Errors
+    /// It falls, and the request does not confirm that; or it is another one than the actor expects.
+    fn falling_share(&self) -> Result<Option<String>, Problem> {
+        let Some(first) = self.plan.steps().first() else { return Ok(None) };
+        let (now, is_everywhere) = (self.present, first.ring.is_none());
+        let next = if is_everywhere { first.percentage } else { Percentage::ZERO };
+        let place = if is_everywhere { "" } else { " outside its ring" };
+        let steps = format!("the canary has {now} % of the visitors, and the first step gives it {next} %{place}");
+        let falls = (next < now).then(|| format!("{steps}: the others go back to stable"));
+        match self.confirmed {
+            None => falls.map_or(Ok(None), |falls| Err(Problem::unconfirmed(next, falls))),
+            Some(expected) if expected != next => Err(Problem::unconfirmed(next, steps)),
+            Some(_) => Ok(falls),
+        }
     }
 
     /// A hold below `settle` is no hold: the first analysis comes after it.
@@ -88,31 +97,31 @@ pub(super) fn dry_run(query: &str) -> Result<bool, Problem> {
 mod tests {
     use super::*;
 
-    fn check(
+    fn check(plan: &str, present: u32, disabled: Option<&Setting>, anyway: bool) -> Result<Vec<String>, Problem> {
+        check_confirmed(plan, present, None, disabled, anyway)
+    }
+
+    fn check_confirmed(
         plan: &str,
-        found: Option<(bool, u32)>,
+        present: u32,
+        confirmed: Option<u32>,
         disabled: Option<&Setting>,
         anyway: bool,
     ) -> Result<Vec<String>, Problem> {
-        let found = found.map(|(enabled, percent)| PublishedState {
-            enabled,
-            percentage: Percentage::percent(percent),
-            rollout_id: String::new(),
-            generation: None,
-        });
-        StartCheck { plan: &Plan::parse(plan).unwrap(), found: found.as_ref(), disabled, anyway }.run()
+        let (present, confirmed) = (Percentage::percent(present), confirmed.map(Percentage::percent));
+        StartCheck { plan: &Plan::parse(plan).unwrap(), present, disabled, anyway, confirmed }.run()
     }
 
     #[test]
     fn a_plan_that_surprises_nobody_has_no_warnings() {
-        for found in [None, Some((true, 5)), Some((false, 100))] {
-            assert_eq!(check(r#"{"schedule":"standard"}"#, found, None, false), Ok(vec![]), "{found:?}");
+        for present in [0, 5] {
+            assert_eq!(check(r#"{"schedule":"standard"}"#, present, None, false), Ok(vec![]), "{present}");
         }
     }
 
     #[test]
     fn a_hold_below_settle_and_a_falling_share_are_named() {
-        let warnings = check(r#"{"steps":[5,100],"hold":"30s"}"#, Some((true, 50)), None, false).unwrap();
+        let warnings = check_confirmed(r#"{"steps":[5,100],"hold":"30s"}"#, 50, Some(5), None, false).unwrap();
         assert_eq!(
             warnings,
             [
@@ -122,17 +131,31 @@ mod tests {
             ]
         );
         let ring = r#"{"steps":[{"percentage":100,"where":{"country":"NZ"}},100]}"#;
-        let warnings = check(ring, Some((true, 50)), None, false).unwrap();
+        let warnings = check_confirmed(ring, 50, Some(0), None, false).unwrap();
         assert!(warnings[0].contains("0 % outside its ring"), "{warnings:?}");
+    }
+
+    #[test]
+    fn a_share_that_falls_or_is_not_the_expected_one_must_be_confirmed() {
+        let standard = r#"{"schedule":"standard"}"#;
+        let refused = check(standard, 50, None, false).unwrap_err();
+        let json: serde_json::Value = serde_json::from_str(&refused.to_json()).unwrap();
+        assert_eq!((refused.status(), &json["type"]), (409, &"urn:serin:unconfirmed".into()));
+        assert_eq!((&json["field"], &json["percentage"]), (&"percentage".into(), &5.into()));
+        assert!(refused.detail().contains("the canary has 50 % of the visitors, and the first step gives it 5 %"));
+        for (present, confirmed, is_accepted) in [(50, 5, true), (50, 50, false), (0, 5, true), (0, 50, false)] {
+            let checked = check_confirmed(standard, present, Some(confirmed), None, false);
+            assert_eq!(checked.is_ok(), is_accepted, "{present} {confirmed}");
+        }
     }
 
     #[test]
     fn a_switch_that_takes_every_visitor_away_must_be_meant() {
         let setting = Setting { on: true, reason: Some("pager".into()), until: None };
-        let refused = check(r#"{"schedule":"fast"}"#, None, Some(&setting), false).unwrap_err();
+        let refused = check(r#"{"schedule":"fast"}"#, 0, Some(&setting), false).unwrap_err();
         assert_eq!(refused.status(), 409);
         assert!(refused.to_json().contains("ops:disable_canary is on (pager)"), "{}", refused.to_json());
-        let warnings = check(r#"{"schedule":"fast"}"#, None, Some(&setting), true).unwrap();
+        let warnings = check(r#"{"schedule":"fast"}"#, 0, Some(&setting), true).unwrap();
         assert!(warnings[0].starts_with("the switch ops:disable_canary is on (pager)"), "{warnings:?}");
     }
 

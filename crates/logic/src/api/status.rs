@@ -22,12 +22,12 @@ use crate::timestamp::Timestamp;
 pub struct ApiContext<'a> {
     /// Version of the Worker.
     pub version: &'a str,
-    /// How long the policy may be unreadable before the canary is off.
-    pub max_stale: Duration,
     /// The policy in KV, with the controller's overlay.
     pub snapshot: &'a Snapshot,
     /// The controller; none if `ROLLOUT` is not bound.
     pub controller: Option<&'a Controller>,
+    /// The canary's share, as configured and as in force.
+    pub effective: Effective,
 }
 
 /// Answer of `GET status`.
@@ -80,7 +80,7 @@ pub struct PolicyView {
     pub stable_worker: Option<String>,
     /// Error that keeps the document in KV from being in force.
     pub error: Option<String>,
-    /// Warnings about the document in force.
+    /// Warnings about the document in force, and about a percentage of it that is not in force.
     pub warnings: Vec<String>,
 }
 
@@ -143,12 +143,27 @@ pub struct TelemetryView {
     pub short_circuited: u64,
 }
 
+// === impl ApiContext ===
+
+impl<'a> ApiContext<'a> {
+    /// The context of answers at `now`. The canary is off once the policy was unreadable for `max_stale`.
+    pub fn new(
+        version: &'a str,
+        snapshot: &'a Snapshot,
+        controller: Option<&'a Controller>,
+        max_stale: Duration,
+        now: Timestamp,
+    ) -> Self {
+        Self { version, snapshot, controller, effective: Effective::of(snapshot, max_stale, now) }
+    }
+}
+
 // === impl StatusView ===
 
 impl StatusView {
     /// The status at `now`.
     pub fn new(context: &ApiContext<'_>, now: Timestamp) -> Self {
-        let ApiContext { version, snapshot, controller, max_stale } = *context;
+        let ApiContext { version, snapshot, controller, effective } = *context;
         let Outlook { headline, waits_for } = Outlook::new(context, now);
         let switches = Switch::ALL.map(|switch| (switch.name().to_owned(), SwitchView::new(switch, snapshot, now)));
         Self {
@@ -156,9 +171,9 @@ impl StatusView {
             time: now.to_rfc3339(),
             headline,
             waits_for,
-            effective: Effective::of(snapshot, max_stale, now).into(),
+            effective: effective.into(),
             epoch: controller.map(|controller| controller.state.epoch()),
-            policy: PolicyView::new(snapshot),
+            policy: PolicyView::new(snapshot, effective),
             switches: switches.into(),
             halt: controller.and_then(|controller| controller.state.halted()).map(HaltView::from),
             rollout: controller.and_then(|controller| RolloutView::new(controller, now)),
@@ -172,7 +187,7 @@ impl StatusView {
 
 impl From<Effective> for EffectiveView {
     fn from(effective: Effective) -> Self {
-        let Effective { percentage, stopped_by } = effective;
+        let Effective { percentage, stopped_by, configured: _ } = effective;
         Self { percentage, reason: stopped_by.map(|why| why.to_string()) }
     }
 }
@@ -180,7 +195,7 @@ impl From<Effective> for EffectiveView {
 // === impl PolicyView ===
 
 impl PolicyView {
-    fn new(snapshot: &Snapshot) -> Self {
+    fn new(snapshot: &Snapshot, effective: Effective) -> Self {
         let error = snapshot.rejected().map(ToString::to_string).or(snapshot.unreadable().map(str::to_owned));
         let Some(state) = snapshot.last_good() else { return Self { error, ..Self::default() } };
         Self {
@@ -192,7 +207,7 @@ impl PolicyView {
             canary_worker: state.metadata.canary_worker.clone(),
             stable_worker: state.metadata.stable_worker.clone(),
             error,
-            warnings: state.warnings.clone(),
+            warnings: state.warnings.iter().cloned().chain(effective.warning()).collect(),
         }
     }
 }

@@ -41,6 +41,12 @@ pub struct DesiredState {
     /// Since when; none without a halt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub halted_since: Option<Timestamp>,
+    /// Actor of the halt; none without a halt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halted_by: Option<String>,
+    /// Reason of the halt; none without a halt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halt_reason: Option<String>,
     /// The generation of the target. The target counts where its generation is higher than the document's.
     pub generation: u64,
     /// The salt that goes with the target.
@@ -118,6 +124,8 @@ mod tests {
                         epoch,
                         halted,
                         halted_since: since.map(Timestamp::from_millis),
+                        halted_by: since.map(|_| "ada".to_owned()),
+                        halt_reason: since.map(|_| "pager".to_owned()),
                         generation,
                         rollout_id,
                         target,

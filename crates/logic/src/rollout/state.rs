@@ -173,6 +173,8 @@ impl State {
             epoch: self.epoch,
             halted: self.halted.is_some(),
             halted_since: self.halted.as_ref().map(|halted| halted.at),
+            halted_by: self.halted.as_ref().map(|halted| halted.actor.clone()),
+            halt_reason: self.halted.as_ref().map(|halted| halted.reason.clone()),
             generation: self.generation,
             rollout_id: self.rollout.as_ref().map(|rollout| rollout.salt().to_owned()).unwrap_or_default(),
             target: self.target(),

@@ -58,8 +58,15 @@ fn every_line_of_the_page_is_a_request() {
 #[test]
 fn a_start_takes_the_plan_and_its_name() {
     let body = r#"{"id":"r7","schedule":"fast","actor":"ada"}"#;
-    let Ok(ApiRequest::StartRollout { id, plan, actor, reassign: false, anyway: false, dry_run: false }) =
-        parse(&sent("POST", "/__serin/rollouts", body))
+    let Ok(ApiRequest::StartRollout {
+        id,
+        plan,
+        actor,
+        reassign: false,
+        anyway: false,
+        percentage: None,
+        dry_run: false,
+    }) = parse(&sent("POST", "/__serin/rollouts", body))
     else {
         panic!()
     };

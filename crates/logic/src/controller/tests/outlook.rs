@@ -17,8 +17,7 @@ impl World {
         let values = KvValues { canary_state: Some(canary_state.to_owned()), switches };
         let (snapshot, _) = Snapshot::default().apply_kv_values("canary-state", values, self.now);
         let (snapshot, _) = snapshot.apply_overlay("canary-state", self.controller.overlay(self.now), self.now);
-        let (version, max_stale) = ("1.0.0", Duration::from_mins(5));
-        let context = ApiContext { version, max_stale, snapshot: &snapshot, controller: Some(&self.controller) };
+        let context = ApiContext::new("1.0.0", &snapshot, Some(&self.controller), Duration::from_mins(5), self.now);
         Outlook::new(&context, self.now)
     }
 
