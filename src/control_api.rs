@@ -6,13 +6,16 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use serin_logic::access::{IDENTITY_HEADER, identity_from_header, identity_to_header};
-use serin_logic::api::{ApiRequest, ChangeAnswer, CommandAnswer, FailedWays, IncomingRequest, MAX_BODY, PREFIX, Role};
+use serin_logic::api::{ApiRequest, ChangeAnswer, CommandAnswer, FailedWays, IncomingRequest, MAX_BODY, PREFIX, Role, SwitchView};
+use serin_logic::policy::Switch;
 use serin_logic::problem::Problem;
+use serin_logic::rollout::Overlay;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Headers, Request, RequestInit, Response};
 
 use crate::config::Config;
+use crate::controller::commands::switch_in;
 use crate::controller::{queries, rpc};
 use crate::isolate::Isolate;
 use crate::platform::url::{self, Url};
@@ -26,6 +29,8 @@ const ORDER_LIMIT: Duration = Duration::from_secs(4);
 /// After this time the answer is given up: it is longer than all deadlines on the way to it.
 const LONGEST: Duration = Duration::from_secs(20);
 const KV_LIMIT: Duration = Duration::from_secs(4);
+/// How long a switch waits for the value that it replaces, which only its answer names.
+const BEFORE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Whether a path belongs to Serin. No variant ever sees it.
 pub(crate) fn owns(path: &str) -> bool {
@@ -79,7 +84,9 @@ async fn answer(isolate: &Isolate, request: &Request) -> Result<Response, Proble
         Err(error) => error,
     };
     log::control_trouble("the controller", why.clone());
-    let written = isolate.policy.store().write(switch.key(), value.as_deref(), KV_LIMIT).await;
+    let store = isolate.policy.store();
+    let before = switch_before(store, switch).await;
+    let written = store.write(switch.key(), value.as_deref(), KV_LIMIT).await;
     written.map_err(|error| Problem::unreachable("the controller", &format!("{why}; KV: {error}")))?;
     let failed = |why| FailedWays { controller: Some(why), kv: None };
     Ok(match call {
@@ -87,7 +94,10 @@ async fn answer(isolate: &Isolate, request: &Request) -> Result<Response, Proble
             let failed = failed(format!("{why}; {} is on in KV instead, until resume-canary", switch.key()));
             response::json(&CommandAnswer { failed, ..CommandAnswer::default() })
         }
-        _ => response::json(&ChangeAnswer { already: false, failed: failed(why) }),
+        _ => {
+            let answer = ChangeAnswer::of_switch(before, value.as_deref());
+            response::json(&ChangeAnswer { failed: failed(why), ..answer })
+        }
     })
 }
 
@@ -105,18 +115,31 @@ fn with_identity(request: &Request, identity: Option<&str>) -> Result<Request, J
 
 async fn without_controller(call: &ApiRequest, store: &PolicyStore, config: &Config) -> Result<Response, Problem> {
     match call {
-        ApiRequest::PutState { document, .. } => put(store, store.state_key(), Some(document)).await,
+        ApiRequest::PutState { document, .. } => {
+            let before = store.read(KV_LIMIT).await.ok();
+            put(store, store.state_key(), Some(document)).await?;
+            let before = before.as_ref().map(|values| values.canary_state.as_deref());
+            Ok(response::json(&ChangeAnswer::of_state(before, document)))
+        }
         ApiRequest::State => Ok(queries::state(store).await),
-        ApiRequest::PutSwitch { switch, value, .. } => put(store, switch.key(), value.as_deref()).await,
+        ApiRequest::PutSwitch { switch, value, .. } => {
+            let before = switch_before(store, *switch).await;
+            put(store, switch.key(), value.as_deref()).await?;
+            Ok(response::json(&ChangeAnswer::of_switch(before, value.as_deref())))
+        }
         query if query.is_query() => Ok(queries::respond(query, &queries::policy(store).await, None, config)),
         _ => Err(Problem::unbound()),
     }
 }
 
-async fn put(store: &PolicyStore, key: &str, value: Option<&str>) -> Result<Response, Problem> {
-    let written = store.write(key, value, KV_LIMIT).await;
-    written.map_err(|error| Problem::unreachable("KV", &error))?;
-    Ok(response::json(&ChangeAnswer::default()))
+/// A switch as KV has it; none where KV does not answer.
+async fn switch_before(store: &PolicyStore, switch: Switch) -> Option<SwitchView> {
+    let values = store.read(BEFORE_LIMIT).await.ok()?;
+    Some(switch_in(values, Overlay::default(), switch, store))
+}
+
+async fn put(store: &PolicyStore, key: &str, value: Option<&str>) -> Result<(), Problem> {
+    store.write(key, value, KV_LIMIT).await.map_err(|error| Problem::unreachable("KV", &error))
 }
 
 /// A request with its body.

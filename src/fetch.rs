@@ -52,7 +52,11 @@ pub(crate) fn respond(
     if !attributes.is_ordinary() {
         match attributes.pathname() {
             _ if !attributes.has_url() => return response::promise(response::problem(&Problem::no_url())),
-            health::PATH => return health::respond(isolate.clone(), &attributes),
+            health::PATH => {
+                // The check of the metrics sends what is counted.
+                set_location(isolate, &attributes);
+                return health::respond(isolate.clone(), &attributes);
+            }
             path if control_api::owns(path) => return control_api::respond(isolate.clone(), request),
             _ => {}
         }

@@ -5,12 +5,13 @@ use std::rc::Rc;
 
 use serin_logic::api::{
     Actor, ApiRequest, AuditPage, AuditRecord, ChangeAnswer, CommandAnswer, FailedWays, HALT_SWITCH, RolloutView,
-    is_halt,
+    SwitchView, is_halt,
 };
 use serin_logic::controller::Controller;
 use serin_logic::policy::{CanaryState, Switch};
 use serin_logic::problem::Problem;
-use serin_logic::rollout::{Command, CommandError, CommandRequest, PublishedState, Replacement};
+use serin_logic::rollout::{Command, CommandError, CommandRequest, Overlay, PublishedState, Replacement};
+use serin_logic::snapshot::{KvValues, Snapshot};
 use serin_logic::{Percentage, Timestamp};
 use web_sys::Response;
 
@@ -18,13 +19,14 @@ use super::ControllerError;
 use super::store::Store;
 use super::transaction::{self, ControllerContext};
 use super::{outbox, queries};
-use crate::platform::response;
+use crate::platform::{clock, response};
+use crate::policy_store::PolicyStore;
 
 /// The start of a rollout.
 mod start;
 
 const LIMIT: Duration = Duration::from_secs(4);
-/// How long an order off waits to learn what KV has. It holds without it, too.
+/// How long an order waits to learn what KV has. It holds without it, too.
 const FOUND_LIMIT: Duration = Duration::from_secs(1);
 
 /// Executes a request and answers it.
@@ -125,7 +127,16 @@ async fn put_state(
         store.append(AuditRecord::of_change(key, actor, before.as_deref(), Some(document), now))
     })?;
     outbox::deliver(context, claimed);
-    Ok(response::json(&ChangeAnswer { already, failed: FailedWays::default() }))
+    let answer = ChangeAnswer::of_state(Some(before.as_deref()), document);
+    Ok(response::json(&ChangeAnswer { already, ..answer }))
+}
+
+/// A switch as these values of KV and the controller's orders have it.
+pub(crate) fn switch_in(values: KvValues, overlay: Overlay, switch: Switch, store: &PolicyStore) -> SwitchView {
+    let (key, now) = (store.state_key(), clock::now());
+    let (in_kv, _) = Snapshot::default().apply_kv_values(key, values, now);
+    let (snapshot, _) = in_kv.apply_overlay(key, overlay, now);
+    SwitchView::new(switch, &snapshot, now)
 }
 
 /// Orders a switch. Busy isolates hear of it from the controller within seconds, all others from KV within a minute. Where KV does not take
@@ -136,26 +147,31 @@ async fn order_switch(
     value: Option<String>,
     actor: &Actor,
 ) -> Result<Response, ControllerError> {
+    let store = &context.policy;
     // An order off clears what KV has, and nothing that is written there later.
     let found = match value {
         Some(_) => None,
-        None => context
-            .policy
-            .read(FOUND_LIMIT)
-            .await
-            .ok()
-            .map(|values| values.value(switch).unwrap_or_default().to_owned()),
+        None => Some(store.read(FOUND_LIMIT).await.ok()),
     };
-    let ((already, write), claimed) = transaction::run(context, |controller, store, now| {
+    let text = found.iter().flatten().map(|values| values.value(switch).unwrap_or_default().to_owned()).next();
+    let ((overlay, already, write), claimed) = transaction::run(context, |controller, store, now| {
+        let overlay = controller.overlay_everywhere(now);
         let before = controller.switches.value(switch);
-        let (already, write) = controller.order_switch(switch, value.clone(), found, now);
+        let (already, write) = controller.order_switch(switch, value.clone(), text, now);
         if !already {
             let record = AuditRecord::of_change(switch.key(), actor, before.as_deref(), value.as_deref(), now);
             store.append(record)?;
         }
-        Ok((already, write))
+        Ok((overlay, already, write))
     })?;
     outbox::deliver(context, claimed);
+    // An order on has taken effect. What it replaced is read before KV has the order too.
+    let found = match found {
+        Some(found) => found,
+        None => store.read(FOUND_LIMIT).await.ok(),
+    };
+    let before = found.map(|values| switch_in(values, overlay, switch, store));
     let failed = FailedWays { kv: outbox::write_switch(context, &write).await.err(), controller: None };
-    Ok(response::json(&ChangeAnswer { already, failed }))
+    let answer = ChangeAnswer::of_switch(before, value.as_deref());
+    Ok(response::json(&ChangeAnswer { already, failed, ..answer }))
 }

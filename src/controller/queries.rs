@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 
-use serde_json::Value;
 use serin_logic::api::{ApiContext, ApiRequest, Explanation, RolloutView, StateAnswer, StatusView, metrics};
 use serin_logic::controller::Controller;
 use serin_logic::problem::Problem;
@@ -27,10 +26,7 @@ pub(crate) async fn policy(store: &PolicyStore) -> Snapshot {
 /// Answers with `canary-state` as KV has it: `null` where there is none, a text where it is no JSON.
 pub(crate) async fn state(store: &PolicyStore) -> Response {
     match store.read(LIMIT).await {
-        Ok(values) => {
-            let state = values.canary_state.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text)));
-            response::json(&StateAnswer { state: state.unwrap_or_default() })
-        }
+        Ok(values) => response::json(&StateAnswer::of(values.canary_state.as_deref())),
         Err(error) => response::problem(&Problem::unreachable("KV", &error)),
     }
 }

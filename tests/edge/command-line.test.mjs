@@ -73,7 +73,7 @@ test("watch follows a good rollout to its end and a bad one to its rollback, wit
   assert.equal(good.code, 0, good.stderr);
   assert.match(good.stdout, /completed/);
   bad = true;
-  const failed = await serin(["start", "--plan", plan, "--id", "bad", "--watch"]);
+  const failed = await serin(["start", "--plan", plan, "--id", "bad", "--yes", "--watch"]);
   assert.equal(failed.code, 4, failed.stderr);
   assert.match(failed.stdout + failed.stderr, /requests failed/);
   await load.stop();

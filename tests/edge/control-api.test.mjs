@@ -66,14 +66,17 @@ test("a refusal names the field, the value and the accepted values", async (t) =
 test("a switch reaches busy isolates before KV does, and so does its end", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   const on = await serin.api("PUT", "switches/maintenance", { on: true, actor: "ada", reason: "database" });
-  assert.deepEqual([on.status, on.json], [200, { already: false }]);
+  const [OFF, DATABASE] = [{ on: false }, { on: true, reason: "database" }];
+  assert.deepEqual([on.status, on.json], [200, { already: false, before: OFF, after: DATABASE }]);
   assert.deepEqual(await serin.values(), { "canary-state": JSON.stringify(HALF), "ops:maintenance": '{"reason":"database"}' });
   await eventually(async () => assert.equal((await serin.request("/")).status, 503));
   assert.equal((await serin.request("/")).json.detail, "database");
-  assert.deepEqual((await serin.api("PUT", "switches/maintenance", { on: true, reason: "database" })).json, { already: true });
+  const again = (await serin.api("PUT", "switches/maintenance", { on: true, reason: "database" })).json;
+  assert.deepEqual([again.already, again.before.on, again.before.reason, again.after], [true, true, "database", DATABASE]);
   assert.equal((await serin.status()).switches.maintenance.reason, "database");
 
-  assert.deepEqual((await serin.api("PUT", "switches/maintenance", { on: false, actor: "ada" })).json, { already: false });
+  const off = (await serin.api("PUT", "switches/maintenance", { on: false, actor: "ada" })).json;
+  assert.deepEqual([off.already, off.before.on, off.before.reason, off.after], [false, true, "database", OFF]);
   assert.deepEqual(Object.keys(await serin.values()), ["canary-state"]);
   await eventually(async () => assert.equal((await serin.request("/")).status, 200));
   const rows = (await serin.audit()).map(({ actor, action, before, after, sentence }) => [actor, action, before, after, sentence]);
@@ -98,7 +101,8 @@ test("a document is checked, written unchanged, and audited", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": HALF } });
   const state = { enabled: true, percentage: 10, rolloutId: "r1", note: "kept" };
   assert.deepEqual((await serin.api("GET", "state")).json, { state: HALF });
-  assert.deepEqual((await serin.api("PUT", "state", { state, actor: "ci" })).json, { already: false });
+  const change = { already: false, before: { state: HALF }, after: { state } };
+  assert.deepEqual((await serin.api("PUT", "state", { state, actor: "ci" })).json, change);
   assert.deepEqual(JSON.parse((await serin.values())["canary-state"]), state);
   assert.deepEqual((await serin.api("GET", "state")).json, { state });
   const [row] = await serin.audit();

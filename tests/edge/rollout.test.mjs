@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { visitorCookie } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
-import { startSerin } from "./harness/workerd.mjs";
+import { CF_HEADER, startSerin } from "./harness/workerd.mjs";
 
 /** The custom steps of the contract, with seconds instead of minutes. */
 const PLAN = {
@@ -227,4 +228,18 @@ test("with a dataset each observed request gives a data point", async (t) => {
     assert.deepEqual([...new Set(points)].sort(), ["r1,canary,1,0", "r1,stable,1,0"]);
   });
   await load.stop();
+});
+
+test("a laptop is one location, also where the first request after a restart is /health", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": OFF } });
+  const headers = { [CF_HEADER]: JSON.stringify({ colo: "FRA" }) };
+  await start(serin, { ...PLAN, steps: [50, 100], hold: "1h" });
+  assert.equal((await serin.request("/health?detailed=true", { headers })).json.components.metrics.status, "ok");
+  await serin.status(({ telemetry }) => telemetry.lastReport !== null);
+  await eventually(async () => {
+    for (let visitor = 0; visitor < 20; visitor++) await serin.request("/", { headers: { ...headers, ...visitorCookie(visitor) } });
+    const { telemetry, rollout } = await serin.status();
+    assert.ok(rollout.figures?.canary?.requests > 0, "the visitors' location has reported");
+    assert.equal(telemetry.locations, 1);
+  });
 });

@@ -28,7 +28,8 @@ test("a switch that is ordered while KV lags stays on until KV has it, and from 
   assert.equal(await write(serin), 200);
   await serin.kv(undefined, { kind: "lag" });
   const ordered = Date.now();
-  assert.deepEqual((await order(serin, "disable_writes", true)).json, { already: false });
+  const { json } = await order(serin, "disable_writes", true);
+  assert.deepEqual([json.already, json.before, json.after.on], [false, { on: false }, true]);
   await eventually(async () => assert.equal(await write(serin), 503));
   await serin.clockAhead(LONG_AFTER);
   await refreshes(serin, async () => assert.equal(await write(serin), 503));
@@ -90,7 +91,8 @@ test("an order off ends a switch while KV lags, and a switch that is thrown by h
   const serin = await startSerin(t, { kv: on, lab: true });
   assert.equal(await write(serin), 503);
   await serin.kv(undefined, { kind: "lag" });
-  assert.deepEqual((await order(serin, "disable_writes", false)).json, { already: false });
+  const { already, before, after } = (await order(serin, "disable_writes", false)).json;
+  assert.deepEqual([already, before.on, after], [false, true, { on: false }]);
   await eventually(async () => assert.equal(await write(serin), 200));
   await refreshes(serin, async () => assert.equal(await write(serin), 200));
   // KV never showed that the key was gone before somebody wrote it again.

@@ -8,6 +8,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serin_logic::api::ChangeAnswer;
 
 use self::document::Changes;
 pub(super) use self::document::{Checked, number};
@@ -101,9 +102,11 @@ impl Set {
             output::line(&format!("{}\n{}", store.describe_write(&checked), checked.pretty()));
             return Ok(());
         }
-        let already = store.write(&checked, connection, &self.why)?;
-        let before = if already { "nothing to do, it was before: " } else { "" };
-        output::line(&if connection.json { checked.text.clone() } else { format!("{before}{}", checked.summary()) });
+        let ChangeAnswer { already, before, .. } = store.write(&checked, connection, &self.why)?;
+        let was = if already { "nothing to do, it was before: " } else { "" };
+        let changes = before.map(|before| document::differences(&before.state, &checked.value())).unwrap_or_default();
+        let lines = std::iter::once(format!("{was}{}", checked.summary())).chain(changes);
+        output::line(&if connection.json { checked.text.clone() } else { lines.collect::<Vec<_>>().join("\n") });
         Ok(())
     }
 }

@@ -2,7 +2,8 @@
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use serin_logic::api::ChangeAnswer;
+use serin_logic::Timestamp;
+use serin_logic::api::{ChangeAnswer, SwitchView};
 use serin_logic::policy::Switch;
 
 use super::rollout::actor_and_reason;
@@ -68,14 +69,25 @@ impl SetSwitch {
             output::line(answer.text.trim_end());
             return Ok(());
         }
-        let ChangeAnswer { already, failed } = answer.read()?;
-        let position = if is_on { "on" } else { "off" };
-        let before = if already { "nothing to do, it was before: " } else { "" };
-        let end = until.map(|until| format!(" until {}", time_format::date_and_time(&until.to_rfc3339())));
-        output::line(&format!("{before}{} is {position}{}", styled(STRONG, name), end.unwrap_or_default()));
+        let ChangeAnswer::<SwitchView> { already, before, failed, .. } = answer.read()?;
+        let after = SwitchView { on: is_on, until: until.map(Timestamp::to_rfc3339), ..SwitchView::default() };
+        let was = before.filter(|_| !already).map(|before| format!(", was {}", position(&before)));
+        let already = if already { "nothing to do, it was before: " } else { "" };
+        let name = styled(STRONG, name);
+        output::line(&format!("{already}{name} is {}{}", position(&after), was.unwrap_or_default()));
         failed.lines().for_each(|line| output::error_line(&format!("warning: {line}")));
         Ok(())
     }
+}
+
+/// `off`, or `on until 2026-11-21 04:00:00: database`.
+fn position(switch: &SwitchView) -> String {
+    if !switch.on {
+        return "off".to_owned();
+    }
+    let until = switch.until.as_ref().map(|until| format!(" until {}", time_format::date_and_time(until)));
+    let reason = switch.reason.as_ref().filter(|reason| !reason.is_empty()).map(|reason| format!(": {reason}"));
+    format!("on{}{}", until.unwrap_or_default(), reason.unwrap_or_default())
 }
 
 // === impl Name ===

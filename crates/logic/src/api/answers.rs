@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::rollout::RolloutView;
+use super::status::SwitchView;
 use crate::percentage::Percentage;
+use crate::policy::switches::Setting;
 
 /// Answer of a command.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,12 +32,17 @@ pub struct CommandAnswer {
     pub failed: FailedWays,
 }
 
-/// Answer of a `PUT`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Answer of a `PUT`: of a switch, or of `canary-state`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct ChangeAnswer {
+pub struct ChangeAnswer<T> {
     /// Whether the last order was the same. Without a controller, nobody knows, and this is false.
     pub already: bool,
+    /// What was in force before; none where KV could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<T>,
+    /// What was ordered.
+    pub after: T,
     /// Ways of the change that failed.
     #[serde(skip_serializing_if = "FailedWays::is_empty")]
     pub failed: FailedWays,
@@ -51,6 +58,22 @@ pub struct FailedWays {
     /// Why KV does not have the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kv: Option<String>,
+}
+
+// === impl ChangeAnswer ===
+
+impl ChangeAnswer<SwitchView> {
+    /// The answer about a switch that was ordered to this value for KV, none to clear it.
+    pub fn of_switch(before: Option<SwitchView>, value: Option<&str>) -> Self {
+        Self { before, after: SwitchView::ordered(&Setting::parse(value)), ..Self::default() }
+    }
+}
+
+impl ChangeAnswer<StateAnswer> {
+    /// The answer about a `canary-state` that was written over `before`. An outer none is a document that could not be read.
+    pub fn of_state(before: Option<Option<&str>>, document: &str) -> Self {
+        Self { before: before.map(StateAnswer::of), after: StateAnswer::of(Some(document)), ..Self::default() }
+    }
 }
 
 // === impl FailedWays ===
@@ -74,4 +97,38 @@ impl FailedWays {
 pub struct StateAnswer {
     /// The document in KV; `null` if there is none, a string if it is not JSON.
     pub state: Value,
+}
+
+// === impl StateAnswer ===
+
+impl StateAnswer {
+    /// The document of this text in KV; none where the key is absent.
+    pub fn of(text: Option<&str>) -> Self {
+        let state = text.map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)));
+        Self { state: state.unwrap_or_default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_says_from_what_to_what_as_far_as_it_is_known() {
+        let json = |answer: &ChangeAnswer<StateAnswer>| serde_json::to_string(answer).unwrap();
+        let document = r#"{"enabled":true}"#;
+        let expected = r#"{"already":false,"before":{"state":null},"after":{"state":{"enabled":true}}}"#;
+        assert_eq!(json(&ChangeAnswer::of_state(Some(None), document)), expected);
+        let expected = r#"{"already":false,"before":{"state":"{"},"after":{"state":{"enabled":true}}}"#;
+        assert_eq!(json(&ChangeAnswer::of_state(Some(Some("{")), document)), expected);
+        assert_eq!(
+            json(&ChangeAnswer::of_state(None, document)),
+            r#"{"already":false,"after":{"state":{"enabled":true}}}"#
+        );
+        let switch = ChangeAnswer::of_switch(Some(SwitchView::default()), Some(r#"{"reason":"database"}"#));
+        let expected = r#"{"already":false,"before":{"on":false},"after":{"on":true,"reason":"database"}}"#;
+        assert_eq!(serde_json::to_string(&switch).unwrap(), expected);
+        let older: ChangeAnswer<SwitchView> = serde_json::from_str(r#"{"already":true}"#).unwrap();
+        assert_eq!(older, ChangeAnswer { already: true, ..ChangeAnswer::default() });
+    }
 }

@@ -215,16 +215,21 @@ impl PolicyView {
 // === impl SwitchView ===
 
 impl SwitchView {
-    fn new(switch: Switch, snapshot: &Snapshot, now: Timestamp) -> Self {
+    /// The switch in force at `now`.
+    pub fn new(switch: Switch, snapshot: &Snapshot, now: Timestamp) -> Self {
         let Some(hold) = snapshot.hold(switch, now) else { return Self::default() };
-        let Setting { reason, until, .. } = snapshot.switches().get(switch);
         Self {
-            on: true,
-            reason: reason.clone(),
-            until: until.map(Timestamp::to_rfc3339),
             held_by: Some(hold.held_by),
             since: hold.ordered_at.map(Timestamp::to_rfc3339),
+            ..Self::ordered(snapshot.switches().get(switch))
         }
+    }
+
+    /// A switch with this setting.
+    pub(super) fn ordered(setting: &Setting) -> Self {
+        let Setting { on, reason, until } = setting;
+        let until = until.map(Timestamp::to_rfc3339);
+        Self { on: *on, reason: reason.clone(), until, ..Self::default() }
     }
 }
 

@@ -308,3 +308,27 @@ fn a_notification_is_sent_once_and_dropped_in_the_end() {
     let kept: Vec<u64> = controller.outbox.messages.iter().map(|message| message.seq).collect();
     assert!(kept.into_iter().eq(100..200), "a receiver that does not answer costs no memory without end");
 }
+
+#[test]
+fn looks_go_on_during_a_pause_and_after_it_and_a_halt_ends_the_row() {
+    let plan = r#"{"schedule":"custom","steps":[5,100],"hold":"1h","settle":"5s","lookEvery":"10s","onFail":"hold"}"#;
+    let mut world = World::new();
+    world.start(plan);
+    let counted = |world: &World| {
+        let look = world.controller.analysis.last_look().unwrap().at;
+        (look, world.controller.analysis.figures().unwrap().canary.counts.requests())
+    };
+    let failures = |world: &World| world.controller.state.rollout().unwrap().counters.failures;
+    world.run(20, 40, 0);
+    for command in [Command::Pause, Command::Resume] {
+        let before = counted(&world);
+        world.execute(command);
+        world.run(20, 40, 0);
+        let after = counted(&world);
+        assert!(after.0 > before.0 && after.1 == before.1 + 800, "{before:?} {after:?}");
+    }
+    world.run(20, 40, 20);
+    assert_eq!((world.phase(), failures(&world) > 3), (PhaseKind::Paused, true));
+    world.execute(Command::Halt);
+    assert_eq!(failures(&world), 0, "nobody looks at a halted canary, so no row of looks goes on");
+}

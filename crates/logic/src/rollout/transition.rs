@@ -207,6 +207,10 @@ impl TransitionBuilder {
         if let Some(rollout) = &mut self.next.rollout {
             let next_look = rollout.next_look.unwrap_or_else(|| self.now.after(rollout.plan.timing.settle));
             rollout.next_look = judged.then_some(next_look);
+            if !judged && rollout.phase.pause().is_some() {
+                // No look is taken, so no row of looks goes on.
+                rollout.counters = Counters::default();
+            }
         }
         for entry in self.entries {
             if entry.action.is_notified() {

@@ -182,7 +182,7 @@ impl Job<'_> {
                 for warning in &checked.warnings {
                     output::error_line(&styled(CAUTION, &format!("warning: {warning}")));
                 }
-                let already = self.store.write(&checked, self.connection, self.why)?;
+                let already = self.store.write(&checked, self.connection, self.why)?.already;
                 Ok(format!("{}{}", if already { "it was before: " } else { "" }, checked.summary()))
             }
         }

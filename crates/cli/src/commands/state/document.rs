@@ -1,5 +1,7 @@
 //! Changes to a `canary-state`, checked with the Worker's own parser. The functions are pure.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde_json::{Map, Value};
 use serin_logic::policy::CanaryState;
@@ -114,6 +116,18 @@ pub(super) fn changed(present: Option<&str>, changes: &Changes) -> Result<Checke
     Checked::of(&document)
 }
 
+/// A line for each field that differs between two documents.
+pub(super) fn differences(before: &Value, after: &Value) -> Vec<String> {
+    let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else {
+        let found = if before.is_null() { "there was no document".to_owned() } else { format!("it was {before}") };
+        return vec![format!("  {found}")];
+    };
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let shown = |value: Option<&Value>| value.map_or_else(|| "none".to_owned(), Value::to_string);
+    let differing = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    differing.map(|name| format!("  {name}: {} → {}", shown(before.get(name)), shown(after.get(name)))).collect()
+}
+
 /// Parses a number and keeps its digits.
 pub(crate) fn number(text: &str) -> Result<Value, String> {
     match serde_json::from_str(text) {
@@ -163,6 +177,16 @@ mod tests {
         let error = changed(None, &changes).unwrap_err().to_string();
         assert!(error.contains("percentage") && error.contains("101"), "{error}");
         assert!(changed(Some("{"), &Changes::default()).is_err());
+    }
+
+    #[test]
+    fn each_field_that_differs_is_a_line() {
+        let before = json!({"enabled": true, "percentage": 5, "stage": "x"});
+        let after = json!({"enabled": true, "percentage": 25, "rolloutId": "r2"});
+        let expected = ["  percentage: 5 → 25", r#"  rolloutId: none → "r2""#, r#"  stage: "x" → none"#];
+        assert_eq!(differences(&before, &after), expected);
+        assert_eq!(differences(&Value::Null, &after), ["  there was no document"]);
+        assert_eq!(differences(&json!("{"), &after), [r#"  it was "{""#]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Access to the stored document: through the control API where it is reachable, or else directly in KV with wrangler. A failed read is
 //! never treated as a missing document.
 
-use serin_logic::api::ChangeAnswer;
+use serin_logic::api::{ChangeAnswer, StateAnswer};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -148,20 +148,24 @@ impl Store {
         }
     }
 
-    /// Writes the document. Returns whether the store already had it, as far as that is known.
+    /// Writes the document. Returns whether the store already had it and which it had, as far as that is known.
     ///
     /// # Errors
     /// The write was refused, or it failed.
-    pub(crate) fn write(&self, document: &Checked, connection: &Connection, why: &Why) -> Result<bool, Failure> {
+    pub(crate) fn write(
+        &self,
+        document: &Checked,
+        connection: &Connection,
+        why: &Why,
+    ) -> Result<ChangeAnswer<StateAnswer>, Failure> {
         if let Some(client) = &self.api {
             let mut body = super::super::rollout::actor_and_reason(connection, why);
             body.insert("state".into(), document.value());
-            let answer = client.put("state", &json!(body))?;
-            return Ok(answer.read::<ChangeAnswer>()?.already);
+            return client.put("state", &json!(body))?.read();
         }
         let call = self.put(document);
         let outcome = self.place.wrangler.output(&call)?;
-        if outcome.is_good { Ok(false) } else { Err(self.place.wrangler.failure(&call, &outcome)) }
+        if outcome.is_good { Ok(ChangeAnswer::default()) } else { Err(self.place.wrangler.failure(&call, &outcome)) }
     }
 
     fn put(&self, document: &Checked) -> Invocation {
