@@ -2,7 +2,9 @@
 // passed to wrangler: `--port 8080`, or `--persist-to DIR` for another local KV.
 
 import { spawn, spawnSync } from "node:child_process";
-import { delimiter, dirname, join } from "node:path";
+import { randomBytes } from "node:crypto";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
@@ -15,18 +17,37 @@ const FIRST_STATE = {
   stableWorker: "serin-example-stable",
   canaryWorker: "serin-example-canary",
 };
-const STORE = parseArgs({ options: { "persist-to": { type: "string" } }, strict: false }).values["persist-to"];
+const OPTIONS = { "persist-to": { type: "string" }, "env-file": { type: "string" }, port: { type: "string", default: "8787" } };
+const { "persist-to": STORE, "env-file": SECRETS = join(ROOT, ".dev.vars"), port: PORT } = parseArgs({ options: OPTIONS, strict: false }).values;
 // The folder of the pinned tools comes first, because wrangler needs the newer Node in it.
 const env = { ...process.env, PATH: TOOLS + delimiter + process.env.PATH, WRANGLER_SEND_METRICS: "false" };
 
 build();
+token();
 seed();
+hint();
 serve();
 
 function build() {
   console.log("start: building (the first time takes a few minutes) …");
   const { status } = spawnSync("node", ["scripts/build.mjs"], { cwd: ROOT, env, stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);
+}
+
+/** Writes a random token for the control API, unless the developer has one. */
+function token() {
+  if (existsSync(SECRETS) && /^\s*ADMIN_TOKEN\s*=/m.test(readFileSync(SECRETS, "utf8"))) return;
+  appendFileSync(SECRETS, `ADMIN_TOKEN=${randomBytes(16).toString("hex")}\n`, { mode: 0o600 });
+  console.log(`start: wrote a random ADMIN_TOKEN to ${relative(process.cwd(), SECRETS)}; \`serin\` finds it there`);
+}
+
+/** What to try, because wrangler prints only that it is ready. */
+function hint() {
+  console.log(`start: when wrangler says "Ready", try in another terminal:
+start:   for i in $(seq 12); do curl -s -H 'Accept: text/html' http://localhost:${PORT}/; echo; done   # both variants
+start:   curl -s 'http://localhost:${PORT}/health?detailed=true'                                       # what is in force
+start:   npm run -s serin -- status                                                                  # the rollout
+start: "[not connected]" is normal until all three Workers are up. Removing the folder .wrangler resets KV and rollouts.`);
 }
 
 /** Writes a value only if the key is empty, because a value in the local KV belongs to the developer. */

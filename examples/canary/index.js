@@ -1,8 +1,21 @@
-// The version on trial. It answers with its name, so that curl shows who served.
+// The version on trial. It answers with its name, so that curl shows who served. The header `x-break` breaks it, so that a rollback can be
+// tried: `errors`, `slow`, `hang` or `crash`.
 export default {
-  fetch(request) {
+  async fetch(request) {
     const { pathname } = new URL(request.url);
     if (pathname === "/health") return Response.json({ status: "ok", version: "1.1.0" });
+    switch (request.headers.get("x-break")) {
+      case "errors":
+        return Response.json({ error: "broken on request" }, { status: 500 });
+      case "slow":
+        await scheduler.wait(200);
+        break;
+      case "hang":
+        await scheduler.wait(60_000);
+        break;
+      case "crash":
+        throw new Error("broken on request");
+    }
     return Response.json({ served_by: "canary", version: "1.1.0", path: pathname });
   },
 };

@@ -56,7 +56,8 @@ impl Client {
     /// # Errors
     /// The address or the token is not valid.
     pub(crate) fn new(connection: &Connection) -> Result<Self, Failure> {
-        Self::at(&connection.url, connection.token()?, Connection::access_headers()?, connection.timeout)
+        let (_, is_here) = origin(&connection.url)?;
+        Self::at(&connection.url, connection.token(is_here)?, Connection::access_headers()?, connection.timeout)
     }
 
     /// Creates a client for `url`, which may be another server. The token is sent to the server of `--url` alone.

@@ -45,16 +45,23 @@ const ACCESS_HEADERS: [(&str, &str); 3] = [
     ("SERIN_ACCESS_CLIENT_SECRET", "cf-access-client-secret"),
 ];
 
+/// Where wrangler keeps secrets of a local Worker. `npm start` writes a token into it.
+const LOCAL_VARIABLES: &str = ".dev.vars";
+
 // === impl Connection ===
 
 impl Connection {
     /// The token from the token file, or else from the environment. There is no argument for it, because every process can read arguments.
+    /// For a server on this machine (`is_here`), the token that `npm start` wrote is enough.
     ///
     /// # Errors
     /// The file is not readable, or the token contains characters that a header cannot carry.
-    pub(crate) fn token(&self) -> Result<Option<String>, Failure> {
+    pub(crate) fn token(&self, is_here: bool) -> Result<Option<String>, Failure> {
         let (token, source) = match &self.token_file {
-            None => (std::env::var("SERIN_TOKEN").unwrap_or_default(), "SERIN_TOKEN".to_owned()),
+            None => match std::env::var("SERIN_TOKEN") {
+                Ok(token) => (token, "SERIN_TOKEN".to_owned()),
+                Err(_) => (local_token(is_here).unwrap_or_default(), LOCAL_VARIABLES.to_owned()),
+            },
             Some(file) => {
                 let unreadable = |error| Failure::Usage(format!("--token-file {}: {error}", file.display()));
                 (std::fs::read_to_string(file).map_err(unreadable)?, file.display().to_string())
@@ -86,6 +93,19 @@ impl Connection {
     }
 }
 
+/// The admin token of the splitter that runs on this machine, from the file in the current folder that wrangler reads.
+fn local_token(is_here: bool) -> Option<String> {
+    let variables = is_here.then(|| std::fs::read_to_string(LOCAL_VARIABLES).ok())??;
+    admin_token(&variables)
+}
+
+/// The value of `ADMIN_TOKEN` in a file of variables.
+fn admin_token(variables: &str) -> Option<String> {
+    let pairs = variables.lines().filter_map(|line| line.split_once('='));
+    let value = pairs.filter(|(name, _)| name.trim() == "ADMIN_TOKEN").map(|(_, value)| value).next_back()?;
+    Some(value.trim().trim_matches(['"', '\'']).to_owned())
+}
+
 /// The secret without surrounding white space; none if nothing is left.
 fn sendable(secret: &str, source: &str) -> Result<Option<String>, Failure> {
     let secret = secret.trim();
@@ -94,4 +114,26 @@ fn sendable(secret: &str, source: &str) -> Result<Option<String>, Failure> {
         return Err(Failure::Usage(format!("what {source} holds cannot be a token, {accepted}")));
     }
     Ok((!secret.is_empty()).then(|| secret.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_local_token_is_the_last_one_in_the_file() {
+        for (file, token) in [
+            ("ADMIN_TOKEN=abc\n", Some("abc")),
+            ("# ADMIN_TOKEN=old\nVIEWER_TOKEN=x\n ADMIN_TOKEN = \"a=b\" \n", Some("a=b")),
+            ("ADMIN_TOKEN=a\nADMIN_TOKEN='b'", Some("b")),
+            ("VIEWER_TOKEN=x\n", None),
+        ] {
+            assert_eq!(admin_token(file).as_deref(), token, "{file}");
+        }
+    }
+
+    #[test]
+    fn the_local_token_is_for_this_machine_alone() {
+        assert_eq!(local_token(false), None);
+    }
 }

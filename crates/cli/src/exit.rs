@@ -23,7 +23,8 @@ Exit codes:
 
 Environment:
   SERIN_URL    where Serin answers
-  SERIN_TOKEN  the value of Serin's secret ADMIN_TOKEN
+  SERIN_TOKEN  the value of Serin's secret ADMIN_TOKEN; on this machine, .dev.vars in the
+               current folder is read without it
   SERIN_WHO    who acts, for the audit; else USER
   SERIN_ACCESS_TOKEN                                  for a server behind Cloudflare Access: what
                                                       `cloudflared access token` prints; or else
@@ -170,7 +171,7 @@ impl Refusal {
             503 if self.is("unavailable") => Some("safe to send again"),
             403 if self.is("read-only") => Some("SERIN_TOKEN holds the value of VIEWER_TOKEN, which only reads"),
             403 if self.is("forbidden") && self.is_here => Some(
-                "`echo ADMIN_TOKEN=local >> .dev.vars` beside wrangler.toml, start Serin again, then `export SERIN_TOKEN=local`",
+                "put a line ADMIN_TOKEN=… into .dev.vars beside wrangler.toml (`npm start` writes one), start Serin again, and run the command there",
             ),
             403 if self.is("forbidden") => {
                 Some("`npx wrangler secret put ADMIN_TOKEN --env ENV`, then set SERIN_TOKEN to the same value")

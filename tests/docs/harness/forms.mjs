@@ -38,16 +38,17 @@ const FORMS = [
     run: (line) => `${line.replace("DIR", "examples/stable")} --canary-name serin-example-canary --dry-run`,
     why: "it needs an account; tests/edge/canary-commands.test.mjs runs it against local Workers",
   },
+  { fits: /^npm run demo$/, check: () => assert.ok(scripts.demo), why: "demo.test.mjs runs it" },
+  { fits: /^npm run -s serin -- simulate$/, run: (line) => `${line} --runs 1`, why: "thousands of rollouts take minutes" },
   { fits: /^serin watch --for 2m /, run: (line) => line.replace("2m", "3s"), why: "a rollout takes minutes" },
   {
-    fits: /^cargo run -q -p serin-cli -- watch$/,
+    fits: /^npm run -s serin -- watch$/,
     run: (line) => `${line} --for 3s || test $? -eq 6`,
     why: "the same; 6 is that it is not over",
   },
-  { fits: /> \.dev\.vars$/, run: (line, { scratch }) => line.replace(".dev.vars", `${scratch}/.dev.vars`), why: "the clone's own is the developer's" },
   { fits: / -c jar /, run: (line, { scratch }) => line.replaceAll(" jar ", ` ${scratch}/jar `), why: "the clone stays as it is" },
   { fits: /^OVERRIDE_TOKEN=… /, run: (line) => line.replace("…", "secret"), why: "a secret, left out on the page" },
-  { fits: /^(serin|curl|npx wrangler|npm run -s|cargo run -q -p serin-cli --|for|export) /, run: (line) => line },
+  { fits: /^(serin|curl|npx wrangler|npm run -s|for|export) /, run: (line) => line },
 ];
 
 /** `{ run }`, a line for the shell, or `{ check }`, a function. */

@@ -2,21 +2,9 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { buildSerin } from "../../../scripts/cli.mjs";
 
-const ROOT = join(import.meta.dirname, "..", "..", "..");
 const ENV = { ...process.env, COLUMNS: "500" };
-
-/** Builds `serin` and returns the path of the program. */
-export function buildSerin() {
-  const options = { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] };
-  execFileSync("cargo", ["build", "--locked", "--quiet", "-p", "serin-cli"], options);
-  const metadata = execFileSync("cargo", ["metadata", "--locked", "--no-deps", "--format-version", "1"], options);
-  const program = join(JSON.parse(metadata).target_directory, "debug", "serin");
-  assert.ok(existsSync(program), program);
-  return program;
-}
 
 /** The long options of a command line, without their values. */
 export function options(line) {

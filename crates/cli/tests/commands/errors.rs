@@ -140,7 +140,7 @@ fn a_closed_control_api_on_this_machine_is_opened_by_dev_vars() {
         "detail": "no ADMIN_TOKEN is set"});
     let run = Server::start().on("GET /__serin/status", Answer::problem(403, &problem)).serin(&["status"]);
     assert_eq!(run.code, 1);
-    assert!(run.stderr.contains("ADMIN_TOKEN=local >> .dev.vars"), "{}", run.stderr);
+    assert!(run.stderr.contains("a line ADMIN_TOKEN=… into .dev.vars"), "{}", run.stderr);
     assert!(!run.stderr.contains("secret put"), "{}", run.stderr);
 }
 
