@@ -3,13 +3,15 @@
 //   cargo ─► raw Wasm ─► serin-bindgen ─► build/glue/index.js, snippets/…/shim.js      index_bg.wasm
 //                                              └─ esbuild ─► build/index.js                 └─ wasm-opt ─► build/index_bg.wasm
 //
+//   console/src ─ esbuild ─► build/console/
+//
 //   node scripts/build.mjs [--features NAME] [--out FOLDER]
 //
 // Everything comes from the package registries. CONTRIBUTING.md says how worker-build makes the same Worker.
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,6 +49,7 @@ if (!existsSync(join(OUT, "index_bg.wasm")) || !existsSync(STAMP) || readFileSyn
   writeFileSync(STAMP, made);
 }
 await bundle();
+await bundleConsole();
 report();
 
 function compile() {
@@ -109,8 +112,31 @@ async function bundle() {
   }).catch(() => stop("esbuild could not bundle src/shim.js, see above"));
 }
 
+/** The console's page, which the Worker serves from its assets: src/console.rs. */
+async function bundleConsole() {
+  const [from, to] = [join(ROOT, "console"), join(OUT, "console")];
+  rmSync(to, { recursive: true, force: true });
+  mkdirSync(to, { recursive: true });
+  const esbuild = await import("esbuild").catch(() => stop("esbuild is missing: run `npm run setup`"));
+  await esbuild.build({
+    entryPoints: [
+      { in: join(from, "src/main.tsx"), out: "console" },
+      { in: join(from, "style/main.css"), out: "console" },
+    ],
+    outdir: to,
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: ["es2022", "chrome111", "firefox115", "safari16.4"],
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    logLevel: "warning",
+  }).catch(() => stop("esbuild could not bundle console/, see above"));
+  for (const file of ["console.html", "console.svg"]) copyFileSync(join(from, file), join(to, file));
+}
+
 function report() {
-  for (const file of ["index.js", "index_bg.wasm"]) {
+  for (const file of ["index.js", "index_bg.wasm", "console/console.js", "console/console.css"]) {
     const bytes = readFileSync(join(OUT, file));
     console.log(`build: ${relative(ROOT, join(OUT, file))} ${kib(bytes)} (${kib(gzipSync(bytes))} gzipped)`);
   }

@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) metrics: Option<ObjectNamespace>,
     /// `ANALYTICS`: a data point for each observed request.
     pub(crate) analytics: Option<AnalyticsEngineDataset>,
+    /// `ASSETS`: the files of the console's page. No other request ever gets there.
+    pub(crate) assets: Option<worker_sys::Fetcher>,
     /// `VERSION`: the platform's id of this deployment, shown by `/health`.
     pub(crate) deployment: Option<String>,
     /// `CANARY_STATE_KEY`: the key of the policy document, by default `canary-state`.
@@ -124,6 +126,7 @@ impl Config {
             rollout: env.durable_object("ROLLOUT").ok(),
             metrics: env.durable_object("METRICS").ok(),
             analytics: env.analytics_engine("ANALYTICS").ok(),
+            assets: service(env, "ASSETS"),
             deployment: version_id(env),
             state_key: variable(env, "CANARY_STATE_KEY").unwrap_or_else(|| "canary-state".to_owned()),
             refresh,
@@ -138,6 +141,11 @@ impl Config {
             webhook_format,
         };
         (config, misconfigured)
+    }
+
+    /// Whether anybody can be signed in to the console.
+    pub(crate) fn has_sessions(&self) -> bool {
+        self.assets.is_some() && (self.admin_token.is_some() || self.viewer_token.is_some())
     }
 
     /// A stub of the controller. It belongs to one request and must not be kept.

@@ -6,7 +6,9 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use serin_logic::access::{IDENTITY_HEADER, identity_from_header, identity_to_header};
-use serin_logic::api::{ApiRequest, ChangeAnswer, CommandAnswer, FailedWays, IncomingRequest, MAX_BODY, PREFIX, Role, SwitchView};
+use serin_logic::api::{
+    ApiRequest, ChangeAnswer, CommandAnswer, FailedWays, IncomingRequest, MAX_BODY, PREFIX, Role, SwitchView,
+};
 use serin_logic::policy::Switch;
 use serin_logic::problem::Problem;
 use serin_logic::rollout::Overlay;
@@ -15,6 +17,7 @@ use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Headers, Request, RequestInit, Response};
 
 use crate::config::Config;
+use crate::console;
 use crate::controller::commands::switch_in;
 use crate::controller::{queries, rpc};
 use crate::isolate::Isolate;
@@ -39,7 +42,11 @@ pub(crate) fn owns(path: &str) -> bool {
 
 /// Answers a request to the control API.
 pub(crate) fn respond(isolate: Rc<Isolate>, request: Request) -> Promise {
-    if let Err(problem) = authorize(&request, &isolate.config) {
+    let Some(url) = url::of(&request) else { return response::promise(response::problem(&Problem::not_found())) };
+    if let Some(answer) = console::respond(&isolate, &request, &url) {
+        return answer;
+    }
+    if let Err(problem) = authorize(&request, &url, &isolate.config) {
         return response::promise(response::problem(&problem));
     }
     let answer = future_to_promise(async move {
@@ -55,11 +62,12 @@ pub(crate) async fn parse(request: &Request) -> Result<ApiRequest, Problem> {
     Received::read(request).await?.parse()
 }
 
-/// The token decides what a request may do.
-fn authorize(request: &Request, config: &Config) -> Result<(), Problem> {
+/// The token decides what a request may do. Where there is none, the console's cookie does.
+fn authorize(request: &Request, url: &Url, config: &Config) -> Result<(), Problem> {
     let given = request.headers().get("authorization").ok().flatten();
-    let role = Role::of(given.as_deref(), config.admin_token.as_deref(), config.viewer_token.as_deref())?;
-    let url = url::of(request).ok_or_else(Problem::not_found)?;
+    let by_cookie = if given.is_none() { console::role(request, url, config)? } else { None };
+    let by_token = || Role::of(given.as_deref(), config.admin_token.as_deref(), config.viewer_token.as_deref());
+    let role = by_cookie.map_or_else(by_token, Ok)?;
     role.check(&request.method(), &url.pathname(), &url.query())
 }
 

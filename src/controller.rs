@@ -2,6 +2,8 @@
 
 /// Commands of the control API.
 pub(crate) mod commands;
+/// What is kept of the past.
+pub(crate) mod history;
 /// What has to be done outside after a transaction.
 pub(crate) mod outbox;
 /// What the control API shows.

@@ -114,8 +114,11 @@ impl RolloutController {
     /// Takes a shard's report. Returns the overlay.
     async fn report(&self, request: &web_sys::Request) -> Result<web_sys::Response, ControllerError> {
         let report: Batch = rpc::body(request).await.map_err(ControllerError::Message)?;
-        let (overlay, claimed): (Overlay, _) =
-            transaction::run(&self.context, |controller, _, now| Ok(controller.report(&report, now)))?;
+        let (overlay, claimed): (Overlay, _) = transaction::run(&self.context, |controller, store, now| {
+            let (overlay, counted) = controller.receive(&report, now);
+            store.history()?.count(controller, &report.from, counted, now)?;
+            Ok(overlay)
+        })?;
         outbox::deliver(&self.context, claimed);
         Ok(response::json(&overlay))
     }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use serin_logic::breaker::Permit;
+use serin_logic::console;
 use serin_logic::problem::Problem;
 use serin_logic::request_attributes::RequestAttributes as _;
 use serin_logic::routing::{Decision, Outcome, Reason, cookies, decide, is_write, override_token};
@@ -144,7 +145,8 @@ fn terms(isolate: &Isolate, snapshot: &Snapshot, decision: &Decision, route: Rou
     }
 }
 
-/// The request as the variant gets it, where it has to be rebuilt: no header of Serin's own travels on, and neither does QA's cookie.
+/// The request as the variant gets it, where it has to be rebuilt: no header of Serin's own travels on, and neither do QA's cookie and the
+/// console's session.
 fn for_variant(
     isolate: &Isolate,
     request: &Request,
@@ -152,9 +154,11 @@ fn for_variant(
 ) -> Result<Option<Request>, JsValue> {
     // The cookie goes whatever is decided, because a variant that sees a valid one may use it.
     let has_override = isolate.config.routing.override_key.is_some() && attributes.has_override_cookie();
-    if !attributes.has_reserved_header() && !has_override {
+    let has_session = isolate.config.has_sessions() && attributes.has_session();
+    if !attributes.has_reserved_header() && !has_override && !has_session {
         return Ok(None);
     }
     let cookies = cookies::without(attributes.cookies(), override_token::COOKIE).unwrap_or_default();
+    let cookies = cookies::without(&cookies, console::COOKIE).unwrap_or_default();
     proxy::without_reserved(request, &cookies).map(Some)
 }

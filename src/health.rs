@@ -13,6 +13,7 @@ use wasm_bindgen_futures::future_to_promise;
 use worker::worker_sys;
 
 use crate::config::{Config, VERSION};
+use crate::console;
 use crate::controller::rpc;
 use crate::isolate::Isolate;
 use crate::platform::{clock, random, response, timeout};
@@ -48,7 +49,9 @@ pub(crate) fn respond(isolate: Rc<Isolate>, attributes: &IncomingRequest<'_>) ->
 fn may_see_detail(isolate: &Isolate, attributes: &IncomingRequest<'_>) -> bool {
     let Config { admin_token, viewer_token, detail_needs_token, .. } = &isolate.config;
     let authorization = attributes.header("authorization");
-    !detail_needs_token || Role::of(authorization.as_deref(), admin_token.as_deref(), viewer_token.as_deref()).is_ok()
+    let has_token = || Role::of(authorization.as_deref(), admin_token.as_deref(), viewer_token.as_deref()).is_ok();
+    let has_session = || console::session(attributes.cookies(), attributes.host(), &isolate.config).is_some();
+    !detail_needs_token || has_token() || has_session()
 }
 
 async fn check(isolate: &Isolate, url: &str) -> Report {

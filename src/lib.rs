@@ -13,6 +13,7 @@ use worker::{Context, Env, event, worker_sys};
 mod access;
 mod canary_guard;
 mod config;
+mod console;
 mod control_api;
 mod controller;
 mod controller_do;

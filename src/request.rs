@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use js_sys::{Array, RegExp};
+use serin_logic::console;
 use serin_logic::headers;
 use serin_logic::matcher::pattern::normal_path;
 use serin_logic::request_attributes::RequestAttributes;
@@ -109,6 +110,11 @@ impl<'a> IncomingRequest<'a> {
     /// The `Cookie` header; empty where there is none.
     pub(crate) fn cookies(&self) -> &str {
         self.cookies.get_or_init(|| self.headers.get("cookie").ok().flatten().unwrap_or_default())
+    }
+
+    /// Whether the request may carry a session of the console, at any place.
+    pub(crate) fn has_session(&self) -> bool {
+        self.cookies().contains(console::COOKIE)
     }
 
     /// Whether the request may carry QA's override as a cookie, at any place.

@@ -36,6 +36,17 @@ pub(crate) async fn respond(context: &Rc<ControllerContext>, request: ApiRequest
             let (rows, next) = Store::open(&context.state)?.entries(before, limit)?;
             Ok(response::json(&AuditPage { rows, next }))
         }
+        ApiRequest::Series(query) => Ok(response::json(&Store::open(&context.state)?.history()?.series(&query)?)),
+        ApiRequest::Rollouts { before, limit } => {
+            Ok(response::json(&Store::open(&context.state)?.history()?.rollouts(before, limit)?))
+        }
+        ApiRequest::Rollout { id, before, limit } => {
+            let detail = Store::open(&context.state)?.history()?.rollout(&id, before, limit, clock::now())?;
+            Ok(detail.map_or_else(|| response::problem(&Problem::not_found()), |detail| response::json(&detail)))
+        }
+        ApiRequest::Locations { after, limit } => {
+            Ok(response::json(&Store::open(&context.state)?.history()?.locations(&after, limit)?))
+        }
         request @ ApiRequest::StartRollout { .. } => start::start(context, request).await,
         ApiRequest::Command { command: command @ Command::ResumeCanary { .. }, actor } => {
             resume_canary(context, command, actor).await

@@ -12,6 +12,8 @@ use serin_logic::api::AuditRecord;
 use serin_logic::document::{InvalidDocument, parse_own};
 use worker::{SqlStorage, SqlStorageValue, State};
 
+use super::history::History;
+
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS audit (seq INTEGER PRIMARY KEY AUTOINCREMENT, machine INTEGER UNIQUE, body TEXT NOT NULL);
@@ -19,7 +21,7 @@ const SCHEMA: &str = "
 
 /// An object's tables.
 pub(crate) struct Store {
-    sql: SqlStorage,
+    pub(super) sql: SqlStorage,
     /// Entries of changes that are not the rollout machine's, with their numbers.
     changes: RefCell<Vec<AuditRecord>>,
 }
@@ -71,15 +73,20 @@ impl Store {
         Ok(Loaded { document, text: Some(body) })
     }
 
-    /// Stores a document, unless it is `before`, which is what is stored.
-    pub(crate) fn save(&self, name: &str, document: &impl Serialize, before: Option<&str>) -> Result<(), StorageError> {
+    /// Stores a document, unless it is `before`, which is what is stored. Returns whether it was another.
+    pub(crate) fn save(
+        &self,
+        name: &str,
+        document: &impl Serialize,
+        before: Option<&str>,
+    ) -> Result<bool, StorageError> {
         let unwritable = |source| StorageError::Unwritable { name: name.to_owned(), source };
         let body = serde_json::to_string(document).map_err(unwritable)?;
         if before == Some(&body) {
-            return Ok(());
+            return Ok(false);
         }
         let insert = "INSERT OR REPLACE INTO documents (name, body) VALUES (?, ?)";
-        self.sql.exec(insert, vec![name.into(), body.into()]).map(|_| ()).map_err(StorageError::Sql)
+        self.sql.exec(insert, vec![name.into(), body.into()]).map(|_| true).map_err(StorageError::Sql)
     }
 
     /// Appends the entry of a change that is not the rollout machine's to the audit log.
@@ -103,6 +110,24 @@ impl Store {
         Ok(rows.first().map(|row| row.seq))
     }
 
+    /// What is kept of the past; only the controller has it.
+    pub(crate) fn history(&self) -> Result<History<'_>, StorageError> {
+        History::open(self)
+    }
+
+    /// Entries of the audit log from `first` to `last`, newest first, each with its `seq`; and where the next page begins.
+    pub(crate) fn entries_between(
+        &self,
+        first: u64,
+        last: u64,
+        limit: u32,
+    ) -> Result<(Vec<Value>, Option<u64>), StorageError> {
+        let select = "SELECT seq, body FROM audit WHERE seq BETWEEN ? AND ? ORDER BY seq DESC LIMIT ?";
+        let rows: Vec<AuditRow> = self.select(select, vec![number(first), number(last), i64::from(limit).into()])?;
+        let next = rows.last().map(|row| row.seq).filter(|seq| rows.len() as u64 == u64::from(limit) && *seq > first);
+        Ok((rows.into_iter().map(AuditRow::into_value).collect(), next))
+    }
+
     /// The entries of changes since the last call.
     pub(crate) fn take_changes(&self) -> Vec<AuditRecord> {
         self.changes.take()
@@ -117,7 +142,11 @@ impl Store {
         Ok((rows.into_iter().map(AuditRow::into_value).collect(), next))
     }
 
-    fn select<T: DeserializeOwned>(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>, StorageError> {
+    pub(super) fn select<T: DeserializeOwned>(
+        &self,
+        query: &str,
+        values: Vec<SqlStorageValue>,
+    ) -> Result<Vec<T>, StorageError> {
         self.sql.exec(query, values).and_then(|cursor| cursor.to_array()).map_err(StorageError::Sql)
     }
 }
@@ -135,6 +164,6 @@ impl AuditRow {
 }
 
 /// Numbers of rows and entries stay far below 2^53, the largest that JavaScript holds exactly.
-fn number(seq: u64) -> SqlStorageValue {
+pub(super) fn number(seq: u64) -> SqlStorageValue {
     SqlStorageValue::Integer(i64::try_from(seq).unwrap_or(i64::MAX))
 }

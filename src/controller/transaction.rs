@@ -78,7 +78,7 @@ impl Transaction {
     }
 
     fn end(mut self, context: &ControllerContext) -> Result<Claimed, StorageError> {
-        self.settle(&context.config)?;
+        let audited = self.settle(&context.config)?;
         let Self { store, texts, mut controller, alarm: set, now } = self;
         let claimed = Claimed {
             write: controller.claim_write(now),
@@ -88,11 +88,19 @@ impl Transaction {
 
         let Controller { state, analysis, metrics, switches, outbox } = &controller;
         let [state_text, analysis_text, metrics_text, switches_text, outbox_text] = &texts;
-        store.save(documents::STATE, state, state_text.as_deref())?;
-        store.save(documents::ANALYSIS, analysis, analysis_text.as_deref())?;
+        let is_changed = [
+            store.save(documents::STATE, state, state_text.as_deref())?,
+            store.save(documents::ANALYSIS, analysis, analysis_text.as_deref())?,
+        ];
         store.save(documents::METRICS, metrics, metrics_text.as_deref())?;
         store.save(documents::SWITCHES, switches, switches_text.as_deref())?;
         store.save(documents::OUTBOX, outbox, outbox_text.as_deref())?;
+
+        if is_changed.contains(&true) {
+            let history = store.history()?;
+            history.note(&controller, now)?;
+            history.follow(&controller, &audited, now)?;
+        }
 
         let alarm = controller.next_alarm(now);
         // A report changes no date: the alarm that is set stays, unless it is overdue.
@@ -102,17 +110,19 @@ impl Transaction {
         Ok(claimed)
     }
 
-    /// Performs the effects that need nothing from outside, and makes messages of what the webhook is to hear of.
-    fn settle(&mut self, config: &Config) -> Result<(), StorageError> {
+    /// Performs the effects that need nothing from outside, and makes messages of what the webhook is to hear of. Returns the numbers of the
+    /// rollout's new audit entries.
+    fn settle(&mut self, config: &Config) -> Result<Vec<u64>, StorageError> {
         let unchanged = self.controller.state.summary();
         let changes = self.store.take_changes().into_iter();
         let mut news: Vec<_> = changes.map(|record| (record, unchanged.clone())).collect();
-        let mut stored = BTreeMap::new();
+        let (mut stored, mut audited) = (BTreeMap::new(), Vec::new());
         for effect in pending(&self.controller.state, self.now) {
             let receipt = match effect {
                 Effect::Audit(entry) => {
                     let record = AuditRecord::of_rollout(&entry);
                     let seq = self.store.append_of_machine(entry.seq, &record)?;
+                    audited.extend(seq);
                     stored.insert(entry.seq, (AuditRecord { seq, ..record }, entry.after));
                     Receipt::Audited { seq: entry.seq }
                 }
@@ -135,7 +145,7 @@ impl Transaction {
                 self.controller.outbox.push(QueuedMessage { seq: message.seq, body });
             }
         }
-        Ok(())
+        Ok(audited)
     }
 }
 

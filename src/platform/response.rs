@@ -24,6 +24,27 @@ pub(crate) fn text(status: u16, media_type: &str, body: &str) -> Response {
     new(status, media_type, body, [])
 }
 
+/// A text with these headers. It is not cached, unless a header says so.
+pub(crate) fn with_headers(
+    status: u16,
+    body: &str,
+    headers: impl IntoIterator<Item = (&'static str, String)>,
+) -> Response {
+    let response = || {
+        let all = Headers::new()?;
+        all.set("Cache-Control", "no-store")?;
+        for (name, value) in headers {
+            all.set(name, &value)?;
+        }
+        let init = ResponseInit::new();
+        init.set_status(status);
+        init.set_headers(&all);
+        Response::new_with_opt_str_and_init(Some(body), &init)
+    };
+    // The names are constants and the values ASCII: the runtime has no reason to refuse them.
+    response().unwrap_or_else(|_| Response::error())
+}
+
 /// A response that is there already, as the promise that the runtime takes as well.
 pub(crate) fn promise(response: Response) -> Promise {
     Promise::resolve(&JsValue::from(response))
@@ -36,18 +57,5 @@ fn new(
     body: &str,
     headers: impl IntoIterator<Item = (&'static str, String)>,
 ) -> Response {
-    let response = || {
-        let all = Headers::new()?;
-        all.set("Content-Type", media_type)?;
-        all.set("Cache-Control", "no-store")?;
-        for (name, value) in headers {
-            all.set(name, &value)?;
-        }
-        let init = ResponseInit::new();
-        init.set_status(status);
-        init.set_headers(&all);
-        Response::new_with_opt_str_and_init(Some(body), &init)
-    };
-    // The names are constants and the values ASCII: the runtime has no reason to refuse them.
-    response().unwrap_or_else(|_| Response::error())
+    with_headers(status, body, [("Content-Type", media_type.to_owned())].into_iter().chain(headers))
 }

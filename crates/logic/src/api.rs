@@ -9,6 +9,8 @@ mod audit;
 mod body;
 /// Why a sticky key gets its variant.
 mod explain;
+/// Series, past rollouts and locations.
+mod history;
 /// A request, before it is parsed.
 mod incoming;
 /// Messages to the webhook.
@@ -32,11 +34,14 @@ pub use answers::{ChangeAnswer, CommandAnswer, FailedWays, StateAnswer};
 pub use audit::{AuditPage, AuditRecord};
 pub use body::Actor;
 pub use explain::{ExplainQuery, Explanation};
+pub use history::{
+    CountsView, LocationView, NumberedRollout, Page, PageQuery, RolloutDetail, SeriesPage, SeriesPoint, SeriesQuery,
+};
 pub use incoming::{IncomingRequest, MAX_BODY};
 pub use outlook::{Awaited, Outlook, TrafficView, WaitsFor};
 pub use prometheus::metrics;
 pub use request::{ApiRequest, HALT_SWITCH, PREFIX, is_halt};
 pub use role::Role;
-pub use rollout::{EvidenceView, FiguresView, LastLookView, RolloutView, StepView, VariantView};
+pub use rollout::{CeilingsView, EvidenceView, FiguresView, LastLookView, RolloutView, StepView, VariantView};
 pub use start_check::StartCheck;
 pub use status::{ApiContext, EffectiveView, HaltView, PolicyView, StatusView, SwitchView, TelemetryView};

@@ -33,7 +33,7 @@ use crate::rollout::{
     CommandError, CommandRequest, Effect, Event, Finding, FindingKind, Look, Outcome, Overlay, PublishedState, Receipt,
     Replacement, State, Step, UtcOffset, WriteState, execute, pending, step,
 };
-use crate::telemetry::Batch;
+use crate::telemetry::{Batch, Sample};
 use crate::timestamp::Timestamp;
 
 /// Names of the documents that hold a [`Controller`], one for each field.
@@ -137,9 +137,17 @@ impl Controller {
 
     /// Ingests a shard's report and gives the overlay to answer with.
     pub fn report(&mut self, report: &Batch, now: Timestamp) -> Overlay {
-        self.metrics.ingest(report, now);
+        self.receive(report, now).0
+    }
+
+    /// As [`Controller::report`]; also gives the outcomes that now count for the first time, for the history.
+    pub fn receive<'a>(&mut self, report: &'a Batch, now: Timestamp) -> (Overlay, Option<&'a Sample>) {
+        let is_new = self.metrics.ingest(report, now);
         self.switches.confirm(&report.from, &report.confirmed);
-        self.overlay(now)
+        let observation = self.state.observation();
+        let counted =
+            report.sample.as_ref().filter(|sample| is_new && observation.as_ref() == Some(&sample.observation));
+        (self.overlay(now), counted)
     }
 
     /// The inputs that [`Controller::alarm`] needs at `now`.

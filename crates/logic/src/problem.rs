@@ -135,9 +135,19 @@ impl Problem {
         Self { detail: Some(detail.into()), ..Self::new(403, "urn:serin:forbidden", "The control API is closed") }
     }
 
+    /// A call by cookie that changes something, and does not come from the console's page.
+    pub fn foreign_origin() -> Self {
+        let detail = "accepted: calls of the console's own page, with its Origin and the header serin-console: 1; anybody else sends \
+            Authorization: Bearer";
+        Self {
+            detail: Some(detail.into()),
+            ..Self::new(403, "urn:serin:foreign-origin", "The call is not the console's own")
+        }
+    }
+
     /// The token only reads, and the request does more.
     pub fn read_only() -> Self {
-        let detail = "VIEWER_TOKEN reads status, audit, metrics, explain and rollouts/current, and checks plans \
+        let detail = "VIEWER_TOKEN reads status, audit, metrics, explain, series, locations and rollouts, and checks plans \
             (POST rollouts?dryRun=true); this request needs ADMIN_TOKEN";
         Self { detail: Some(detail.into()), ..Self::new(403, "urn:serin:read-only", "The token is read-only") }
     }

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::console;
+
 /// The cookie's name. The `__Host-` prefix makes browsers refuse it from any other host or path, or without TLS (RFC 6265bis).
 pub const COOKIE: &str = "__Host-serin";
 
@@ -56,7 +58,8 @@ impl VisitorId {
 pub fn is_own_cookie(set_cookie: &str) -> bool {
     // A cookie without a name is sent as its value alone, so that `=__Host-serin=…` would come back as Serin's cookie.
     let pair = set_cookie.trim_start_matches(|character: char| character == '=' || character.is_ascii_whitespace());
-    pair.strip_prefix(COOKIE).is_some_and(|rest| rest.trim_ascii_start().starts_with('='))
+    let is_named = |name| pair.strip_prefix(name).is_some_and(|rest: &str| rest.trim_ascii_start().starts_with('='));
+    is_named(COOKIE) || is_named(console::COOKIE)
 }
 
 impl fmt::Debug for VisitorId {

@@ -7,6 +7,7 @@ use serin_logic::api::{ApiRequest, CommandAnswer, RolloutView, StartCheck};
 use serin_logic::controller::Controller;
 use serin_logic::document::InvalidDocument;
 use serin_logic::effective::Effective;
+use serin_logic::history::Versions;
 use serin_logic::policy::{CanaryState, Switch};
 use serin_logic::problem::Problem;
 use serin_logic::rollout::{Command, CommandRequest, PublishedState, Start};
@@ -26,8 +27,8 @@ pub(super) async fn start(context: &Rc<ControllerContext>, request: ApiRequest) 
     };
     let key = context.policy.state_key();
     let values = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?;
-    let found = match values.canary_state.as_ref().map(|text| CanaryState::parse(key, text)).transpose() {
-        Ok(state) => state.as_ref().map(PublishedState::from),
+    let (found, versions) = match values.canary_state.as_ref().map(|text| CanaryState::parse(key, text)).transpose() {
+        Ok(state) => (state.as_ref().map(PublishedState::from), state.map(versions).unwrap_or_default()),
         Err(error) => return Ok(response::problem(&Problem::conflict(format!("{error}; mend it in KV first")))),
     };
     let now = clock::now();
@@ -73,11 +74,20 @@ pub(super) async fn start(context: &Rc<ControllerContext>, request: ApiRequest) 
     if dry_run {
         return Ok(response::json(&view(&copy, already, now)));
     }
-    let (outcome, claimed) = transaction::run(context, |controller, _, now| {
-        Ok(controller.execute(&request, now).map(|(already, _)| view(controller, already, now)))
+    let (outcome, claimed) = transaction::run(context, |controller, store, now| {
+        let outcome = controller.execute(&request, now).map(|(already, _)| view(controller, already, now));
+        if outcome.as_ref().is_ok_and(|answer| !answer.already) {
+            store.history()?.begin(controller, versions, now)?;
+        }
+        Ok(outcome)
     })?;
     outbox::deliver(context, claimed);
     Ok(answer(outcome))
+}
+
+/// The Workers that deploy scripts wrote into the document.
+fn versions(state: CanaryState) -> Versions {
+    Versions { from: state.metadata.stable_worker, to: state.metadata.canary_worker }
 }
 
 /// The id of a rollout that was started without one: the time it began.

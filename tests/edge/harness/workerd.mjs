@@ -36,6 +36,8 @@ const DEFAULTS = {
   others: [],
   /** The folder of the build, if it is another one than the one under test. */
   build: undefined,
+  /** Binds the files of the console as `ASSETS`. */
+  console: false,
   /** Opens a socket to the variant stable without Serin: `directPort`. */
   direct: false,
   /** Source of a Worker that has Serin bound as `SERIN` and listens on `caller`; none by default. */
@@ -67,7 +69,7 @@ class Serin {
   #labControl;
   output = [];
 
-  async start({ kv, mode, vars, without, panics, lab, separate, upstreams, analytics, caller, internet, others, build, direct }) {
+  async start({ console: hasConsole, kv, mode, vars, without, panics, lab, separate, upstreams, analytics, caller, internet, others, build, direct }) {
     this.#directory = await mkdtemp(join(tmpdir(), "serin-edge-"));
     const own = panics ? PANIC_BUILD : (build ?? BUILD);
     await this.#install(own, "");
@@ -82,7 +84,9 @@ class Serin {
     const { ports } = this.#world;
     const around = separate ? elsewhere({ ...ports, ...upstreams }) : [...WORLD, ["internet", internet ? PROXY(internet) : INTERNET]];
     const bindings = { REFRESH_SECONDS: "0.05", ADMIN_TOKEN, ...vars };
-    const services = [["serin", `worker = ${splitter(bindings, { without, lab, separate, analytics })}`], OBJECTS(join(this.#directory, "objects")), ...around];
+    const services = [["serin", `worker = ${splitter(bindings, { without, lab, separate, analytics, hasConsole })}`], OBJECTS(join(this.#directory, "objects")), ...around];
+    // Plain workerd has no assets; a folder answers as they do.
+    if (hasConsole) services.push(["assets", `disk = (path = ${JSON.stringify(join(own, "console"))})`]);
     const sockets = [SERIN_SOCKET, ...(separate ? [] : WORLD_SOCKETS)];
     const names = separate ? ["serin"] : [...SOCKETS];
     if (direct) {
@@ -346,7 +350,7 @@ const OWN_OBJECTS = `durableObjectNamespaces = [
     durableObjectStorage = (localDisk = "objects"),`;
 
 /** The Worker, or with a prefix one more isolate of it, which has no objects of its own. */
-function splitter(vars, { without, lab, separate, analytics, prefix = "" }) {
+function splitter(vars, { without, lab, separate, analytics, hasConsole, prefix = "" }) {
   const object = (name) => (prefix ? `durableObjectNamespace = (className = "${name}", serviceName = "serin")` : `durableObjectNamespace = "${name}"`);
   const bindings = [
     ["STABLE", separate ? 'service = "stable"' : 'service = (name = "variants", entrypoint = "Stable")'],
@@ -354,6 +358,7 @@ function splitter(vars, { without, lab, separate, analytics, prefix = "" }) {
     ["CANARY_STATE", `kvNamespace = "${separate ? "store" : "kv"}"`],
     ["ROLLOUT", object("RolloutController")],
     ["METRICS", object("MetricsShard")],
+    ...(hasConsole ? [["ASSETS", 'service = "assets"']] : []),
     ...(analytics ? [["ANALYTICS", 'analyticsEngine = "variants"']] : []),
     ["VERSION", 'json = "{\\"id\\": \\"test-version\\", \\"tag\\": \\"v-test\\", \\"timestamp\\": \\"\\"}"'],
     ...Object.entries(vars).map(([name, value]) => [name, `text = ${JSON.stringify(String(value))}`]),

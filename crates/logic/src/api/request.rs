@@ -6,6 +6,7 @@ use super::body::{
     self, AbortBody, Actor, CommandBody, PromoteBody, PromoteTo, ResumeCanaryBody, StartBody, StateBody, SwitchBody,
 };
 use super::explain::ExplainQuery;
+use super::history::{PageQuery, SeriesQuery};
 use super::incoming::IncomingRequest;
 use super::start_check::dry_run;
 use crate::controller::analysis_config;
@@ -13,7 +14,7 @@ use crate::document::{InvalidDocument, shown};
 use crate::percentage::Percentage;
 use crate::policy::{CanaryState, Switch};
 use crate::problem::Problem;
-use crate::rollout::{Command, Plan};
+use crate::rollout::{Command, Plan, is_valid_id};
 use crate::timestamp::Timestamp;
 
 /// Path prefix of the control API. Requests below it never reach a variant.
@@ -36,6 +37,31 @@ pub enum ApiRequest {
         /// Only records before this `seq`.
         before: Option<u64>,
         /// Most records of the page.
+        limit: u32,
+    },
+    /// `GET series`.
+    Series(SeriesQuery),
+    /// `GET rollouts`.
+    Rollouts {
+        /// Only rollouts before this number.
+        before: Option<u64>,
+        /// Most rollouts of the page.
+        limit: u32,
+    },
+    /// `GET rollouts/ID`.
+    Rollout {
+        /// Id of the rollout.
+        id: String,
+        /// Only audit records before this `seq`.
+        before: Option<u64>,
+        /// Most audit records of the page.
+        limit: u32,
+    },
+    /// `GET locations`.
+    Locations {
+        /// Only locations whose names come after this one.
+        after: String,
+        /// Most locations of the page.
         limit: u32,
     },
     /// `GET explain`.
@@ -109,7 +135,19 @@ impl ApiRequest {
             "metrics" => query(Self::Metrics),
             "audit" => query(audit(request.query)?),
             "explain" => query(Self::Explain(Box::new(ExplainQuery::parse(request.query)?))),
-            "rollouts" => start(request),
+            "series" => query(Self::Series(SeriesQuery::parse(request.query, now)?)),
+            "locations" => {
+                let PageQuery { cursor, limit } = PageQuery::parse(request.query, "after")?;
+                query(Self::Locations { after: cursor.unwrap_or_default(), limit })
+            }
+            "rollouts" => match request.method {
+                "GET" | "HEAD" => {
+                    let (before, limit) = PageQuery::parse_numbered(request.query)?;
+                    Ok(Self::Rollouts { before, limit })
+                }
+                "POST" => start(request),
+                _ => Err(Problem::method_not_allowed("GET, HEAD, POST")),
+            },
             "rollouts/current/pause" => command(Command::Pause),
             "rollouts/current/resume" => command(Command::Resume),
             "rollouts/current/undo" => command(Command::Undo),
@@ -122,10 +160,14 @@ impl ApiRequest {
                 "PUT" => put_state(request),
                 _ => Err(Problem::method_not_allowed("GET, HEAD, PUT")),
             },
-            _ => match path.strip_prefix("switches/").and_then(Switch::named) {
-                Some(switch) => put_switch(request, switch, now),
-                None => Err(Problem::not_found()),
-            },
+            _ => {
+                if let Some(switch) = path.strip_prefix("switches/").and_then(Switch::named) {
+                    return put_switch(request, switch, now);
+                }
+                let id = path.strip_prefix("rollouts/").filter(|id| is_valid_id(id)).ok_or_else(Problem::not_found)?;
+                let (before, limit) = PageQuery::parse_numbered(request.query)?;
+                query(Self::Rollout { id: id.to_owned(), before, limit })
+            }
         }
     }
 
@@ -149,6 +191,10 @@ impl ApiRequest {
                 | Self::CurrentRollout
                 | Self::Audit { .. }
                 | Self::Explain(_)
+                | Self::Series(_)
+                | Self::Rollouts { .. }
+                | Self::Rollout { .. }
+                | Self::Locations { .. }
                 | Self::Metrics
                 | Self::StartRollout { dry_run: true, .. }
         )

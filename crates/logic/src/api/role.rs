@@ -3,12 +3,13 @@
 use super::request::PREFIX;
 use crate::bearer::is_authorized;
 use crate::problem::Problem;
+use crate::rollout::is_valid_id;
 
 /// The path, below the prefix, to which a plan is sent: to start it, or to check it only.
 pub(super) const ROLLOUTS: &str = "rollouts";
 
 /// What a viewer may read. A path that is added to the API is closed to viewers until it is in this list.
-const VIEWABLE: [&str; 5] = ["status", "audit", "metrics", "explain", "rollouts/current"];
+const VIEWABLE: [&str; 7] = ["status", "audit", "metrics", "explain", "series", "locations", ROLLOUTS];
 
 /// What a token permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,19 @@ pub enum Role {
 // === impl Role ===
 
 impl Role {
+    /// The role's name.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Viewer => "viewer",
+        }
+    }
+
+    /// The role of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Admin, Self::Viewer].into_iter().find(|role| role.word() == name)
+    }
+
     /// The role of a request with this `Authorization` header.
     ///
     /// # Errors
@@ -43,12 +57,17 @@ impl Role {
     pub fn check(self, method: &str, path: &str, query: &str) -> Result<(), Problem> {
         let path = path.strip_prefix(PREFIX).unwrap_or_default();
         let may_view = match method {
-            "GET" | "HEAD" => VIEWABLE.contains(&path),
+            "GET" | "HEAD" => VIEWABLE.contains(&path) || is_rollout(path),
             "POST" => path == ROLLOUTS && is_dry_run(query) == Some(true),
             _ => false,
         };
         if self == Self::Admin || may_view { Ok(()) } else { Err(Problem::read_only()) }
     }
+}
+
+/// Whether the path is that of one rollout: `rollouts/current`, or `rollouts/ID`.
+fn is_rollout(path: &str) -> bool {
+    path.strip_prefix("rollouts/").is_some_and(is_valid_id)
 }
 
 /// Whether the query asks for a check of the plan alone; none if it says neither or both.
@@ -89,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_viewer_reads_and_checks_plans_and_changes_nothing() {
-        for path in VIEWABLE {
+        for path in VIEWABLE.into_iter().chain(["rollouts/current", "rollouts/r42"]) {
             assert!(may(Role::Viewer, "GET", path) && may(Role::Viewer, "HEAD", path), "{path}");
             for method in ["POST", "PUT", "DELETE", "PATCH", "get"] {
                 assert!(!may(Role::Viewer, method, path), "{method} {path}");
@@ -105,6 +124,8 @@ mod tests {
             ("POST", "halt?dryRun=true"),
             ("POST", "rollouts/current/abort?dryRun=true"),
             ("GET", "state"),
+            ("GET", "rollouts/current/pause"),
+            ("GET", "rollouts/"),
             ("PUT", "state"),
             ("PUT", "switches/maintenance"),
             ("POST", "resume-canary"),

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::audit::{json, word};
-use crate::analysis::{Evidence, Figures, VariantFigures};
-use crate::controller::{Controller, LastLook};
+use crate::analysis::{AnalysisConfig, Evidence, Figures, VariantFigures};
+use crate::controller::{Controller, LastLook, analysis_config};
 use crate::percentage::Percentage;
 use crate::rollout::{Phase, PhaseKind, PlanStep, Rollout};
 use crate::span::Span;
@@ -50,6 +50,8 @@ pub struct RolloutView {
     pub frozen_until: Option<String>,
     /// Percentage of the compared requests whose bodies are watched. The others' broken bodies are not known.
     pub watch_bodies: Percentage,
+    /// What the canary may not exceed, whatever stable does.
+    pub ceilings: Option<CeilingsView>,
     /// Time of the next look.
     pub next_look: Option<String>,
     /// Lateness of the next look, past its grace, in ms.
@@ -81,6 +83,16 @@ pub struct StepView {
     pub ring: Option<Value>,
     /// Whether the step waits for an approval.
     pub approval: bool,
+}
+
+/// Ceilings of a plan's analysis.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CeilingsView {
+    /// Highest share of failed requests, 0 to 1.
+    pub error_rate: f64,
+    /// Highest p95, in ms.
+    pub p95_ms: u64,
 }
 
 /// A look at the canary.
@@ -164,6 +176,7 @@ impl RolloutView {
             hold_ends: rollout.hold_ends().map(Timestamp::to_rfc3339),
             frozen_until: rollout.frozen_until.map(Timestamp::to_rfc3339),
             watch_bodies: rollout.plan.watch_bodies(),
+            ceilings: analysis_config(&rollout.plan).ok().map(CeilingsView::from),
             next_look: rollout.next_look.map(Timestamp::to_rfc3339),
             overdue_ms: state.overdue(now).map(Span::as_millis),
             failures: rollout.counters.failures,
@@ -196,6 +209,12 @@ impl From<&PlanStep> for StepView {
     fn from(step: &PlanStep) -> Self {
         let PlanStep { percentage, hold, ring, approval, .. } = step;
         Self { percentage: *percentage, hold_ms: hold.as_millis(), ring: ring.as_ref().map(json), approval: *approval }
+    }
+}
+
+impl From<AnalysisConfig> for CeilingsView {
+    fn from(config: AnalysisConfig) -> Self {
+        Self { error_rate: config.error_rate_ceiling, p95_ms: config.p95_ceiling_ms }
     }
 }
 

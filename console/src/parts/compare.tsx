@@ -1,0 +1,40 @@
+// Both variants side by side, of the current step.
+
+import { count, interval, ms, percent } from "../format";
+import type { Figures, Rollout, Status } from "../types";
+
+export function Compare({ rollout, telemetry }: { rollout: Rollout; telemetry: Status["telemetry"] }) {
+  const { canary, stable } = rollout.figures ?? {};
+  const diverted = telemetry?.shortCircuited ?? 0;
+  const hasVisitors = (canary?.visitors ?? 0) + (stable?.visitors ?? 0) > 0;
+  return (
+    <section class="card" aria-labelledby="compare">
+      <header>
+        <h2 id="compare">Canary and control group</h2>
+        <p>in step {rollout.step}</p>
+      </header>
+      <div class="table-wrap">
+        <table>
+          <thead>
+            <tr><th scope="col"><span class="hidden-text">Number</span></th><th scope="col"><i class="swatch" />canary</th><th scope="col"><i class="swatch stable" />stable</th></tr>
+          </thead>
+          <tbody>
+            {hasVisitors && <tr><th scope="row">Visitors</th><td>{count(canary?.visitors ?? 0)}</td><td>{count(stable?.visitors ?? 0)}</td></tr>}
+            <tr><th scope="row">Requests</th><td>{count(canary?.requests ?? 0)}</td><td>{count(stable?.requests ?? 0)}</td></tr>
+            <tr><th scope="row">Error rate</th><td><Rate {...canary} /></td><td><Rate {...stable} /></td></tr>
+            <tr><th scope="row">p95</th><td>{ms(canary?.p95Ms)}</td><td>{ms(stable?.p95Ms)}</td></tr>
+            <tr><th scope="row">p99</th><td>{ms(canary?.p99Ms)}</td><td>{ms(stable?.p99Ms)}</td></tr>
+            {diverted > 0 && <tr><th scope="row">Sent to stable by a breaker</th><td>{count(diverted)}</td><td>–</td></tr>}
+          </tbody>
+        </table>
+      </div>
+      <p class="small muted">The control group is on stable: visitors of the same kind, at the same time. Ranges hold the true rate 19 times of 20.</p>
+    </section>
+  );
+}
+
+export function Rate({ requests = 0, failures = 0 }: Partial<Figures>) {
+  const range = interval(failures, requests);
+  if (!range) return <>–</>;
+  return <>{percent((failures / requests) * 100)}<span class="range">{percent(range[0])} to {percent(range[1])}</span></>;
+}
