@@ -4,7 +4,7 @@ import type { Audit, AuditRow } from "./types";
 
 /** An answer that is an error, as problem+json. */
 export class Problem extends Error {
-  constructor(readonly status: number, readonly type: string, title: string, readonly detail: string, readonly field?: string) {
+  constructor(readonly status: number, readonly type: string, title: string, readonly detail: string, readonly field?: string, readonly percentage?: number) {
     super(detail || title);
   }
 }
@@ -31,8 +31,8 @@ export async function call<T>(method: string, path: string, body?: unknown, limi
   }
   const answer = await response.json().catch(() => undefined);
   if (response.ok && answer !== undefined) return answer as T;
-  const { type = "", title = `The splitter answered ${response.status}`, detail = "", field } = answer ?? {};
-  throw new Problem(response.status, type, title, detail, field);
+  const { type = "", title = `The splitter answered ${response.status}`, detail = "", field, percentage } = answer ?? {};
+  throw new Problem(response.status, type, title, detail, field, percentage);
 }
 
 export const get = <T>(path: string, limit?: number) => call<T>("GET", path, undefined, limit);

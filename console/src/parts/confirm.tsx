@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { command, Problem, whoWasFaster } from "../api";
-import { ago } from "../format";
+import { ago, percent } from "../format";
 import { refresh } from "../live";
 import { Notice } from "./notice";
 
@@ -27,6 +27,8 @@ export function Confirm({ change, close }: { change: Change; close: () => void }
   const [reason, setReason] = useState("");
   const [isSending, setSending] = useState(false);
   const [failure, setFailure] = useState<{ title: string; detail: string }>();
+  /** The share that the splitter wants confirmed. */
+  const [percentage, setPercentage] = useState<number>();
   useEffect(() => {
     dialog.current?.showModal();
   }, []);
@@ -37,11 +39,12 @@ export function Confirm({ change, close }: { change: Change; close: () => void }
     setFailure(undefined);
     try {
       const epoch = typeof change.epoch === "number" ? { epoch: change.epoch } : {};
-      await command(change.method, change.path, { ...change.body, ...epoch }, reason);
+      await command(change.method, change.path, { ...change.body, ...epoch, ...(percentage !== undefined && { percentage }) }, reason);
       refresh();
       change.done?.();
       close();
     } catch (error) {
+      setPercentage(error instanceof Problem ? error.percentage : undefined);
       setFailure(await explained(error));
       refresh();
     }
@@ -61,7 +64,7 @@ export function Confirm({ change, close }: { change: Change; close: () => void }
         {failure && <Notice tone="bad" title={failure.title} role="alert">{failure.detail}</Notice>}
         <div class="buttons">
           <button type="button" class="button" onClick={() => dialog.current?.close()}>Cancel</button>
-          <button type="submit" class={`button ${change.tone ?? "primary"}`} disabled={isSending}>{isSending ? "Sending…" : change.verb}</button>
+          <button type="submit" class={`button ${change.tone ?? "primary"}`} disabled={isSending}>{isSending ? "Sending…" : percentage === undefined ? change.verb : `${change.verb}, at ${percent(percentage)}`}</button>
         </div>
       </form>
     </dialog>
@@ -71,6 +74,7 @@ export function Confirm({ change, close }: { change: Change; close: () => void }
 /** What went wrong; of a conflict, who was faster. */
 export async function explained(error: unknown): Promise<{ title: string; detail: string }> {
   if (!(error instanceof Problem)) return { title: "That did not work.", detail: String(error) };
+  if (error.percentage !== undefined) return { title: "Please confirm.", detail: error.detail };
   if (error.status !== 409) return { title: "That did not work.", detail: error.message };
   const first = await whoWasFaster();
   const who = first ? `${first.actor} was faster: ${first.action.replaceAll("-", " ")} ${ago(first.at)}. ` : "";

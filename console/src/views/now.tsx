@@ -50,7 +50,7 @@ function Hero({ status }: { status: Status }) {
     <section class="card hero" aria-label="Now">
       <div class="line">
         <div class="buttons">
-          {halt ? <Chip tone="bad" icon="stop">Halted</Chip> : rollout ? <PhaseChip phase={rollout.phase} /> : <Chip icon="none">No rollout</Chip>}
+          {halt && !halt.byRollout ? <Chip tone="bad" icon="stop">Halted</Chip> : rollout ? <PhaseChip phase={rollout.phase} /> : <Chip icon="none">No rollout</Chip>}
           {policy.canaryWorker && <Chip icon="info">{policy.stableWorker ?? "stable"} → {policy.canaryWorker}</Chip>}
         </div>
         <Headline text={status.headline} />
@@ -83,7 +83,7 @@ function Banners({ status, ask }: { status: Status; ask?: (change: Change) => vo
   const on = Object.entries(status.switches).filter(([, { on }]) => on);
   return (
     <>
-      {status.halt && (
+      {status.halt && !(status.halt.byRollout && status.rollout?.reason) && (
         <Notice tone="bad" title="Halted." role="alert">
           {status.halt.actor} halted the canary at {time(status.halt.at)}{status.halt.reason && <>: {localised(status.halt.reason)}</>}. Everybody gets stable until the halt is lifted.
         </Notice>

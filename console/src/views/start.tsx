@@ -33,7 +33,8 @@ export function Start({ live: { status, series }, session, ask }: Props) {
   const [steps, setSteps] = useState(FIRST);
   const [check, setCheck] = useState<{ plan: string; answer?: CommandAnswer; problem?: Problem; failure?: { title: string; detail: string } }>();
   const [isAnyway, setAnyway] = useState(false);
-  const plan = planOf(schedule, id, steps, isAnyway);
+  const [confirmed, setConfirmed] = useState<number>();
+  const plan = planOf(schedule, id, steps, { ...(isAnyway && { anyway: true }), ...(confirmed !== undefined && { percentage: confirmed }) });
   const text = JSON.stringify(plan);
   const known = check?.plan === text ? check : undefined;
 
@@ -106,6 +107,7 @@ export function Start({ live: { status, series }, session, ask }: Props) {
         {!known && <p class="muted">Checking…</p>}
         {known?.failure && <Notice tone="bad" title="It cannot start like this:">{known.failure.detail}</Notice>}
         {known?.problem?.detail.includes("disable_canary") && <label class="check"><input type="checkbox" checked={isAnyway} onChange={(event) => setAnyway(event.currentTarget.checked)} />Start although the switch is on</label>}
+        {known?.problem?.percentage !== undefined && <div><button class="button" onClick={() => setConfirmed(known.problem?.percentage)}>Yes, {percent(known.problem.percentage)} is what I mean</button></div>}
         {planned && (
           <Notice tone="good" title="The splitter accepts this plan.">
             {planned.map(({ percentage, where }) => `${percent(percentage)}${ring(where) ? ` (${ring(where)})` : ""}`).join(" → ")}, at least {span(total(planned))}
@@ -130,8 +132,8 @@ function visitorsOf({ canary, stable, percentage }: { canary: { requests: number
   return ((canary.requests + stable.requests) / measured) * share;
 }
 
-function planOf(schedule: string, id: string, steps: StepForm[], anyway: boolean): Record<string, unknown> {
-  const own = { ...(id.trim() && { id: id.trim() }), ...(anyway && { anyway: true }) };
+function planOf(schedule: string, id: string, steps: StepForm[], consent: Record<string, unknown>): Record<string, unknown> {
+  const own = { ...(id.trim() && { id: id.trim() }), ...consent };
   if (schedule !== "custom") return { ...own, schedule };
   return {
     ...own,

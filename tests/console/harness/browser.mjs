@@ -17,10 +17,11 @@ async function program() {
   const given = process.env.CHROMIUM;
   const folders = (process.env.PATH ?? "").split(delimiter);
   const installed = given ?? INSTALLED.flatMap((name) => folders.map((folder) => join(folder, name))).find(existsSync);
-  const own = ["--no-sandbox", "--disable-dev-shm-usage"];
-  if (installed) return { executablePath: installed, args: own };
+  // The package's own arguments switch off web security, which these tests are about.
+  const args = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"];
+  if (installed) return { executablePath: installed, args };
   const { default: packaged } = await import("@sparticuz/chromium");
-  return { executablePath: await packaged.executablePath(), args: [...packaged.args.filter((arg) => !/^--(single-process|no-zygote|headless)/.test(arg)), ...own] };
+  return { executablePath: await packaged.executablePath(), args };
 }
 
 export const PHONE = { width: 390, height: 844 };
