@@ -140,6 +140,10 @@ impl Config {
             webhook_url,
             webhook_format,
         };
+        if config.rollout.is_some() && config.admin_token.is_none() {
+            let message = "it is not set; the control API is closed".to_owned();
+            misconfigured.push(LogEvent::Misconfigured { name: "ADMIN_TOKEN", message });
+        }
         (config, misconfigured)
     }
 
