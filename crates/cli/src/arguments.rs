@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, canary, completions, explain, gate, health, rollout, simulate, start, state, switch, watch,
+    audit, canary, completions, doctor, explain, gate, health, rollout, simulate, start, state, switch, watch,
 };
 use crate::connection::Connection;
 use crate::exit::CODES;
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Explain(explain::Explain),
     /// Show the health of Serin and of what it needs.
     Health(health::Check),
+    /// Check an installation, and say what to do about each fault.
+    Doctor(doctor::Doctor),
     /// Wait until a server is healthy: for pipelines.
     Gate(gate::Gate),
     /// Take a version from its folder to stable, by wrangler: deploy, promote, rollback, clean-up.

@@ -71,6 +71,14 @@ impl Client {
         Self::at(url, None, Vec::new(), connection.timeout)
     }
 
+    /// Creates a client for `--url` without a token: what strangers get.
+    ///
+    /// # Errors
+    /// The address is not valid.
+    pub(crate) fn anonymous(connection: &Connection) -> Result<Self, Failure> {
+        Self::at(&connection.url, None, Connection::access_headers()?, connection.timeout)
+    }
+
     fn at(
         url: &str,
         token: Option<String>,

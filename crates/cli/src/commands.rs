@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod canary;
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod gate;
 pub(crate) mod health;
@@ -36,6 +37,7 @@ pub(crate) fn run(Arguments { connection, command }: Arguments) -> Result<(), Fa
         Command::Switch(switch) => switch.run(connection),
         Command::Explain(explain) => explain.run(connection),
         Command::Health(check) => check.run(connection),
+        Command::Doctor(doctor) => doctor.run(connection),
         Command::Gate(gate) => gate.run(connection),
         Command::Canary(canary) => canary.run(connection),
         Command::State(state) => state.run(connection),

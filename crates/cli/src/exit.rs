@@ -158,7 +158,7 @@ impl Refusal {
         self.detail.as_ref().is_some_and(|detail| detail.starts_with(field))
     }
 
-    fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         let known = self.kind.as_deref().is_some_and(|kind| kind.starts_with("urn:serin:"));
         match self.status {
             401 if self.is("no-identity") => Some(

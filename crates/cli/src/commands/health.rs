@@ -71,7 +71,7 @@ impl Check {
 
 impl HealthView {
     /// Whether Serin answered: with one of its three words, and its version.
-    fn is_serins(&self) -> bool {
+    pub(super) fn is_serins(&self) -> bool {
         matches!(self.status.as_deref(), Some("ok" | "degraded" | "down")) && self.version.is_some()
     }
 }
