@@ -65,16 +65,22 @@ impl CanaryGuard {
         self.breaker.borrow_mut().reset();
     }
 
-    /// Records how the canary answered. Returns whether the breaker opened.
-    pub(crate) fn record_canary(&self, outcome: &CanaryOutcome) -> bool {
+    /// Records how the canary answered a visitor. Returns whether the breaker opened.
+    pub(crate) fn record_canary(&self, visitor: Option<u32>, outcome: &CanaryOutcome) -> bool {
         self.retries.borrow_mut().deposit();
-        let transition = self.breaker.borrow_mut().record_canary(outcome.answer, back_off(outcome), clock::now());
+        let transition =
+            self.breaker.borrow_mut().record_canary(visitor, outcome.answer, back_off(outcome), clock::now());
         log_transition(transition)
     }
 
-    /// Records how stable answered a request that the breaker kept from the canary.
-    pub(crate) fn record_stable(&self, answer: Answer) {
-        self.breaker.borrow_mut().record_stable(!answer.is_failure(), clock::now());
+    /// Records how stable answered a visitor, to compare the canary with.
+    pub(crate) fn record_stable(&self, visitor: Option<u32>, answer: Answer) {
+        self.breaker.borrow_mut().record_stable(visitor, !answer.is_failure(), clock::now());
+    }
+
+    /// Records how stable answered a request that the canary had failed.
+    pub(crate) fn record_retry(&self, visitor: Option<u32>, answer: Answer) {
+        self.breaker.borrow_mut().record_retry(visitor, !answer.is_failure(), clock::now());
     }
 
     /// Asks for stable's response in place of a failed one. An exhausted budget opens the breaker as well.

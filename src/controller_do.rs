@@ -77,9 +77,8 @@ impl RolloutController {
     async fn tick(&self) -> Result<Claimed, ControllerError> {
         let wants = transaction::load(&self.context)?.wants(clock::now());
         let inputs = self.gather_inputs(wants).await;
-        let ((), claimed) = transaction::run(&self.context, |controller, _, now| {
+        let claimed = transaction::run_alarm(&self.context, |controller, now| {
             let _ = controller.alarm(inputs, now);
-            Ok(())
         })?;
         // The transaction sets the alarm only where the time of the next one changes; here there is the one that was set first.
         let next = transaction::load(&self.context)?.next_alarm(clock::now());

@@ -9,7 +9,8 @@ use serin_logic::body_watch::{self, ResponseHead};
 use serin_logic::fallback::{Answer, has_deadline, may_retry};
 use serin_logic::problem::Problem;
 use serin_logic::rollout::Observation;
-use serin_logic::telemetry::Observed;
+use serin_logic::telemetry::{Answered, Observed};
+use serin_logic::visitors::Network;
 use serin_logic::{Timestamp, Variant};
 use wasm_bindgen::prelude::*;
 use web_sys::{ReadableStream, Request, Response};
@@ -37,6 +38,8 @@ pub struct Exchange {
 /// What is to follow from the answer to a request.
 pub(crate) struct Terms {
     pub(crate) route: Route,
+    /// The visitor, where the breaker may tell visitors apart.
+    pub(crate) visitor: Option<u32>,
     /// What the rollout in progress learns from the outcome.
     pub(crate) observed: Option<ObservedRequest>,
     /// The `Set-Cookie` of a new visitor.
@@ -55,6 +58,8 @@ pub(crate) enum Route {
     ForcedCanary,
     /// To stable, because the breaker keeps it from the canary.
     ShortCircuited,
+    /// To stable, because the canary failed it.
+    Retried,
 }
 
 /// An observed request, and the step of the rollout that was observed when it was sent.
@@ -132,7 +137,9 @@ impl Exchange {
 
     /// Stable's response to a second attempt at the request.
     fn retry_on_stable(&self, set_cookie: Option<String>) -> Promise {
-        let terms = Terms { route: Route::Stable, observed: None, set_cookie, sent_at: self.terms.sent_at };
+        let Terms { visitor, sent_at, .. } = self.terms;
+        let route = if self.terms.route == Route::Canary { Route::Retried } else { Route::Stable };
+        let terms = Terms { route, visitor, observed: None, set_cookie, sent_at };
         match proxy::marked_as_retry(&self.request) {
             Ok(request) => Self::send(&self.isolate, &self.context, &request, terms),
             Err(error) => Promise::reject(&error),
@@ -141,9 +148,16 @@ impl Exchange {
 
     fn settle_stable(&mut self, outcome: Outcome) -> ClientResponse {
         let answer = outcome.answer();
+        let (guard, visitor) = (&self.isolate.guard, self.terms.visitor);
         match self.terms.route {
-            Route::ShortCircuited => self.isolate.guard.record_stable(answer),
-            _ => self.observe(Variant::Stable, answer),
+            Route::ShortCircuited => guard.record_stable(visitor, answer),
+            Route::Retried => guard.record_retry(visitor, answer),
+            Route::Stable | Route::Canary | Route::ForcedCanary => {
+                if self.terms.observed.is_some() {
+                    guard.record_stable(visitor, answer);
+                }
+                self.observe(answer);
+            }
         }
         ClientResponse::Response(self.passed_on(outcome))
     }
@@ -152,8 +166,8 @@ impl Exchange {
         let answer = outcome.answer();
         let canary = outcome.for_guard(self.isolate.guard.deadline());
         if self.terms.route == Route::Canary {
-            self.observe(Variant::Canary, answer);
-            if self.isolate.guard.record_canary(&canary) {
+            self.observe(answer);
+            if self.isolate.guard.record_canary(self.terms.visitor, &canary) {
                 self.breaker_opened();
             }
         }
@@ -186,14 +200,19 @@ impl Exchange {
     }
 
     /// Counts the outcome, if the step that was observed when the request was sent still is.
-    fn observe(&self, variant: Variant, answer: Answer) {
+    fn observe(&self, answer: Answer) {
         let Some(request) = self.terms.observed.as_ref().filter(|request| request.is_current(&self.isolate)) else {
             return;
         };
         let latency = clock::now().since(self.terms.sent_at);
+        // The time of a request with a body contains the client's own.
+        let latency_ms = (!self.has_body()).then_some(latency.as_secs_f64() * 1000.0);
+        let answered = Answered { failed: answer.is_failure(), latency_ms };
         let ObservedRequest { observed, window } = request;
-        let flush = self.isolate.telemetry.record(window, *observed, variant, answer.is_failure(), latency);
-        self.flush(flush);
+        let network = || client_network(&self.request, &window.rollout_id);
+        let snapshot = self.isolate.policy.known();
+        let measure = &snapshot.overlay().measure;
+        self.flush(self.isolate.telemetry.record(window, *observed, answered, measure, network));
     }
 
     /// Follows a copy of the response's body to its end, if the request is in the sample, and counts one that breaks off as failed. The client
@@ -204,11 +223,12 @@ impl Exchange {
         };
         let is_failed = Answer::Status(response.status()).is_failure();
         let Some(copy) = (!is_failed).then(|| self.sampled_copy(response)).flatten() else { return };
+        let network = client_network(&self.request, &request.window.rollout_id);
         let (isolate, context, request) = (self.isolate.clone(), self.context.clone(), request.clone());
         background::wait_until(&self.context, async move {
             let is_broken = body::breaks_off(&copy, body_watch::MAX_BYTES, body_watch::MAX_TIME).await;
             if is_broken && request.is_current(&isolate) {
-                let flush = isolate.telemetry.record_broken_body(&request.window, request.observed);
+                let flush = isolate.telemetry.record_broken_body(&request.window, request.observed, || network);
                 begin_flush(isolate, &context, flush);
             }
         });
@@ -260,6 +280,12 @@ impl Exchange {
     fn is_upgrade(&self) -> bool {
         self.request.headers().has("upgrade").unwrap_or(true)
     }
+}
+
+/// The client's network, salted for a rollout.
+fn client_network(request: &Request, salt: &str) -> Network {
+    let address = request.headers().get("cf-connecting-ip").ok().flatten();
+    address.map_or(Network::UNKNOWN, |address| Network::of(salt, &address))
 }
 
 /// Sends the counts, behind the request.
@@ -326,11 +352,10 @@ impl Exchange {
     }
 
     /// The deadline has passed. Gives the client's response, or a promise of one; `undefined` where the request has no deadline, because
-    /// its upload may still be under way or because it asks for another protocol.
+    /// its client may still be sending the body or because it asks for another protocol.
     #[wasm_bindgen(js_name = timedOut)]
     pub fn timed_out(&mut self) -> JsValue {
-        let length = self.request.headers().get("content-length").ok().flatten();
-        if !has_deadline(self.has_body(), length.as_deref(), self.is_upgrade()) {
+        if !has_deadline(self.has_body(), self.is_upgrade()) {
             return JsValue::UNDEFINED;
         }
         let given = self.settle(Outcome::TimedOut);
@@ -361,7 +386,7 @@ impl Route {
     /// The variant that gets the request.
     pub(crate) fn target(self) -> Variant {
         match self {
-            Self::Stable | Self::ShortCircuited => Variant::Stable,
+            Self::Stable | Self::ShortCircuited | Self::Retried => Variant::Stable,
             Self::Canary | Self::ForcedCanary => Variant::Canary,
         }
     }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use js_sys::Promise;
+use serin_logic::analysis::Unit;
 use serin_logic::breaker::Permit;
 use serin_logic::console;
 use serin_logic::problem::Problem;
@@ -137,8 +138,11 @@ fn terms(isolate: &Isolate, snapshot: &Snapshot, decision: &Decision, route: Rou
     {
         isolate.telemetry.record_short_circuit(&window);
     }
+    // Where every request counts for itself, a few keys may be behind all of them.
+    let by_visitor = snapshot.overlay().measure.unit == Unit::StickyKey;
     Terms {
         route,
+        visitor: decision.visitor.filter(|_| by_visitor),
         observed: observed.map(|(observed, window)| ObservedRequest { observed, window }),
         set_cookie: decision.new_visitor.map(|visitor| visitor.set_cookie()),
         sent_at: now,

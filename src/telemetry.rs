@@ -4,10 +4,12 @@
 use core::time::Duration;
 use std::cell::{Cell, OnceCell, RefCell};
 
+use serin_logic::analysis::Measure;
 use serin_logic::body_watch::BodySampler;
 use serin_logic::policy::KvReading;
 use serin_logic::rollout::{Observation, Overlay};
-use serin_logic::telemetry::{Batch, Observed, OutcomeBatcher};
+use serin_logic::telemetry::{Answered, Batch, Observed, OutcomeBatcher};
+use serin_logic::visitors::Network;
 use serin_logic::{Percentage, Timestamp, Variant};
 use worker::{AnalyticsEngineDataPointBuilder, AnalyticsEngineDataset, Delay, ObjectNamespace};
 
@@ -72,19 +74,23 @@ impl Telemetry {
         &self,
         window: &Observation,
         observed: Observed,
-        variant: Variant,
-        failed: bool,
-        latency: Duration,
+        answered: Answered,
+        measure: &Measure,
+        network: impl FnOnce() -> Network,
     ) -> Flush {
-        let latency_ms = latency.as_secs_f64() * 1000.0;
-        self.batcher().borrow_mut().record(window, observed, failed, latency_ms);
-        self.write_data_point(window, variant, failed, latency_ms);
+        self.batcher().borrow_mut().record(window, observed, answered, measure, network);
+        self.write_data_point(window, observed.variant, answered);
         self.next_flush()
     }
 
     /// Counts a body that broke off as a failure of an observed request that is counted already.
-    pub(crate) fn record_broken_body(&self, window: &Observation, observed: Observed) -> Flush {
-        self.batcher().borrow_mut().record_broken_body(window, observed);
+    pub(crate) fn record_broken_body(
+        &self,
+        window: &Observation,
+        observed: Observed,
+        network: impl FnOnce() -> Network,
+    ) -> Flush {
+        self.batcher().borrow_mut().record_broken_body(window, observed, network);
         self.next_flush()
     }
 
@@ -157,14 +163,14 @@ impl Telemetry {
         self.batcher.get_or_init(|| RefCell::new(OutcomeBatcher::of_random(random::bits().unwrap_or_default())))
     }
 
-    /// One data point: index rollout; blobs variant, step from 1; doubles failed, latency in ms.
-    fn write_data_point(&self, window: &Observation, variant: Variant, failed: bool, latency_ms: f64) {
+    /// One data point: index rollout; blobs variant, step from 1; doubles failed, latency in ms, -1 where it contains the client's own time.
+    fn write_data_point(&self, window: &Observation, variant: Variant, Answered { failed, latency_ms }: Answered) {
         let Some(analytics) = &self.analytics else { return };
         // A dataset that takes no more points is no reason to fail a request.
         let _ = AnalyticsEngineDataPointBuilder::new()
             .indexes([window.rollout_id.as_str()])
             .blobs([variant.as_str().to_owned(), (window.step + 1).to_string()])
-            .doubles([f64::from(u8::from(failed)), latency_ms])
+            .doubles([f64::from(u8::from(failed)), latency_ms.unwrap_or(-1.0)])
             .write_to(analytics);
     }
 }

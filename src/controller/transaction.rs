@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serin_logic::Timestamp;
 use serin_logic::api::AuditRecord;
-use serin_logic::controller::{Controller, QueuedMessage, SwitchWrite, documents};
+use serin_logic::controller::{Controller, KnownVisitors, QueuedMessage, SwitchWrite, documents};
 use serin_logic::rollout::{Effect, Receipt, WriteState, pending};
 use worker::{State, Storage};
 
@@ -34,6 +34,8 @@ pub(crate) struct Claimed {
 struct Transaction {
     store: Store,
     texts: [Option<String>; 5],
+    /// The stored documents of the visitors that were counted, where they were loaded: they are large, and only alarms need them.
+    known_texts: Option<[Option<String>; 4]>,
     controller: Controller,
     /// The alarm that is set.
     alarm: Option<Timestamp>,
@@ -43,6 +45,17 @@ struct Transaction {
 /// Loads the controller.
 pub(crate) fn load(context: &ControllerContext) -> Result<Controller, StorageError> {
     Transaction::begin(context).map(|transaction| transaction.controller)
+}
+
+/// Handles an alarm with the visitors that were counted.
+pub(crate) fn run_alarm(
+    context: &Rc<ControllerContext>,
+    act: impl FnOnce(&mut Controller, Timestamp),
+) -> Result<Claimed, StorageError> {
+    let mut transaction = Transaction::begin(context)?;
+    transaction.load_known()?;
+    act(&mut transaction.controller, transaction.now);
+    transaction.end(context)
 }
 
 /// Acts on the controller, and returns what the act gives and what is to be done outside.
@@ -72,21 +85,32 @@ impl Transaction {
             metrics: metrics.document,
             switches: switches.document,
             outbox: outbox.document,
+            known: KnownVisitors::default(),
         };
         let now = clock::now();
-        Ok(Self { store, texts, alarm: controller.next_alarm(now), controller, now })
+        Ok(Self { store, texts, known_texts: None, alarm: controller.next_alarm(now), controller, now })
+    }
+
+    fn load_known(&mut self) -> Result<(), StorageError> {
+        let [scope, failed, slow, seen] = documents::KNOWN;
+        let scope = self.store.load(scope)?;
+        let [failed, slow, seen] = [self.store.load(failed)?, self.store.load(slow)?, self.store.load(seen)?];
+        self.known_texts = Some([scope.text, failed.text, slow.text, seen.text]);
+        self.controller.known =
+            KnownVisitors { scope: scope.document, failed: failed.document, slow: slow.document, seen: seen.document };
+        Ok(())
     }
 
     fn end(mut self, context: &ControllerContext) -> Result<Claimed, StorageError> {
         let audited = self.settle(&context.config)?;
-        let Self { store, texts, mut controller, alarm: set, now } = self;
+        let Self { store, texts, known_texts, mut controller, alarm: set, now } = self;
         let claimed = Claimed {
             write: controller.claim_write(now),
             message: controller.claim_message(now),
             switch: controller.claim_switch(now),
         };
 
-        let Controller { state, analysis, metrics, switches, outbox } = &controller;
+        let Controller { state, analysis, metrics, switches, outbox, known } = &controller;
         let [state_text, analysis_text, metrics_text, switches_text, outbox_text] = &texts;
         let is_changed = [
             store.save(documents::STATE, state, state_text.as_deref())?,
@@ -95,6 +119,13 @@ impl Transaction {
         store.save(documents::METRICS, metrics, metrics_text.as_deref())?;
         store.save(documents::SWITCHES, switches, switches_text.as_deref())?;
         store.save(documents::OUTBOX, outbox, outbox_text.as_deref())?;
+        if let Some([scope_text, failed_text, slow_text, seen_text]) = known_texts {
+            let [scope, failed, slow, seen] = documents::KNOWN;
+            store.save(scope, &known.scope, scope_text.as_deref())?;
+            store.save(failed, &known.failed, failed_text.as_deref())?;
+            store.save(slow, &known.slow, slow_text.as_deref())?;
+            store.save(seen, &known.seen, seen_text.as_deref())?;
+        }
 
         if is_changed.contains(&true) {
             let history = store.history()?;

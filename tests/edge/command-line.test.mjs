@@ -75,7 +75,7 @@ test("watch follows a good rollout to its end and a bad one to its rollback, wit
   bad = true;
   const failed = await serin(["start", "--plan", plan, "--id", "bad", "--yes", "--watch"]);
   assert.equal(failed.code, 4, failed.stderr);
-  assert.match(failed.stdout + failed.stderr, /requests failed/);
+  assert.match(failed.stdout + failed.stderr, /visitors failed/);
   await load.stop();
 });
 

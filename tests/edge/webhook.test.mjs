@@ -82,7 +82,7 @@ test("an automatic rollback is announced with its reason and figures", async (t)
   await load.stop();
   assertValid(message);
   assert.deepEqual([message.actor, message.claimed, message.percentage, message.halted], ["controller", false, 0, true]);
-  assert.match(message.reason, /requests failed/);
+  assert.match(message.reason, /visitors failed/);
   assert.equal(message.service, `127.0.0.1:${serin.port}`, "without a name the host has to do");
   const row = (await serin.audit()).find(({ seq }) => seq === message.seq);
   assert.deepEqual([row.action, row.reason], ["rolled-back", message.reason]);

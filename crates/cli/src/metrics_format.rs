@@ -35,7 +35,7 @@ pub(crate) fn evidence(evidence: Option<&EvidenceView>) -> String {
 /// Both variants as rows of a table: name, requests, failures, error rate, p95, p99.
 fn variants(figures: &FiguresView) -> Vec<Vec<String>> {
     let row = |name: &str, variant: &Option<VariantView>| {
-        let VariantView { requests, failures, p95_ms, p99_ms } = *variant.as_ref()?;
+        let VariantView { requests, failures, p95_ms, p99_ms, .. } = *variant.as_ref()?;
         let counts = [name.to_owned(), requests.to_string(), failures.to_string()];
         Some(counts.into_iter().chain([rate(failures, requests), latency(p95_ms), latency(p99_ms)]).collect())
     };

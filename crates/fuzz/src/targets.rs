@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serin_logic::Timestamp;
 use serin_logic::api::{ApiRequest, ExplainQuery, IncomingRequest};
-use serin_logic::controller::Controller;
+use serin_logic::controller::{Controller, KnownVisitors};
 use serin_logic::document::InvalidDocument;
 use serin_logic::log_event::LogEvent;
 use serin_logic::policy::Switch;
@@ -84,13 +84,19 @@ fn controller() -> Controller {
 
 /// The controller after a restart from its stored documents alone.
 fn restarted(controller: &Controller) -> Controller {
-    let Controller { state, analysis, metrics, switches, outbox } = controller;
+    let Controller { state, analysis, metrics, switches, outbox, known } = controller;
     Controller {
         state: reloaded(state),
         analysis: reloaded(analysis),
         metrics: reloaded(metrics),
         switches: reloaded(switches),
         outbox: reloaded(outbox),
+        known: KnownVisitors {
+            scope: reloaded(&known.scope),
+            failed: reloaded(&known.failed),
+            slow: reloaded(&known.slow),
+            seen: reloaded(&known.seen),
+        },
     }
 }
 

@@ -19,6 +19,8 @@ mod error_test;
 mod evaluator;
 /// Latency histograms and the latency tests of p95 and p99: is the canary slower than stable?
 mod latency;
+/// What isolates need to count an outcome.
+mod measure;
 /// The sample-ratio test: is the split the configured one? Its result is an alarm and does not influence the verdict.
 mod sample_ratio;
 /// The amount of traffic that a comparison needs.
@@ -32,9 +34,10 @@ pub use config::{AnalysisConfig, InvalidAnalysisConfig};
 pub use counts::{Counts, Fraction, PerVariant, Unit};
 pub use e_process::{EProcess, Evidence, Restarts};
 pub use error_test::{ErrorOutcome, ErrorTest, Floors};
-pub use evaluator::{Evaluator, Health, LookContext, Tick};
-pub use latency::{Histogram, InvalidHistogram, LatencyTest, Quantile, StableWindow};
+pub use evaluator::{Evaluator, Health, LookContext, SlowVisitors, Tick};
+pub use latency::{Histogram, InvalidHistogram, LatencyTest, Quantile, StableWindow, bucket_of};
+pub use measure::{Measure, SlowLimits};
 pub use sample_ratio::SampleRatio;
 pub use sample_size::Regression;
-pub use threshold::Threshold;
+pub use threshold::{Affected, Threshold};
 pub use verdict::{Alarm, Figures, Look, Metric, Reason, VariantFigures, Verdict};

@@ -1,9 +1,11 @@
 //! The isolate's circuit breaker for the canary.
 //!
-//! The breaker opens within a few requests, long before the controller has judged the canary: after a run of failures (an outage) or after
-//! a window in which most requests fail (a partial outage). While the breaker is open, the canary's requests go to stable; after a pause
-//! that grows with each trip, single requests probe the canary. Stable has no breaker, because no other variant could answer for it. If
-//! stable fails as well, the breaker lets requests through to the canary, because sending them to stable would not help.
+//! The breaker opens within a few requests, long before the controller has judged the canary: after a run of visitors who all failed (an
+//! outage) or after a window in which most visitors fail (a partial outage). It counts visitors and not requests, because one visitor can
+//! ask again and again for what fails. It stays closed while stable, in this isolate, fails as often on what it gets: then the canary is not
+//! to blame. While the breaker is open, the canary's requests go to stable; after a pause that grows with each trip, single requests probe
+//! the canary. Stable has no breaker, because no other variant could answer for it. If stable fails as well, the breaker lets requests
+//! through to the canary, because sending them to stable would not help.
 //!
 //! There are no timers: an open breaker compares the time when a request arrives.
 
@@ -14,14 +16,19 @@ use serde::Serialize;
 use crate::fallback::Answer;
 use crate::timestamp::Timestamp;
 
-/// Failures in a row that trip the breaker (Envoy: 5, linkerd: 7).
-const CONSECUTIVE_FAILURES: u32 = 5;
-/// The window of the success rate, and its parts (Hystrix, linkerd: 10 s in 10 buckets).
+/// Visitors that fail in a row and trip the breaker (Envoy and linkerd trip after 5 and 7 requests).
+const CONSECUTIVE_FAILURES: usize = 5;
+/// The window of the success rate (Hystrix, linkerd: 10 s).
 const WINDOW: Duration = Duration::from_secs(10);
-const SLOT: Duration = Duration::from_secs(1);
-/// Responses that the window needs before its rate counts, and the rate below which it trips.
-const MIN_REQUESTS: u32 = 10;
+/// Visitors that the window needs before its rate counts, and the rate below which it trips.
+const MIN_VISITORS: u32 = 10;
 const MIN_SUCCESS: f64 = 0.5;
+/// Visitors on stable that are enough to compare with.
+const MIN_COMPARED: u32 = 3;
+/// Stable fails as often if its share of failing visitors is at least this part of the canary's.
+const AS_OFTEN: f64 = 0.5;
+/// Visitors that a window remembers. A visitor takes the place of another one whose hash ends alike.
+const PLACES: usize = 64;
 /// The first pause, doubled at every trip up to the longest (linkerd's back-off), plus up to half of it at random.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
@@ -49,7 +56,10 @@ pub struct Breaker {
     state: State,
     /// Number of trips that are not forgotten, which is the exponent of the pause.
     trips: u32,
-    failures_in_a_row: u32,
+    /// Visitors that failed since the canary's last success, each once.
+    failed_in_a_row: Vec<u32>,
+    /// Counts requests without a visitor, each of which counts for itself.
+    anonymous: u32,
     canary: Window,
     stable: Window,
     forgotten_at: Timestamp,
@@ -113,27 +123,36 @@ impl Breaker {
         if self.stable.is_failing(now) { Permit::Canary } else { Permit::ShortCircuit }
     }
 
-    /// Whether the breaker is closed. Then stable's answers need not be recorded.
+    /// Whether the breaker is closed.
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed
     }
 
-    /// Records the canary's answer.
-    pub fn record_canary(&mut self, answer: Answer, back_off: BackOff, now: Timestamp) -> Option<Transition> {
+    /// Records the canary's answer to a visitor. Without a visitor, the request counts for itself.
+    pub fn record_canary(
+        &mut self,
+        visitor: Option<u32>,
+        answer: Answer,
+        back_off: BackOff,
+        now: Timestamp,
+    ) -> Option<Transition> {
+        let visitor = self.known(visitor);
         // With 429 the canary works but asks for fewer requests. The answer counts in the window, and a probe with this answer fails.
         let is_limited = answer == Answer::Status(TOO_MANY_REQUESTS);
         let success = !answer.is_failure() && !is_limited;
-        self.canary.record(success, now);
+        self.canary.record(visitor, success, now);
         match (self.state, success) {
             (State::Closed, true) => {
-                self.failures_in_a_row = 0;
+                self.failed_in_a_row.clear();
                 self.forget(now);
                 None
             }
             (State::Closed, false) => {
-                self.failures_in_a_row = self.failures_in_a_row.saturating_add(u32::from(!is_limited));
-                let trips = self.failures_in_a_row >= CONSECUTIVE_FAILURES || self.canary.is_failing(now);
-                trips.then(|| self.open(back_off, now))
+                if !is_limited && !self.failed_in_a_row.contains(&visitor) {
+                    self.failed_in_a_row.push(visitor);
+                }
+                let trips = self.failed_in_a_row.len() >= CONSECUTIVE_FAILURES || self.canary.is_failing(now);
+                (trips && !self.stable_fails_as_often(now)).then(|| self.open(back_off, now))
             }
             (State::HalfOpen { successes, .. }, true) if successes + 1 >= PROBES => {
                 self.close(now);
@@ -149,14 +168,41 @@ impl Breaker {
         }
     }
 
-    /// Opens the breaker because the retry budget is spent, so that the canary gets fewer requests and its users are not refused.
+    /// Opens the breaker because the retry budget is spent, so that the canary gets fewer requests and its users are not refused; unless a few
+    /// visitors have spent it, or stable fails as often.
     pub fn exhaust(&mut self, back_off: BackOff, now: Timestamp) -> Option<Transition> {
-        self.is_closed().then(|| self.open(back_off, now))
+        let are_many = self.canary.failing(now).0 as usize >= CONSECUTIVE_FAILURES;
+        (self.is_closed() && are_many && !self.stable_fails_as_often(now)).then(|| self.open(back_off, now))
     }
 
-    /// Records stable's answer to a short-circuited request.
-    pub fn record_stable(&mut self, success: bool, now: Timestamp) {
-        self.stable.record(success, now);
+    /// Records stable's answer to a visitor.
+    pub fn record_stable(&mut self, visitor: Option<u32>, success: bool, now: Timestamp) {
+        let visitor = self.known(visitor);
+        self.stable.record(visitor, success, now);
+    }
+
+    /// Records stable's answer to a request that the canary had failed. If stable fails it too, the failure says nothing about the canary.
+    pub fn record_retry(&mut self, visitor: Option<u32>, success: bool, now: Timestamp) {
+        if let Some(visitor) = visitor.filter(|_| !success) {
+            self.failed_in_a_row.retain(|failed| *failed != visitor);
+            self.canary.forget(visitor);
+        }
+        self.record_stable(visitor, success, now);
+    }
+
+    /// Whether stable fails as often as the canary, as far as this isolate knows.
+    fn stable_fails_as_often(&self, now: Timestamp) -> bool {
+        let share = |(failing, visitors): (u32, u32)| f64::from(failing) / f64::from(visitors.max(1));
+        let stable = self.stable.failing(now);
+        stable.1 >= MIN_COMPARED && share(stable) >= AS_OFTEN * share(self.canary.failing(now))
+    }
+
+    /// The visitor, or a number of its own for a request without one.
+    fn known(&mut self, visitor: Option<u32>) -> u32 {
+        visitor.unwrap_or_else(|| {
+            self.anonymous = self.anonymous.wrapping_add(1);
+            self.anonymous
+        })
     }
 
     /// Resets the breaker for another rollout.
@@ -172,14 +218,14 @@ impl Breaker {
         let pause_ms = least_ms + (least_ms as f64 * jitter.clamp(0.0, 1.0) / 2.0) as u64;
         self.trips = self.trips.saturating_add(1);
         self.state = State::Open { since: now, until: now.after(Duration::from_millis(pause_ms)) };
-        self.failures_in_a_row = 0;
+        self.failed_in_a_row.clear();
         Transition::Open { pause_ms }
     }
 
     fn close(&mut self, now: Timestamp) {
-        let Self { state, trips: _, failures_in_a_row, canary, stable, forgotten_at } = self;
+        let Self { state, trips: _, failed_in_a_row, anonymous: _, canary, stable, forgotten_at } = self;
         *state = State::Closed;
-        *failures_in_a_row = 0;
+        failed_in_a_row.clear();
         *canary = Window::default();
         *stable = Window::default();
         *forgotten_at = now;
@@ -193,42 +239,47 @@ impl Breaker {
     }
 }
 
-/// The answers of the last ten seconds, in slots of one second.
+/// The latest answer of each visitor of the last ten seconds.
 #[derive(Clone, Debug, Default)]
 struct Window {
-    slots: Vec<Slot>,
+    places: Vec<Option<Latest>>,
 }
 
+/// A visitor's latest answer.
 #[derive(Clone, Copy, Debug)]
-struct Slot {
-    since: Timestamp,
-    requests: u32,
-    failures: u32,
+struct Latest {
+    visitor: u32,
+    at: Timestamp,
+    failed: bool,
 }
 
 // === impl Window ===
 
 impl Window {
-    fn record(&mut self, success: bool, now: Timestamp) {
-        self.slots.retain(|slot| !now.is_due(slot.since, WINDOW));
-        let failures = u32::from(!success);
-        match self.slots.last_mut().filter(|slot| !now.is_due(slot.since, SLOT)) {
-            Some(slot) => {
-                slot.requests = slot.requests.saturating_add(1);
-                slot.failures = slot.failures.saturating_add(failures);
-            }
-            None => self.slots.push(Slot { since: now, requests: 1, failures }),
+    fn record(&mut self, visitor: u32, success: bool, now: Timestamp) {
+        if self.places.is_empty() {
+            self.places.resize(PLACES, None);
+        }
+        if let Some(place) = self.places.get_mut(visitor as usize % PLACES) {
+            *place = Some(Latest { visitor, at: now, failed: !success });
         }
     }
 
+    fn forget(&mut self, visitor: u32) {
+        if let Some(place) = self.places.get_mut(visitor as usize % PLACES) {
+            place.take_if(|latest| latest.visitor == visitor);
+        }
+    }
+
+    /// Visitors whose latest answer failed, and all visitors.
+    fn failing(&self, now: Timestamp) -> (u32, u32) {
+        let latest = self.places.iter().flatten().filter(|latest| !now.is_due(latest.at, WINDOW));
+        latest.fold((0, 0), |(failing, all), latest| (failing + u32::from(latest.failed), all + 1))
+    }
+
     fn is_failing(&self, now: Timestamp) -> bool {
-        let (requests, failures) = self.slots.iter().filter(|slot| !now.is_due(slot.since, WINDOW)).fold(
-            (0_u32, 0_u32),
-            |(requests, failures), slot| {
-                (requests.saturating_add(slot.requests), failures.saturating_add(slot.failures))
-            },
-        );
-        requests >= MIN_REQUESTS && f64::from(requests - failures) < MIN_SUCCESS * f64::from(requests)
+        let (failing, visitors) = self.failing(now);
+        visitors >= MIN_VISITORS && f64::from(visitors - failing) < MIN_SUCCESS * f64::from(visitors)
     }
 }
 

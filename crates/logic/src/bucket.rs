@@ -10,6 +10,9 @@ use serde::Serialize;
 /// The number of buckets. Percentages have steps of 0.001 %, one bucket each.
 pub const BUCKETS: u32 = 100_000;
 
+/// The seed of hashes that say nothing about a bucket.
+const INDEPENDENT_SEED: u32 = 1;
+
 /// A bucket, 0 to 99,999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -28,11 +31,12 @@ impl Bucket {
 
     /// The hash that determines the bucket. It replaces the key where the key itself must not be shown.
     pub fn hash(salt: &str, key: &[u8]) -> u32 {
-        let mut hasher = mur3::Hasher32::with_seed(0);
-        hasher.write(salt.as_bytes());
-        hasher.write(b":");
-        hasher.write(key);
-        hasher.finish32()
+        hash(0, salt, key)
+    }
+
+    /// A hash of the same key that says nothing about its bucket, for statistics of visitors: with another seed.
+    pub fn independent_hash(salt: &str, key: &[u8]) -> u32 {
+        hash(INDEPENDENT_SEED, salt, key)
     }
 
     /// 0 to 99,999.
@@ -46,6 +50,14 @@ impl Bucket {
     }
 }
 
+fn hash(seed: u32, salt: &str, key: &[u8]) -> u32 {
+    let mut hasher = mur3::Hasher32::with_seed(seed);
+    hasher.write(salt.as_bytes());
+    hasher.write(b":");
+    hasher.write(key);
+    hasher.finish32()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -56,6 +68,20 @@ mod tests {
     fn the_ends_of_the_hash_are_the_ends_of_the_buckets() {
         assert_eq!(Bucket::from_hash(0), Bucket(0));
         assert_eq!(Bucket::from_hash(u32::MAX), Bucket::LAST);
+    }
+
+    #[test]
+    fn the_smallest_independent_hashes_are_spread_over_all_buckets() {
+        let mut keys: Vec<(u32, u32)> = (0..100_000_u32)
+            .map(|key| {
+                let key = key.to_string();
+                (Bucket::independent_hash("r1", key.as_bytes()), Bucket::of("r1", &key).index())
+            })
+            .collect();
+        keys.sort_unstable();
+        let on_canary = keys.iter().take(10_000).filter(|(_, bucket)| *bucket < 20_000).count();
+        // Expected are 2,000; the tolerance is five standard deviations.
+        assert!(on_canary.abs_diff(2_000) < 200, "{on_canary}");
     }
 
     proptest! {

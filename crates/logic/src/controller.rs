@@ -1,9 +1,11 @@
-//! The controller: the rollout's state machine, the analysis that feeds it, and the switches, as one value. An embedding loads the five
+//! The controller: the rollout's state machine, the analysis that feeds it, and the switches, as one value. An embedding loads the
 //! documents, calls one method, stores what has changed, and performs the effects. Every method is synchronous, so that what is stored
 //! afterwards is the whole result and two calls never mix.
 
 /// Runs the analysis of the current rollout.
 mod analysis_runner;
+/// Visitors that were counted.
+mod known_visitors;
 /// Counts that shards reported since the last tick.
 mod metrics_buffer;
 /// Deliveries to the outside.
@@ -20,6 +22,7 @@ mod tests;
 
 pub(crate) use self::analysis_runner::analysis_config;
 pub use self::analysis_runner::{AnalysisRunner, LastLook, MissingTraffic};
+pub use self::known_visitors::{KnownScope, KnownVisitors};
 pub use self::metrics_buffer::MetricsBuffer;
 use self::outbox::{LONGEST_NOTIFICATION_PAUSE, LONGEST_WRITE_PAUSE, MAX_NOTIFICATION_FAILURES};
 pub use self::outbox::{Outbox, QueuedMessage};
@@ -36,7 +39,7 @@ use crate::rollout::{
 use crate::telemetry::{Batch, Sample};
 use crate::timestamp::Timestamp;
 
-/// Names of the documents that hold a [`Controller`], one for each field.
+/// Names of the documents that hold a [`Controller`].
 pub mod documents {
     /// Name of the document of [`Controller::state`](super::Controller::state).
     pub const STATE: &str = "state";
@@ -48,6 +51,8 @@ pub mod documents {
     pub const SWITCHES: &str = "switches";
     /// Name of the document of [`Controller::outbox`](super::Controller::outbox).
     pub const OUTBOX: &str = "outbox";
+    /// Names of the documents of [`Controller::known`](super::Controller::known): scope, failed, slow and seen visitors.
+    pub const KNOWN: [&str; 4] = ["visitors", "visitors-failed", "visitors-slow", "visitors-seen"];
 }
 
 /// Everything a controller stores.
@@ -63,6 +68,8 @@ pub struct Controller {
     pub switches: SwitchOverrides,
     /// Attempts of deliveries to the outside.
     pub outbox: Outbox,
+    /// Visitors that were counted. Only [`Controller::alarm`] reads and changes them, so any other call may do without.
+    pub known: KnownVisitors,
 }
 
 /// A switch to write to KV.
@@ -106,7 +113,7 @@ impl Controller {
             // Its effects are dropped, because the alarm below gives every effect that is not done.
             self.read(document, now);
         }
-        let strong = self.analysis.tick(&mut self.metrics, &self.state, now);
+        let strong = self.analysis.tick(&mut self.metrics, &mut self.known, &self.state, now);
         if let (Some(finding), Some(observation)) = (strong, self.state.observation()) {
             let _ = self.transition(Event::Look(Look { observation, finding, frozen_until: None }), now);
         }
@@ -197,7 +204,7 @@ impl Controller {
         // Both only grow, so their sum does too.
         let revision = self.state.epoch().saturating_add(self.switches.changes());
         let (switches, orders) = (self.switches.spreading(now), self.switches.orders());
-        Overlay { revision, rollout, switches, orders, reading: None }
+        Overlay { revision, rollout, switches, orders, reading: None, measure: self.analysis.measure() }
     }
 
     /// The overlay for people: an order is confirmed where every location has confirmed it.

@@ -31,14 +31,10 @@ pub fn may_retry(method: &str, has_body: bool, is_upgrade: bool) -> bool {
 /// The canary's deadline to its first byte, in seconds. It is half of the time that a user waits, so that stable has the other half.
 pub const CANARY_DEADLINE_SECONDS: u64 = 15;
 
-/// The largest upload with a deadline, in bytes. A longer one may take any time.
-const SHORT_UPLOAD: u64 = 65_536;
-
-/// Whether the deadline applies to a request: it does not ask for another protocol, and its upload is short. `length` is the request's
-/// `Content-Length`.
-pub fn has_deadline(has_body: bool, length: Option<&str>, is_upgrade: bool) -> bool {
-    let is_short = || length.and_then(|length| length.parse().ok()).is_some_and(|length: u64| length <= SHORT_UPLOAD);
-    !is_upgrade && (!has_body || is_short())
+/// Whether the deadline applies to a request: it does not ask for another protocol, and it has no body. When a body has been sent is not
+/// known, and a client may take any time for it.
+pub const fn has_deadline(has_body: bool, is_upgrade: bool) -> bool {
+    !is_upgrade && !has_body
 }
 
 /// The isolate's budget for retries on stable, so that a failing canary cannot double stable's load: a fifth of the canary's requests, plus
@@ -103,18 +99,9 @@ mod tests {
     }
 
     #[test]
-    fn long_uploads_and_other_protocols_have_no_deadline() {
-        assert!(has_deadline(false, None, false));
-        assert!(has_deadline(true, Some("65536"), false));
-        for (has_body, length, is_upgrade) in [
-            (false, None, true),
-            (true, None, false),
-            (true, Some("65537"), false),
-            (true, Some("-1"), false),
-            (true, Some("1e3"), false),
-        ] {
-            assert!(!has_deadline(has_body, length, is_upgrade), "{has_body} {length:?} {is_upgrade}");
-        }
+    fn uploads_and_other_protocols_have_no_deadline() {
+        assert!(has_deadline(false, false));
+        assert!(!has_deadline(true, false) && !has_deadline(false, true) && !has_deadline(true, true));
     }
 
     #[test]

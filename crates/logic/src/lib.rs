@@ -7,6 +7,7 @@
 //! - `breaker`, `fallback`: protection from a failing canary within one isolate
 //! - `controller`: rollout, analysis and switches as one value
 //! - `analysis`: the comparison of the canary with stable
+//! - `visitors`: what is kept of visitors: how many there were, and which of them failed or waited
 //! - `telemetry`: outcomes of requests, on their way from isolates to the controller
 //! - `rollout`: a plan of steps, and its execution
 //! - `api`: requests and answers of the control API
@@ -49,6 +50,7 @@ pub mod timestamp;
 pub mod utc_offset;
 pub mod variant;
 pub mod visitor;
+pub mod visitors;
 
 pub use bucket::Bucket;
 pub use percentage::Percentage;

@@ -220,11 +220,14 @@ impl Snapshot {
         self.unreadable.as_deref()
     }
 
-    /// Whether the rollout is the same as in `before`, so that the breaker's knowledge of the canary still holds.
+    /// Whether the rollout and its step are the same as in `before`, so that the breaker's knowledge of the canary still holds. What opened the
+    /// breaker before a step was observed is no evidence in that step, so the breaker starts there from the beginning.
     pub fn continues(&self, before: &Self) -> bool {
         let running =
             |snapshot: &Self| snapshot.last_good().filter(|state| state.enabled).map(|state| state.rollout_id.clone());
-        running(self) == running(before)
+        let observed = |snapshot: &Self| snapshot.observation_window.as_ref().map(|window| window.observation.clone());
+        let is_next_step = observed(self).is_some() && observed(self) != observed(before);
+        running(self) == running(before) && !is_next_step
     }
 
     /// The snapshot after a read of KV, and the events to log. `key` is the document's name in errors.

@@ -12,8 +12,10 @@ mod batcher;
 mod deduplicator;
 /// One location's shard: batches of many isolates in, one report out.
 mod shard;
+/// A visitor's first request in each message.
+mod visits;
 
 pub use batch::{Batch, Sample, VariantSample};
-pub use batcher::{Observed, OutcomeBatcher};
+pub use batcher::{Answered, Observed, OutcomeBatcher};
 pub use deduplicator::Deduplicator;
 pub use shard::Shard;

@@ -17,6 +17,9 @@ pub enum Variant {
 // === impl Variant ===
 
 impl Variant {
+    /// Both variants.
+    pub const ALL: [Self; 2] = [Self::Canary, Self::Stable];
+
     /// The variant's name in documents, logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serin_logic::Timestamp;
-use serin_logic::controller::Controller;
+use serin_logic::controller::{Controller, KnownVisitors};
 use serin_logic::rollout::{AuditEntry, Effect, Receipt};
 
 use crate::invariants::{Checks, Invariant};
@@ -176,6 +176,12 @@ impl Control {
         next.metrics = through_json(&self.live.metrics, around);
         next.outbox = through_json(&self.live.outbox, around);
         next.switches = through_json(&self.live.switches, around);
+        next.known = KnownVisitors {
+            scope: through_json(&self.live.known.scope, around),
+            failed: through_json(&self.live.known.failed, around),
+            slow: through_json(&self.live.known.slow, around),
+            seen: through_json(&self.live.known.seen, around),
+        };
         self.live = next;
     }
 }

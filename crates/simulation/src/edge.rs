@@ -12,9 +12,10 @@ use serin_logic::rollout::{Observation, Overlay};
 use serin_logic::routing::decision::RoutingConfig;
 use serin_logic::routing::{Outcome, decide};
 use serin_logic::snapshot::{KvValues, Snapshot};
-use serin_logic::telemetry::{Batch, Observed, OutcomeBatcher};
+use serin_logic::telemetry::{Answered, Batch, Observed, OutcomeBatcher};
 use serin_logic::variant::Variant;
 use serin_logic::visitor::VisitorId;
+use serin_logic::visitors::Network;
 
 use crate::kv::KEY;
 
@@ -136,7 +137,8 @@ impl Isolate {
     ) {
         let outcome = fallback::Answer::Status(if answer.failed { 503 } else { 200 });
         let back_off = BackOff { jitter: chance, ..BackOff::default() };
-        let mut transition = self.breaker.record_canary(outcome, back_off, now);
+        let visitor = observing.map(|observing| observing.observed.visitor);
+        let mut transition = self.breaker.record_canary(visitor, outcome, back_off, now);
         self.budget.deposit();
         // Every simulated request may be retried.
         if answer.failed && !self.budget.withdraw() {
@@ -152,12 +154,20 @@ impl Isolate {
 
     /// Handles an answer of stable to a short-circuited request.
     pub(crate) fn stable_answered(&mut self, answer: Answer, now: Timestamp) {
-        self.breaker.record_stable(!answer.failed, now);
+        self.breaker.record_stable(None, !answer.failed, now);
+    }
+
+    /// Handles an answer of stable to a request that the canary is compared with.
+    pub(crate) fn compared_answered(&mut self, observing: &Observing, answer: Answer, now: Timestamp) {
+        self.breaker.record_stable(Some(observing.observed.visitor), !answer.failed, now);
+        self.count(observing, answer);
     }
 
     /// Counts an answer.
-    pub(crate) fn count(&mut self, observing: &Observing, answer: Answer) {
-        self.batcher.record(&observing.observation, observing.observed, answer.failed, answer.latency_ms);
+    fn count(&mut self, observing: &Observing, answer: Answer) {
+        let measure = self.snapshot.overlay().measure;
+        let answered = Answered { failed: answer.failed, latency_ms: Some(answer.latency_ms) };
+        self.batcher.record(&observing.observation, observing.observed, answered, &measure, || Network::UNKNOWN);
     }
 }
 

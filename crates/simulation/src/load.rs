@@ -2,16 +2,17 @@
 //! that finds its last refresh `refresh` old, and a shard reports to the controller once in that time. The code of the edge builds the
 //! messages, from as many requests as arrive in that time.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 use serin_logic::Timestamp;
+use serin_logic::analysis::{Measure, SlowLimits, bucket_of};
 use serin_logic::rollout::Observation;
-use serin_logic::telemetry::{Observed, OutcomeBatcher, Shard};
+use serin_logic::telemetry::{Answered, Observed, OutcomeBatcher, Shard};
 use serin_logic::variant::Variant;
+use serin_logic::visitors::{KeySet, Network, VisitorSketch};
 
 use crate::scenario::Traffic;
 
@@ -93,21 +94,26 @@ impl Scale {
         let now = Timestamp::from_seconds(1_800_000_000);
         let (mut shard, mut batch_bytes) = (Shard::default(), 0);
         let compared = (self.canary * 5.0).min(1.0);
+        // As for the default latencies: p95 at 134 ms and p99 at 202 ms.
+        let slow = SlowLimits { p95: Some(bucket_of(134.0)), p99: Some(bucket_of(202.0)), tolerance: 9, ceiling: None };
+        let measure = Measure { slow, ..Measure::default() };
         for isolate in 0..self.isolates {
             let mut batcher = OutcomeBatcher::new(format!("{isolate:032x}"));
-            let mut known = BTreeSet::new();
             for _ in 0..whole(requests * compared) {
-                let key_hash = rng.random();
-                known.insert(key_hash);
                 let variant = if rng.random_bool(self.canary / compared) { Variant::Canary } else { Variant::Stable };
                 let failed = rng.random_bool(self.failures);
                 let latency_ms = Traffic::default().latency_ms(1.0, rng);
-                batcher.record(&observation, Observed { variant, key_hash }, failed, latency_ms);
+                let answered = Answered { failed, latency_ms: Some(latency_ms) };
+                let observed = Observed { variant, visitor: rng.random() };
+                let network = || Network::of("load", &format!("10.{}.{}.1", rng.random::<u8>(), rng.random::<u8>()));
+                batcher.record(&observation, observed, answered, &measure, network);
             }
             let mut batch = Rc::unwrap_or_clone(batcher.flush());
+            // Visitors who were reported before are not reported again.
             if let Some(sample) = batch.sample.as_mut().filter(|_| !is_first) {
-                sample.variants.canary.seen.clear();
-                sample.variants.stable.seen.clear();
+                sample.seen = KeySet::default();
+                sample.variants.canary.visitors = VisitorSketch::default();
+                sample.variants.stable.visitors = VisitorSketch::default();
             }
             batch_bytes = batch_bytes.max(bytes(&batch));
             shard.ingest(&batch, now);

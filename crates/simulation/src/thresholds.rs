@@ -157,7 +157,7 @@ impl Bench {
     fn rolls_back(&mut self, counts: PerVariant<Counts>, split: PerVariant<u64>, now: u64) -> bool {
         match self {
             Self::Tests(analysis) => {
-                analysis.close_tick(Tick { counts, split, ..Tick::default() }, now);
+                analysis.close_tick(Tick { counts, visits: counts, split, ..Tick::default() }, now);
                 analysis.strong_evidence().is_some()
             }
             Self::Windows(windows) => {
@@ -172,7 +172,7 @@ impl Bench {
 
 impl Windows {
     fn close(&mut self) -> bool {
-        let is_bad = self.open.failure_rate() > self.rate;
+        let is_bad = self.open.failure_rate(Unit::Request) > self.rate;
         self.open = Counts::default();
         self.bad = match (is_bad, self.in_a_row) {
             (true, _) => self.bad + 1,

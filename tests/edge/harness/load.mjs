@@ -2,8 +2,11 @@
 
 import { Client, visitorId } from "./client.mjs";
 
-/** Runs until `stop()`, or until `t` ends. `path()` returns the path of the next request. */
-export function startLoad(t, serin, { visitors = 400, connections = 16, path = () => "/?both=name&quiet" } = {}) {
+/**
+ * Runs until `stop()`, or until `t` ends. `path()` returns the path of the next request. There are many visitors, because the last comparison
+ * of a rollout waits for thousands of them on the canary.
+ */
+export function startLoad(t, serin, { visitors = 20_000, connections = 16, path = () => "/?both=name&quiet" } = {}) {
   const answers = [];
   let client;
   let port;

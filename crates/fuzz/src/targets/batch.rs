@@ -50,12 +50,13 @@ fn shard_after(shard: &mut Shard, batch: &Batch, now: serin_logic::Timestamp) ->
 }
 
 fn parts(controller: &Controller) -> BTreeMap<&'static str, String> {
-    let Controller { state, analysis, metrics, switches, outbox } = controller;
+    let Controller { state, analysis, metrics, switches, outbox, known } = controller;
     BTreeMap::from([
         ("state", serde_json::to_string(state).unwrap()),
         ("analysis", serde_json::to_string(analysis).unwrap()),
         ("metrics", serde_json::to_string(metrics).unwrap()),
         ("switches", serde_json::to_string(switches).unwrap()),
         ("outbox", serde_json::to_string(outbox).unwrap()),
+        ("known", serde_json::to_string(&known.failed).unwrap()),
     ])
 }

@@ -5,6 +5,8 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
+use crate::variant::Variant;
+
 /// One value for each variant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PerVariant<T> {
@@ -21,6 +23,9 @@ pub struct Counts {
     requests: u64,
     failures: u64,
     first_failures: u64,
+    /// Distinct visitors; 0 where every request counts for itself.
+    #[serde(skip_serializing_if = "is_zero")]
+    visitors: u64,
 }
 
 #[derive(Deserialize)]
@@ -30,6 +35,8 @@ struct CountsWire {
     failures: u64,
     #[serde(default)]
     first_failures: u64,
+    #[serde(default)]
+    visitors: u64,
 }
 
 /// Unit of assignment: the entity that is assigned to a variant, and therefore one piece of evidence.
@@ -46,6 +53,16 @@ pub enum Unit {
     Request,
 }
 
+impl Unit {
+    /// Units as a word.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::StickyKey => "visitors",
+            Self::Request => "requests",
+        }
+    }
+}
+
 /// The canary's fraction of the compared requests, 0..=1: canary / (canary + control slice). The fraction is never NaN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Fraction(f64);
@@ -56,6 +73,24 @@ impl<T> PerVariant<T> {
     /// Pairs the canary's value with stable's.
     pub const fn new(canary: T, stable: T) -> Self {
         Self { canary, stable }
+    }
+}
+
+impl<T> PerVariant<T> {
+    /// The value of a variant, to change it.
+    pub const fn get_mut(&mut self, variant: Variant) -> &mut T {
+        match variant {
+            Variant::Canary => &mut self.canary,
+            Variant::Stable => &mut self.stable,
+        }
+    }
+
+    /// The value of a variant.
+    pub const fn get(&self, variant: Variant) -> &T {
+        match variant {
+            Variant::Canary => &self.canary,
+            Variant::Stable => &self.stable,
+        }
     }
 }
 
@@ -77,7 +112,13 @@ impl Counts {
     /// Creates counts with the number of first failures of sticky keys, which is limited to the number of failures.
     pub fn sticky(requests: u64, failures: u64, first_failures: u64) -> Self {
         let failures = failures.min(requests);
-        Self { requests, failures, first_failures: first_failures.min(failures) }
+        Self { requests, failures, first_failures: first_failures.min(failures), visitors: 0 }
+    }
+
+    /// The same counts with the number of distinct visitors. More visitors failed than there were is impossible, but the number is an
+    /// estimate: it is at least the number of those that failed.
+    pub fn of_visitors(self, visitors: u64) -> Self {
+        Self { visitors: visitors.max(self.first_failures), ..self }
     }
 
     /// Requests that were answered or failed.
@@ -98,9 +139,22 @@ impl Counts {
         }
     }
 
-    /// Failures per request, 0..=1; 0 without requests.
-    pub fn failure_rate(&self) -> f64 {
-        ratio(self.failures, self.requests)
+    /// Distinct visitors; 0 where they are not counted.
+    pub fn visitors(&self) -> u64 {
+        self.visitors
+    }
+
+    /// The number of units: visitors or requests.
+    pub fn units(&self, unit: Unit) -> u64 {
+        match unit {
+            Unit::StickyKey => self.visitors,
+            Unit::Request => self.requests,
+        }
+    }
+
+    /// Share of the units that failed, 0..=1; 0 without units.
+    pub fn failure_rate(&self, unit: Unit) -> f64 {
+        ratio(self.evidence(unit), self.units(unit))
     }
 }
 
@@ -110,12 +164,14 @@ impl AddAssign for Counts {
         self.requests = self.requests.saturating_add(other.requests);
         self.failures = self.failures.saturating_add(other.failures);
         self.first_failures = self.first_failures.saturating_add(other.first_failures);
+        self.visitors = self.visitors.saturating_add(other.visitors);
     }
 }
 
 impl From<CountsWire> for Counts {
     fn from(wire: CountsWire) -> Self {
-        Self::sticky(wire.requests, wire.failures, wire.first_failures)
+        let counts = Self::sticky(wire.requests, wire.failures, wire.first_failures);
+        if wire.visitors == 0 { counts } else { counts.of_visitors(wire.visitors) }
     }
 }
 
@@ -141,6 +197,11 @@ impl Fraction {
     pub fn complement(self) -> Self {
         Self(1.0 - self.0)
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(super) fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// `part / whole`, or 0 if `whole` is 0.
@@ -183,7 +244,9 @@ mod tests {
         let counts = Counts::sticky(500, 100, 1);
         assert_eq!(counts.evidence(Unit::StickyKey), 1);
         assert_eq!(counts.evidence(Unit::Request), 100);
-        assert!((counts.failure_rate() - 0.2).abs() < 1e-12);
+        assert!((counts.failure_rate(Unit::Request) - 0.2).abs() < 1e-12);
+        let counts = counts.of_visitors(50);
+        assert!((counts.failure_rate(Unit::StickyKey) - 0.02).abs() < 1e-12);
     }
 
     #[test]

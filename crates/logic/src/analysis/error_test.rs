@@ -19,9 +19,9 @@ pub(crate) const SOFT_HOLD: f64 = 10.0;
 pub struct Floors {
     /// Failures of the canary, counted as evidence counts them.
     pub failures: u64,
-    /// Requests to the canary.
+    /// Visitors on the canary, or requests where every request counts for itself.
     pub requests: u64,
-    /// Difference of the failure rates, 0..=1.
+    /// Difference of the shares that failed, 0..=1.
     pub difference: f64,
 }
 
@@ -63,14 +63,9 @@ impl Default for Floors {
 impl Floors {
     fn hold(&self, step: &PerVariant<Counts>, unit: Unit) -> bool {
         let PerVariant { canary, stable } = step;
-        let rate = |counts: &Counts, bad: u64| super::counts::ratio(bad, counts.requests());
-        // Few visitors with many requests each make first failures rare, and a visitor whose every request fails makes failures frequent.
-        // Visitors notice a difference in either count.
-        let difference = f64::max(
-            canary.failure_rate() - stable.failure_rate(),
-            rate(canary, canary.evidence(unit)) - rate(stable, stable.evidence(unit)),
-        );
-        canary.evidence(unit) >= self.failures && canary.requests() >= self.requests && difference >= self.difference
+        // Visitors and not requests, where visitors are the unit: one visitor with very many good requests would hide any canary.
+        let difference = canary.failure_rate(unit) - stable.failure_rate(unit);
+        canary.evidence(unit) >= self.failures && canary.units(unit) >= self.requests && difference >= self.difference
     }
 }
 
@@ -83,8 +78,9 @@ impl ErrorTest {
         Self { process, alpha, floors, unit, step: PerVariant::default(), strong: None }
     }
 
-    /// Adds a closed tick. Its counts must come from one weight; `configured` is the canary's share at that weight.
-    pub fn close_tick(&mut self, tick: &PerVariant<Counts>, configured: Fraction) {
+    /// Adds a closed tick. Its counts must come from one weight; `configured` is the canary's share at that weight, and `visitors` the distinct
+    /// visitors of the step so far.
+    pub fn close_tick(&mut self, tick: &PerVariant<Counts>, visitors: PerVariant<u64>, configured: Fraction) {
         let PerVariant { canary, stable } = tick;
         // Per request the realised share is exact, even if the split is off. Keys that fail for the first time are assigned by the
         // configured share, and their number of requests is independent of it.
@@ -94,6 +90,10 @@ impl ErrorTest {
         };
         self.process.close_tick(canary.evidence(self.unit), stable.evidence(self.unit), share);
         self.step += *tick;
+        if self.unit == Unit::StickyKey {
+            self.step.canary = self.step.canary.of_visitors(visitors.canary);
+            self.step.stable = self.step.stable.of_visitors(visitors.stable);
+        }
         if self.strong.is_none() && self.process.is_strong(self.alpha) && self.floors.hold(&self.step, self.unit) {
             self.strong = Some(self.process.evidence(self.alpha));
         }
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn three_failures_all_on_a_small_canary_are_enough() {
         let mut test = by_request();
-        test.close_tick(&tick((5, 3), (95, 0)), Fraction::of(5, 95));
+        test.close_tick(&tick((5, 3), (95, 0)), PerVariant::default(), Fraction::of(5, 95));
         assert_eq!(test.outcome(), ErrorOutcome::Strong);
         assert_eq!(test.evidence().to_string(), "evidence 386 to 1, limit 200 to 1");
     }
@@ -151,47 +151,47 @@ mod tests {
     #[test]
     fn two_failures_are_below_the_floor_however_strong() {
         let mut test = by_request();
-        test.close_tick(&tick((5, 2), (9_995, 0)), Fraction::of(5, 9_995));
+        test.close_tick(&tick((5, 2), (9_995, 0)), PerVariant::default(), Fraction::of(5, 9_995));
         assert_eq!(test.outcome(), ErrorOutcome::BelowFloors);
     }
 
     #[test]
     fn a_difference_too_small_to_matter_warns_only() {
         let mut test = by_request();
-        test.close_tick(&tick((100_000, 150), (100_000, 20)), Fraction::of(1, 1));
+        test.close_tick(&tick((100_000, 150), (100_000, 20)), PerVariant::default(), Fraction::of(1, 1));
         assert_eq!(test.outcome(), ErrorOutcome::BelowFloors);
     }
 
     #[test]
     fn suspicion_passes_but_strong_evidence_stays() {
         let mut test = by_request();
-        test.close_tick(&tick((10, 2), (90, 0)), Fraction::of(1, 9));
+        test.close_tick(&tick((10, 2), (90, 0)), PerVariant::default(), Fraction::of(1, 9));
         assert_eq!(test.outcome(), ErrorOutcome::Suspicious);
-        (0..5).for_each(|_| test.close_tick(&tick((10, 0), (90, 2)), Fraction::of(1, 9)));
+        (0..5).for_each(|_| test.close_tick(&tick((10, 0), (90, 2)), PerVariant::default(), Fraction::of(1, 9)));
         assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
-        test.close_tick(&tick((10, 10), (90, 0)), Fraction::of(1, 9));
-        (0..100).for_each(|_| test.close_tick(&tick((0, 0), (90, 50)), Fraction::of(1, 9)));
+        test.close_tick(&tick((10, 10), (90, 0)), PerVariant::default(), Fraction::of(1, 9));
+        (0..100).for_each(|_| test.close_tick(&tick((0, 0), (90, 50)), PerVariant::default(), Fraction::of(1, 9)));
         assert_eq!(test.outcome(), ErrorOutcome::Strong);
     }
 
     #[test]
     fn an_incident_on_stable_alone_never_accuses_the_canary() {
         let mut test = by_request();
-        (0..500).for_each(|_| test.close_tick(&tick((25, 0), (475, 300)), Fraction::of(5, 95)));
+        (0..500).for_each(|_| test.close_tick(&tick((25, 0), (475, 300)), PerVariant::default(), Fraction::of(5, 95)));
         assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
     }
 
     #[test]
     fn nothing_is_compared_when_the_canary_has_everything() {
         let mut test = by_request();
-        (0..50).for_each(|_| test.close_tick(&tick((500, 500), (0, 0)), Fraction::of(1, 0)));
+        (0..50).for_each(|_| test.close_tick(&tick((500, 500), (0, 0)), PerVariant::default(), Fraction::of(1, 0)));
         assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
     }
 
     #[test]
     fn late_failures_of_a_canary_without_a_share_are_no_evidence() {
         let mut test = ErrorTest::new(0.005, 1.0, Unit::StickyKey, Floors::default(), Restarts::over(3_600_000, 5_000));
-        test.close_tick(&tick((50, 50), (50, 0)), Fraction::of(0, 0));
+        test.close_tick(&tick((50, 50), (50, 0)), PerVariant::default(), Fraction::of(0, 0));
         assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
     }
 
@@ -199,14 +199,31 @@ mod tests {
     fn a_sticky_visitor_whose_every_request_fails_counts_once() {
         let mut test = ErrorTest::new(0.005, 1.0, Unit::StickyKey, Floors::default(), Restarts::over(3_600_000, 5_000));
         let share = Fraction::of(1, 4);
-        test.close_tick(&PerVariant::new(Counts::sticky(500, 100, 1), Counts::sticky(2_000, 0, 0)), share);
+        let visitors = PerVariant::new(100, 400);
+        test.close_tick(&PerVariant::new(Counts::sticky(500, 100, 1), Counts::sticky(2_000, 0, 0)), visitors, share);
         (0..100).for_each(|_| {
-            test.close_tick(&PerVariant::new(Counts::sticky(500, 100, 0), Counts::sticky(2_000, 0, 0)), share);
+            test.close_tick(
+                &PerVariant::new(Counts::sticky(500, 100, 0), Counts::sticky(2_000, 0, 0)),
+                visitors,
+                share,
+            );
         });
         assert_eq!(test.outcome(), ErrorOutcome::NoEvidence);
         // The number of visitors is large, although they send few requests compared with the busy visitors.
         (0..5).for_each(|_| {
-            test.close_tick(&PerVariant::new(Counts::sticky(500, 40, 4), Counts::sticky(2_000, 0, 0)), share);
+            test.close_tick(&PerVariant::new(Counts::sticky(500, 40, 4), Counts::sticky(2_000, 0, 0)), visitors, share);
+        });
+        assert_eq!(test.outcome(), ErrorOutcome::Strong);
+    }
+
+    #[test]
+    fn a_visitor_with_very_many_good_requests_does_not_hide_a_bad_canary() {
+        let mut test = ErrorTest::new(0.005, 1.0, Unit::StickyKey, Floors::default(), Restarts::over(3_600_000, 5_000));
+        let share = Fraction::of(1, 4);
+        // Ten failing visitors of a hundred; one identity sends ten thousand good requests a tick.
+        (1..=5).for_each(|ticks| {
+            let tick = PerVariant::new(Counts::sticky(10_020, 2, 2), Counts::sticky(80, 0, 0));
+            test.close_tick(&tick, PerVariant::new(20 * ticks, 80 * ticks), share);
         });
         assert_eq!(test.outcome(), ErrorOutcome::Strong);
     }
@@ -214,7 +231,7 @@ mod tests {
     #[test]
     fn a_new_step_resets_the_floors_and_keeps_the_evidence() {
         let mut test = by_request();
-        test.close_tick(&tick((5, 2), (95, 0)), Fraction::of(5, 95));
+        test.close_tick(&tick((5, 2), (95, 0)), PerVariant::default(), Fraction::of(5, 95));
         let before = test.evidence();
         test.begin_step();
         assert_eq!((test.evidence(), test.step().canary.requests()), (before, 0));

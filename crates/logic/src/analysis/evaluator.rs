@@ -1,17 +1,22 @@
 //! The evaluation of one rollout: ticks are the input, analyses the output. The evaluator holds all state that the controller needs to
 //! continue after a restart. Time is an argument.
 
+use std::ops::AddAssign;
+
 use serde::{Deserialize, Serialize};
 
 use super::config::{AnalysisConfig, InvalidAnalysisConfig};
-use super::counts::{Counts, Fraction, PerVariant, Unit, ratio};
+use super::counts::{Counts, Fraction, PerVariant, Unit};
 use super::e_process::{Restarts, whole};
 use super::error_test::{ErrorOutcome, ErrorTest, Floors, SOFT_HOLD};
-use super::latency::{Histogram, LatencyTest, Quantile, StableWindow};
+use super::latency::{Histogram, LatencyTest, Quantile, StableWindow, bucket_of};
+use super::measure::{Measure, SlowLimits};
 use super::sample_ratio::SampleRatio;
 use super::sample_size::needed_requests;
-use super::threshold::Threshold;
+use super::threshold::{Affected, Threshold};
 use super::verdict::{Alarm, Figures, Look, Metric, Reason, VariantFigures};
+use crate::variant::Variant;
+use crate::visitors::{HeavyKeys, VisitorSketch};
 
 /// Number of flush intervals without telemetry after which telemetry is stale.
 const STALE_FLUSHES: u64 = 3;
@@ -19,20 +24,39 @@ const STALE_FLUSHES: u64 = 3;
 /// Time after the opening of a breaker during which the canary is not promoted.
 const BREAKER_MS: u64 = 60_000;
 
+/// Share of the requests from which on one key makes it doubtful that every request counts for itself.
+const HEAVY_SHARE: f64 = 0.2;
+
 /// Counts of one tick, all from one split.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tick {
     /// Requests and failures.
     pub counts: PerVariant<Counts>,
-    /// Latencies, without the first 20 canary requests of each isolate.
+    /// Visits and failed ones: of a visitor one every few seconds at most, or all requests where every request counts for itself.
+    pub visits: PerVariant<Counts>,
+    /// Latencies of visits, without requests that have a body and without the first 20 canary requests of each isolate.
     pub latency: PerVariant<Histogram>,
-    /// First-seen sticky keys. Unused if every request is assigned separately.
+    /// Distinct visitors.
+    pub visitors: PerVariant<VisitorSketch>,
+    /// Visitors with their first slow answer of the step.
+    pub slow: PerVariant<SlowVisitors>,
+    /// First-seen visitors. Unused if every request is assigned separately.
     pub assigned: PerVariant<u64>,
+    /// Keys with the most requests, if every request is assigned separately.
+    pub heavy: HeavyKeys,
     /// Configured widths of the canary and of the control slice, in buckets.
     pub split: PerVariant<u64>,
-    /// Canary requests that a breaker sent to stable. Neither variant counts them, because they are not evidence; the thresholds count them
-    /// as failed.
-    pub short_circuited: u64,
+}
+
+/// Visitors with their first slow answer of the step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlowVisitors {
+    /// Slower than stable's p95.
+    pub p95: u64,
+    /// Slower than stable's p99.
+    pub p99: u64,
+    /// Slower than the ceiling of the p95.
+    pub ceiling: u64,
 }
 
 /// Inputs of an analysis besides the ticks. Times are in ms since the epoch.
@@ -74,11 +98,26 @@ pub struct Evaluator {
     step_latency: PerVariant<Histogram>,
     step_assigned: PerVariant<u64>,
     split: PerVariant<u64>,
-    /// Counts since the last analysis that had enough requests.
+    /// Visits since the last analysis that had enough of them.
     recent: PerVariant<Counts>,
-    #[serde(default, skip_serializing_if = "super::threshold::is_zero")]
-    recent_short_circuited: u64,
     recent_latency: PerVariant<Histogram>,
+    /// Distinct visitors of the current step.
+    #[serde(default)]
+    step_visitors: PerVariant<VisitorSketch>,
+    /// Visitors with a slow answer in the current step.
+    #[serde(default)]
+    step_slow: PerVariant<SlowVisitors>,
+    /// Distinct visitors of the rollout, and how many of them failed.
+    #[serde(default)]
+    all_visitors: PerVariant<VisitorSketch>,
+    #[serde(default)]
+    all_failed: PerVariant<u64>,
+    /// Keys with the most requests in the current step.
+    #[serde(default, skip_serializing_if = "HeavyKeys::is_empty")]
+    step_heavy: HeavyKeys,
+    /// Limits for the next tick.
+    #[serde(default)]
+    slow_limits: SlowLimits,
     /// Consecutive analyses with a broken threshold.
     breaches: u32,
     /// Consecutive analyses with a bad /health.
@@ -97,7 +136,7 @@ impl Evaluator {
         let restarts = Restarts::over(planned_ms, config.tick_ms);
         let latency = |quantile| LatencyTest::new(quantile, config.alpha_latency(), config.latency_tolerance, restarts);
         let floors = Floors::default();
-        Ok(Self {
+        let mut evaluator = Self {
             errors: ErrorTest::new(config.alpha_errors(), config.error_tolerance, config.unit, floors, restarts),
             p95: latency(Quantile::P95),
             p99: latency(Quantile::P99),
@@ -107,12 +146,19 @@ impl Evaluator {
             step_assigned: PerVariant::default(),
             split: PerVariant::default(),
             recent: PerVariant::default(),
-            recent_short_circuited: 0,
             recent_latency: PerVariant::default(),
+            step_visitors: PerVariant::default(),
+            step_slow: PerVariant::default(),
+            all_visitors: PerVariant::default(),
+            all_failed: PerVariant::default(),
+            step_heavy: HeavyKeys::default(),
+            slow_limits: SlowLimits::default(),
             breaches: 0,
             unhealthy: 0,
             config,
-        })
+        };
+        evaluator.fix_limits();
+        Ok(evaluator)
     }
 
     /// Resets the counts of the step. The evidence and the consecutive analyses continue.
@@ -120,22 +166,46 @@ impl Evaluator {
         self.errors.begin_step();
         self.step_latency = PerVariant::default();
         self.step_assigned = PerVariant::default();
+        self.step_visitors = PerVariant::default();
+        self.step_slow = PerVariant::default();
+        self.step_heavy = HeavyKeys::default();
         self.recent = PerVariant::default();
-        self.recent_short_circuited = 0;
         self.recent_latency = PerVariant::default();
+    }
+
+    /// What isolates need to count outcomes until the next tick closes.
+    pub fn measure(&self) -> Measure {
+        Measure { unit: self.config.unit, slow: self.slow_limits }
+    }
+
+    /// Fixes the limits of slow answers for the next tick.
+    fn fix_limits(&mut self) {
+        let window = self.stable_window.merged();
+        self.slow_limits = SlowLimits {
+            p95: self.p95.limit(&window),
+            p99: self.p99.limit(&window),
+            tolerance: self.p95.tolerance(),
+            ceiling: Some(bucket_of(self.config.p95_ceiling_ms as f64)),
+        };
     }
 
     /// Adds the tick that closed at `now` (ms since the epoch). Ticks close by the clock alone, empty ones too, because closing one early after a
     /// failure would bias the evidence.
     pub fn close_tick(&mut self, tick: Tick, now: u64) {
-        let Tick { counts, latency, assigned, split, short_circuited } = tick;
+        let Tick { counts, visits, latency, visitors, slow, assigned, heavy, split } = tick;
         let share = Fraction::of(split.canary, split.stable);
-        self.stable_window.expire(self.config.tick_ms, now);
-        let before = self.stable_window.merged();
+        for variant in Variant::ALL {
+            self.step_visitors.get_mut(variant).merge(visitors.get(variant));
+            self.all_visitors.get_mut(variant).merge(visitors.get(variant));
+            let failed = self.all_failed.get_mut(variant);
+            *failed = failed.saturating_add(counts.get(variant).evidence(Unit::StickyKey));
+            *self.step_slow.get_mut(variant) += *slow.get(variant);
+        }
+        self.step_heavy.merge(&heavy);
 
-        self.errors.close_tick(&counts, share);
-        self.p95.close_tick(&before, &latency);
-        self.p99.close_tick(&before, &latency);
+        let in_step = PerVariant::new(self.step_visitors.canary.estimate(), self.step_visitors.stable.estimate());
+        self.errors.close_tick(&counts, in_step, share);
+        self.close_latency(&latency, slow, share, now);
         let assigned = match self.config.unit {
             Unit::StickyKey => assigned,
             Unit::Request => PerVariant::new(counts.canary.requests(), counts.stable.requests()),
@@ -145,13 +215,34 @@ impl Evaluator {
         self.split = split;
         self.step_assigned.canary = self.step_assigned.canary.saturating_add(assigned.canary);
         self.step_assigned.stable = self.step_assigned.stable.saturating_add(assigned.stable);
-        self.recent += counts;
-        self.recent_short_circuited = self.recent_short_circuited.saturating_add(short_circuited);
+        self.recent += visits;
         for sum in [&mut self.step_latency, &mut self.recent_latency] {
             sum.canary += &latency.canary;
             sum.stable += &latency.stable;
         }
         self.stable_window.push(latency.stable, now);
+        self.fix_limits();
+    }
+
+    fn close_latency(
+        &mut self,
+        latency: &PerVariant<Histogram>,
+        slow: PerVariant<SlowVisitors>,
+        share: Fraction,
+        now: u64,
+    ) {
+        self.stable_window.expire(self.config.tick_ms, now);
+        match self.config.unit {
+            Unit::StickyKey => {
+                self.p95.close_tick_of_visitors(PerVariant::new(slow.canary.p95, slow.stable.p95), share);
+                self.p99.close_tick_of_visitors(PerVariant::new(slow.canary.p99, slow.stable.p99), share);
+            }
+            Unit::Request => {
+                let before = self.stable_window.merged();
+                self.p95.close_tick(&before, latency);
+                self.p99.close_tick(&before, latency);
+            }
+        }
     }
 
     /// Strong evidence, which requires a rollback at once, without waiting for an analysis.
@@ -208,39 +299,47 @@ impl Evaluator {
     /// that the canary breaks. Resets the counts, unless the canary has too few requests, in which case the counts continue.
     fn check_thresholds(&mut self) -> (Option<Threshold>, Option<Threshold>) {
         let limit = self.config.failure_limit;
-        let (counts, latency, short_circuited) = (&self.recent, &self.recent_latency, self.recent_short_circuited);
-        let enough = counts.canary.requests().saturating_add(short_circuited) >= self.config.min_requests;
-        let canary = self.thresholds(counts.canary, short_circuited, &latency.canary);
+        let enough = self.recent.canary.requests() >= self.config.min_requests;
+        let canary = self.thresholds(Variant::Canary);
         let broken = canary.into_iter().find(|it| enough && it.is_broken(limit));
         // The canary is blamed only if stable does not exceed the threshold; stable is blamed only if it breaks the threshold.
         let incident = self
-            .thresholds(counts.stable, 0, &latency.stable)
+            .thresholds(Variant::Stable)
             .into_iter()
             .find(|it| it.is_broken(limit) || (broken.is_some() && it.is_exceeded()));
         if enough {
             self.breaches = if incident.is_none() && broken.is_some() { self.breaches.saturating_add(1) } else { 0 };
             self.recent = PerVariant::default();
-            self.recent_short_circuited = 0;
             self.recent_latency = PerVariant::default();
         }
         if incident.is_some() { (incident, None) } else { (None, broken) }
     }
 
-    /// The thresholds for these counts. Short-circuited requests count as failed, because the canary did not serve them.
-    fn thresholds(&self, counts: Counts, short_circuited: u64, latency: &Histogram) -> [Threshold; 2] {
+    /// The thresholds for the visits since the last analysis, and for the visitors affected so far.
+    fn thresholds(&self, variant: Variant) -> [Threshold; 2] {
         let ceiling_ms = self.config.p95_ceiling_ms;
+        let (visits, latency) = (self.recent.get(variant), self.recent_latency.get(variant));
+        // No more visitors than visits: of those who did not come since, nothing is known.
+        let affected = |affected: u64, visitors: &PerVariant<VisitorSketch>, visits: u64| match self.config.unit {
+            Unit::StickyKey => {
+                let visitors = visitors.get(variant).estimate().min(visits);
+                Some(Affected { affected: affected.min(visitors), visitors })
+            }
+            Unit::Request => None,
+        };
         [
             Threshold::ErrorRate {
-                failures: counts.failures().saturating_add(short_circuited),
-                short_circuited,
-                requests: counts.requests().saturating_add(short_circuited),
+                failures: visits.failures(),
+                requests: visits.requests(),
                 ceiling: self.config.error_rate_ceiling,
+                visitors: affected(*self.all_failed.get(variant), &self.all_visitors, visits.requests()),
             },
             Threshold::P95 {
                 p95_ms: quantile_ms(latency, Quantile::P95).unwrap_or(0),
                 slow: latency.slower_than(ceiling_ms as f64),
                 requests: latency.total(),
                 ceiling_ms,
+                visitors: affected(self.step_slow.get(variant).ceiling, &self.step_visitors, latency.total()),
             },
         ]
     }
@@ -280,15 +379,16 @@ impl Evaluator {
 
     fn too_few_requests(&self, last_comparison: bool) -> Option<Reason> {
         let PerVariant { canary, stable } = *self.errors.step();
-        let (requests, least) = (canary.requests(), self.config.min_requests);
+        let unit = self.config.unit;
+        let (requests, least) = (canary.units(unit), self.config.min_requests);
         if requests < least {
-            return Some(Reason::TooFewRequests { requests, needed: least });
+            return Some(Reason::TooFewRequests { requests, needed: least, unit });
         }
-        let stable_rate = ratio(stable.evidence(self.config.unit), stable.requests());
+        let stable_rate = stable.failure_rate(unit);
         let share = Fraction::of(self.split.canary, self.split.stable);
         let needed = needed_requests(share, stable_rate, self.config.detect, self.config.alpha_errors());
         let waiting = last_comparison && needed.is_none_or(|needed| requests < needed);
-        waiting.then_some(Reason::WaitingForTraffic { requests, needed })
+        waiting.then_some(Reason::WaitingForTraffic { requests, needed, unit })
     }
 
     /// Anomalies that do not influence the verdict.
@@ -296,8 +396,18 @@ impl Evaluator {
         let PerVariant { canary, stable } = self.step_assigned;
         let configured = whole((Fraction::of(self.split.canary, self.split.stable).get() * 1e5).round());
         let evidence = self.sample_ratio.evidence();
-        let alarm = Alarm::SampleRatio { canary, stable, configured, evidence };
-        self.sample_ratio.is_alarmed().then_some(alarm).into_iter().collect()
+        let sample_ratio = Alarm::SampleRatio { canary, stable, configured, evidence };
+        let sample_ratio = self.sample_ratio.is_alarmed().then_some(sample_ratio);
+        sample_ratio.into_iter().chain(self.heavy_key()).collect()
+    }
+
+    /// A key behind many of the requests that each count for themselves.
+    fn heavy_key(&self) -> Option<Alarm> {
+        let step = self.errors.step();
+        let requests = step.canary.requests().saturating_add(step.stable.requests());
+        let heaviest = self.step_heavy.heaviest();
+        let is_heavy = requests >= self.config.min_requests && heaviest as f64 > HEAVY_SHARE * requests as f64;
+        (self.config.unit == Unit::Request && is_heavy).then_some(Alarm::HeavyKey { heaviest, requests })
     }
 
     /// Numbers of the current step, for operators.
@@ -315,6 +425,14 @@ impl Evaluator {
             p95: self.p95.evidence(),
             p99: self.p99.evidence(),
         }
+    }
+}
+
+impl AddAssign for SlowVisitors {
+    fn add_assign(&mut self, other: Self) {
+        self.p95 = self.p95.saturating_add(other.p95);
+        self.p99 = self.p99.saturating_add(other.p99);
+        self.ceiling = self.ceiling.saturating_add(other.ceiling);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Is the canary slower than stable? Latencies are sent as mergeable log-bucket histograms. The question "is the canary's p95 more than 20
-//! % above stable's" becomes "is a request likelier to be slow on the canary", which the same [`EProcess`] answers.
+//! % above stable's" becomes "is a visitor's first slow answer in the step likelier to be the canary's", which the same [`EProcess`]
+//! answers. Visitors differ, in pace and in what they ask for, and stay on their variant: counted by request, that alone makes a variant slow.
 //!
 //! The limit of "slow" is fixed before a tick opens: stable's quantile over the 60 s before it. A slowdown of both variants therefore never
 //! counts against the canary, and a poorly chosen quantile costs power but never causes a false alarm.
@@ -113,8 +114,9 @@ impl Histogram {
         self.0.range(bucket.saturating_add(1)..).fold(0, |sum: u64, (_, count)| sum.saturating_add(*count))
     }
 
-    fn add(&mut self, bucket: u16, count: u64) {
-        let sum = self.0.entry(bucket).or_default();
+    /// Counts requests in a bucket. A bucket that does not exist counts as the last.
+    pub(crate) fn add(&mut self, bucket: u16, count: u64) {
+        let sum = self.0.entry(bucket.min(BUCKETS - 1)).or_default();
         *sum = sum.saturating_add(count);
     }
 }
@@ -194,10 +196,25 @@ impl LatencyTest {
         Self { process: EProcess::new(&GRID, 1.0, restarts), quantile, alpha, tolerance, strong: None }
     }
 
-    /// Adds a closed tick. `before` is stable's window at the opening of the tick.
+    /// The bucket from which on an answer is slow, by stable's window; none while the window holds too few requests.
+    pub fn limit(&self, window: &Histogram) -> Option<u16> {
+        window.quantile_bucket(self.quantile.get()).filter(|_| window.total() >= self.quantile.needed())
+    }
+
+    /// Buckets by which the canary may be slower.
+    pub fn tolerance(&self) -> u16 {
+        self.tolerance
+    }
+
+    /// Adds a closed tick in which so many visitors had their first slow answer of the step. The canary had the share `configured`.
+    pub fn close_tick_of_visitors(&mut self, slow: PerVariant<u64>, configured: Fraction) {
+        self.process.close_tick(slow.canary, slow.stable, configured);
+        self.latch();
+    }
+
+    /// Adds a closed tick in which every request counts for itself. `before` is stable's window at the opening of the tick.
     pub fn close_tick(&mut self, before: &Histogram, tick: &PerVariant<Histogram>) {
-        let slow = before.quantile_bucket(self.quantile.get()).filter(|_| before.total() >= self.quantile.needed());
-        match slow {
+        match self.limit(before) {
             Some(slow) => {
                 let canary_slow = tick.canary.above(slow.saturating_add(self.tolerance));
                 let share = Fraction::of(tick.canary.total(), tick.stable.total());
@@ -206,6 +223,10 @@ impl LatencyTest {
             // An empty tick keeps the schedule of the restarts.
             None => self.process.close_tick(0, 0, Fraction::default()),
         }
+        self.latch();
+    }
+
+    fn latch(&mut self) {
         if self.strong.is_none() && self.process.is_strong(self.alpha) {
             self.strong = Some(self.process.evidence(self.alpha));
         }
@@ -227,7 +248,8 @@ impl LatencyTest {
     }
 }
 
-fn bucket_of(latency_ms: f64) -> u16 {
+/// The bucket of a latency, 0..=479. NaN and negative latencies count as fastest.
+pub fn bucket_of(latency_ms: f64) -> u16 {
     if latency_ms.is_nan() {
         return 0;
     }

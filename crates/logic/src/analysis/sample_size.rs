@@ -26,7 +26,7 @@ pub struct Regression {
     pub points: f64,
 }
 
-/// Canary requests that a step needs before promotion. `None` if no comparison is possible at that share.
+/// Units on the canary, visitors or requests, that a step needs before promotion. `None` if no comparison is possible at that share.
 ///
 /// `stable_rate` (0..=1) is the rate of failures, counted as evidence counts them, and `share` is the canary's fraction of the compared
 /// requests.

@@ -5,10 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::{Counts, ratio};
+use super::counts::{Counts, Unit, ratio};
 use super::e_process::Evidence;
 use super::latency::Quantile;
-use super::threshold::Threshold;
+use super::threshold::{Affected, Threshold};
 
 /// Verdict on the canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,19 +100,25 @@ pub enum Reason {
         /// Time since then, in ms.
         ago_ms: u64,
     },
-    /// Too few canary requests for an analysis.
+    /// Too few visitors on the canary, or too few requests where every request counts for itself.
     TooFewRequests {
-        /// Canary requests so far.
+        /// Visitors or requests so far.
         requests: u64,
-        /// Required requests.
+        /// Required number.
         needed: u64,
+        /// What is counted.
+        #[serde(default)]
+        unit: Unit,
     },
-    /// Too few canary requests to detect a bad canary.
+    /// Too few visitors, or requests, on the canary to detect a bad canary.
     WaitingForTraffic {
-        /// Canary requests so far.
+        /// Visitors or requests so far.
         requests: u64,
-        /// Required requests; `None` if no number is enough at this split.
+        /// Required number; `None` if no number is enough at this split.
         needed: Option<u64>,
+        /// What is counted.
+        #[serde(default)]
+        unit: Unit,
     },
     /// No evidence against the canary.
     Healthy {
@@ -137,6 +143,13 @@ pub enum Alarm {
         configured: u64,
         /// E, which has exceeded its limit at least once.
         evidence: Evidence,
+    },
+    /// Every request counts for itself, but one key is behind more than a fifth of them: it decides alone.
+    HeavyKey {
+        /// Requests of that key in this step, at least.
+        heaviest: u64,
+        /// All requests in this step.
+        requests: u64,
     },
 }
 
@@ -213,8 +226,8 @@ impl Reason {
     /// What the canary has had and what is needed, where the reason is a lack of traffic. No number may be enough at a split.
     pub fn missing_traffic(&self) -> Option<(u64, Option<u64>)> {
         match self {
-            Self::TooFewRequests { requests, needed } => Some((*requests, Some(*needed))),
-            Self::WaitingForTraffic { requests, needed } => Some((*requests, *needed)),
+            Self::TooFewRequests { requests, needed, .. } => Some((*requests, Some(*needed))),
+            Self::WaitingForTraffic { requests, needed, .. } => Some((*requests, *needed)),
             _ => None,
         }
     }
@@ -256,14 +269,15 @@ impl fmt::Display for Reason {
                 write!(f, "The canary's {metric} look bad: {evidence}. Holding until it is below 10 to 1.")
             }
             Self::BreakerOpen { ago_ms } => write!(f, "A breaker opened {ago_ms} ms ago. Holding."),
-            Self::TooFewRequests { requests, needed } => {
-                write!(f, "Too few canary requests to judge: {requests} of {needed}.")
+            Self::TooFewRequests { requests, needed, unit } => {
+                write!(f, "Too few {} on the canary to judge: {requests} of {needed}.", unit.plural())
             }
-            Self::WaitingForTraffic { requests, needed: Some(needed) } => {
-                write!(f, "Waiting for traffic: {requests} of {needed} canary requests.")
+            Self::WaitingForTraffic { requests, needed: Some(needed), unit } => {
+                write!(f, "Waiting for traffic: {requests} of {needed} {} on the canary.", unit.plural())
             }
-            Self::WaitingForTraffic { requests, needed: None } => {
-                write!(f, "Waiting for traffic: {requests} canary requests, and nothing to compare them with.")
+            Self::WaitingForTraffic { requests, needed: None, unit } => {
+                let units = unit.plural();
+                write!(f, "Waiting for traffic: {requests} {units} on the canary, and nothing to compare them with.")
             }
             Self::Healthy { canary, stable } => {
                 write!(f, "Nothing speaks against the canary: {}.", Against(canary, stable))
@@ -275,16 +289,20 @@ impl fmt::Display for Reason {
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ErrorRate { failures, short_circuited, requests, ceiling } => {
+            Self::ErrorRate { failures, requests, ceiling, visitors } => {
                 let (rate, ceiling) = (percent(*failures, *requests), ceiling * 100.0);
                 write!(f, "{failures} of {requests} requests failed ({rate:.2} %), ")?;
-                if *short_circuited > 0 {
-                    write!(f, "{short_circuited} of these sent to stable by a breaker, ")?;
+                if let Some(Affected { affected, visitors }) = visitors {
+                    write!(f, "{affected} of {visitors} visitors affected, ")?;
                 }
                 write!(f, "ceiling {ceiling:.2} %")
             }
-            Self::P95 { p95_ms, slow, requests, ceiling_ms } => {
-                write!(f, "p95 {p95_ms} ms ({slow} of {requests} requests slower than the ceiling of {ceiling_ms} ms)")
+            Self::P95 { p95_ms, slow, requests, ceiling_ms, visitors } => {
+                write!(f, "p95 {p95_ms} ms ({slow} of {requests} requests slower than the ceiling of {ceiling_ms} ms")?;
+                if let Some(Affected { affected, visitors }) = visitors {
+                    write!(f, ", {affected} of {visitors} visitors affected")?;
+                }
+                write!(f, ")")
             }
             Self::Health => write!(f, "its own /health says it is down"),
         }
@@ -293,25 +311,38 @@ impl fmt::Display for Threshold {
 
 impl fmt::Display for Alarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::SampleRatio { canary, stable, configured, evidence } = self;
-        let (all, configured) = (canary.saturating_add(*stable), *configured as f64 / 1e3);
-        let share = percent(*canary, all);
-        write!(
-            f,
-            "The split is not the configured one: {canary} of {all} ({share:.2} %) on the canary, configured \
-             {configured:.2} %; {evidence}. Is telemetry lost, or a cache in front of one side?",
-        )
+        match self {
+            Self::SampleRatio { canary, stable, configured, evidence } => {
+                let (all, configured) = (canary.saturating_add(*stable), *configured as f64 / 1e3);
+                let share = percent(*canary, all);
+                write!(
+                    f,
+                    "The split is not the configured one: {canary} of {all} ({share:.2} %) on the canary, configured \
+                     {configured:.2} %; {evidence}. Is telemetry lost, or a cache in front of one side?",
+                )
+            }
+            Self::HeavyKey { heaviest, requests } => write!(
+                f,
+                "One key is behind at least {heaviest} of {requests} requests ({:.2} %), and analysis.unit is \"request\": \
+                 that key alone can hide a bad canary or take a good one out. Use \"sticky-key\" if the service has visitors.",
+                percent(*heaviest, *requests)
+            ),
+        }
     }
 }
 
-/// Two counts side by side: `9 of 170 requests (5.29 %) against 33 of 3230 (1.02 %)`.
+/// Two counts side by side: `9 of 170 visitors failed (5.29 %) against 33 of 3230 (1.02 %)`; without visitors, requests.
 struct Against<'a>(&'a Counts, &'a Counts);
 
 impl fmt::Display for Against<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (x_c, n_c, x_s, n_s) = (self.0.failures(), self.0.requests(), self.1.failures(), self.1.requests());
-        let (p_c, p_s) = (percent(x_c, n_c), percent(x_s, n_s));
-        write!(f, "{x_c} of {n_c} requests failed ({p_c:.2} %) against {x_s} of {n_s} ({p_s:.2} %)")
+        let Self(canary, stable) = self;
+        let has_visitors = canary.visitors() > 0 || stable.visitors() > 0;
+        let unit = if has_visitors { Unit::StickyKey } else { Unit::Request };
+        let (x_c, n_c, x_s, n_s) =
+            (canary.evidence(unit), canary.units(unit), stable.evidence(unit), stable.units(unit));
+        let (p_c, p_s, units) = (percent(x_c, n_c), percent(x_s, n_s), unit.plural());
+        write!(f, "{x_c} of {n_c} {units} failed ({p_c:.2} %) against {x_s} of {n_s} ({p_s:.2} %)")
     }
 }
 

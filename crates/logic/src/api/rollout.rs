@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::audit::{json, word};
-use crate::analysis::{AnalysisConfig, Evidence, Figures, VariantFigures};
+use crate::analysis::{AnalysisConfig, Evidence, Figures, Unit, VariantFigures};
 use crate::controller::{Controller, LastLook, analysis_config};
 use crate::percentage::Percentage;
 use crate::rollout::{Phase, PhaseKind, PlanStep, Rollout};
@@ -131,6 +131,10 @@ pub struct VariantView {
     pub requests: u64,
     /// Failed requests.
     pub failures: u64,
+    /// Distinct visitors, estimated to 2 %; 0 where every request counts for itself.
+    pub visitors: u64,
+    /// Visitors with a failed request, each once a rollout.
+    pub failed_visitors: u64,
     /// 95th percentile of the latency, in ms.
     pub p95_ms: Option<u64>,
     /// 99th percentile of the latency, in ms.
@@ -240,7 +244,14 @@ impl From<&Figures> for FiguresView {
 impl From<&VariantFigures> for VariantView {
     fn from(figures: &VariantFigures) -> Self {
         let VariantFigures { counts, p95_ms, p99_ms } = *figures;
-        Self { requests: counts.requests(), failures: counts.failures(), p95_ms, p99_ms }
+        Self {
+            requests: counts.requests(),
+            failures: counts.failures(),
+            visitors: counts.visitors(),
+            failed_visitors: counts.evidence(Unit::StickyKey),
+            p95_ms,
+            p99_ms,
+        }
     }
 }
 

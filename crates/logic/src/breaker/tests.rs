@@ -14,20 +14,21 @@ fn spread(jitter: f64) -> BackOff {
     BackOff { jitter, ..NOW }
 }
 
-/// A breaker that five failures in a row have opened at this time.
+/// A breaker that five visitors who failed in a row have opened at this time.
 fn tripped(millis: u64) -> Breaker {
     let mut breaker = Breaker::default();
-    for _ in 0..CONSECUTIVE_FAILURES {
-        breaker.record_canary(FAILED, NOW, at(millis));
+    for visitor in 0..5 {
+        breaker.record_canary(Some(visitor), FAILED, NOW, at(millis));
     }
     breaker
 }
 
 #[test]
-fn five_consecutive_failures_open_the_breaker_and_four_do_not() {
+fn five_visitors_who_fail_in_a_row_open_the_breaker_and_four_do_not() {
     let mut breaker = Breaker::default();
     for failure in 1..=5 {
-        let transition = breaker.record_canary(FAILED, NOW, at(failure));
+        let visitor = u32::try_from(failure).ok();
+        let transition = breaker.record_canary(visitor, FAILED, NOW, at(failure));
         assert_eq!(transition, (failure == 5).then_some(Transition::Open { pause_ms: 2000 }));
     }
     assert_eq!(breaker.permit(at(6)), Permit::ShortCircuit);
@@ -38,9 +39,9 @@ fn a_success_breaks_the_run() {
     let mut breaker = Breaker::default();
     for round in 0..4 {
         for _ in 0..4 {
-            assert_eq!(breaker.record_canary(FAILED, NOW, at(round * 11_000)), None);
+            assert_eq!(breaker.record_canary(None, FAILED, NOW, at(round * 11_000)), None);
         }
-        assert_eq!(breaker.record_canary(OK, NOW, at(round * 11_000)), None);
+        assert_eq!(breaker.record_canary(None, OK, NOW, at(round * 11_000)), None);
     }
     assert!(breaker.is_closed());
 }
@@ -51,7 +52,7 @@ fn a_window_with_mostly_failures_opens_the_breaker() {
     let answers = [true, false, false, true, false, false, true, false, false, false];
     let transitions: Vec<_> = (0..)
         .zip(answers)
-        .filter_map(|(n, ok)| breaker.record_canary(if ok { OK } else { FAILED }, NOW, at(n * 900)))
+        .filter_map(|(n, ok)| breaker.record_canary(None, if ok { OK } else { FAILED }, NOW, at(n * 900)))
         .collect();
     assert_eq!(transitions, [Transition::Open { pause_ms: 2000 }]);
 }
@@ -61,7 +62,7 @@ fn failures_older_than_the_window_are_forgotten() {
     let mut breaker = Breaker::default();
     let answers = [true, false, false, true, false, false, true, false, false, false];
     for (n, ok) in (0..).zip(answers) {
-        assert_eq!(breaker.record_canary(if ok { OK } else { FAILED }, NOW, at(n * 3000)), None);
+        assert_eq!(breaker.record_canary(None, if ok { OK } else { FAILED }, NOW, at(n * 3000)), None);
     }
 }
 
@@ -72,7 +73,7 @@ fn three_probes_one_at_a_time_close_the_breaker() {
     for probe in 0..3 {
         assert_eq!(breaker.permit(at(2000 + probe)), Permit::Canary, "probe {probe}");
         assert_eq!(breaker.permit(at(2000 + probe)), Permit::ShortCircuit, "beside probe {probe}");
-        let transition = breaker.record_canary(OK, NOW, at(2000 + probe));
+        let transition = breaker.record_canary(None, OK, NOW, at(2000 + probe));
         assert_eq!(transition, (probe == 2).then_some(Transition::Closed));
     }
     assert_eq!(breaker.permit(at(2010)), Permit::Canary);
@@ -86,7 +87,7 @@ fn each_failed_probe_doubles_the_pause_up_to_a_minute() {
     for _ in 0..7 {
         now += pauses.last().unwrap();
         assert_eq!(breaker.permit(at(now)), Permit::Canary);
-        match breaker.record_canary(FAILED, NOW, at(now)) {
+        match breaker.record_canary(None, FAILED, NOW, at(now)) {
             Some(Transition::Open { pause_ms }) => pauses.push(pause_ms),
             other => panic!("expected a longer pause, got {other:?}"),
         }
@@ -97,7 +98,7 @@ fn each_failed_probe_doubles_the_pause_up_to_a_minute() {
 #[test]
 fn jitter_spreads_the_pauses_by_up_to_half() {
     let mut breaker = Breaker::default();
-    let opened = (0..5).find_map(|_| breaker.record_canary(FAILED, spread(0.5), at(0)));
+    let opened = (0..5).find_map(|_| breaker.record_canary(None, FAILED, spread(0.5), at(0)));
     assert_eq!(opened, Some(Transition::Open { pause_ms: 2500 }));
 }
 
@@ -105,7 +106,8 @@ fn jitter_spreads_the_pauses_by_up_to_half() {
 fn the_canary_may_ask_for_a_longer_pause_of_up_to_a_minute() {
     for (asked, paused) in [(1, 2_000), (20, 20_000), (3_600, 60_000)] {
         let asked = BackOff { retry_after: Duration::from_secs(asked), ..NOW };
-        let opened = (0..5).find_map(|_| Breaker::default().exhaust(asked, at(0)));
+        let mut breaker = Breaker::default();
+        let opened = (0..5).find_map(|visitor| breaker.record_canary(Some(visitor), FAILED, asked, at(0)));
         assert_eq!(opened, Some(Transition::Open { pause_ms: paused }));
     }
 }
@@ -114,19 +116,74 @@ fn the_canary_may_ask_for_a_longer_pause_of_up_to_a_minute() {
 fn some_429s_are_no_outage_but_a_majority_is() {
     let limited = Answer::Status(429);
     let mut breaker = Breaker::default();
-    let transitions: Vec<_> = (1..=10).map(|n| (n, breaker.record_canary(limited, NOW, at(n)))).collect();
+    let transitions: Vec<_> = (1..=10).map(|n| (n, breaker.record_canary(None, limited, NOW, at(n)))).collect();
     let opened = transitions.into_iter().find(|(_, transition)| transition.is_some());
     assert_eq!(opened, Some((10, Some(Transition::Open { pause_ms: 2000 }))), "by the window, not by the run");
     assert_eq!(breaker.permit(at(3_000)), Permit::Canary);
-    assert!(matches!(breaker.record_canary(limited, NOW, at(3_000)), Some(Transition::Open { .. })), "a probe fails");
+    assert!(
+        matches!(breaker.record_canary(None, limited, NOW, at(3_000)), Some(Transition::Open { .. })),
+        "a probe fails"
+    );
 }
 
 #[test]
-fn an_exhausted_budget_opens_the_breaker_once() {
+fn a_budget_that_many_visitors_have_spent_opens_the_breaker_once() {
     let mut breaker = Breaker::default();
-    assert_eq!(breaker.exhaust(NOW, at(0)), Some(Transition::Open { pause_ms: 2000 }));
-    assert_eq!(breaker.exhaust(NOW, at(1)), None);
-    assert_eq!(breaker.permit(at(2)), Permit::ShortCircuit);
+    assert_eq!(breaker.exhaust(NOW, at(0)), None, "nobody has failed");
+    for visitor in 0..6 {
+        breaker.record_canary(Some(visitor), FAILED, NOW, at(1));
+        if visitor == 3 {
+            breaker.record_canary(Some(20), OK, NOW, at(1));
+            assert_eq!(breaker.exhaust(NOW, at(1)), None, "four visitors are few");
+        }
+    }
+    assert_eq!(breaker.exhaust(NOW, at(2)), Some(Transition::Open { pause_ms: 2000 }));
+    assert_eq!(breaker.exhaust(NOW, at(3)), None);
+    assert_eq!(breaker.permit(at(4)), Permit::ShortCircuit);
+}
+
+#[test]
+fn one_visitor_who_fails_again_and_again_does_not_open_it() {
+    let mut breaker = Breaker::default();
+    for request in 0..1_000 {
+        assert_eq!(breaker.record_canary(Some(7), FAILED, NOW, at(request)), None);
+        assert_eq!(breaker.exhaust(NOW, at(request)), None);
+    }
+    assert!(breaker.is_closed());
+}
+
+#[test]
+fn one_visitor_with_very_many_good_requests_does_not_keep_it_closed() {
+    let mut breaker = Breaker::default();
+    let opened = (0..40_u32).find(|number| {
+        for request in 0..50 {
+            breaker.record_canary(Some(7), OK, NOW, at(u64::from(number * 100 + request)));
+        }
+        breaker.record_canary(Some(100 + number), FAILED, NOW, at(u64::from(number * 100 + 50))).is_some()
+    });
+    assert_eq!(opened, Some(8), "by the window: nine of ten visitors fail");
+}
+
+#[test]
+fn the_breaker_stays_closed_while_stable_fails_as_often() {
+    for (stable_fails, opens) in [(20, false), (12, false), (2, true), (0, true)] {
+        let mut breaker = Breaker::default();
+        for visitor in 0..20 {
+            breaker.record_stable(Some(1_000 + visitor), visitor >= stable_fails, at(0));
+        }
+        let opened = (0..20).any(|visitor| breaker.record_canary(Some(visitor), FAILED, NOW, at(1)).is_some());
+        assert_eq!(opened, opens, "{stable_fails} of 20 visitors fail on stable");
+    }
+}
+
+#[test]
+fn a_request_that_fails_on_stable_too_says_nothing_about_the_canary() {
+    let mut breaker = Breaker::default();
+    for visitor in 0..30 {
+        assert_eq!(breaker.record_canary(Some(visitor), FAILED, NOW, at(1)), None);
+        breaker.record_retry(Some(visitor), false, at(2));
+    }
+    assert!(breaker.is_closed());
 }
 
 #[test]
@@ -134,10 +191,10 @@ fn half_a_minute_without_a_trip_forgets_one() {
     let mut breaker = tripped(0);
     for probe in 0..3 {
         breaker.permit(at(2000 + probe));
-        breaker.record_canary(OK, NOW, at(2000 + probe));
+        breaker.record_canary(None, OK, NOW, at(2000 + probe));
     }
-    breaker.record_canary(OK, NOW, at(40_000));
-    let again = (0..5).find_map(|_| breaker.record_canary(FAILED, NOW, at(41_000)));
+    breaker.record_canary(None, OK, NOW, at(40_000));
+    let again = (0..5).find_map(|_| breaker.record_canary(None, FAILED, NOW, at(41_000)));
     assert_eq!(again, Some(Transition::Open { pause_ms: 2000 }));
 }
 
@@ -146,7 +203,7 @@ fn requests_go_to_the_canary_while_stable_fails_as_well() {
     let mut breaker = tripped(0);
     for _ in 0..10 {
         assert_eq!(breaker.permit(at(100)), Permit::ShortCircuit);
-        breaker.record_stable(false, at(100));
+        breaker.record_stable(None, false, at(100));
     }
     assert_eq!(breaker.permit(at(101)), Permit::Canary);
 }
@@ -166,8 +223,9 @@ fn a_canary_that_flaps_every_second_changes_the_state_at_most_six_times_a_minute
     for millis in (0..600_000).step_by(20) {
         if breaker.permit(at(millis)) == Permit::Canary {
             let up = millis / 1000 % 2 == 0;
-            transitions
-                .extend(breaker.record_canary(if up { OK } else { FAILED }, spread(0.25), at(millis)).map(|_| millis));
+            transitions.extend(
+                breaker.record_canary(None, if up { OK } else { FAILED }, spread(0.25), at(millis)).map(|_| millis),
+            );
         }
     }
     let busiest = (0..=540_000)
@@ -178,16 +236,17 @@ fn a_canary_that_flaps_every_second_changes_the_state_at_most_six_times_a_minute
 
 proptest! {
     #[test]
-    fn no_order_of_events_or_clocks_causes_a_panic(events in proptest::collection::vec((0..5_u8, any::<i64>(), -1.0..2.0_f64), 0..200)) {
+    fn no_order_of_events_or_clocks_causes_a_panic(events in proptest::collection::vec((0..6_u8, any::<i64>(), -1.0..2.0_f64), 0..200)) {
         let mut breaker = Breaker::default();
         for (event, millis, jitter) in events {
             let now = Timestamp::from_millis(millis);
             match event {
                 0 => { let _ = breaker.permit(now); }
-                1 => { let _ = breaker.record_canary(OK, spread(jitter), now); }
-                2 => { let _ = breaker.record_canary(FAILED, spread(jitter), now); }
+                1 => { let _ = breaker.record_canary(Some(1), OK, spread(jitter), now); }
+                2 => { let _ = breaker.record_canary(None, FAILED, spread(jitter), now); }
                 3 => { let _ = breaker.exhaust(spread(jitter), now); }
-                _ => breaker.record_stable(false, now),
+                5 => breaker.record_retry(Some(2), jitter > 0.5, now),
+                _ => breaker.record_stable(None, false, now),
             }
         }
     }
@@ -201,7 +260,7 @@ fn after_the_clock_went_back_the_canary_is_tried_at_once_and_old_answers_are_for
     assert_eq!(breaker.permit(at(0)), Permit::Canary);
     assert_eq!(breaker.permit(at(1)), Permit::ShortCircuit, "one probe at a time");
     for probe in 2..=4 {
-        breaker.record_canary(OK, NOW, at(probe));
+        breaker.record_canary(None, OK, NOW, at(probe));
         assert_eq!(breaker.permit(at(probe)), Permit::Canary);
     }
     assert!(breaker.is_closed());
@@ -209,9 +268,9 @@ fn after_the_clock_went_back_the_canary_is_tried_at_once_and_old_answers_are_for
     let mut breaker = Breaker::default();
     for failure in 0..9 {
         let answer = if failure % 4 == 0 { OK } else { FAILED };
-        assert_eq!(breaker.record_canary(answer, NOW, at(hour)), None);
+        assert_eq!(breaker.record_canary(None, answer, NOW, at(hour)), None);
     }
-    assert_eq!(breaker.record_canary(FAILED, NOW, at(0)), None, "the answers before were another time's");
+    assert_eq!(breaker.record_canary(None, FAILED, NOW, at(0)), None, "the answers before were another time's");
 
     let mut breaker = tripped(hour);
     assert_eq!(breaker.permit(at(hour + 60_000)), Permit::Canary);

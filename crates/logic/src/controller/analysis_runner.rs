@@ -4,8 +4,9 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::known_visitors::KnownVisitors;
 use super::metrics_buffer::MetricsBuffer;
-use crate::analysis::{Alarm, AnalysisConfig, Evaluator, Figures, Health, LookContext, PerVariant};
+use crate::analysis::{Alarm, AnalysisConfig, Evaluator, Figures, Health, LookContext, Measure, PerVariant};
 use crate::document;
 use crate::rollout::{Finding, FindingKind, Plan, State};
 use crate::timestamp::Timestamp;
@@ -93,14 +94,20 @@ impl AnalysisRunner {
     }
 
     /// Closes a tick if it is due. Gives the finding of strong evidence, if there is any.
-    pub(super) fn tick(&mut self, metrics: &mut MetricsBuffer, state: &State, now: Timestamp) -> Option<Finding> {
+    pub(super) fn tick(
+        &mut self,
+        metrics: &mut MetricsBuffer,
+        known: &mut KnownVisitors,
+        state: &State,
+        now: Timestamp,
+    ) -> Option<Finding> {
         let is_due = self.tick_due_at(state, now).is_some_and(|at| now >= at);
         if !is_due {
             return None;
         }
         self.ticked_at = now;
         let evaluator = self.evaluator.as_mut()?;
-        evaluator.close_tick(metrics.close_tick(split(state)), ms(now));
+        evaluator.close_tick(metrics.close_tick(known, split(state)), ms(now));
         let reason = evaluator.strong_evidence()?;
         let sentence = reason.to_string();
         self.last_look =
@@ -143,6 +150,11 @@ impl AnalysisRunner {
     /// Numbers of the current step.
     pub fn figures(&self) -> Option<Figures> {
         self.evaluator.as_ref().map(Evaluator::figures)
+    }
+
+    /// How isolates count outcomes.
+    pub(super) fn measure(&self) -> Measure {
+        self.evaluator.as_ref().map(Evaluator::measure).unwrap_or_default()
     }
 
     /// Anomalies besides the canary.

@@ -9,6 +9,8 @@ use crate::policy::Switch;
 use crate::rollout::{AuditEntry, Command, CommandRequest, Effect, PhaseKind, Plan, PublishedState, Receipt, Start};
 use crate::telemetry::{Batch, Sample, VariantSample};
 use crate::timestamp::Timestamp;
+use crate::variant::Variant;
+use crate::visitors::{Entry, Marks, Network, VisitorSketch};
 
 mod outlook;
 
@@ -18,7 +20,7 @@ struct World {
     controller: Controller,
     now: Timestamp,
     seq: u64,
-    key_hash: u32,
+    visitor: u32,
     document: Option<PublishedState>,
     audit: Vec<AuditEntry>,
     /// Whether KV refuses writes.
@@ -29,7 +31,7 @@ impl World {
     fn new() -> Self {
         let now = Timestamp::from_seconds(1_800_000_000);
         let (controller, document, audit) = (Controller::default(), None, Vec::new());
-        Self { controller, now, seq: 0, key_hash: 0, document, audit, writes_fail: false }
+        Self { controller, now, seq: 0, visitor: 0, document, audit, writes_fail: false }
     }
 
     fn execute(&mut self, command: Command) {
@@ -74,20 +76,36 @@ impl World {
     fn tick(&mut self, requests: u64, failures: u32) {
         self.now = Timestamp::from_millis(self.now.as_millis() + TICK_MS);
         if let Some(observation) = self.controller.state.observation() {
-            let mut key_hashes = |many: u32| {
-                self.key_hash += many;
-                (self.key_hash - many..self.key_hash).collect()
+            // Every request is from a new visitor.
+            let mut visitors = |many: u64| {
+                let mut sketch = VisitorSketch::default();
+                for _ in 0..many {
+                    self.visitor += 1;
+                    sketch.insert(self.visitor);
+                }
+                sketch
             };
             let mut sample = Sample::new(observation);
             sample.variants = PerVariant::new(
                 VariantSample {
                     requests,
                     failures: failures.into(),
-                    failed: key_hashes(failures),
+                    visits: requests,
+                    failed_visits: failures.into(),
+                    visitors: visitors(requests),
                     ..VariantSample::default()
                 },
-                VariantSample { requests: requests * 4, ..VariantSample::default() },
+                VariantSample {
+                    requests: requests * 4,
+                    visits: requests * 4,
+                    visitors: visitors(requests * 4),
+                    ..VariantSample::default()
+                },
             );
+            for visitor in self.visitor..self.visitor + failures {
+                let entry = Entry { variant: Variant::Canary, network: Network::UNKNOWN, marks: Marks::FAILED };
+                sample.failed.offer(visitor, entry, 1_000);
+            }
             self.seq += 1;
             let report = Batch { from: "FRA".into(), seq: self.seq, sample: Some(sample), ..Batch::default() };
             let overlay = self.controller.report(&report, self.now);
@@ -177,7 +195,7 @@ fn without_traffic_the_rollout_waits() {
     world.start(QUICK);
     world.run(120, 0, 0);
     assert_eq!((world.phase(), world.controller.state.summary().step), (PhaseKind::Progressing, 1));
-    assert!(world.controller.analysis.last_look().unwrap().sentence.contains("requests"));
+    assert!(world.controller.analysis.last_look().unwrap().sentence.contains("visitors"));
 }
 
 #[test]

@@ -20,34 +20,42 @@ impl From<&Look> for Finding {
 mod tests {
     use super::*;
     use crate::analysis::{AnalysisConfig, Counts, Evaluator, Health, LookContext, PerVariant, Tick};
+    use crate::visitors::VisitorSketch;
+
+    fn visitors(many: u32) -> VisitorSketch {
+        let mut sketch = VisitorSketch::default();
+        (0..many).for_each(|visitor| sketch.insert(visitor));
+        sketch
+    }
 
     #[test]
     fn the_last_look_in_a_row_above_a_ceiling_is_enough_whatever_came_between() {
         let mut evaluator = Evaluator::new(AnalysisConfig::default(), 3_600_000).unwrap();
-        let mut look = |canary: Counts, short_circuited: u64, breaker_opened_at: Option<u64>, now: u64| {
-            let counts = PerVariant::new(canary, Counts::new(4_000, 4));
-            evaluator.close_tick(
-                Tick { counts, split: PerVariant::new(5_000, 20_000), short_circuited, ..Tick::default() },
-                now,
-            );
+        let mut look = |canary: Counts, breaker_opened_at: Option<u64>, now: u64| {
+            // The canary has all visitors, so that nothing is compared.
+            let counts = PerVariant::new(canary, Counts::default());
+            let split = PerVariant::new(100_000, 0);
+            let visitors = PerVariant::new(visitors(100), VisitorSketch::default());
+            evaluator.close_tick(Tick { counts, visits: counts, visitors, split, ..Tick::default() }, now);
             let context = LookContext { last_flush_at: Some(now), breaker_opened_at, ..LookContext::default() };
             Finding::from(&evaluator.look(&context, now))
         };
-        // A breaker keeps the canary's failures from being seen. What it diverts was not served all the same.
-        let dead = |seen: u64| Counts::sticky(seen, seen, 1);
-        assert!(matches!(look(dead(5), 995, Some(5_000), 5_000), Finding::Fail { strong: false, .. }));
-        assert!(matches!(look(Counts::default(), 3, Some(5_000), 10_000), Finding::Inconclusive { .. }));
-        assert!(matches!(look(dead(1), 999, Some(5_000), 15_000), Finding::Fail { strong: false, .. }));
-        let Finding::Fail { strong: true, sentence } = look(dead(1), 999, Some(5_000), 20_000) else {
+        // The visitors fail once a rollout, and their visits fail on.
+        assert!(matches!(look(Counts::sticky(50, 40, 40), None, 5_000), Finding::Fail { strong: false, .. }));
+        assert!(matches!(look(Counts::default(), Some(5_000), 10_000), Finding::Inconclusive { .. }));
+        assert!(matches!(look(Counts::sticky(50, 40, 0), None, 15_000), Finding::Fail { strong: false, .. }));
+        let Finding::Fail { strong: true, sentence } = look(Counts::sticky(50, 40, 0), None, 20_000) else {
             panic!("the third look in a row")
         };
-        assert!(sentence.contains("999 of these sent to stable by a breaker"), "{sentence}");
+        assert!(sentence.contains("40 of 50 requests failed (80.00 %), 40 of 50 visitors affected"), "{sentence}");
     }
 
     fn found(canary: Counts, stable: Counts, health: Health) -> Finding {
         let mut evaluator = Evaluator::new(AnalysisConfig::default(), 3_600_000).unwrap();
-        let tick =
-            Tick { counts: PerVariant::new(canary, stable), split: PerVariant::new(5_000, 20_000), ..Tick::default() };
+        let counts = PerVariant::new(canary, stable);
+        let of = |counts: Counts| visitors(u32::try_from(counts.requests()).unwrap());
+        let visitors = PerVariant::new(of(canary), of(stable));
+        let tick = Tick { counts, visits: counts, visitors, split: PerVariant::new(5_000, 20_000), ..Tick::default() };
         evaluator.close_tick(tick, 5_000);
         let context = LookContext { last_flush_at: Some(5_000), health, ..LookContext::default() };
         Finding::from(&evaluator.look(&context, 5_000))

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::event::Observation;
+use crate::analysis::Measure;
 use crate::document::{self, InvalidDocument};
 use crate::percentage::Percentage;
 use crate::policy::{KvReading, PolicyPatch, SwitchOrders, Target};
@@ -28,6 +29,8 @@ pub struct Overlay {
     /// The location's last read of KV, which its shard adds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading: Option<KvReading>,
+    /// How outcomes are counted.
+    pub measure: Measure,
 }
 
 /// The state of a rollout that isolates are to put into effect.
@@ -146,7 +149,8 @@ mod tests {
                 orders.insert(Switch::Maintenance, order);
             }
             let reading = KvReading::new(&KvValues::default(), Timestamp::from_millis(7));
-            Overlay { revision, rollout, switches: switches.into_iter().collect(), orders, reading }
+            let (switches, measure) = (switches.into_iter().collect(), Measure::default());
+            Overlay { revision, rollout, switches, orders, reading, measure }
         })
     }
 

@@ -39,6 +39,8 @@ pub struct Decision {
     pub new_visitor: Option<VisitorId>,
     /// The cohort that the request's outcome counts for, if a rollout observes it.
     pub observed: Option<Observed>,
+    /// Hash of the sticky key, which tells visitors apart within an isolate; none without a sticky key.
+    pub visitor: Option<u32>,
 }
 
 /// The variant that serves a request, or the refusal.
@@ -116,7 +118,7 @@ pub fn decide(
     now: Timestamp,
 ) -> Decision {
     let switches = snapshot.switches();
-    let decision = |outcome, reason| Decision { outcome, reason, new_visitor: None, observed: None };
+    let decision = |outcome, reason| Decision { outcome, reason, new_visitor: None, observed: None, visitor: None };
     let stable = |reason| decision(Outcome::Serve(Variant::Stable), reason);
     let unavailable = |switch, reason| decision(Outcome::Unavailable(switch), reason);
 
@@ -167,13 +169,16 @@ fn split(
     // A request without a sticky key falls into the last bucket, which reaches the canary only at 100 %.
     let bucket = key_hash.map_or(Bucket::LAST, Bucket::from_hash);
     let variant = if percentage.contains(bucket) { Variant::Canary } else { Variant::Stable };
-    let new_visitor = match key {
-        Some(StickyKey::NewVisitor(id)) => Some(id),
+    let new_visitor = match &key {
+        Some(StickyKey::NewVisitor(id)) => Some(*id),
         _ => None,
     };
     let is_compared = variant == Variant::Canary || percentage.control_contains(bucket);
-    let observed = key_hash.filter(|_| is_observed && is_compared).map(|key_hash| Observed { variant, key_hash });
-    Decision { outcome: Outcome::Serve(variant), reason, new_visitor, observed }
+    let observed = key.filter(|_| is_observed && is_compared).map(|key| {
+        let visitor = Bucket::independent_hash(&state.rollout_id, key.as_bytes());
+        Observed { variant, visitor }
+    });
+    Decision { outcome: Outcome::Serve(variant), reason, new_visitor, observed, visitor: key_hash }
 }
 
 #[cfg(test)]

@@ -1,19 +1,16 @@
 //! The message that carries counts, over both hops. Isolates and objects of other versions read it, so fields are only ever added.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{Histogram, PerVariant};
 use crate::policy::KvReading;
 use crate::rollout::Observation;
+use crate::visitors::{HeavyKeys, KeySet, VisitorSketch};
 
-/// Failing sticky keys that a variant's sample holds. Each counts once; 256 a flush and 4,096 a rollout are plenty for the error test,
-/// which has decided long before.
-pub(crate) const MAX_FAILED: usize = 4_096;
-
-/// First-seen sticky keys that a sample holds, of both variants together: a limit on one variant would tilt their ratio.
-pub(crate) const MAX_SEEN: usize = 8_192;
+/// Visitors that each set of a shard's report holds. Isolates hold fewer, the controller more.
+const MAX_REPORTED: usize = 4_096;
 
 /// A message. A sender numbers its messages and resends one until it is acknowledged, so that each counts once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,6 +39,18 @@ pub struct Sample {
     pub observation: Observation,
     /// The canary, and stable's control slice.
     pub variants: PerVariant<VariantSample>,
+    /// Visitors with a failed request, of both variants together.
+    #[serde(default, skip_serializing_if = "KeySet::is_empty")]
+    pub failed: KeySet,
+    /// Visitors with a slow answer, of both variants together.
+    #[serde(default, skip_serializing_if = "KeySet::is_empty")]
+    pub slow: KeySet,
+    /// Visitors that were new to the sender in this step, of both variants together.
+    #[serde(default, skip_serializing_if = "KeySet::is_empty")]
+    pub seen: KeySet,
+    /// Keys with the most requests, where every request counts for itself.
+    #[serde(default, skip_serializing_if = "HeavyKeys::is_empty")]
+    pub heavy: HeavyKeys,
     /// Whether an isolate's breaker opened.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub breaker_opened: bool,
@@ -51,20 +60,20 @@ pub struct Sample {
 }
 
 /// One variant's part of a sample.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VariantSample {
     /// Requests that were answered or failed.
     pub requests: u64,
     /// Requests that failed, those that stable then answered included.
     pub failures: u64,
-    /// Hashes of sticky keys that failed since the last message.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub failed: BTreeSet<u32>,
-    /// Hashes of sticky keys that were first seen since the last message.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub seen: BTreeSet<u32>,
-    /// Time to the response's headers.
+    /// Visits: of a visitor's requests the first one in each message of an isolate. Where every request counts for itself, all requests.
+    pub visits: u64,
+    /// Visits that failed.
+    pub failed_visits: u64,
+    /// Distinct visitors. A sender reports what its earlier messages of the step did not have.
+    pub visitors: VisitorSketch,
+    /// Time to the response's headers, of visits without a request body.
     pub latency: Histogram,
 }
 
@@ -73,36 +82,43 @@ pub struct VariantSample {
 impl Sample {
     /// A sample without outcomes.
     pub fn new(observation: Observation) -> Self {
-        Self { observation, variants: PerVariant::default(), breaker_opened: false, short_circuited: 0 }
+        Self {
+            observation,
+            variants: PerVariant::default(),
+            failed: KeySet::default(),
+            slow: KeySet::default(),
+            seen: KeySet::default(),
+            heavy: HeavyKeys::default(),
+            breaker_opened: false,
+            short_circuited: 0,
+        }
     }
 
     /// Adds the outcomes that another sender observed under the same configuration.
     pub fn merge(&mut self, other: &Self) {
-        let Self { observation: _, variants, breaker_opened, short_circuited } = other;
-        let has_room = self.seen() + other.seen() <= MAX_SEEN;
-        self.variants.canary.merge(&variants.canary, has_room);
-        self.variants.stable.merge(&variants.stable, has_room);
+        let Self { observation: _, variants, failed, slow, seen, heavy, breaker_opened, short_circuited } = other;
+        self.variants.canary.merge(&variants.canary);
+        self.variants.stable.merge(&variants.stable);
+        self.failed.merge(failed, MAX_REPORTED);
+        self.slow.merge(slow, MAX_REPORTED);
+        self.seen.merge(seen, MAX_REPORTED);
+        self.heavy.merge(heavy);
         self.breaker_opened |= breaker_opened;
         self.short_circuited = self.short_circuited.saturating_add(*short_circuited);
-    }
-
-    /// Number of first-seen sticky keys, of both variants.
-    pub(crate) fn seen(&self) -> usize {
-        self.variants.canary.seen.len() + self.variants.stable.seen.len()
     }
 }
 
 // === impl VariantSample ===
 
 impl VariantSample {
-    fn merge(&mut self, other: &Self, has_room_for_seen: bool) {
-        let Self { requests, failures, failed, seen, latency } = other;
+    /// Adds the counts of another sender.
+    pub fn merge(&mut self, other: &Self) {
+        let Self { requests, failures, visits, failed_visits, visitors, latency } = other;
         self.requests = self.requests.saturating_add(*requests);
         self.failures = self.failures.saturating_add(*failures);
-        self.failed.extend(failed.iter().take(MAX_FAILED.saturating_sub(self.failed.len())));
-        if has_room_for_seen {
-            self.seen.extend(seen);
-        }
+        self.visits = self.visits.saturating_add(*visits);
+        self.failed_visits = self.failed_visits.saturating_add(*failed_visits);
+        self.visitors.merge(visitors);
         self.latency += latency;
     }
 }
@@ -110,27 +126,37 @@ impl VariantSample {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::variant::Variant;
+    use crate::visitors::{Entry, Marks, Network};
 
     fn observation(step: usize) -> Observation {
         Observation { rollout_id: "r1".into(), attempt: 0, step }
     }
 
+    fn failing(keys: &[u32]) -> KeySet {
+        let mut set = KeySet::default();
+        for key in keys {
+            let entry = Entry { variant: Variant::Canary, network: Network::UNKNOWN, marks: Marks::FAILED };
+            set.offer(*key, entry, 100);
+        }
+        set
+    }
+
     #[test]
     fn the_wire_form_is_frozen() {
         let mut sample = Sample::new(observation(2));
-        sample.variants.canary = VariantSample {
-            requests: 3,
-            failures: 1,
-            failed: [7].into(),
-            seen: [7, 9].into(),
-            ..VariantSample::default()
-        };
+        sample.variants.canary =
+            VariantSample { requests: 3, failures: 1, visits: 2, failed_visits: 1, ..VariantSample::default() };
         sample.variants.canary.latency.record(10.0);
+        sample.variants.canary.visitors.insert(1);
+        sample.failed = failing(&[7]);
+        sample.heavy.record(7);
         let batch = Batch { from: "a".into(), seq: 4, sample: Some(sample), ..Batch::default() };
         let json = concat!(
             r#"{"from":"a","seq":4,"sample":{"observation":{"rolloutId":"r1","attempt":0,"step":2},"variants":{"#,
-            r#""canary":{"requests":3,"failures":1,"failed":[7],"seen":[7,9],"latency":{"116":1}},"#,
-            r#""stable":{"requests":0,"failures":0,"latency":{}}},"shortCircuited":0}}"#
+            r#""canary":{"requests":3,"failures":1,"visits":2,"failedVisits":1,"visitors":"e70603","latency":{"116":1}},"#,
+            r#""stable":{"requests":0,"failures":0,"visits":0,"failedVisits":0,"visitors":"","latency":{}}},"#,
+            r#""failed":"07000000000082","heavy":{"7":1},"shortCircuited":0}}"#
         );
         assert_eq!(
             serde_json::to_string(&batch).unwrap(),
@@ -141,29 +167,35 @@ mod tests {
     }
 
     #[test]
-    fn merging_adds_counts_and_counts_a_key_once() {
+    fn a_message_of_an_older_isolate_is_read() {
+        let json = concat!(
+            r#"{"from":"a","seq":4,"sample":{"observation":{"rolloutId":"r1","attempt":0,"step":2},"variants":{"#,
+            r#""canary":{"requests":3,"failures":1,"failed":[7],"seen":[7,9],"latency":{"116":1}},"#,
+            r#""stable":{"requests":0,"failures":0,"latency":{}}},"shortCircuited":0}}"#
+        );
+        let sample = serde_json::from_str::<Batch>(json).unwrap().sample.unwrap();
+        assert_eq!((sample.variants.canary.requests, sample.variants.canary.failures), (3, 1));
+    }
+
+    #[test]
+    fn merging_adds_counts_and_counts_a_visitor_once() {
         let sample = |requests, failed: &[u32]| {
             let mut sample = Sample::new(observation(0));
-            let failed = failed.iter().copied().collect();
-            sample.variants.canary = VariantSample { requests, failures: requests, failed, ..VariantSample::default() };
+            sample.variants.canary = VariantSample { requests, failures: requests, ..VariantSample::default() };
+            for key in failed {
+                sample.variants.canary.visitors.insert(*key);
+            }
+            sample.failed = failing(failed);
             sample
         };
         let mut sum = sample(2, &[1, 2]);
         sum.merge(&sample(3, &[2, 3]));
-        assert_eq!((sum.variants.canary.requests, sum.variants.canary.failed), (5, [1, 2, 3].into()));
+        assert_eq!(
+            (sum.variants.canary.requests, sum.failed.len(), sum.variants.canary.visitors.estimate()),
+            (5, 3, 3)
+        );
         let mut full = sample(u64::MAX, &[]);
         full.merge(&sample(1, &[]));
         assert_eq!(full.variants.canary.requests, u64::MAX);
-    }
-
-    #[test]
-    fn a_limit_never_cuts_one_variant_alone() {
-        let mut sum = Sample::new(observation(0));
-        sum.variants.stable.seen = (0..8_190).collect();
-        let mut more = sum.clone();
-        more.variants.stable.seen = (9_000..9_002).collect();
-        more.variants.canary.seen = (10_000..10_002).collect();
-        sum.merge(&more);
-        assert_eq!((sum.variants.canary.seen.len(), sum.variants.stable.seen.len()), (0, 8_190));
     }
 }

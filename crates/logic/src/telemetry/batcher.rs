@@ -1,26 +1,41 @@
 //! One isolate's outcomes, collected into batches.
 
-use std::collections::BTreeSet;
+use std::mem;
 use std::rc::Rc;
 
-use super::batch::{Batch, MAX_SEEN, Sample, VariantSample};
+use super::batch::{Batch, Sample};
+use super::visits::Visits;
+use crate::analysis::{Measure, PerVariant, Unit, bucket_of};
 use crate::rollout::Observation;
 use crate::variant::Variant;
+use crate::visitors::{Entry, KeySet, Marks, Network, VisitorSketch};
 
 /// An isolate's first canary requests, whose latency is not counted: they wait for connections and compilation, which says nothing about the
 /// canary's speed.
 const WARM_UP: u32 = 20;
 
-/// Failing sticky keys in one batch, for each variant.
-const MAX_FAILED: usize = 256;
+/// Visitors that each set of a batch holds, of both variants together.
+const MAX_FLUSHED: usize = 512;
+
+/// Visitors of each kind that an isolate remembers having reported. A forgotten one is reported again, and the controller knows it.
+const MAX_REMEMBERED: usize = 16_384;
 
 /// A request whose outcome counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observed {
     /// The variant it was assigned to.
     pub variant: Variant,
-    /// Hash of its sticky key and the salt. The analysis counts each hash once.
-    pub key_hash: u32,
+    /// The visitor: a hash of the sticky key and the salt that is independent of the bucket.
+    pub visitor: u32,
+}
+
+/// How an observed request ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Answered {
+    /// Whether the variant failed.
+    pub failed: bool,
+    /// Time to the response's headers in ms; none where it contains the client's own time, because the request has a body.
+    pub latency_ms: Option<f64>,
 }
 
 /// Collects an isolate's outcomes and hands them over in numbered batches, one at a time.
@@ -32,13 +47,23 @@ pub struct OutcomeBatcher {
     in_flight: Option<Rc<Batch>>,
     /// Outcomes for the next batch.
     open: Option<Sample>,
+    visits: Visits,
     /// The observation that is counted now.
     current: Option<Observation>,
     /// The observation that was counted before.
     previous: Option<Observation>,
-    /// Key hashes that a batch of the current observation has carried.
-    reported: BTreeSet<u32>,
+    /// What batches of the current observation have carried.
+    reported: Reported,
     canary_requests: u32,
+}
+
+/// What batches of one observation have carried.
+#[derive(Clone, Debug, Default)]
+struct Reported {
+    failed: KeySet,
+    slow: KeySet,
+    seen: KeySet,
+    visitors: PerVariant<VisitorSketch>,
 }
 
 // === impl OutcomeBatcher ===
@@ -54,13 +79,20 @@ impl OutcomeBatcher {
         Self::new(hex::encode(id))
     }
 
-    /// Counts one outcome, seen while `observation` was in force.
-    pub fn record(&mut self, observation: &Observation, observed: Observed, failed: bool, latency_ms: f64) {
+    /// Counts one outcome, seen while `observation` was in force. `network` gives the client's network; it is asked for only where the outcome
+    /// says something against the variant.
+    pub fn record(
+        &mut self,
+        observation: &Observation,
+        observed: Observed,
+        answered: Answered,
+        measure: &Measure,
+        network: impl FnOnce() -> Network,
+    ) {
         if !self.counts(observation) {
             return;
         }
-        let Observed { variant, key_hash } = observed;
-        let is_new = self.reported.len() < MAX_SEEN && self.reported.insert(key_hash);
+        let Observed { variant, visitor } = observed;
         let is_warm = match variant {
             Variant::Canary => {
                 self.canary_requests = self.canary_requests.saturating_add(1);
@@ -68,39 +100,65 @@ impl OutcomeBatcher {
             }
             Variant::Stable => true,
         };
-        let variants = &mut self.open(observation).variants;
-        let sample: &mut VariantSample = match variant {
-            Variant::Canary => &mut variants.canary,
-            Variant::Stable => &mut variants.stable,
-        };
-        sample.requests = sample.requests.saturating_add(1);
-        if is_new {
-            sample.seen.insert(key_hash);
+        let latency = answered.latency_ms.filter(|_| is_warm && !answered.failed).map(bucket_of);
+        let Self { open, visits, reported, .. } = self;
+        let sample = open.get_or_insert_with(|| Sample::new(observation.clone()));
+        let is_visit = measure.unit == Unit::Request || visits.record(visitor);
+        if measure.unit == Unit::Request {
+            sample.heavy.record(visitor);
         }
-        if failed {
-            sample.failures = sample.failures.saturating_add(1);
-            if sample.failed.len() < MAX_FAILED {
-                sample.failed.insert(key_hash);
+        if is_visit {
+            let entry = Entry { variant, network: Network::UNKNOWN, marks: Marks::SEEN };
+            if !reported.seen.knows(visitor, Marks::SEEN) {
+                sample.seen.offer(visitor, entry, MAX_FLUSHED);
             }
-        } else if is_warm {
-            sample.latency.record(latency_ms);
+        }
+        let slow = latency.map_or(Marks::NONE, |bucket| measure.slow.marks(variant, bucket));
+        let is_new_slow = !slow.is_empty() && !reported.slow.knows(visitor, slow);
+        let is_new_failed = answered.failed && !reported.failed.knows(visitor, Marks::FAILED);
+        if is_new_slow || is_new_failed {
+            let network = network();
+            let entry = |marks| Entry { variant, network, marks };
+            if is_new_slow && !reported.slow.has_enough_of(network) {
+                sample.slow.offer(visitor, entry(slow), MAX_FLUSHED);
+            }
+            if is_new_failed && !reported.failed.has_enough_of(network) {
+                sample.failed.offer(visitor, entry(Marks::FAILED), MAX_FLUSHED);
+            }
+        }
+        let counts = sample.variants.get_mut(variant);
+        counts.requests = counts.requests.saturating_add(1);
+        counts.failures = counts.failures.saturating_add(u64::from(answered.failed));
+        if is_visit {
+            counts.visits = counts.visits.saturating_add(1);
+            counts.failed_visits = counts.failed_visits.saturating_add(u64::from(answered.failed));
+            counts.visitors.insert(visitor);
+            if let Some(bucket) = latency {
+                counts.latency.add(bucket, 1);
+            }
         }
     }
 
     /// Counts a body that broke off as a failure of the request, which `record` has counted as answered.
-    pub fn record_broken_body(&mut self, observation: &Observation, observed: Observed) {
+    pub fn record_broken_body(
+        &mut self,
+        observation: &Observation,
+        Observed { variant, visitor }: Observed,
+        network: impl FnOnce() -> Network,
+    ) {
         if !self.counts(observation) {
             return;
         }
-        let variants = &mut self.open(observation).variants;
-        let sample: &mut VariantSample = match observed.variant {
-            Variant::Canary => &mut variants.canary,
-            Variant::Stable => &mut variants.stable,
-        };
-        sample.failures = sample.failures.saturating_add(1);
-        if sample.failed.len() < MAX_FAILED {
-            sample.failed.insert(observed.key_hash);
+        let is_new = !self.reported.failed.knows(visitor, Marks::FAILED);
+        let entry = is_new.then(|| Entry { variant, network: network(), marks: Marks::FAILED });
+        let entry = entry.filter(|entry| !self.reported.failed.has_enough_of(entry.network));
+        let sample = self.open(observation);
+        if let Some(entry) = entry {
+            sample.failed.offer(visitor, entry, MAX_FLUSHED);
         }
+        let counts = sample.variants.get_mut(variant);
+        counts.failures = counts.failures.saturating_add(1);
+        counts.failed_visits = counts.failed_visits.saturating_add(1);
     }
 
     /// Counts a canary request that the breaker sent to stable.
@@ -125,12 +183,17 @@ impl OutcomeBatcher {
 
     /// The batch to send: the one in flight, or a new one.
     pub fn flush(&mut self) -> Rc<Batch> {
-        let Self { isolate, seq, in_flight, open, .. } = self;
-        let next = || {
-            *seq = seq.saturating_add(1);
-            Rc::new(Batch { from: isolate.clone(), seq: *seq, sample: open.take(), ..Batch::default() })
-        };
-        in_flight.get_or_insert_with(next).clone()
+        if let Some(batch) = &self.in_flight {
+            return batch.clone();
+        }
+        let mut sample = self.open.take();
+        self.visits.clear();
+        if let Some(sample) = &mut sample {
+            self.reported.take(sample);
+        }
+        self.seq = self.seq.saturating_add(1);
+        let batch = Rc::new(Batch { from: self.isolate.clone(), seq: self.seq, sample, ..Batch::default() });
+        self.in_flight.insert(batch).clone()
     }
 
     /// Ends the batch of this number: the shard has it.
@@ -151,7 +214,8 @@ impl OutcomeBatcher {
             _ => {
                 self.previous = self.current.replace(observation.clone());
                 self.open = None;
-                self.reported.clear();
+                self.visits.clear();
+                self.reported = Reported::default();
                 true
             }
         }
@@ -162,114 +226,22 @@ impl OutcomeBatcher {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::analysis::PerVariant;
+// === impl Reported ===
 
-    fn step(step: usize) -> Observation {
-        Observation { rollout_id: "r".into(), attempt: 0, step }
-    }
-
-    fn canary(key_hash: u32) -> Observed {
-        Observed { variant: Variant::Canary, key_hash }
-    }
-
-    fn flushed(batcher: &mut OutcomeBatcher) -> Sample {
-        batcher.flush().sample.clone().unwrap()
-    }
-
-    #[test]
-    fn a_visitor_is_reported_once_and_a_failure_has_no_latency() {
-        let mut batcher = OutcomeBatcher::new("i".into());
-        for _ in 0..3 {
-            batcher.record(&step(0), canary(5), true, 9.0);
+impl Reported {
+    /// Remembers what a sample reports, and takes from it what earlier ones have reported.
+    fn take(&mut self, sample: &mut Sample) {
+        self.failed.merge(&sample.failed, MAX_REMEMBERED);
+        self.slow.merge(&sample.slow, MAX_REMEMBERED);
+        self.seen.merge(&sample.seen, MAX_REMEMBERED);
+        for variant in Variant::ALL {
+            let (known, visitors) = (self.visitors.get_mut(variant), &mut sample.variants.get_mut(variant).visitors);
+            let seen = mem::take(visitors);
+            *visitors = seen.since(known);
+            known.merge(&seen);
         }
-        batcher.record(&step(0), Observed { variant: Variant::Stable, key_hash: 6 }, false, 9.0);
-        let PerVariant { canary, stable } = flushed(&mut batcher).variants;
-        assert_eq!((canary.requests, canary.failures, canary.failed.len(), canary.seen.len()), (3, 3, 1, 1));
-        assert_eq!((canary.latency.total(), stable.latency.total()), (0, 1));
-    }
-
-    #[test]
-    fn a_thousand_failures_of_one_client_are_one_piece_of_evidence() {
-        let mut batcher = OutcomeBatcher::new("isolate".into());
-        for _ in 0..1_000 {
-            batcher.record(&step(0), canary(7), true, 1.0);
-        }
-        let canary = flushed(&mut batcher).variants.canary;
-        assert_eq!((canary.failures, canary.failed), (1_000, [7].into()));
-    }
-
-    #[test]
-    fn a_body_that_broke_off_makes_its_answered_request_a_failed_one() {
-        let mut batcher = OutcomeBatcher::new("i".into());
-        batcher.record(&step(0), canary(5), false, 9.0);
-        batcher.record_broken_body(&step(0), canary(5));
-        let canary = flushed(&mut batcher).variants.canary;
-        assert_eq!((canary.requests, canary.failures, canary.failed), (1, 1, [5].into()));
-    }
-
-    #[test]
-    fn the_first_twenty_canary_requests_have_no_latency() {
-        let mut batcher = OutcomeBatcher::new("i".into());
-        for key_hash in 0..25 {
-            batcher.record(&step(0), canary(key_hash), false, 9.0);
-        }
-        assert_eq!(flushed(&mut batcher).variants.canary.latency.total(), 5);
-    }
-
-    #[test]
-    fn a_batch_stays_the_same_until_it_is_acknowledged() {
-        let mut batcher = OutcomeBatcher::new("i".into());
-        batcher.record(&step(0), canary(1), false, 1.0);
-        let first = batcher.flush();
-        batcher.record(&step(0), canary(2), false, 1.0);
-        assert_eq!(batcher.flush(), first);
-        batcher.acknowledge(first.seq + 1);
-        assert_eq!(batcher.flush(), first);
-        batcher.acknowledge(first.seq);
-        let second = batcher.flush();
-        assert_eq!((second.seq, second.sample.clone().unwrap().variants.canary.requests), (first.seq + 1, 1));
-        batcher.acknowledge(first.seq + 1);
-        assert!(batcher.is_empty());
-    }
-
-    #[test]
-    fn a_late_outcome_of_the_step_before_does_not_drop_the_counts_since() {
-        let mut batcher = OutcomeBatcher::new("i".into());
-        batcher.record(&step(0), canary(1), false, 1.0);
-        batcher.record(&step(1), canary(2), false, 1.0);
-        batcher.record(&step(0), canary(3), true, 30_000.0);
-        batcher.short_circuit(&step(0));
-        let sample = flushed(&mut batcher);
-        let canary_sample = &sample.variants.canary;
-        assert_eq!((sample.observation.step, canary_sample.requests, canary_sample.failures), (1, 1, 0));
-        // Nor after a flush, nor where the rollout is another one.
-        batcher.record(&step(0), canary(3), true, 30_000.0);
-        let next = Observation { rollout_id: "s".into(), ..step(0) };
-        batcher.record(&next, canary(4), false, 1.0);
-        batcher.record(&step(1), canary(5), false, 1.0);
-        batcher.acknowledge(1);
-        assert_eq!(flushed(&mut batcher).observation, next);
-    }
-
-    #[test]
-    fn a_visitor_is_reported_again_in_each_step() {
-        let mut batcher = OutcomeBatcher::new("i".into());
-        batcher.record(&step(0), canary(5), false, 9.0);
-        let seq = batcher.flush().seq;
-        batcher.acknowledge(seq);
-        batcher.record(&step(1), canary(5), false, 9.0);
-        assert_eq!(flushed(&mut batcher).variants.canary.seen.len(), 1, "the controller counts visitors by step");
-    }
-
-    #[test]
-    fn counts_of_the_step_before_are_dropped() {
-        let mut batcher = OutcomeBatcher::new("i".into());
-        batcher.record(&step(0), canary(1), false, 1.0);
-        batcher.record(&step(1), canary(2), false, 1.0);
-        let sample = flushed(&mut batcher);
-        assert_eq!((sample.observation.step, sample.variants.canary.requests), (1, 1));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,7 +76,7 @@ impl Errors {
             if tick >= self.from {
                 seen += counts.canary;
             }
-            test.close_tick(&counts, Fraction::default());
+            test.close_tick(&counts, PerVariant::default(), Fraction::default());
             if test.outcome() == ErrorOutcome::Strong {
                 let seconds = f64::from(tick + 1 - self.from.min(tick)) * tick_s;
                 return (tick >= self.from).then_some(Caught {
@@ -140,8 +140,9 @@ pub fn sticky_null(seed: u64) -> (bool, bool) {
             Counts::sticky(failures + poisson(good), failures, first)
         };
         let tick = PerVariant::new(counts(good.canary, bad.canary, first_c), counts(good.stable, bad.stable, first_s));
-        by_request.close_tick(&tick, Fraction::clamped(SHARE));
-        by_key.close_tick(&tick, Fraction::clamped(SHARE));
+        let visitors = PerVariant::new(200, 3_800);
+        by_request.close_tick(&tick, visitors, Fraction::clamped(SHARE));
+        by_key.close_tick(&tick, visitors, Fraction::clamped(SHARE));
     }
     (by_request.outcome() == ErrorOutcome::Strong, by_key.outcome() == ErrorOutcome::Strong)
 }
@@ -173,7 +174,7 @@ pub fn sticky_bad(seed: u64) -> Option<Caught> {
         };
         let tick =
             PerVariant::new(counts(traffic.canary, 0.05, first.canary), counts(traffic.stable, 0.01, first.stable));
-        test.close_tick(&tick, Fraction::clamped(0.05));
+        test.close_tick(&tick, PerVariant::new(200, 3_800), Fraction::clamped(0.05));
         if test.outcome() == ErrorOutcome::Strong {
             let failures = test.step().canary.failures();
             let seconds = (second + 1) as f64;

@@ -124,7 +124,7 @@ impl World<'_> {
         match (from, observing) {
             (From::Canary, _) => isolate.canary_answered(observing.as_ref(), *answer, chance, now),
             (From::StableShortCircuited, _) => isolate.stable_answered(*answer, now),
-            (From::Stable, Some(observing)) => isolate.count(observing, *answer),
+            (From::Stable, Some(observing)) => isolate.compared_answered(observing, *answer, now),
             (From::Stable, None) => {}
         }
         if let Some(observing) = observing {

@@ -32,12 +32,13 @@ impl Story {
     fn minute(&mut self, canary: (u64, u64, f64), stable: (u64, u64, f64)) -> Look {
         for _ in 0..12 {
             self.now += TICK;
+            let counts = PerVariant::new(Counts::new(canary.0, canary.1), Counts::new(stable.0, stable.1));
             let tick = Tick {
-                counts: PerVariant::new(Counts::new(canary.0, canary.1), Counts::new(stable.0, stable.1)),
+                counts,
+                visits: counts,
                 latency: PerVariant::new(all_at(canary.2, canary.0), all_at(stable.2, stable.0)),
-                assigned: PerVariant::default(),
                 split: PerVariant::new(5_000, 20_000),
-                short_circuited: 0,
+                ..Tick::default()
             };
             self.evaluator.close_tick(tick, self.now);
         }
@@ -203,7 +204,7 @@ fn a_breaker_that_opened_a_moment_ago_holds() {
 #[test]
 fn too_few_requests_wait_and_do_not_count_as_inconclusive() {
     let look = story().minute((1, 0, 80.0), STABLE);
-    assert_eq!(said(&look), (Verdict::Inconclusive, "Too few canary requests to judge: 12 of 20.".to_owned()));
+    assert_eq!(said(&look), (Verdict::Inconclusive, "Too few requests on the canary to judge: 12 of 20.".to_owned()));
     assert!(look.reason.is_waiting());
 }
 
@@ -213,7 +214,7 @@ fn the_last_comparison_waits_for_enough_requests_to_detect_a_bad_canary() {
     story.context.last_comparison = true;
     let look = story.minute((25, 0, 80.0), STABLE);
     let needed = needed_requests(Fraction::of(1, 4), 0.01, crate::analysis::Regression::default(), 0.005).unwrap();
-    assert_eq!(look.reason, Reason::WaitingForTraffic { requests: 300, needed: Some(needed) });
+    assert_eq!(look.reason, Reason::WaitingForTraffic { requests: 300, needed: Some(needed), unit: Unit::Request });
     let minutes = (2..100).find(|_| story.minute((25, 0, 80.0), STABLE).verdict == Verdict::Pass);
     assert_eq!(minutes, Some(needed.div_ceil(300)));
 }
@@ -242,7 +243,10 @@ fn a_split_that_is_off_raises_an_alarm_and_decides_nothing() {
 fn a_reason_is_written_in_a_stable_form() {
     let look = story().minute((1, 0, 80.0), STABLE);
     let json = serde_json::to_string(&look.reason).unwrap();
-    assert_eq!(json, r#"{"kind":"too-few-requests","requests":12,"needed":20}"#, "audit rows are read by other tools");
+    assert_eq!(
+        json, r#"{"kind":"too-few-requests","requests":12,"needed":20,"unit":"request"}"#,
+        "audit rows are read by other tools"
+    );
     let look = story().minute((100, 10, 80.0), (0, 0, 80.0));
     let json = concat!(
         r#"{"kind":"above-threshold","threshold":{"kind":"error-rate","failures":120,"requests":1200,"ceiling":0.05},"#,
@@ -261,6 +265,14 @@ fn the_stored_form_is_frozen() {
     assert_eq!(serde_json::from_str::<Evaluator>(frozen).unwrap(), story.evaluator);
 }
 
+#[test]
+fn a_rollout_that_counted_requests_goes_on() {
+    let mut evaluator: Evaluator = serde_json::from_str(include_str!("stored-by-requests.json")).unwrap();
+    assert_eq!(evaluator.figures().canary.counts.requests(), 24);
+    evaluator.close_tick(Tick { split: PerVariant::new(5_000, 20_000), ..Tick::default() }, 1_700_000_600_000);
+    assert!(evaluator.measure().slow.ceiling.is_some());
+}
+
 fn any_count() -> impl Strategy<Value = u64> {
     prop_oneof![4 => 0_u64..300, 1 => any::<u64>(), 1 => Just(u64::MAX)]
 }
@@ -272,9 +284,27 @@ fn any_counts() -> impl Strategy<Value = PerVariant<u64>> {
 fn any_tick() -> impl Strategy<Value = Tick> {
     let histogram =
         || prop::collection::btree_map(0_u16..480, any_count(), 0..5).prop_map(|map| Histogram::try_from(map).unwrap());
-    (any_counts(), any_counts(), any_counts(), histogram(), histogram(), any_counts(), any_counts(), any_count())
-        .prop_map(|(requests, failures, first, canary, stable, assigned, split, short_circuited)| Tick {
-            short_circuited,
+    let slow =
+        || (any_count(), any_count(), any_count()).prop_map(|(p95, p99, ceiling)| SlowVisitors { p95, p99, ceiling });
+    let visitors = || {
+        prop::collection::vec(any::<u32>(), 0..9).prop_map(|keys| {
+            let mut sketch = VisitorSketch::default();
+            for key in keys {
+                sketch.insert(key);
+            }
+            sketch
+        })
+    };
+    let of_visitors = (slow(), slow(), visitors(), visitors(), any_counts());
+    (any_counts(), any_counts(), any_counts(), histogram(), histogram(), any_counts(), any_counts(), of_visitors)
+        .prop_map(|(requests, failures, first, canary, stable, assigned, split, of_visitors)| Tick {
+            visits: PerVariant::new(
+                Counts::new(of_visitors.4.canary, failures.canary),
+                Counts::new(of_visitors.4.stable, failures.stable),
+            ),
+            slow: PerVariant::new(of_visitors.0, of_visitors.1),
+            visitors: PerVariant::new(of_visitors.2, of_visitors.3),
+            heavy: HeavyKeys::default(),
             counts: PerVariant::new(
                 Counts::sticky(requests.canary, failures.canary, first.canary),
                 Counts::sticky(requests.stable, failures.stable, first.stable),

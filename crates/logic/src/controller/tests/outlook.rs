@@ -114,6 +114,6 @@ fn a_rollback_says_why() {
     world.run(12, 40, 30);
     let (headline, awaited) = world.headline();
     assert_eq!(awaited, Awaited::Nothing);
-    assert!(headline.starts_with("Rolled back at ") && headline.contains("requests failed"), "{headline}");
+    assert!(headline.starts_with("Rolled back at ") && headline.contains("visitors failed"), "{headline}");
     assert!(headline.ends_with("Stable serves everybody."), "{headline}");
 }

@@ -1,0 +1,22 @@
+//! What the judge keeps of visitors, in bounded memory that no visitor can bend: how many there were, and which of them failed or waited.
+//!
+//! A visitor is the hash of the sticky key with a seed of its own, so that it says nothing about the bucket. Sets keep the smallest hashes
+//! of both variants together. Which visitors are kept therefore does not depend on their variant, and each kept visitor is on the canary
+//! with the probability that the split says, whatever is cut.
+
+/// Keys behind many of the requests.
+mod heavy_keys;
+/// Sets of visitors.
+mod key_set;
+/// Facts about a visitor.
+mod marks;
+/// Client networks.
+mod network;
+/// The number of distinct visitors.
+mod sketch;
+
+pub use heavy_keys::HeavyKeys;
+pub use key_set::{Entry, InvalidKeySet, KeySet};
+pub use marks::Marks;
+pub use network::Network;
+pub use sketch::{InvalidSketch, VisitorSketch};

@@ -1,0 +1,83 @@
+// One outsider beside a site: nobody takes a healthy canary out, and nobody keeps a bad one.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { visitorId } from "./harness/client.mjs";
+import { eventually } from "./harness/eventually.mjs";
+import { startLoad } from "./harness/load.mjs";
+import { startSerin } from "./harness/workerd.mjs";
+
+const OFF = { enabled: false, percentage: 0 };
+const PLAN = { id: "r1", schedule: "custom", steps: [20, 100], hold: "1h", settle: "100ms", lookEvery: "500ms", maxInconclusive: 1_000, analysis: { tickMs: 200, flushIntervalMs: 200 } };
+
+/** Starts a rollout at 20 % that stays there unless the canary is rolled back, and the site's own visitors. */
+async function startSite(t, load) {
+  const serin = await startSerin(t, { kv: { "canary-state": OFF }, vars: { REFRESH_SECONDS: "0.5" } });
+  const answer = await serin.api("POST", "rollouts", PLAN);
+  assert.equal(answer.status, 200, answer.text);
+  return { serin, site: startLoad(t, serin, load) };
+}
+
+const rollout = async (serin) => (await serin.api("GET", "status")).json.rollout;
+
+/** Runs `act` again and again, side by side, until the returned function is called. */
+function repeat(t, times, act) {
+  let running = true;
+  const loop = async (number) => {
+    while (running) await act(number).catch(() => undefined);
+  };
+  const loops = Array.from({ length: times }, (_, number) => loop(number));
+  const stop = async () => {
+    running = false;
+    await Promise.all(loops);
+  };
+  t.after(stop);
+  return stop;
+}
+
+test("uploads that their clients send slowly do not roll a healthy canary back", async (t) => {
+  const { serin } = await startSite(t);
+  // Stable's p95 is known, so that latency is compared.
+  await eventually(async () => assert.ok((await rollout(serin)).figures?.stable?.requests > 3_000));
+  let uploads = 0;
+  const stop = repeat(t, 12, async (number) => {
+    const headers = { "content-length": "10", cookie: `__Host-serin=${visitorId(900_000 + number)}` };
+    const { message } = await serin.client.open("/?both=count&quiet", { method: "POST", headers }, (outgoing) => {
+      outgoing.write("a".repeat(9));
+      setTimeout(() => outgoing.end("b"), 300);
+    });
+    for await (const _ of message);
+    assert.equal(message.statusCode, 200);
+    uploads += 1;
+  });
+  await eventually(() => assert.ok(uploads > 120));
+  await stop();
+  const { phase, lastLook } = await rollout(serin);
+  assert.equal(phase, "progressing", lastLook?.sentence);
+});
+
+test("a visitor with very many good requests does not hide a canary that fails for everybody else", async (t) => {
+  let asked = 0;
+  const path = () => (asked++ % 10 === 0 ? "/?canary=status:503&stable=name&quiet" : "/?both=name&quiet");
+  const { serin } = await startSite(t, { connections: 2, path });
+  let good = 0;
+  repeat(t, 14, async () => {
+    await serin.request("/?both=name&quiet", { headers: { cookie: `__Host-serin=${visitorId(900_000)}` } });
+    good += 1;
+  });
+  const { rollout: ended } = await serin.status(({ rollout: { phase } }) => phase === "rolled-back");
+  assert.equal(ended.phase, "rolled-back");
+  t.diagnostic(`after ${asked} requests of the site and ${good} of the visitor`);
+});
+
+test("an incident on both variants does not roll the canary back, however many visitors fail", async (t) => {
+  const { serin, site } = await startSite(t, { visitors: 20_000, path: () => "/?both=status:503&quiet" });
+  await eventually(async () => {
+    const { phase, figures, lastLook } = await rollout(serin);
+    assert.equal(phase, "progressing", lastLook?.sentence);
+    assert.ok(figures?.stable?.failedVisitors > 2_000, "many visitors have failed");
+  });
+  await site.stop();
+  const { phase, lastLook } = await rollout(serin);
+  assert.equal(phase, "progressing", lastLook?.sentence);
+});
