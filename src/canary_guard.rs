@@ -55,9 +55,15 @@ impl CanaryGuard {
         (self.deadline.as_secs_f64() * 1000.0).min(f64::from(i32::MAX))
     }
 
-    /// Whether a request that was assigned to the canary may go there.
-    pub(crate) fn permit(&self, now: Timestamp) -> Permit {
-        self.breaker.borrow_mut().permit(now)
+    /// Whether a visitor's request that was assigned to the canary may go there. `is_sample` says whether an open breaker may send it as a
+    /// sample.
+    pub(crate) fn permit(&self, visitor: Option<u32>, is_sample: impl FnOnce() -> bool, now: Timestamp) -> Permit {
+        self.breaker.borrow_mut().permit(visitor, is_sample, now)
+    }
+
+    /// Whether stable, in this isolate and at this time, is known to fail less often than the canary.
+    pub(crate) fn stable_fails_less(&self) -> bool {
+        self.breaker.borrow().stable_fails_less(clock::now())
     }
 
     /// Forgets what the breaker has learnt, because it says nothing about another rollout's canary.
@@ -83,10 +89,11 @@ impl CanaryGuard {
         self.breaker.borrow_mut().record_retry(visitor, !answer.is_failure(), clock::now());
     }
 
-    /// Asks for stable's response in place of a failed one. An exhausted budget opens the breaker as well.
-    pub(crate) fn fall_back(&self, outcome: &CanaryOutcome) -> (Fallback, bool) {
+    /// Asks for stable's response in place of a failed one. An exhausted budget opens the breaker as well. A probe needs no budget, because
+    /// stable would have had its request anyway.
+    pub(crate) fn fall_back(&self, outcome: &CanaryOutcome, is_probe: bool) -> (Fallback, bool) {
         let now = clock::now();
-        if !self.retries.borrow_mut().withdraw() {
+        if !is_probe && !self.retries.borrow_mut().withdraw() {
             let transition = self.breaker.borrow_mut().exhaust(back_off(outcome), now);
             return (Fallback::Exhausted, log_transition(transition));
         }

@@ -42,6 +42,8 @@ pub(crate) struct Terms {
     pub(crate) visitor: Option<u32>,
     /// What the rollout in progress learns from the outcome.
     pub(crate) observed: Option<ObservedRequest>,
+    /// The observed step, if the breaker sent the request to the canary as a probe. Stable's answer to the same request is a part of it.
+    pub(crate) probe: Option<Rc<Observation>>,
     /// The `Set-Cookie` of a new visitor.
     pub(crate) set_cookie: Option<String>,
     pub(crate) sent_at: Timestamp,
@@ -137,9 +139,9 @@ impl Exchange {
 
     /// Stable's response to a second attempt at the request.
     fn retry_on_stable(&self, set_cookie: Option<String>) -> Promise {
-        let Terms { visitor, sent_at, .. } = self.terms;
+        let Terms { visitor, sent_at, ref probe, .. } = self.terms;
         let route = if self.terms.route == Route::Canary { Route::Retried } else { Route::Stable };
-        let terms = Terms { route, visitor, observed: None, set_cookie, sent_at };
+        let terms = Terms { route, visitor, observed: None, probe: probe.clone(), set_cookie, sent_at };
         match proxy::marked_as_retry(&self.request) {
             Ok(request) => Self::send(&self.isolate, &self.context, &request, terms),
             Err(error) => Promise::reject(&error),
@@ -151,7 +153,13 @@ impl Exchange {
         let (guard, visitor) = (&self.isolate.guard, self.terms.visitor);
         match self.terms.route {
             Route::ShortCircuited => guard.record_stable(visitor, answer),
-            Route::Retried => guard.record_retry(visitor, answer),
+            Route::Retried => {
+                guard.record_retry(visitor, answer);
+                // What fails on stable too says nothing about the canary.
+                if !answer.is_failure() {
+                    self.record_probe(true);
+                }
+            }
             Route::Stable | Route::Canary | Route::ForcedCanary => {
                 if self.terms.observed.is_some() {
                     guard.record_stable(visitor, answer);
@@ -171,10 +179,13 @@ impl Exchange {
                 self.breaker_opened();
             }
         }
-        if !(answer.is_failure() && self.falls_back() && self.can_be_sent_again()) {
+        if !(answer.is_failure() && has_fallback(&self.isolate, &self.request)) {
+            if !answer.is_failure() || self.isolate.guard.stable_fails_less() {
+                self.record_probe(answer.is_failure());
+            }
             return ClientResponse::Response(self.passed_on(outcome));
         }
-        let (fallback, opened) = self.isolate.guard.fall_back(&canary);
+        let (fallback, opened) = self.isolate.guard.fall_back(&canary, self.terms.probe.is_some());
         if opened {
             self.breaker_opened();
         }
@@ -206,7 +217,7 @@ impl Exchange {
         };
         let latency = clock::now().since(self.terms.sent_at);
         // The time of a request with a body contains the client's own.
-        let latency_ms = (!self.has_body()).then_some(latency.as_secs_f64() * 1000.0);
+        let latency_ms = (!has_body(&self.request)).then_some(latency.as_secs_f64() * 1000.0);
         let answered = Answered { failed: answer.is_failure(), latency_ms };
         let ObservedRequest { observed, window } = request;
         let network = || client_network(&self.request, &window.rollout_id);
@@ -265,21 +276,33 @@ impl Exchange {
         begin_flush(self.isolate.clone(), &self.context, flush);
     }
 
-    fn falls_back(&self) -> bool {
-        self.isolate.policy.known().last_good().is_none_or(|state| state.fallback)
+    /// Counts how the request ended, if it is a probe.
+    fn record_probe(&self, failed: bool) {
+        if let Some(window) = &self.terms.probe {
+            self.isolate.telemetry.record_probe(window, failed);
+        }
     }
+}
 
-    fn can_be_sent_again(&self) -> bool {
-        may_retry(&self.request.method(), self.has_body(), self.is_upgrade())
-    }
+/// Whether stable can answer the request if the canary fails it.
+pub(crate) fn has_fallback(isolate: &Isolate, request: &Request) -> bool {
+    falls_back(isolate) && can_be_sent_again(request)
+}
 
-    fn has_body(&self) -> bool {
-        self.request.body().is_some()
-    }
+fn falls_back(isolate: &Isolate) -> bool {
+    isolate.policy.known().last_good().is_none_or(|state| state.fallback)
+}
 
-    fn is_upgrade(&self) -> bool {
-        self.request.headers().has("upgrade").unwrap_or(true)
-    }
+fn can_be_sent_again(request: &Request) -> bool {
+    may_retry(&request.method(), has_body(request), is_upgrade(request))
+}
+
+fn has_body(request: &Request) -> bool {
+    request.body().is_some()
+}
+
+fn is_upgrade(request: &Request) -> bool {
+    request.headers().has("upgrade").unwrap_or(true)
 }
 
 /// The client's network, salted for a rollout.
@@ -355,7 +378,7 @@ impl Exchange {
     /// its client may still be sending the body or because it asks for another protocol.
     #[wasm_bindgen(js_name = timedOut)]
     pub fn timed_out(&mut self) -> JsValue {
-        if !has_deadline(self.has_body(), self.is_upgrade()) {
+        if !has_deadline(has_body(&self.request), is_upgrade(&self.request)) {
             return JsValue::UNDEFINED;
         }
         let given = self.settle(Outcome::TimedOut);

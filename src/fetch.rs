@@ -10,12 +10,13 @@ use serin_logic::problem::Problem;
 use serin_logic::request_attributes::RequestAttributes as _;
 use serin_logic::routing::{Decision, Outcome, Reason, cookies, decide, is_write, override_token};
 use serin_logic::snapshot::Snapshot;
+use serin_logic::telemetry::Observed;
 use serin_logic::{Timestamp, Variant};
 use wasm_bindgen::prelude::*;
 use web_sys::Request;
 use worker::{Context, Env, worker_sys};
 
-use crate::exchange::{Exchange, ObservedRequest, Route, Terms};
+use crate::exchange::{self, Exchange, ObservedRequest, Route, Terms};
 use crate::isolate::Isolate;
 #[cfg(feature = "panic-on-request")]
 use crate::platform::panic_point;
@@ -91,8 +92,7 @@ pub(crate) fn respond(
                 Ok(cleaned) => cleaned.unwrap_or(request),
                 Err(error) => return response::promise(Exchange::unanswered(&error)),
             };
-            let route = route(isolate, &decision, variant, now);
-            let terms = terms(isolate, &snapshot, &decision, route, now);
+            let terms = terms(isolate, &request, &snapshot, &decision, variant, now);
             Exchange::send(isolate, &Rc::new(context), &request, terms)
         }
     }
@@ -117,33 +117,46 @@ fn set_location(isolate: &Isolate, attributes: &IncomingRequest<'_>) {
     }
 }
 
-/// Where a request goes that was assigned to `variant`.
-fn route(isolate: &Isolate, decision: &Decision, variant: Variant, now: Timestamp) -> Route {
-    match variant {
-        Variant::Stable => Route::Stable,
-        Variant::Canary if decision.reason == Reason::Override => Route::ForcedCanary,
-        Variant::Canary => match isolate.guard.permit(now) {
-            Permit::Canary => Route::Canary,
-            Permit::ShortCircuit => Route::ShortCircuited,
-        },
-    }
-}
-
-/// The terms of a request: its route, its observation, and the cookie to set.
-fn terms(isolate: &Isolate, snapshot: &Snapshot, decision: &Decision, route: Route, now: Timestamp) -> Terms {
+/// The terms of a request that was assigned to `variant`: its route, its observation, and the cookie to set.
+fn terms(
+    isolate: &Isolate,
+    request: &Request,
+    snapshot: &Snapshot,
+    decision: &Decision,
+    variant: Variant,
+    now: Timestamp,
+) -> Terms {
     let window = snapshot.observation_window().map(|window| window.observation.clone());
     let mut observed = decision.observed.zip(window);
-    if route == Route::ShortCircuited
-        && let Some((_, window)) = observed.take()
-    {
-        isolate.telemetry.record_short_circuit(&window);
-    }
     // Where every request counts for itself, a few keys may be behind all of them.
-    let by_visitor = snapshot.overlay().measure.unit == Unit::StickyKey;
+    let unit = snapshot.overlay().measure.unit;
+    let visitor = decision.visitor.filter(|_| unit == Unit::StickyKey);
+    let mut probe = None;
+    let route = match variant {
+        Variant::Stable => Route::Stable,
+        Variant::Canary if decision.reason == Reason::Override => Route::ForcedCanary,
+        Variant::Canary => {
+            let is_sample = || observed.is_some() && exchange::has_fallback(isolate, request);
+            match isolate.guard.permit(visitor, is_sample, now) {
+                Permit::Canary => Route::Canary,
+                Permit::Probe => {
+                    probe = observed.as_ref().map(|(_, window)| window.clone());
+                    Route::Canary
+                }
+                Permit::ShortCircuit => {
+                    if let Some((Observed { visitor, .. }, window)) = observed.take() {
+                        isolate.telemetry.record_short_circuit(&window, visitor, unit);
+                    }
+                    Route::ShortCircuited
+                }
+            }
+        }
+    };
     Terms {
         route,
-        visitor: decision.visitor.filter(|_| by_visitor),
+        visitor,
         observed: observed.map(|(observed, window)| ObservedRequest { observed, window }),
+        probe,
         set_cookie: decision.new_visitor.map(|visitor| visitor.set_cookie()),
         sent_at: now,
     }

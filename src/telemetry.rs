@@ -4,7 +4,7 @@
 use core::time::Duration;
 use std::cell::{Cell, OnceCell, RefCell};
 
-use serin_logic::analysis::Measure;
+use serin_logic::analysis::{Measure, Unit};
 use serin_logic::body_watch::BodySampler;
 use serin_logic::policy::KvReading;
 use serin_logic::rollout::{Observation, Overlay};
@@ -114,8 +114,13 @@ impl Telemetry {
     }
 
     /// Counts a request that the breaker kept from the canary: it is evidence for neither side.
-    pub(crate) fn record_short_circuit(&self, window: &Observation) {
-        self.batcher().borrow_mut().short_circuit(window);
+    pub(crate) fn record_short_circuit(&self, window: &Observation, visitor: u32, unit: Unit) {
+        self.batcher().borrow_mut().short_circuit(window, visitor, unit);
+    }
+
+    /// Counts how a probe ended that the breaker let through to the canary.
+    pub(crate) fn record_probe(&self, window: &Observation, failed: bool) {
+        self.batcher().borrow_mut().record_probe(window, failed);
     }
 
     /// Notes that the breaker opened.

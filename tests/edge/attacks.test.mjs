@@ -8,7 +8,7 @@ import { startLoad } from "./harness/load.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const OFF = { enabled: false, percentage: 0 };
-const PLAN = { id: "r1", schedule: "custom", steps: [20, 100], hold: "1h", settle: "100ms", lookEvery: "500ms", maxInconclusive: 1_000, analysis: { tickMs: 200, flushIntervalMs: 200 } };
+const PLAN = { id: "r1", schedule: "custom", steps: [20, 100], hold: "1h", settle: "100ms", lookEvery: "500ms", analysis: { tickMs: 200, flushIntervalMs: 200 } };
 
 /** Starts a rollout at 20 % that stays there unless the canary is rolled back, and the site's own visitors. */
 async function startSite(t, load) {

@@ -11,6 +11,8 @@
 mod config;
 /// Requests and failures of both variants, and which of them are evidence.
 mod counts;
+/// What breakers keep from the canary, and how its probes fare.
+mod diversion;
 /// The sequential test that errors, latency and the sample ratio share.
 mod e_process;
 /// The error test: does the canary fail more often than stable?
@@ -32,6 +34,7 @@ mod verdict;
 
 pub use config::{AnalysisConfig, InvalidAnalysisConfig};
 pub use counts::{Counts, Fraction, PerVariant, Unit};
+pub use diversion::{Diversion, DiversionTest};
 pub use e_process::{EProcess, Evidence, Restarts};
 pub use error_test::{ErrorOutcome, ErrorTest, Floors};
 pub use evaluator::{Evaluator, Health, LookContext, SlowVisitors, Tick};
@@ -40,4 +43,4 @@ pub use measure::{Measure, SlowLimits};
 pub use sample_ratio::SampleRatio;
 pub use sample_size::Regression;
 pub use threshold::{Affected, Threshold};
-pub use verdict::{Alarm, Figures, Look, Metric, Reason, VariantFigures, Verdict};
+pub use verdict::{Alarm, Figures, HeldFor, Look, Metric, Reason, VariantFigures, Verdict};

@@ -7,6 +7,10 @@
 //! the canary. Stable has no breaker, because no other variant could answer for it. If stable fails as well, the breaker lets requests
 //! through to the canary, because sending them to stable would not help.
 //!
+//! During a rollout an open breaker also samples: every two seconds one request that stable can answer if the canary fails it goes to the
+//! canary. A sample changes nothing about the breaker. The analysis needs the samples, because it learns nothing from requests that the
+//! breaker keeps away.
+//!
 //! There are no timers: an open breaker compares the time when a request arrives.
 
 use core::time::Duration;
@@ -38,6 +42,8 @@ const PROBES: u32 = 3;
 const FORGET: Duration = Duration::from_secs(30);
 /// The time after which a probe without an answer is given up, because its request may have been aborted.
 const PROBE_LIFETIME: Duration = Duration::from_secs(30);
+/// Time between two samples, of which a minute has enough to judge a canary by.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
 
 const TOO_MANY_REQUESTS: u16 = 429;
 
@@ -63,6 +69,9 @@ pub struct Breaker {
     canary: Window,
     stable: Window,
     forgotten_at: Timestamp,
+    /// When the last probe was sent, and whether its answer is awaited.
+    probed_at: Timestamp,
+    is_probing: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,7 +84,6 @@ enum State {
     },
     HalfOpen {
         successes: u32,
-        probing_since: Option<Timestamp>,
     },
 }
 
@@ -84,6 +92,8 @@ enum State {
 pub enum Permit {
     /// The canary.
     Canary,
+    /// The canary, to see how it does, although the breaker is not closed.
+    Probe,
     /// Stable, whose answer is to be recorded.
     ShortCircuit,
 }
@@ -104,21 +114,32 @@ pub enum Transition {
 // === impl Breaker ===
 
 impl Breaker {
-    /// Whether a request that was assigned to the canary may go there.
-    pub fn permit(&mut self, now: Timestamp) -> Permit {
-        match self.state {
+    /// Whether a visitor's request that was assigned to the canary may go there. `is_sample` says whether the request may be a sample: it is
+    /// observed, and stable can answer it if the canary fails.
+    pub fn permit(&mut self, visitor: Option<u32>, is_sample: impl FnOnce() -> bool, now: Timestamp) -> Permit {
+        let open_until = match self.state {
             State::Closed => return Permit::Canary,
-            State::Open { since, until } if now >= until || now < since => {
-                self.state = State::HalfOpen { successes: 0, probing_since: Some(now) };
-                return Permit::Canary;
+            State::Open { since, until } => (since <= now && now < until).then_some(until),
+            State::HalfOpen { .. } => None,
+        };
+        let is_awaited = self.is_probing && !(now < self.probed_at || now.since(self.probed_at) > PROBE_LIFETIME);
+        let is_probe = match open_until {
+            _ if is_awaited => false,
+            Some(_) => {
+                // A visitor who failed already would fail again, and says nothing new.
+                let is_new = visitor.is_none_or(|visitor| !self.canary.has_failed(visitor));
+                now.is_due(self.probed_at, SAMPLE_INTERVAL) && is_new && is_sample()
             }
-            State::HalfOpen { successes, probing_since }
-                if probing_since.is_none_or(|since| now < since || now.since(since) > PROBE_LIFETIME) =>
-            {
-                self.state = State::HalfOpen { successes, probing_since: Some(now) };
-                return Permit::Canary;
+            None => {
+                if matches!(self.state, State::Open { .. }) {
+                    self.state = State::HalfOpen { successes: 0 };
+                }
+                true
             }
-            State::Open { .. } | State::HalfOpen { .. } => {}
+        };
+        if is_probe {
+            (self.probed_at, self.is_probing) = (now, true);
+            return Permit::Probe;
         }
         if self.stable.is_failing(now) { Permit::Canary } else { Permit::ShortCircuit }
     }
@@ -141,6 +162,7 @@ impl Breaker {
         let is_limited = answer == Answer::Status(TOO_MANY_REQUESTS);
         let success = !answer.is_failure() && !is_limited;
         self.canary.record(visitor, success, now);
+        self.is_probing = false;
         match (self.state, success) {
             (State::Closed, true) => {
                 self.failed_in_a_row.clear();
@@ -154,16 +176,16 @@ impl Breaker {
                 let trips = self.failed_in_a_row.len() >= CONSECUTIVE_FAILURES || self.canary.is_failing(now);
                 (trips && !self.stable_fails_as_often(now)).then(|| self.open(back_off, now))
             }
-            (State::HalfOpen { successes, .. }, true) if successes + 1 >= PROBES => {
+            (State::HalfOpen { successes }, true) if successes + 1 >= PROBES => {
                 self.close(now);
                 Some(Transition::Closed)
             }
-            (State::HalfOpen { successes, .. }, true) => {
-                self.state = State::HalfOpen { successes: successes + 1, probing_since: None };
+            (State::HalfOpen { successes }, true) => {
+                self.state = State::HalfOpen { successes: successes + 1 };
                 None
             }
             (State::HalfOpen { .. }, false) => Some(self.open(back_off, now)),
-            // The request was sent before the breaker opened, so its answer says nothing new.
+            // A sample, or a request that was sent before the breaker opened: the breaker opens and closes by its pauses and probes alone.
             (State::Open { .. }, _) => None,
         }
     }
@@ -188,6 +210,11 @@ impl Breaker {
             self.canary.forget(visitor);
         }
         self.record_stable(visitor, success, now);
+    }
+
+    /// Whether stable, in this isolate and at this time, is known to fail less often than the canary.
+    pub fn stable_fails_less(&self, now: Timestamp) -> bool {
+        self.stable.failing(now).1 >= MIN_COMPARED && !self.stable_fails_as_often(now)
     }
 
     /// Whether stable fails as often as the canary, as far as this isolate knows.
@@ -219,11 +246,12 @@ impl Breaker {
         self.trips = self.trips.saturating_add(1);
         self.state = State::Open { since: now, until: now.after(Duration::from_millis(pause_ms)) };
         self.failed_in_a_row.clear();
+        (self.probed_at, self.is_probing) = (now, false);
         Transition::Open { pause_ms }
     }
 
     fn close(&mut self, now: Timestamp) {
-        let Self { state, trips: _, failed_in_a_row, anonymous: _, canary, stable, forgotten_at } = self;
+        let Self { state, trips: _, failed_in_a_row, anonymous: _, canary, stable, forgotten_at, .. } = self;
         *state = State::Closed;
         failed_in_a_row.clear();
         *canary = Window::default();
@@ -269,6 +297,12 @@ impl Window {
         if let Some(place) = self.places.get_mut(visitor as usize % PLACES) {
             place.take_if(|latest| latest.visitor == visitor);
         }
+    }
+
+    /// Whether the visitor's latest answer failed, however long ago.
+    fn has_failed(&self, visitor: u32) -> bool {
+        let place = self.places.get(visitor as usize % PLACES).copied().flatten();
+        place.is_some_and(|latest| latest.visitor == visitor && latest.failed)
     }
 
     /// Visitors whose latest answer failed, and all visitors.

@@ -40,6 +40,8 @@ pub(crate) struct Isolate {
 pub(crate) enum Sent {
     /// The canary.
     Canary(Option<Observing>),
+    /// The canary, to see how it does although the breaker is not closed.
+    Probe(Option<Observing>),
     /// Stable, although the visitor is assigned to the canary, because the breaker is open.
     ShortCircuited,
     /// Stable, with an answer that counts.
@@ -60,6 +62,8 @@ pub(crate) struct Observing {
 pub(crate) struct Answer {
     pub(crate) failed: bool,
     pub(crate) latency_ms: f64,
+    /// Whether stable would answer the same request; none if it may not be sent twice.
+    pub(crate) on_stable: Option<bool>,
 }
 
 struct Request<'a>(&'a str);
@@ -107,17 +111,19 @@ impl Isolate {
     }
 
     /// Decides the destination of a request.
-    pub(crate) fn send(&mut self, key: &str, now: Timestamp) -> Sent {
+    pub(crate) fn send(&mut self, key: &str, may_retry: bool, now: Timestamp) -> Sent {
         let decision = decide(&self.snapshot, &SETUP, &Request(key), now);
         let window = self.snapshot.observation_window().zip(decision.observed);
         let observing =
             window.map(|(window, observed)| Observing { observation: window.observation.clone(), observed });
         match (decision.outcome, observing) {
-            (Outcome::Serve(Variant::Canary), observing) => match self.breaker.permit(now) {
+            (Outcome::Serve(Variant::Canary), observing) => match self.permit(observing.as_ref(), may_retry, now) {
                 Permit::Canary => Sent::Canary(observing),
+                Permit::Probe => Sent::Probe(observing),
                 Permit::ShortCircuit => {
-                    if let Some(Observing { observation, .. }) = observing {
-                        self.batcher.short_circuit(&observation);
+                    if let Some(Observing { observation, observed }) = observing {
+                        let unit = self.snapshot.overlay().measure.unit;
+                        self.batcher.short_circuit(&observation, observed.visitor, unit);
                     }
                     Sent::ShortCircuited
                 }
@@ -127,21 +133,31 @@ impl Isolate {
         }
     }
 
-    /// Handles an answer of the canary. Returns whether the breaker opened. `chance` is uniform in 0..1.
+    fn permit(&mut self, observing: Option<&Observing>, may_retry: bool, now: Timestamp) -> Permit {
+        let visitor = observing.map(|observing| observing.observed.visitor);
+        self.breaker.permit(visitor, || visitor.is_some() && may_retry, now)
+    }
+
+    /// Handles an answer of the canary, and of stable to the same request if the canary failed it. Returns whether a client saw the failure.
+    /// `chance` is uniform in 0..1.
     pub(crate) fn canary_answered(
         &mut self,
         observing: Option<&Observing>,
         answer: Answer,
+        is_probe: bool,
         chance: f64,
         now: Timestamp,
-    ) {
+    ) -> bool {
         let outcome = fallback::Answer::Status(if answer.failed { 503 } else { 200 });
         let back_off = BackOff { jitter: chance, ..BackOff::default() };
         let visitor = observing.map(|observing| observing.observed.visitor);
         let mut transition = self.breaker.record_canary(visitor, outcome, back_off, now);
         self.budget.deposit();
-        // Every simulated request may be retried.
-        if answer.failed && !self.budget.withdraw() {
+        let is_probe = is_probe && observing.is_some();
+        let retried = answer.on_stable.filter(|_| answer.failed && (is_probe || self.budget.withdraw()));
+        if let Some(success) = retried {
+            self.breaker.record_retry(visitor, success, now);
+        } else if answer.failed && answer.on_stable.is_some() {
             transition = transition.or(self.breaker.exhaust(back_off, now));
         }
         if let Some(observing) = observing {
@@ -149,7 +165,12 @@ impl Isolate {
             if matches!(transition, Some(Transition::Open { .. })) {
                 self.batcher.open_breaker(&observing.observation);
             }
+            let stable_is_better = retried.unwrap_or_else(|| self.breaker.stable_fails_less(now));
+            if is_probe && (!answer.failed || stable_is_better) {
+                self.batcher.record_probe(&observing.observation, answer.failed);
+            }
         }
+        answer.failed && retried != Some(true)
     }
 
     /// Handles an answer of stable to a short-circuited request.

@@ -6,6 +6,7 @@ use std::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 
 use super::config::{AnalysisConfig, InvalidAnalysisConfig};
+use super::diversion::{Diversion, DiversionTest};
 use super::counts::{Counts, Fraction, PerVariant, Unit};
 use super::e_process::{Restarts, whole};
 use super::error_test::{ErrorOutcome, ErrorTest, Floors, SOFT_HOLD};
@@ -44,6 +45,8 @@ pub struct Tick {
     pub assigned: PerVariant<u64>,
     /// Keys with the most requests, if every request is assigned separately.
     pub heavy: HeavyKeys,
+    /// Visits that breakers kept from the canary, and their probes.
+    pub diversion: Diversion,
     /// Configured widths of the canary and of the control slice, in buckets.
     pub split: PerVariant<u64>,
 }
@@ -64,7 +67,7 @@ pub struct SlowVisitors {
 pub struct LookContext {
     /// Time of the last report of an isolate.
     pub last_flush_at: Option<u64>,
-    /// Time at which a breaker last opened.
+    /// Time at which a breaker last opened or kept a request from the canary.
     pub breaker_opened_at: Option<u64>,
     /// Response of the canary's own /health.
     pub health: Health,
@@ -115,6 +118,9 @@ pub struct Evaluator {
     /// Keys with the most requests in the current step.
     #[serde(default, skip_serializing_if = "HeavyKeys::is_empty")]
     step_heavy: HeavyKeys,
+    /// What breakers keep from the canary at present.
+    #[serde(default, skip_serializing_if = "DiversionTest::is_empty")]
+    diversion: DiversionTest,
     /// Limits for the next tick.
     #[serde(default)]
     slow_limits: SlowLimits,
@@ -152,6 +158,7 @@ impl Evaluator {
             all_visitors: PerVariant::default(),
             all_failed: PerVariant::default(),
             step_heavy: HeavyKeys::default(),
+            diversion: DiversionTest::default(),
             slow_limits: SlowLimits::default(),
             breaches: 0,
             unhealthy: 0,
@@ -169,6 +176,7 @@ impl Evaluator {
         self.step_visitors = PerVariant::default();
         self.step_slow = PerVariant::default();
         self.step_heavy = HeavyKeys::default();
+        self.diversion = DiversionTest::default();
         self.recent = PerVariant::default();
         self.recent_latency = PerVariant::default();
     }
@@ -192,7 +200,7 @@ impl Evaluator {
     /// Adds the tick that closed at `now` (ms since the epoch). Ticks close by the clock alone, empty ones too, because closing one early after a
     /// failure would bias the evidence.
     pub fn close_tick(&mut self, tick: Tick, now: u64) {
-        let Tick { counts, visits, latency, visitors, slow, assigned, heavy, split } = tick;
+        let Tick { counts, visits, latency, visitors, slow, assigned, heavy, diversion, split } = tick;
         let share = Fraction::of(split.canary, split.stable);
         for variant in Variant::ALL {
             self.step_visitors.get_mut(variant).merge(visitors.get(variant));
@@ -202,6 +210,7 @@ impl Evaluator {
             *self.step_slow.get_mut(variant) += *slow.get(variant);
         }
         self.step_heavy.merge(&heavy);
+        self.diversion.close_tick(diversion, visits.canary.requests(), now);
 
         let in_step = PerVariant::new(self.step_visitors.canary.estimate(), self.step_visitors.stable.estimate());
         self.errors.close_tick(&counts, in_step, share);
@@ -261,7 +270,17 @@ impl Evaluator {
                 evidence: test.evidence(),
             })
         };
-        more_failures.or_else(|| slower(&self.p95, Quantile::P95)).or_else(|| slower(&self.p99, Quantile::P99))
+        more_failures
+            .or_else(|| slower(&self.p95, Quantile::P95))
+            .or_else(|| slower(&self.p99, Quantile::P99))
+            .or_else(|| self.diverted())
+    }
+
+    fn diverted(&self) -> Option<Reason> {
+        let ceiling = self.config.error_rate_ceiling;
+        let (Diversion { visits: diverted, probes, failed }, visits) = self.diversion.measured();
+        let reason = Reason::Diverted { failed, probes, diverted, visits, ceiling };
+        self.diversion.is_strong(ceiling).then_some(reason)
     }
 
     /// Analyses the canary at `now` (ms since the epoch). Not idempotent, because consecutive analyses are counted.
@@ -280,8 +299,8 @@ impl Evaluator {
             .or_else(|| incident.map(|threshold| Reason::StableIncident { threshold }))
             .or(above_threshold)
             .or(stale)
-            .or_else(|| self.suspicion())
             .or_else(|| breaker(context, now))
+            .or_else(|| self.suspicion())
             .or_else(|| self.too_few_requests(context.last_comparison))
             .unwrap_or_else(|| {
                 let PerVariant { canary, stable } = *self.errors.step();

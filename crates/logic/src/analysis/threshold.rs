@@ -72,11 +72,7 @@ impl Threshold {
     /// Whether the measurement is so far above the ceiling that chance does not explain `looks` consecutive analyses with it.
     pub fn is_broken(&self, looks: u32) -> bool {
         let (shares, allowed) = self.shares();
-        let needed = -RUN_CHANCE.ln() / f64::from(looks.max(1));
-        shares.into_iter().all(|(bad, all)| {
-            let rate = ratio(bad, all);
-            rate > allowed && all as f64 * divergence(rate, allowed) >= needed
-        })
+        shares.into_iter().all(|(bad, all)| is_above(bad, all, allowed, looks))
     }
 
     /// The bad part and the whole, of requests and of visitors, and the highest allowed share.
@@ -92,6 +88,12 @@ impl Threshold {
 fn both(bad: u64, requests: u64, visitors: Option<Affected>) -> [(u64, u64); 2] {
     let requests = (bad, requests);
     [requests, visitors.map_or(requests, |Affected { affected, visitors }| (affected, visitors.max(affected)))]
+}
+
+/// Whether the share of bad ones is so far above the allowed share that chance does not explain `looks` consecutive analyses with it.
+pub(super) fn is_above(bad: u64, all: u64, allowed: f64, looks: u32) -> bool {
+    let (rate, needed) = (ratio(bad, all), -RUN_CHANCE.ln() / f64::from(looks.max(1)));
+    rate > allowed && all as f64 * divergence(rate, allowed) >= needed
 }
 
 /// KL(p ‖ q) of two Bernoulli distributions in nats; infinite if q excludes an outcome that p allows.

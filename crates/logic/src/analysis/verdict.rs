@@ -22,6 +22,17 @@ pub enum Verdict {
     Inconclusive,
 }
 
+/// What an inconclusive analysis waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldFor {
+    /// Requests: there are too few, or none. A night without visitors says nothing about the canary.
+    Traffic,
+    /// The breakers that keep visitors from the canary: their probes will show whether the canary is to blame.
+    Breakers,
+    /// Evidence for or against the canary.
+    Evidence,
+}
+
 /// Metric of one e-process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -57,6 +68,19 @@ pub enum Reason {
         stable_ms: Option<u64>,
         /// E at the time it was first strong.
         evidence: Evidence,
+    },
+    /// Strong evidence: breakers keep visitors from the canary, and their probes fail.
+    Diverted {
+        /// Probes that failed.
+        failed: u64,
+        /// Probes that breakers sent to the canary.
+        probes: u64,
+        /// Visits that went to stable instead.
+        diverted: u64,
+        /// All visits of the canary's visitors in that time.
+        visits: u64,
+        /// Highest allowed share of both, 0..=1.
+        ceiling: f64,
     },
     /// Stable itself is above a threshold, so the canary is not to blame.
     StableIncident {
@@ -95,7 +119,7 @@ pub enum Reason {
         /// E, below its limit.
         evidence: Evidence,
     },
-    /// A breaker short-circuited the canary's traffic a moment ago.
+    /// A breaker opened or kept visitors from the canary a moment ago.
     BreakerOpen {
         /// Time since then, in ms.
         ago_ms: u64,
@@ -201,7 +225,7 @@ impl Reason {
     /// The verdict for this reason.
     pub fn verdict(&self) -> Verdict {
         match self {
-            Self::MoreFailures { .. } | Self::Slower { .. } => Verdict::Fail,
+            Self::MoreFailures { .. } | Self::Slower { .. } | Self::Diverted { .. } => Verdict::Fail,
             Self::AboveThreshold { looks, limit, .. } if looks >= limit => Verdict::Fail,
             Self::Healthy { .. } => Verdict::Pass,
             Self::StableIncident { .. }
@@ -215,10 +239,13 @@ impl Reason {
         }
     }
 
-    /// Whether the reason is a lack of requests: too few, or none, so that no isolate reports. Such an analysis does not count towards
-    /// `maxInconclusive`, because a night without visitors says nothing about the canary.
-    pub fn is_waiting(&self) -> bool {
-        matches!(self, Self::TooFewRequests { .. } | Self::WaitingForTraffic { .. } | Self::StaleTelemetry { .. })
+    /// What an inconclusive analysis waits for.
+    pub fn held_for(&self) -> HeldFor {
+        match self {
+            Self::TooFewRequests { .. } | Self::WaitingForTraffic { .. } | Self::StaleTelemetry { .. } => HeldFor::Traffic,
+            Self::BreakerOpen { .. } => HeldFor::Breakers,
+            _ => HeldFor::Evidence,
+        }
     }
 }
 
@@ -247,6 +274,13 @@ impl fmt::Display for Reason {
                 let (canary, stable) = (Ms(*canary_ms), Ms(*stable_ms));
                 write!(f, "The canary is slower than stable: {quantile} {canary} against {stable}; {evidence}.")
             }
+            Self::Diverted { failed, probes, diverted, visits, ceiling } => write!(
+                f,
+                "Breakers keep visitors from the canary: of those let through to try it, {failed} of {probes} visitors \
+                 failed, and {diverted} of {visits} visits ({:.2} %) went to stable instead; ceiling {:.2} %.",
+                percent(*diverted, *visits),
+                ceiling * 100.0
+            ),
             Self::StableIncident { threshold } => write!(f, "Stable itself has trouble: {threshold}. Holding."),
             Self::AboveThreshold { threshold, looks, limit } => {
                 write!(f, "The canary is above a ceiling: {threshold}; look {looks} in a row, limit {limit}.")
@@ -268,7 +302,7 @@ impl fmt::Display for Reason {
                 };
                 write!(f, "The canary's {metric} look bad: {evidence}. Holding until it is below 10 to 1.")
             }
-            Self::BreakerOpen { ago_ms } => write!(f, "A breaker opened {ago_ms} ms ago. Holding."),
+            Self::BreakerOpen { ago_ms } => write!(f, "A breaker kept visitors from the canary {ago_ms} ms ago. Holding until none has for a minute."),
             Self::TooFewRequests { requests, needed, unit } => {
                 write!(f, "Too few {} on the canary to judge: {requests} of {needed}.", unit.plural())
             }

@@ -14,6 +14,10 @@ fn spread(jitter: f64) -> BackOff {
     BackOff { jitter, ..NOW }
 }
 
+fn permit(breaker: &mut Breaker, millis: u64) -> Permit {
+    breaker.permit(None, || false, at(millis))
+}
+
 /// A breaker that five visitors who failed in a row have opened at this time.
 fn tripped(millis: u64) -> Breaker {
     let mut breaker = Breaker::default();
@@ -31,7 +35,7 @@ fn five_visitors_who_fail_in_a_row_open_the_breaker_and_four_do_not() {
         let transition = breaker.record_canary(visitor, FAILED, NOW, at(failure));
         assert_eq!(transition, (failure == 5).then_some(Transition::Open { pause_ms: 2000 }));
     }
-    assert_eq!(breaker.permit(at(6)), Permit::ShortCircuit);
+    assert_eq!(permit(&mut breaker, 6), Permit::ShortCircuit);
 }
 
 #[test]
@@ -69,14 +73,14 @@ fn failures_older_than_the_window_are_forgotten() {
 #[test]
 fn three_probes_one_at_a_time_close_the_breaker() {
     let mut breaker = tripped(0);
-    assert_eq!(breaker.permit(at(1999)), Permit::ShortCircuit);
+    assert_eq!(permit(&mut breaker, 1999), Permit::ShortCircuit);
     for probe in 0..3 {
-        assert_eq!(breaker.permit(at(2000 + probe)), Permit::Canary, "probe {probe}");
-        assert_eq!(breaker.permit(at(2000 + probe)), Permit::ShortCircuit, "beside probe {probe}");
+        assert_eq!(permit(&mut breaker, 2000 + probe), Permit::Probe, "probe {probe}");
+        assert_eq!(permit(&mut breaker, 2000 + probe), Permit::ShortCircuit, "beside probe {probe}");
         let transition = breaker.record_canary(None, OK, NOW, at(2000 + probe));
         assert_eq!(transition, (probe == 2).then_some(Transition::Closed));
     }
-    assert_eq!(breaker.permit(at(2010)), Permit::Canary);
+    assert_eq!(permit(&mut breaker, 2010), Permit::Canary);
 }
 
 #[test]
@@ -86,7 +90,7 @@ fn each_failed_probe_doubles_the_pause_up_to_a_minute() {
     let mut pauses = vec![2000];
     for _ in 0..7 {
         now += pauses.last().unwrap();
-        assert_eq!(breaker.permit(at(now)), Permit::Canary);
+        assert_eq!(permit(&mut breaker, now), Permit::Probe);
         match breaker.record_canary(None, FAILED, NOW, at(now)) {
             Some(Transition::Open { pause_ms }) => pauses.push(pause_ms),
             other => panic!("expected a longer pause, got {other:?}"),
@@ -119,7 +123,7 @@ fn some_429s_are_no_outage_but_a_majority_is() {
     let transitions: Vec<_> = (1..=10).map(|n| (n, breaker.record_canary(None, limited, NOW, at(n)))).collect();
     let opened = transitions.into_iter().find(|(_, transition)| transition.is_some());
     assert_eq!(opened, Some((10, Some(Transition::Open { pause_ms: 2000 }))), "by the window, not by the run");
-    assert_eq!(breaker.permit(at(3_000)), Permit::Canary);
+    assert_eq!(permit(&mut breaker, 3_000), Permit::Probe);
     assert!(
         matches!(breaker.record_canary(None, limited, NOW, at(3_000)), Some(Transition::Open { .. })),
         "a probe fails"
@@ -139,7 +143,7 @@ fn a_budget_that_many_visitors_have_spent_opens_the_breaker_once() {
     }
     assert_eq!(breaker.exhaust(NOW, at(2)), Some(Transition::Open { pause_ms: 2000 }));
     assert_eq!(breaker.exhaust(NOW, at(3)), None);
-    assert_eq!(breaker.permit(at(4)), Permit::ShortCircuit);
+    assert_eq!(permit(&mut breaker, 4), Permit::ShortCircuit);
 }
 
 #[test]
@@ -190,7 +194,7 @@ fn a_request_that_fails_on_stable_too_says_nothing_about_the_canary() {
 fn half_a_minute_without_a_trip_forgets_one() {
     let mut breaker = tripped(0);
     for probe in 0..3 {
-        breaker.permit(at(2000 + probe));
+        permit(&mut breaker, 2000 + probe);
         breaker.record_canary(None, OK, NOW, at(2000 + probe));
     }
     breaker.record_canary(None, OK, NOW, at(40_000));
@@ -202,18 +206,18 @@ fn half_a_minute_without_a_trip_forgets_one() {
 fn requests_go_to_the_canary_while_stable_fails_as_well() {
     let mut breaker = tripped(0);
     for _ in 0..10 {
-        assert_eq!(breaker.permit(at(100)), Permit::ShortCircuit);
+        assert_eq!(permit(&mut breaker, 100), Permit::ShortCircuit);
         breaker.record_stable(None, false, at(100));
     }
-    assert_eq!(breaker.permit(at(101)), Permit::Canary);
+    assert_eq!(permit(&mut breaker, 101), Permit::Canary);
 }
 
 #[test]
 fn a_probe_without_an_answer_expires() {
     let mut breaker = tripped(0);
-    assert_eq!(breaker.permit(at(2000)), Permit::Canary);
-    assert_eq!(breaker.permit(at(32_000)), Permit::ShortCircuit);
-    assert_eq!(breaker.permit(at(32_001)), Permit::Canary);
+    assert_eq!(permit(&mut breaker, 2000), Permit::Probe);
+    assert_eq!(permit(&mut breaker, 32_000), Permit::ShortCircuit);
+    assert_eq!(permit(&mut breaker, 32_001), Permit::Probe);
 }
 
 #[test]
@@ -221,7 +225,7 @@ fn a_canary_that_flaps_every_second_changes_the_state_at_most_six_times_a_minute
     let mut breaker = Breaker::default();
     let mut transitions = Vec::new();
     for millis in (0..600_000).step_by(20) {
-        if breaker.permit(at(millis)) == Permit::Canary {
+        if permit(&mut breaker, millis) != Permit::ShortCircuit {
             let up = millis / 1000 % 2 == 0;
             transitions.extend(
                 breaker.record_canary(None, if up { OK } else { FAILED }, spread(0.25), at(millis)).map(|_| millis),
@@ -234,6 +238,36 @@ fn a_canary_that_flaps_every_second_changes_the_state_at_most_six_times_a_minute
     assert!(busiest.max() <= Some(6), "{transitions:?}");
 }
 
+#[test]
+fn an_open_breaker_samples_a_new_visitor_every_two_seconds_and_stays_as_it_is() {
+    let mut breaker = tripped(0);
+    // The second trip pauses for four seconds.
+    permit(&mut breaker, 2_000);
+    breaker.record_canary(Some(100), FAILED, NOW, at(2_100));
+    let mut sample = |visitor, millis| breaker.permit(Some(visitor), || true, at(millis));
+    assert_eq!(sample(7, 4_000), Permit::ShortCircuit, "two seconds after the last probe's answer");
+    assert_eq!(sample(3, 4_100), Permit::ShortCircuit, "a visitor who failed");
+    assert_eq!(sample(7, 4_100), Permit::Probe);
+    assert_eq!(sample(8, 6_050), Permit::ShortCircuit, "one at a time");
+    assert_eq!(breaker.record_canary(Some(7), OK, NOW, at(6_050)), None);
+    assert_eq!(breaker.permit(Some(8), || false, at(6_099)), Permit::ShortCircuit, "no request to sample");
+    assert_eq!(permit(&mut breaker, 6_100), Permit::Probe, "the pause is over");
+    assert_eq!(breaker.record_canary(Some(8), OK, NOW, at(6_100)), None, "of three probes one");
+}
+
+#[test]
+fn a_minute_of_samples_is_enough_to_judge_by() {
+    let mut breaker = tripped(0);
+    let mut probes = 0;
+    for (visitor, millis) in (100..).zip((0..60_000).step_by(20)) {
+        if breaker.permit(Some(visitor), || true, at(millis)) == Permit::Probe {
+            probes += 1;
+            breaker.record_canary(Some(visitor), FAILED, NOW, at(millis));
+        }
+    }
+    assert!((25..=31).contains(&probes), "{probes} probes");
+}
+
 proptest! {
     #[test]
     fn no_order_of_events_or_clocks_causes_a_panic(events in proptest::collection::vec((0..6_u8, any::<i64>(), -1.0..2.0_f64), 0..200)) {
@@ -241,7 +275,7 @@ proptest! {
         for (event, millis, jitter) in events {
             let now = Timestamp::from_millis(millis);
             match event {
-                0 => { let _ = breaker.permit(now); }
+                0 => { let _ = breaker.permit(Some(2), || jitter > 0.5, now); }
                 1 => { let _ = breaker.record_canary(Some(1), OK, spread(jitter), now); }
                 2 => { let _ = breaker.record_canary(None, FAILED, spread(jitter), now); }
                 3 => { let _ = breaker.exhaust(spread(jitter), now); }
@@ -256,12 +290,12 @@ proptest! {
 fn after_the_clock_went_back_the_canary_is_tried_at_once_and_old_answers_are_forgotten() {
     let hour = 3_600_000;
     let mut breaker = tripped(hour);
-    assert_eq!(breaker.permit(at(hour + 1)), Permit::ShortCircuit);
-    assert_eq!(breaker.permit(at(0)), Permit::Canary);
-    assert_eq!(breaker.permit(at(1)), Permit::ShortCircuit, "one probe at a time");
+    assert_eq!(permit(&mut breaker, hour + 1), Permit::ShortCircuit);
+    assert_eq!(permit(&mut breaker, 0), Permit::Probe);
+    assert_eq!(permit(&mut breaker, 1), Permit::ShortCircuit, "one probe at a time");
     for probe in 2..=4 {
         breaker.record_canary(None, OK, NOW, at(probe));
-        assert_eq!(breaker.permit(at(probe)), Permit::Canary);
+        assert_ne!(permit(&mut breaker, probe), Permit::ShortCircuit);
     }
     assert!(breaker.is_closed());
 
@@ -273,6 +307,6 @@ fn after_the_clock_went_back_the_canary_is_tried_at_once_and_old_answers_are_for
     assert_eq!(breaker.record_canary(None, FAILED, NOW, at(0)), None, "the answers before were another time's");
 
     let mut breaker = tripped(hour);
-    assert_eq!(breaker.permit(at(hour + 60_000)), Permit::Canary);
-    assert_eq!(breaker.permit(at(0)), Permit::Canary, "the probe's request is of another time");
+    assert_eq!(permit(&mut breaker, hour + 60_000), Permit::Probe);
+    assert_eq!(permit(&mut breaker, 0), Permit::Probe, "the probe's request is of another time");
 }

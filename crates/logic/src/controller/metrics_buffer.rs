@@ -5,7 +5,7 @@ use std::mem;
 use serde::{Deserialize, Serialize};
 
 use super::known_visitors::{KnownVisitors, NewVisitors};
-use crate::analysis::{Counts, PerVariant, Tick};
+use crate::analysis::{Counts, Diversion, PerVariant, Tick};
 use crate::rollout::Observation;
 use crate::telemetry::{Batch, Deduplicator, Sample, VariantSample};
 use crate::timestamp::Timestamp;
@@ -28,6 +28,9 @@ pub struct MetricsBuffer {
     seen: KeySet,
     #[serde(skip_serializing_if = "HeavyKeys::is_empty")]
     heavy: HeavyKeys,
+    /// Visits that breakers kept from the canary since the last tick.
+    #[serde(skip_serializing_if = "Diversion::is_empty")]
+    diversion: Diversion,
     breaker_opened_at: Option<Timestamp>,
     last_report_at: Option<Timestamp>,
     /// Canary requests that breakers sent to stable in this step.
@@ -70,7 +73,8 @@ impl MetricsBuffer {
             self.seen.merge(&sample.seen, MAX_OPEN);
             self.heavy.merge(&sample.heavy);
             self.short_circuited = self.short_circuited.saturating_add(sample.short_circuited);
-            if sample.breaker_opened {
+            self.diversion += sample.diversion;
+            if sample.breaker_opened || sample.short_circuited > 0 {
                 self.breaker_opened_at = Some(now);
             }
         }
@@ -93,6 +97,7 @@ impl MetricsBuffer {
             slow,
             assigned: seen,
             heavy: mem::take(&mut self.heavy),
+            diversion: mem::take(&mut self.diversion),
             split,
         }
     }
@@ -102,7 +107,7 @@ impl MetricsBuffer {
         self.last_report_at
     }
 
-    /// Time at which an isolate's breaker last opened.
+    /// When a breaker last opened or kept a request from the canary.
     pub fn breaker_opened_at(&self) -> Option<Timestamp> {
         self.breaker_opened_at
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::CommandRequest;
 use super::published_state::PublishedState;
+use crate::analysis::HeldFor;
 use crate::timestamp::Timestamp;
 
 /// An input of the state machine.
@@ -75,8 +76,9 @@ pub enum Finding {
     },
     /// The analysis cannot tell; the rollout stays at its step.
     Inconclusive {
-        /// Only requests are missing. Such looks do not count towards `maxInconclusive`, because traffic may still come.
-        waiting: bool,
+        /// What is missing. Only looks that wait for evidence count towards `maxInconclusive`: traffic may still come, and the probes of an
+        /// open breaker decide about the canary.
+        held_for: HeldFor,
         /// Explanation with numbers.
         sentence: String,
     },

@@ -11,7 +11,7 @@ impl From<&Look> for Finding {
             // One look above a ceiling is no proof; the analysis counts them, up to the plan's `failureLimit`.
             (Reason::AboveThreshold { .. }, _) => Self::Fail { strong: false, sentence },
             (_, Verdict::Pass) => Self::Pass { sentence },
-            (reason, Verdict::Inconclusive) => Self::Inconclusive { waiting: reason.is_waiting(), sentence },
+            (reason, Verdict::Inconclusive) => Self::Inconclusive { held_for: reason.held_for(), sentence },
         }
     }
 }
@@ -19,7 +19,7 @@ impl From<&Look> for Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{AnalysisConfig, Counts, Evaluator, Health, LookContext, PerVariant, Tick};
+    use crate::analysis::{AnalysisConfig, HeldFor, Counts, Evaluator, Health, LookContext, PerVariant, Tick};
     use crate::visitors::VisitorSketch;
 
     fn visitors(many: u32) -> VisitorSketch {
@@ -72,6 +72,6 @@ mod tests {
     #[test]
     fn want_of_traffic_is_waiting() {
         let nobody = Counts::default();
-        assert!(matches!(found(nobody, nobody, Health::Healthy), Finding::Inconclusive { waiting: true, .. }));
+        assert!(matches!(found(nobody, nobody, Health::Healthy), Finding::Inconclusive { held_for: HeldFor::Traffic, .. }));
     }
 }

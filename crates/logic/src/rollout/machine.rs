@@ -11,6 +11,7 @@ use super::schedule::{OnFail, OnMaxWait, PlanStep};
 use super::state::{Rollout, State};
 use super::table::{Transition, Trigger, look_up};
 use super::transition::{Step, TransitionBuilder, TransitionContext};
+use crate::analysis::HeldFor;
 use crate::percentage::Percentage;
 use crate::span::Span;
 use crate::timestamp::Timestamp;
@@ -164,7 +165,7 @@ fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> T
     if !matches!(finding, Finding::Error { .. }) {
         counters.errors = 0;
     }
-    if !matches!(finding, Finding::Inconclusive { waiting: true, .. }) {
+    if !matches!(finding, Finding::Inconclusive { held_for: HeldFor::Traffic, .. }) {
         counters.waiting_since = None;
     }
     match finding {
@@ -182,7 +183,7 @@ fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> T
                 (false, false) => Trigger::FailWeak,
             }
         }
-        Finding::Inconclusive { waiting: true, .. } => {
+        Finding::Inconclusive { held_for: HeldFor::Traffic, .. } => {
             let since = *counters.waiting_since.get_or_insert(now);
             let is_too_long = limits.max_wait.is_some_and(|limit| Span::from(now.since(since)) >= limit);
             match limits.on_max_wait {
@@ -193,7 +194,8 @@ fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> T
                 OnMaxWait::RollBack => Trigger::FailWeakAtLimit,
             }
         }
-        Finding::Inconclusive { waiting: false, .. } => {
+        Finding::Inconclusive { held_for: HeldFor::Breakers, .. } => Trigger::Inconclusive,
+        Finding::Inconclusive { held_for: HeldFor::Evidence, .. } => {
             counters.failures = 0;
             counters.inconclusive = counters.inconclusive.saturating_add(1);
             if counters.inconclusive >= limits.max_inconclusive {

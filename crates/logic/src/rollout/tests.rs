@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::analysis::HeldFor;
 use crate::percentage::Percentage;
 use crate::span::Span;
 use crate::timestamp::Timestamp;
@@ -52,11 +53,15 @@ fn fail(strong: bool) -> Finding {
 }
 
 fn unsure() -> Finding {
-    Finding::Inconclusive { waiting: false, sentence: "Stable itself has trouble.".into() }
+    Finding::Inconclusive { held_for: HeldFor::Evidence, sentence: "Stable itself has trouble.".into() }
 }
 
 fn waiting() -> Finding {
-    Finding::Inconclusive { waiting: true, sentence: "3 of 20 requests.".into() }
+    Finding::Inconclusive { held_for: HeldFor::Traffic, sentence: "3 of 20 requests.".into() }
+}
+
+fn diverted() -> Finding {
+    Finding::Inconclusive { held_for: HeldFor::Breakers, sentence: "A breaker kept visitors from the canary.".into() }
 }
 
 fn error() -> Finding {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{Histogram, PerVariant};
+use crate::analysis::{Diversion, Histogram, PerVariant};
 use crate::policy::KvReading;
 use crate::rollout::Observation;
 use crate::visitors::{HeavyKeys, KeySet, VisitorSketch};
@@ -57,6 +57,9 @@ pub struct Sample {
     /// Canary requests that a breaker sent to stable; neither variant counts them.
     #[serde(default)]
     pub short_circuited: u64,
+    /// Visits that a breaker kept from the canary, and its probes.
+    #[serde(default, skip_serializing_if = "Diversion::is_empty")]
+    pub diversion: Diversion,
 }
 
 /// One variant's part of a sample.
@@ -91,12 +94,13 @@ impl Sample {
             heavy: HeavyKeys::default(),
             breaker_opened: false,
             short_circuited: 0,
+            diversion: Diversion::default(),
         }
     }
 
     /// Adds the outcomes that another sender observed under the same configuration.
     pub fn merge(&mut self, other: &Self) {
-        let Self { observation: _, variants, failed, slow, seen, heavy, breaker_opened, short_circuited } = other;
+        let Self { observation: _, variants, failed, slow, seen, heavy, breaker_opened, short_circuited, diversion } = other;
         self.variants.canary.merge(&variants.canary);
         self.variants.stable.merge(&variants.stable);
         self.failed.merge(failed, MAX_REPORTED);
@@ -105,6 +109,7 @@ impl Sample {
         self.heavy.merge(heavy);
         self.breaker_opened |= breaker_opened;
         self.short_circuited = self.short_circuited.saturating_add(*short_circuited);
+        self.diversion += *diversion;
     }
 }
 
@@ -151,12 +156,14 @@ mod tests {
         sample.variants.canary.visitors.insert(1);
         sample.failed = failing(&[7]);
         sample.heavy.record(7);
+        sample.diversion = Diversion { visits: 3, probes: 2, failed: 1 };
         let batch = Batch { from: "a".into(), seq: 4, sample: Some(sample), ..Batch::default() };
         let json = concat!(
             r#"{"from":"a","seq":4,"sample":{"observation":{"rolloutId":"r1","attempt":0,"step":2},"variants":{"#,
             r#""canary":{"requests":3,"failures":1,"visits":2,"failedVisits":1,"visitors":"e70603","latency":{"116":1}},"#,
             r#""stable":{"requests":0,"failures":0,"visits":0,"failedVisits":0,"visitors":"","latency":{}}},"#,
-            r#""failed":"07000000000082","heavy":{"7":1},"shortCircuited":0}}"#
+            r#""failed":"07000000000082","heavy":{"7":1},"shortCircuited":0,"#,
+            r#""diversion":{"visits":3,"probes":2,"failed":1}}}"#
         );
         assert_eq!(
             serde_json::to_string(&batch).unwrap(),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::batch::{Batch, Sample};
 use super::visits::Visits;
-use crate::analysis::{Measure, PerVariant, Unit, bucket_of};
+use crate::analysis::{Diversion, Measure, PerVariant, Unit, bucket_of};
 use crate::rollout::Observation;
 use crate::variant::Variant;
 use crate::visitors::{Entry, KeySet, Marks, Network, VisitorSketch};
@@ -161,11 +161,20 @@ impl OutcomeBatcher {
         counts.failed_visits = counts.failed_visits.saturating_add(1);
     }
 
-    /// Counts a canary request that the breaker sent to stable.
-    pub fn short_circuit(&mut self, observation: &Observation) {
+    /// Counts a visitor's canary request that the breaker sent to stable.
+    pub fn short_circuit(&mut self, observation: &Observation, visitor: u32, unit: Unit) {
         if self.counts(observation) {
+            let is_visit = unit == Unit::Request || self.visits.record(visitor);
             let open = self.open(observation);
             open.short_circuited = open.short_circuited.saturating_add(1);
+            open.diversion += Diversion { visits: u64::from(is_visit), ..Diversion::default() };
+        }
+    }
+
+    /// Counts the outcome of a probe, whose request `record` has counted.
+    pub fn record_probe(&mut self, observation: &Observation, failed: bool) {
+        if self.counts(observation) {
+            self.open(observation).diversion += Diversion { probes: 1, failed: u64::from(failed), visits: 0 };
         }
     }
 

@@ -14,8 +14,8 @@ pub(super) struct Answered {
     pub(super) from: From,
     pub(super) observing: Option<Observing>,
     pub(super) answer: Answer,
-    /// Whether the client sees the failure.
-    pub(super) without_fallback: bool,
+    /// Whether a breaker sent the request to the canary as a probe.
+    pub(super) is_probe: bool,
     /// Whether the request was sent during the stage of the canary that the scenario is about.
     pub(super) counts: bool,
 }

@@ -73,11 +73,13 @@ impl World<'_> {
         let slot = (visitor.location + nth * edge.locations) as usize;
         let always_fails = visitor.always_fails;
         let Some(isolate) = self.isolates.get_mut(slot) else { return };
-        let sent = isolate.send(visitor.key, now);
+        let may_retry = self.rng.random_bool(self.scenario.traffic.replayable);
+        let sent = isolate.send(visitor.key, may_retry, now);
         let (life, heard) = (isolate.life, isolate.snapshot.overlay().revision);
+        let is_probe = matches!(sent, Sent::Probe(_));
         let (from, observing) = match sent {
             Sent::Stable => return,
-            Sent::Canary(observing) => (From::Canary, observing),
+            Sent::Canary(observing) | Sent::Probe(observing) => (From::Canary, observing),
             Sent::ShortCircuited => (From::StableShortCircuited, None),
             Sent::Compared(observing) => (From::Stable, Some(observing)),
         };
@@ -89,40 +91,37 @@ impl World<'_> {
         if from == From::Canary && counts && self.over_at.is_none() {
             self.tolls.requests += 1;
         }
-        let (answer, without_fallback) = self.answer(from, always_fails);
+        let answer = self.answer(from, always_fails, may_retry);
         let at = self.now + whole_ms(answer.latency_ms).max(1);
-        let answered = Answered { slot, life, from, observing, answer, without_fallback, counts };
+        let answered = Answered { slot, life, from, observing, answer, is_probe, counts };
         self.queue.push(at, Event::Answered(Box::new(answered)));
     }
 
-    /// The variant's answer, and whether the client sees a failure.
-    fn answer(&mut self, from: From, always_fails: bool) -> (Answer, bool) {
+    /// The variant's answer.
+    fn answer(&mut self, from: From, always_fails: bool, may_retry: bool) -> Answer {
         let (traffic, stage) = (&self.scenario.traffic, self.scenario.stage(self.since_start_ms()));
         let rng = &mut self.rng;
         let behaviour = if from == From::Canary { stage.canary } else { stage.stable };
         let failed = always_fails || rng.random_bool(behaviour.failures);
         let latency_ms = traffic.latency_ms(behaviour.slower, rng);
-        let has_fallback = from == From::Canary
-            && rng.random_bool(traffic.replayable)
-            && !always_fails
-            && !rng.random_bool(stage.stable.failures);
-        (Answer { failed, latency_ms }, failed && !has_fallback)
+        let on_stable = may_retry.then(|| !always_fails && !rng.random_bool(stage.stable.failures));
+        Answer { failed, latency_ms, on_stable }
     }
 
     pub(super) fn answered(&mut self, answered: &Answered) {
-        let Answered { slot, life, from, observing, answer, without_fallback, counts } = answered;
+        let Answered { slot, life, from, observing, answer, is_probe, counts } = answered;
         if *from == From::Canary {
             self.tolls.last_answer = Some(self.now);
-            if *counts {
-                self.tolls.failed += u64::from(answer.failed);
-                self.tolls.without_fallback += u64::from(*without_fallback);
-            }
+            self.tolls.failed += u64::from(*counts && answer.failed);
         }
         let now = self.timestamp();
         let chance = self.rng.random();
         let Some(isolate) = self.isolates.get_mut(*slot).filter(|isolate| isolate.life == *life) else { return };
         match (from, observing) {
-            (From::Canary, _) => isolate.canary_answered(observing.as_ref(), *answer, chance, now),
+            (From::Canary, _) => {
+                let is_seen = isolate.canary_answered(observing.as_ref(), *answer, *is_probe, chance, now);
+                self.tolls.without_fallback += u64::from(*counts && is_seen);
+            }
             (From::StableShortCircuited, _) => isolate.stable_answered(*answer, now),
             (From::Stable, Some(observing)) => isolate.compared_answered(observing, *answer, now),
             (From::Stable, None) => {}

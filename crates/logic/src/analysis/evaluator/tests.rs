@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::analysis::verdict::Verdict;
+use crate::analysis::verdict::{HeldFor, Verdict};
 
 const TICK: u64 = 5_000;
 
@@ -196,16 +196,48 @@ fn a_breaker_that_opened_a_moment_ago_holds() {
     story.context.breaker_opened_at = Some(story.now);
     story.minute((25, 0, 80.0), STABLE);
     story.context.breaker_opened_at = Some(story.now - 59_999);
-    assert_eq!(story.look().reason.to_string(), "A breaker opened 59999 ms ago. Holding.");
+    assert_eq!(story.look().reason.to_string(), "A breaker kept visitors from the canary 59999 ms ago. Holding until none has for a minute.");
     story.context.breaker_opened_at = Some(story.now - 60_000);
     assert_eq!(story.look().verdict, Verdict::Pass);
+}
+
+#[test]
+fn an_open_breaker_holds_before_suspicion_so_that_it_never_pauses_a_rollout() {
+    let mut story = story();
+    story.minute((10, 0, 80.0), (100, 0, 80.0));
+    story.now += TICK;
+    let counts = PerVariant::new(Counts::new(25, 4), Counts::new(100, 0));
+    story.evaluator.close_tick(Tick { counts, split: PerVariant::new(5_000, 20_000), ..Tick::default() }, story.now);
+    story.context.breaker_opened_at = Some(story.now);
+    let look = story.look();
+    assert_eq!((look.verdict, look.reason.held_for()), (Verdict::Inconclusive, HeldFor::Breakers), "{}", look.reason);
+}
+
+#[test]
+fn a_breaker_whose_probes_fail_rolls_back_a_canary_that_has_everything() {
+    let mut story = story();
+    story.minute((100, 0, 80.0), (0, 0, 80.0));
+    assert_eq!(story.evaluator.strong_evidence(), None);
+    story.now += TICK;
+    let diversion = Diversion { visits: 95, probes: 5, failed: 5 };
+    story.evaluator.close_tick(Tick { diversion, ..Tick::default() }, story.now);
+    let reason = story.evaluator.strong_evidence().unwrap();
+    assert_eq!(
+        (reason.verdict(), reason.to_string()),
+        (
+            Verdict::Fail,
+            "Breakers keep visitors from the canary: of those let through to try it, 5 of 5 visitors failed, \
+             and 95 of 95 visits (100.00 %) went to stable instead; ceiling 5.00 %."
+                .to_owned()
+        )
+    );
 }
 
 #[test]
 fn too_few_requests_wait_and_do_not_count_as_inconclusive() {
     let look = story().minute((1, 0, 80.0), STABLE);
     assert_eq!(said(&look), (Verdict::Inconclusive, "Too few requests on the canary to judge: 12 of 20.".to_owned()));
-    assert!(look.reason.is_waiting());
+    assert_eq!(look.reason.held_for(), HeldFor::Traffic);
 }
 
 #[test]
@@ -311,6 +343,7 @@ fn any_tick() -> impl Strategy<Value = Tick> {
             ),
             latency: PerVariant::new(canary, stable),
             assigned,
+            diversion: Diversion { visits: assigned.canary, probes: assigned.stable, failed: split.canary },
             split,
         })
 }

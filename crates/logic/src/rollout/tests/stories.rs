@@ -153,6 +153,17 @@ fn waiting_for_traffic_never_pauses() {
 }
 
 #[test]
+fn an_open_breaker_never_pauses_and_takes_no_step() {
+    let mut world = World::started(STANDARD);
+    world.finding = diverted();
+    world.run("12h");
+    assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %");
+    world.finding = fail(true);
+    world.run("1m");
+    assert_eq!(world.says(), "rolled back, step 1 of 4 at 0 %, halted");
+}
+
+#[test]
 fn a_failing_analysis_is_notified_once_and_does_not_fail_the_canary() {
     let mut world = World::started(STANDARD);
     world.finding = error();

@@ -194,7 +194,7 @@ fn a_late_outcome_of_the_step_before_does_not_drop_the_counts_since() {
     record(&mut batcher, 0, canary(1), good(1.0));
     record(&mut batcher, 1, canary(2), good(1.0));
     record(&mut batcher, 0, canary(3), FAILED);
-    batcher.short_circuit(&step(0));
+    batcher.short_circuit(&step(0), 7, Unit::StickyKey);
     let sample = flushed(&mut batcher);
     let counts = &sample.variants.canary;
     assert_eq!((sample.observation.step, counts.requests, counts.failures), (1, 1, 0));
