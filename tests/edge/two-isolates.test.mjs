@@ -15,13 +15,16 @@ const ON_CANARY = Array.from({ length: 40 }, (_, visitor) => visitor).filter((vi
 const nameOf = async (client, visitor) => (await client.request("/?both=name&quiet", { headers: visitorCookie(visitor) })).text.split(" ")[0];
 
 /** Two isolates that carry out a rollout. */
-async function start(t) {
+async function start(t, percentage = 50) {
   const serin = await startSerin(t, { kv: OFF, others: [undefined] });
   const isolates = [serin.client, ...serin.others];
-  assert.equal((await serin.api("POST", "rollouts", PLAN)).status, 200);
+  const steps = percentage === 100 ? [100] : [percentage, 100];
+  assert.equal((await serin.api("POST", "rollouts", { ...PLAN, steps })).status, 200);
   for (const client of isolates) {
     await eventually(async () => {
-      for (let visitor = 0; visitor < 20; visitor += 1) assert.equal(await nameOf(client, visitor), sideOf(visitor));
+      for (let visitor = 0; visitor < 20; visitor += 1) {
+        assert.equal(await nameOf(client, visitor), expected(visitorId(visitor), percentage, PLAN.id));
+      }
     });
   }
   return { serin, isolates };
@@ -56,23 +59,26 @@ test("a halt reaches both isolates", async (t) => {
   }
 });
 
-test("a canary that fails in one isolate only is rolled back in both", async (t) => {
-  const { serin, isolates } = await start(t);
-  let running = true;
-  const load = async (client, path) => {
-    for (let visitor = 0; running; visitor += 1) await client.request(path, { headers: visitorCookie(visitor % 400) });
-  };
-  const paths = ["/?both=name&quiet", "/?canary=status:503&stable=name&quiet"];
-  const loads = isolates.map((client, at) => load(client, paths[at]));
-  try {
-    await serin.status(({ rollout }) => rollout.phase === "rolled-back");
-  } finally {
-    running = false;
-    await Promise.all(loads);
-  }
-  for (const client of isolates) {
-    await eventually(async () => {
-      for (const visitor of ON_CANARY) assert.equal(await nameOf(client, visitor), "stable");
-    });
-  }
-});
+for (const percentage of [50, 100]) {
+  test(`a canary that fails in one isolate only is rolled back in both, at ${percentage} %`, async (t) => {
+    const { serin, isolates } = await start(t, percentage);
+    let running = true;
+    const load = async (client, path) => {
+      for (let visitor = 0; running; visitor += 1) await client.request(path, { headers: visitorCookie(visitor % 400) });
+    };
+    const paths = ["/?both=name&quiet", "/?canary=status:503&stable=name&quiet"];
+    const loads = isolates.map((client, at) => load(client, paths[at]));
+    try {
+      const { rollout } = await serin.status(({ rollout }) => rollout.phase === "rolled-back");
+      t.diagnostic(rollout.lastLook.sentence);
+    } finally {
+      running = false;
+      await Promise.all(loads);
+    }
+    for (const client of isolates) {
+      await eventually(async () => {
+        for (const visitor of ON_CANARY) assert.equal(await nameOf(client, visitor), "stable");
+      });
+    }
+  });
+}
