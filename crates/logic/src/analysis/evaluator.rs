@@ -6,8 +6,8 @@ use std::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 
 use super::config::{AnalysisConfig, InvalidAnalysisConfig};
-use super::diversion::{Diversion, DiversionTest};
 use super::counts::{Counts, Fraction, PerVariant, Unit};
+use super::diversion::{Diversion, DiversionTest};
 use super::e_process::{Restarts, whole};
 use super::error_test::{ErrorOutcome, ErrorTest, Floors, SOFT_HOLD};
 use super::latency::{Histogram, LatencyTest, Quantile, StableWindow, bucket_of};

@@ -242,7 +242,9 @@ impl Reason {
     /// What an inconclusive analysis waits for.
     pub fn held_for(&self) -> HeldFor {
         match self {
-            Self::TooFewRequests { .. } | Self::WaitingForTraffic { .. } | Self::StaleTelemetry { .. } => HeldFor::Traffic,
+            Self::TooFewRequests { .. } | Self::WaitingForTraffic { .. } | Self::StaleTelemetry { .. } => {
+                HeldFor::Traffic
+            }
             Self::BreakerOpen { .. } => HeldFor::Breakers,
             _ => HeldFor::Evidence,
         }
@@ -302,7 +304,10 @@ impl fmt::Display for Reason {
                 };
                 write!(f, "The canary's {metric} look bad: {evidence}. Holding until it is below 10 to 1.")
             }
-            Self::BreakerOpen { ago_ms } => write!(f, "A breaker kept visitors from the canary {ago_ms} ms ago. Holding until none has for a minute."),
+            Self::BreakerOpen { ago_ms } => write!(
+                f,
+                "A breaker kept visitors from the canary {ago_ms} ms ago. Holding until none has for a minute."
+            ),
             Self::TooFewRequests { requests, needed, unit } => {
                 write!(f, "Too few {} on the canary to judge: {requests} of {needed}.", unit.plural())
             }

@@ -19,7 +19,7 @@ impl From<&Look> for Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{AnalysisConfig, HeldFor, Counts, Evaluator, Health, LookContext, PerVariant, Tick};
+    use crate::analysis::{AnalysisConfig, Counts, Evaluator, Health, HeldFor, LookContext, PerVariant, Tick};
     use crate::visitors::VisitorSketch;
 
     fn visitors(many: u32) -> VisitorSketch {
@@ -72,6 +72,9 @@ mod tests {
     #[test]
     fn want_of_traffic_is_waiting() {
         let nobody = Counts::default();
-        assert!(matches!(found(nobody, nobody, Health::Healthy), Finding::Inconclusive { held_for: HeldFor::Traffic, .. }));
+        assert!(matches!(
+            found(nobody, nobody, Health::Healthy),
+            Finding::Inconclusive { held_for: HeldFor::Traffic, .. }
+        ));
     }
 }

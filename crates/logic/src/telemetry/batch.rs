@@ -100,7 +100,8 @@ impl Sample {
 
     /// Adds the outcomes that another sender observed under the same configuration.
     pub fn merge(&mut self, other: &Self) {
-        let Self { observation: _, variants, failed, slow, seen, heavy, breaker_opened, short_circuited, diversion } = other;
+        let Self { observation: _, variants, failed, slow, seen, heavy, breaker_opened, short_circuited, diversion } =
+            other;
         self.variants.canary.merge(&variants.canary);
         self.variants.stable.merge(&variants.stable);
         self.failed.merge(failed, MAX_REPORTED);

@@ -8,6 +8,7 @@ use std::collections::btree_map::Entry as Place;
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
+use super::hexadecimal;
 use super::marks::Marks;
 use super::network::Network;
 use crate::variant::Variant;
@@ -135,7 +136,7 @@ impl Serialize for KeySet {
             bytes.extend(network.number().to_le_bytes());
             bytes.push(marks.bits() | variant);
         }
-        serializer.serialize_str(&hex::encode(bytes))
+        serializer.serialize_str(&hexadecimal(&bytes))
     }
 }
 
@@ -148,15 +149,14 @@ impl TryFrom<String> for KeySet {
         if !rest.is_empty() {
             return Err(InvalidKeySet::Length(bytes.len()));
         }
-        let mut set = Self::default();
-        for [a, b, c, d, low, high, marks] in entries {
+        let entries = entries.iter().map(|[a, b, c, d, low, high, marks]| {
             let variant = if marks & CANARY == 0 { Variant::Stable } else { Variant::Canary };
             let network = Network::from_number(u16::from_le_bytes([*low, *high]));
-            let entry = Entry { variant, network, marks: Marks::from_bits(*marks) };
-            if set.entries.insert(u32::from_le_bytes([*a, *b, *c, *d]), entry).is_none() {
-                set.count(network);
-            }
-        }
+            (u32::from_le_bytes([*a, *b, *c, *d]), Entry { variant, network, marks: Marks::from_bits(*marks) })
+        });
+        let mut set = Self { entries: entries.collect(), networks: BTreeMap::new() };
+        let networks: Vec<Network> = set.entries.values().map(|entry| entry.network).collect();
+        networks.into_iter().for_each(|network| set.count(network));
         Ok(set)
     }
 }

@@ -6,6 +6,8 @@ use hyperloglockless::HyperLogLog;
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
+use super::hexadecimal;
+
 /// 2^12 registers. (At 11 the crate's correction has a wrong coefficient, as of 0.5.0.)
 const PRECISION: u8 = 12;
 const REGISTERS: usize = 1 << PRECISION;
@@ -111,7 +113,7 @@ impl Serialize for VisitorSketch {
         } else {
             values.to_vec()
         };
-        serializer.serialize_str(&hex::encode(bytes))
+        serializer.serialize_str(&hexadecimal(&bytes))
     }
 }
 

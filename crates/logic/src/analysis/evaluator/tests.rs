@@ -196,7 +196,10 @@ fn a_breaker_that_opened_a_moment_ago_holds() {
     story.context.breaker_opened_at = Some(story.now);
     story.minute((25, 0, 80.0), STABLE);
     story.context.breaker_opened_at = Some(story.now - 59_999);
-    assert_eq!(story.look().reason.to_string(), "A breaker kept visitors from the canary 59999 ms ago. Holding until none has for a minute.");
+    assert_eq!(
+        story.look().reason.to_string(),
+        "A breaker kept visitors from the canary 59999 ms ago. Holding until none has for a minute."
+    );
     story.context.breaker_opened_at = Some(story.now - 60_000);
     assert_eq!(story.look().verdict, Verdict::Pass);
 }
