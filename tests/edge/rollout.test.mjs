@@ -17,8 +17,8 @@ const PLAN = {
   bake: "1s",
   analysis: { tickMs: 200, flushIntervalMs: 200 },
 };
-/** The same where every request counts for itself, so that the last comparison does not wait for thousands of visitors. */
-const BY_REQUEST = { ...PLAN, analysis: { ...PLAN.analysis, unit: "request" } };
+/** The same where a few hundred visitors are enough before the last step. */
+const BRIEF = { ...PLAN, detect: { points: 10 } };
 const OFF = { enabled: false, percentage: 0, canaryWorker: "app-canary" };
 
 const start = async (serin, plan = PLAN) => {
@@ -172,7 +172,7 @@ test("while KV refuses writes no step is taken; then the rollout continues", asy
   const serin = await startSerin(t, { kv: { "canary-state": { ...OFF, enabled: true } } });
   await serin.kv(undefined, undefined, { kind: "status", status: 503 });
   const load = startLoad(t, serin);
-  await start(serin, { ...BY_REQUEST, steps: [25, 100] });
+  await start(serin, { ...BRIEF, steps: [25, 100] });
   // Busy isolates have the percentage from the controller.
   await eventually(() => assert.ok(load.answers.some(({ variant }) => variant === "canary")));
   const { outbox, rollout } = await serin.status(({ rollout }) => rollout.lastLook !== null);
@@ -188,7 +188,7 @@ test("while KV refuses writes no step is taken; then the rollout continues", asy
 test("a controller that is killed repeatedly reaches the same end as an undisturbed one", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF }, separate: true });
   const load = startLoad(t, serin);
-  await start(serin, BY_REQUEST);
+  await start(serin, BRIEF);
   let kills = 0;
   for (let phase = "progressing"; phase !== "completed"; ) {
     const pause = 100 + Math.random() * 900;

@@ -92,7 +92,7 @@ fn is_repetition(before: &Rollout, finding: &Finding) -> bool {
 /// The look's sentence and its consequence, with numbers.
 fn reason(trigger: Trigger, finding: &Finding, rollout: &Rollout) -> String {
     let (sentence, counters, limits) = (finding.sentence(), rollout.counters, rollout.plan.limits);
-    let has_waited = matches!(finding, Finding::Inconclusive { waiting: true, .. })
+    let has_waited = matches!(finding, Finding::Inconclusive { held_for: HeldFor::Traffic, .. })
         && !matches!(trigger, Trigger::Inconclusive | Trigger::Pass);
     if has_waited {
         let limit = limits.max_wait.unwrap_or_default();

@@ -156,7 +156,9 @@ impl TryFrom<String> for KeySet {
         });
         let mut set = Self { entries: entries.collect(), networks: BTreeMap::new() };
         let networks: Vec<Network> = set.entries.values().map(|entry| entry.network).collect();
-        networks.into_iter().for_each(|network| set.count(network));
+        for network in networks {
+            set.count(network);
+        }
         Ok(set)
     }
 }
