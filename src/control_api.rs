@@ -97,15 +97,12 @@ async fn answer(isolate: &Isolate, request: &Request) -> Result<Response, Proble
     let written = store.write(switch.key(), value.as_deref(), KV_LIMIT).await;
     written.map_err(|error| Problem::unreachable("the controller", &format!("{why}; KV: {error}")))?;
     let failed = |why| FailedWays { controller: Some(why), kv: None };
-    Ok(match call {
-        ApiRequest::Command { .. } => {
-            let failed = failed(format!("{why}; {} is on in KV instead, until resume-canary", switch.key()));
-            response::json(&CommandAnswer { failed, ..CommandAnswer::default() })
-        }
-        _ => {
-            let answer = ChangeAnswer::of_switch(before, value.as_deref());
-            response::json(&ChangeAnswer { failed: failed(why), ..answer })
-        }
+    Ok(if matches!(call, ApiRequest::Command { .. }) {
+        let failed = failed(format!("{why}; {} is on in KV instead, until resume-canary", switch.key()));
+        response::json(&CommandAnswer { failed, ..CommandAnswer::default() })
+    } else {
+        let answer = ChangeAnswer::of_switch(before, value.as_deref());
+        response::json(&ChangeAnswer { failed: failed(why), ..answer })
     })
 }
 

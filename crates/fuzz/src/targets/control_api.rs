@@ -62,8 +62,15 @@ fn execute(request: ApiRequest) {
         ApiRequest::Explain(query) => {
             assert!(!Explanation::new(&query, &good(), &SETUP, NOW).sentence.is_empty());
         }
-        ApiRequest::Audit { limit, .. } => assert!((1..=1_000).contains(&limit)),
-        ApiRequest::Status | ApiRequest::State | ApiRequest::CurrentRollout | ApiRequest::Metrics => {}
+        ApiRequest::Audit { limit, .. }
+        | ApiRequest::Rollouts { limit, .. }
+        | ApiRequest::Rollout { limit, .. }
+        | ApiRequest::Locations { limit, .. } => assert!((1..=1_000).contains(&limit)),
+        ApiRequest::Status
+        | ApiRequest::State
+        | ApiRequest::CurrentRollout
+        | ApiRequest::Metrics
+        | ApiRequest::Series(_) => {}
     }
 }
 
