@@ -23,6 +23,7 @@ const PLAN = {
   settle: "200ms",
   lookEvery: "300ms",
   bake: "1s",
+  detect: { points: 10 },
   analysis: { tickMs: 200, flushIntervalMs: 200 },
 };
 /** Routes and crons belong to stable alone: the stand-in for wrangler refuses a canary with either. */

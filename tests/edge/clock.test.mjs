@@ -10,6 +10,7 @@ const HOUR = 3_600;
 const ALL = { "canary-state": { enabled: true, percentage: 100 } };
 const PLAN = {
   schedule: "custom", id: "r1", steps: [50, 100], hold: "1s", settle: "200ms", lookEvery: "300ms", bake: "1s",
+  detect: { points: 10 },
   analysis: { tickMs: 200, flushIntervalMs: 200 },
 };
 

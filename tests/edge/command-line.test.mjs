@@ -17,6 +17,7 @@ const PLAN = {
   settle: "200ms",
   lookEvery: "300ms",
   bake: "1s",
+  detect: { points: 10 },
   analysis: { tickMs: 200, flushIntervalMs: 200 },
 };
 

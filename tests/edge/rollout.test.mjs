@@ -7,7 +7,7 @@ import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
 import { CF_HEADER, startSerin } from "./harness/workerd.mjs";
 
-/** The custom steps of the contract, with seconds instead of minutes. */
+/** The custom steps of the contract, with seconds instead of minutes, and hundreds of visitors instead of thousands before the last step. */
 const PLAN = {
   schedule: "custom",
   steps: [5, 15, 35, 65, 100],
@@ -15,10 +15,9 @@ const PLAN = {
   settle: "200ms",
   lookEvery: "300ms",
   bake: "1s",
+  detect: { points: 10 },
   analysis: { tickMs: 200, flushIntervalMs: 200 },
 };
-/** The same where a few hundred visitors are enough before the last step. */
-const BRIEF = { ...PLAN, detect: { points: 10 } };
 const OFF = { enabled: false, percentage: 0, canaryWorker: "app-canary" };
 
 const start = async (serin, plan = PLAN) => {
@@ -172,7 +171,7 @@ test("while KV refuses writes no step is taken; then the rollout continues", asy
   const serin = await startSerin(t, { kv: { "canary-state": { ...OFF, enabled: true } } });
   await serin.kv(undefined, undefined, { kind: "status", status: 503 });
   const load = startLoad(t, serin);
-  await start(serin, { ...BRIEF, steps: [25, 100] });
+  await start(serin, { ...PLAN, steps: [25, 100] });
   // Busy isolates have the percentage from the controller.
   await eventually(() => assert.ok(load.answers.some(({ variant }) => variant === "canary")));
   const { outbox, rollout } = await serin.status(({ rollout }) => rollout.lastLook !== null);
@@ -188,7 +187,7 @@ test("while KV refuses writes no step is taken; then the rollout continues", asy
 test("a controller that is killed repeatedly reaches the same end as an undisturbed one", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": OFF }, separate: true });
   const load = startLoad(t, serin);
-  await start(serin, BRIEF);
+  await start(serin, PLAN);
   let kills = 0;
   for (let phase = "progressing"; phase !== "completed"; ) {
     const pause = 100 + Math.random() * 900;

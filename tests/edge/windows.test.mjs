@@ -13,6 +13,7 @@ const PLAN = {
   settle: "200ms",
   lookEvery: "300ms",
   bake: "500ms",
+  detect: { points: 10 },
   analysis: { tickMs: 200, flushIntervalMs: 200 },
 };
 
