@@ -18,10 +18,10 @@ import { table, writeSection } from "./page.mjs";
 const ROOT = join(import.meta.dirname, "..", "..");
 const FROZEN = "b8143ba";
 const OFF = { "canary-state": { enabled: false, percentage: 0 } };
-const PLAN = { id: "r1", schedule: "custom", steps: [10, 50, 100], hold: "1s", settle: "200ms", lookEvery: "300ms", bake: "1s", actor: "ada", reason: "upgrade", detect: { points: 10 }, analysis: { tickMs: 200, flushIntervalMs: 200 } };
+const PLAN = { id: "r1", schedule: "custom", steps: [10, 50, 100], hold: "1s", settle: "200ms", lookEvery: "300ms", bake: "1s", actor: "ada", reason: "upgrade", analysis: { tickMs: 200, flushIntervalMs: 200 } };
 const GOOD = "/?both=name&quiet";
 const BAD = "/?canary=status:503&stable=name&quiet";
-const VISITORS = 600;
+const VISITORS = 300;
 const CONNECTIONS = 8;
 
 const { values } = parseArgs({ options: { from: { type: "string", default: FROZEN }, write: { type: "boolean", default: false } } });
