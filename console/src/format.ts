@@ -61,6 +61,8 @@ export function evidenceWord(evidence: number, limit: number): { word: string; t
 
 export const odds = (evidence: number) => (evidence < 1.5 ? "none" : `${count(evidence)} : 1`);
 
+export const isOver = ({ phase }: { phase: string }) => ["completed", "rolled-back", "aborted"].includes(phase);
+
 /** A ring's matcher in words: `country DE or AT`. */
 export function ring(matcher: unknown): string | undefined {
   if (!matcher || typeof matcher !== "object") return undefined;

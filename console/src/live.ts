@@ -3,6 +3,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { get, Problem } from "./api";
+import { isOver } from "./format";
 import type { Audit, AuditRow, Series, Status } from "./types";
 
 export interface Live {
@@ -53,9 +54,8 @@ async function ask() {
 /** The series of the rollout, or of the last hour. */
 function seriesPath({ rollout, time }: Status): string {
   const hour = Date.parse(time) - 3_600_000;
-  const isOver = rollout && ["completed", "rolled-back", "aborted"].includes(rollout.phase);
   const start = rollout ? Date.parse(rollout.startedAt) : hour;
-  const end = isOver ? Math.min(Date.parse(rollout.since) + 120_000, Date.parse(time)) : Date.parse(time);
+  const end = rollout && isOver(rollout) ? Math.min(Date.parse(rollout.since) + 120_000, Date.parse(time)) : Date.parse(time);
   return `series?from=${new Date(Math.min(start, end)).toISOString()}&to=${new Date(end).toISOString()}`;
 }
 

@@ -52,7 +52,7 @@ export function Chart({ title, times, step, canary, stable, format, limit, bound
   }
   const highest = Math.max(...values);
   // The limit is drawn where it is near enough to matter.
-  const shown = limit && highest > limit.value / 4 ? limit : undefined;
+  const shown = limit && highest > limit.value / 3 ? limit : undefined;
   const top = area ?? niceTop(Math.max(highest, shown?.value ?? 0) * 1.08 || 1);
   const first = times[0] ?? 0;
   const last = Math.max((times.at(-1) ?? 0) + step, first + 5 * step);
@@ -120,7 +120,7 @@ export function Chart({ title, times, step, canary, stable, format, limit, bound
         {stable && lines(stable, "stable")}
         {lines(canary, "canary")}
         {looks.filter(({ at }) => at >= first && at <= last).map((mark) => (
-          <rect key={mark.at} class={`look ${mark.tone ?? ""}`} x={x(mark.at) - 2} y={HEIGHT - PAD.bottom + 3} width="4" height="9" rx="1.500" onPointerEnter={() => setLook(mark)} onPointerLeave={() => setLook(undefined)}>
+          <rect key={mark.at} class={`look ${mark.tone ?? ""}`} x={x(mark.at) - 1.5} y={HEIGHT - PAD.bottom + 3} width="3" height="9" rx="1.500" onPointerEnter={() => setLook(mark)} onPointerLeave={() => setLook(undefined)}>
             <title>{mark.word}</title>
           </rect>
         ))}
@@ -178,5 +178,5 @@ function filled(values: (number | null)[], times: number[], step: number, x: (ti
 
 function niceTop(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 4, 5, 10].map((step) => step * power).find((step) => step >= value) ?? value;
+  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value) ?? value;
 }

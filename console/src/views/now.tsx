@@ -1,6 +1,6 @@
 // What happens now: the sentence, the share, what is switched off; and the rollout.
 
-import { count, localised, percent, ring, time } from "../format";
+import { count, isOver, localised, percent, ring, time } from "../format";
 import type { Live } from "../live";
 import type { AuditRow, Series, Session, Status, Switch } from "../types";
 import { Compare } from "../parts/compare";
@@ -43,7 +43,7 @@ function Headline({ text }: { text: string }) {
 
 function Hero({ status }: { status: Status }) {
   const { effective, policy, rollout, halt } = status;
-  const configured = rollout && !["rolled-back", "aborted", "completed"].includes(rollout.phase) ? (rollout.steps[rollout.step - 1]?.percentage ?? policy.percentage) : policy.percentage;
+  const configured = rollout && !isOver(rollout) ? (rollout.steps[rollout.step - 1]?.percentage ?? policy.percentage) : policy.percentage;
   const differs = configured !== null && configured !== effective.percentage && (effective.reason || halt);
   const where = rollout && ring(rollout.where);
   return (
@@ -143,7 +143,7 @@ function RolloutCard({ status, series, looks, ask }: { status: Status; series?: 
           {localised(rollout.reason)} <span class="muted">{rollout.actor}, {time(rollout.since)}</span>
         </Notice>
       )}
-      {look && <Notice tone={tone ?? "plain"} title={{ pass: "Healthy.", fail: "Failing.", inconclusive: "Holding.", error: "Not judged." }[look.verdict]}>{localised(look.sentence)} <span class="muted nowrap">{time(look.at)}</span></Notice>}
+      {look && look.sentence !== rollout.reason && !isOver(rollout) && <Notice tone={tone ?? "plain"} title={{ pass: "Healthy.", fail: "Failing.", inconclusive: "Holding.", error: "Not judged." }[look.verdict]}>{localised(look.sentence)} <span class="muted nowrap">{time(look.at)}</span></Notice>}
       {rollout.alarms.map((alarm) => <Notice key={alarm} tone="warn" title="Look into this:">{alarm}</Notice>)}
       {ask && <Commands status={status} series={series} ask={ask} />}
       <Curves series={series} looks={looks} ceilings={rollout.ceilings} />

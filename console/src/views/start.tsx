@@ -2,10 +2,9 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { call, Problem } from "../api";
-import { count, percent, ring, span } from "../format";
+import { count, isOver, localised, percent, ring, span } from "../format";
 import type { Live } from "../live";
 import type { Change } from "../parts/confirm";
-import { explained } from "../parts/confirm";
 import { Icon } from "../parts/icon";
 import { Notice } from "../parts/notice";
 import { Stairs } from "../parts/steps";
@@ -31,7 +30,7 @@ export function Start({ live: { status, series }, session, ask }: Props) {
   const [schedule, setSchedule] = useState("standard");
   const [id, setId] = useState("");
   const [steps, setSteps] = useState(FIRST);
-  const [check, setCheck] = useState<{ plan: string; answer?: CommandAnswer; problem?: Problem; failure?: { title: string; detail: string } }>();
+  const [check, setCheck] = useState<{ plan: string; answer?: CommandAnswer; problem?: Problem }>();
   const [isAnyway, setAnyway] = useState(false);
   const [confirmed, setConfirmed] = useState<number>();
   const plan = planOf(schedule, id, steps, { ...(isAnyway && { anyway: true }), ...(confirmed !== undefined && { percentage: confirmed }) });
@@ -44,12 +43,13 @@ export function Start({ live: { status, series }, session, ask }: Props) {
       try {
         setCheck({ plan: text, answer: await call<CommandAnswer>("POST", "rollouts?dryRun=true", plan) });
       } catch (error) {
-        setCheck({ plan: text, problem: error as Problem, failure: await explained(error) });
+        setCheck({ plan: text, problem: error instanceof Problem ? error : new Problem(0, "", "", String(error)) });
       }
     }, 400);
     return () => clearTimeout(timer);
   }, [text, status?.epoch, status?.rollout?.phase]);
 
+  const isRunning = known?.problem?.status === 409 && status?.rollout && !isOver(status.rollout);
   const planned = known?.answer?.rollout?.steps;
   const minute = series?.points.findLast(({ canary, stable }) => canary.requests + stable.requests > 0);
   const start = () =>
@@ -105,7 +105,9 @@ export function Start({ live: { status, series }, session, ask }: Props) {
       </div>
       <div aria-live="polite" style={{ minHeight: "5.5rem" }} class="form">
         {!known && <p class="muted">Checking…</p>}
-        {known?.failure && <Notice tone="bad" title="It cannot start like this:">{known.failure.detail}</Notice>}
+        {known?.problem && (isRunning
+          ? <Notice tone="warn" title="A rollout is under way.">One runs at a time: wait for the end of {status?.rollout?.id}, or abort it.</Notice>
+          : <Notice tone="bad" title="It cannot start like this:">{localised(known.problem.message)}</Notice>)}
         {known?.problem?.detail.includes("disable_canary") && <label class="check"><input type="checkbox" checked={isAnyway} onChange={(event) => setAnyway(event.currentTarget.checked)} />Start although the switch is on</label>}
         {known?.problem?.percentage !== undefined && <div><button class="button" onClick={() => setConfirmed(known.problem?.percentage)}>Yes, {percent(known.problem.percentage)} is what I mean</button></div>}
         {planned && (

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, canary, completions, doctor, explain, gate, health, rollout, simulate, start, state, switch, watch,
+    audit, canary, completions, console, doctor, explain, gate, health, rollout, simulate, start, state, switch, watch,
 };
 use crate::connection::Connection;
 use crate::exit::CODES;
@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Audit(audit::Audit),
     /// Try a plan on simulated traffic: what would have become of it.
     Simulate(simulate::Simulate),
+    /// Open the console, a web page that shows a rollout live and stops it in one click.
+    Console(console::Console),
     /// Print the completions of a shell.
     Completions(completions::Completions),
 }

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod canary;
 pub(crate) mod completions;
+pub(crate) mod console;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod gate;
@@ -43,6 +44,7 @@ pub(crate) fn run(Arguments { connection, command }: Arguments) -> Result<(), Fa
         Command::State(state) => state.run(connection),
         Command::Audit(audit) => audit.run(connection),
         Command::Simulate(simulate) => simulate.run(connection.json),
+        Command::Console(console) => console.run(connection),
         Command::Completions(completions) => {
             completions.run(Arguments::command());
             Ok(())

@@ -62,15 +62,17 @@ fn execute(request: ApiRequest) {
         ApiRequest::Explain(query) => {
             assert!(!Explanation::new(&query, &good(), &SETUP, NOW).sentence.is_empty());
         }
-        ApiRequest::Audit { limit, .. }
-        | ApiRequest::Rollouts { limit, .. }
+        ApiRequest::Audit { limit, .. } => assert!((1..=1_000).contains(&limit)),
+        ApiRequest::Series(query) => {
+            let (first, last) = query.page();
+            assert!(first <= last && (last - first) / query.step <= 500, "{query:?}");
+        }
+        ApiRequest::Rollouts { limit, .. }
         | ApiRequest::Rollout { limit, .. }
-        | ApiRequest::Locations { limit, .. } => assert!((1..=1_000).contains(&limit)),
-        ApiRequest::Status
-        | ApiRequest::State
-        | ApiRequest::CurrentRollout
-        | ApiRequest::Metrics
-        | ApiRequest::Series(_) => {}
+        | ApiRequest::Locations { limit, .. } => {
+            assert!((1..=500).contains(&limit));
+        }
+        ApiRequest::Status | ApiRequest::State | ApiRequest::CurrentRollout | ApiRequest::Metrics => {}
     }
 }
 
