@@ -3,6 +3,7 @@
 
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Client } from "./client.mjs";
 import { eventually } from "./eventually.mjs";
@@ -58,6 +59,9 @@ export async function startSerin(t, options = {}) {
   return serin;
 }
 
+/** The console's files of a build. worker-build makes the Worker alone. */
+const consoleOf = (build) => [join(build, "console"), join(ROOT, "build", "console")].find(existsSync);
+
 class Serin {
   #directory;
   #splitter = new Workerd();
@@ -86,7 +90,7 @@ class Serin {
     const bindings = { REFRESH_SECONDS: "0.05", ADMIN_TOKEN, ...vars };
     const services = [["serin", `worker = ${splitter(bindings, { without, lab, separate, analytics, hasConsole })}`], OBJECTS(join(this.#directory, "objects")), ...around];
     // Plain workerd has no assets; a folder answers as they do.
-    if (hasConsole) services.push(["assets", `disk = (path = ${JSON.stringify(join(own, "console"))})`]);
+    if (hasConsole) services.push(["assets", `disk = (path = ${JSON.stringify(consoleOf(own))})`]);
     const sockets = [SERIN_SOCKET, ...(separate ? [] : WORLD_SOCKETS)];
     const names = separate ? ["serin"] : [...SOCKETS];
     if (direct) {
