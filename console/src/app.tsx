@@ -7,7 +7,6 @@ import { forget, useLive, type Live } from "./live";
 import { Confirm, type Change } from "./parts/confirm";
 import { Halt } from "./parts/halt";
 import { Icon } from "./parts/icon";
-import { Skeleton } from "./parts/notice";
 import type { Session } from "./types";
 import { Explain } from "./views/explain";
 import { History, PastRollout } from "./views/history";
@@ -31,7 +30,7 @@ export function App() {
       setSession(null);
     });
   }, []);
-  if (session === undefined) return <main class="gate"><Skeleton /></main>;
+  if (session === undefined) return <main class="gate"><p class="muted">Loading Serin…</p></main>;
   if (session === null) {
     const done = (session: Session) => {
       setWhy(undefined);
