@@ -4,6 +4,7 @@
 //   --break errors|slow|hang|crash   how the canary breaks; without it, a key press decides
 //   --no-tty                         prints lines instead of a screen, and asks for no key (then the default of --break is errors)
 //   --rate N                         requests a second, 120 by default
+//   --picture FILE                   writes the second act as an animated SVG
 //
 // The exit code is 0 if the first rollout completes, the second is rolled back, and no client sees an error.
 
@@ -15,6 +16,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs, promisify } from "node:util";
 import { buildSerin } from "./cli.mjs";
+import { Picture } from "./demo/picture.mjs";
 import { Screen } from "./demo/screen.mjs";
 import { startSplitter } from "./demo/splitter.mjs";
 import { Traffic } from "./demo/traffic.mjs";
@@ -38,7 +40,7 @@ const SETTINGS = { REFRESH_SECONDS: 1, CANARY_DEADLINE_SECONDS: 0.3 };
 const STATE = { enabled: false, percentage: 0, stickiness: ["header:x-api-key", "visitor"] };
 
 const { values } = parseArgs({
-  options: { break: { type: "string" }, "no-tty": { type: "boolean" }, rate: { type: "string", default: "120" } },
+  options: { break: { type: "string" }, "no-tty": { type: "boolean" }, rate: { type: "string", default: "120" }, picture: { type: "string" } },
 });
 const hasTerminal = !values["no-tty"] && process.stdin.isTTY === true && process.stdout.isTTY === true;
 const chosen = values.break ?? (hasTerminal ? undefined : "errors");
@@ -65,6 +67,7 @@ async function run() {
     const demo = new Demo(splitter.url, token, program, screen);
     traffic = demo.traffic = new Traffic(splitter.url, rate);
     const isGood = (await demo.firstAct()) && (await demo.secondAct());
+    if (values.picture) await demo.picture.write(values.picture);
     return isGood ? 0 : 1;
   } catch (error) {
     if (error !== screen.left) console.error(`demo: ${error.message}`);
@@ -84,6 +87,7 @@ class Demo {
   #screen;
   #last = { at: performance.now(), stable: 0, canary: 0, errors: 0 };
   traffic;
+  picture = new Picture();
 
   constructor(url, token, program, screen) {
     this.#url = url;
@@ -132,7 +136,9 @@ class Demo {
     for (;;) {
       const { rollout, headline } = await this.#api("GET", "status");
       const isOver = ["completed", "rolled-back", "aborted"].includes(rollout.phase);
-      this.#screen.show(this.#screen.hasTerminal ? await this.#status() : headline, this.#rates());
+      const rates = this.#rates();
+      if (rollout.id === BROKEN.id) this.picture.add(this.#screen.titled, headline, rates);
+      this.#screen.show(this.#screen.hasTerminal ? await this.#status() : headline, rates);
       if (isOver) return rollout.phase;
       // In the second act, the wait for a key has no end.
       if (performance.now() > end && (chosen || this.traffic.breaks || rollout.id === HEALTHY.id)) return rollout.phase;

@@ -46,6 +46,11 @@ export class Screen {
     if (!this.hasTerminal) console.log(`\n${text}`);
   }
 
+  /** The title of the present part. */
+  get titled() {
+    return this.#title;
+  }
+
   /** Adds a line that stays. */
   say(text) {
     this.#said.push(text);

@@ -38,7 +38,7 @@ const FORMS = [
     run: (line) => `${line.replace("DIR", "examples/stable")} --canary-name serin-example-canary --dry-run`,
     why: "it needs an account; tests/edge/canary-commands.test.mjs runs it against local Workers",
   },
-  { fits: /^npm run demo$/, check: () => assert.ok(scripts.demo), why: "demo.test.mjs runs it" },
+  { fits: /^npm run demo( -- --picture \S+)?$/, check: () => assert.ok(scripts.demo), why: "demo.test.mjs runs it" },
   { fits: /^npm run -s serin -- simulate$/, run: (line) => `${line} --runs 1`, why: "thousands of rollouts take minutes" },
   { fits: /^serin watch --for 2m /, run: (line) => line.replace("2m", "3s"), why: "a rollout takes minutes" },
   {
