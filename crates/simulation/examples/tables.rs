@@ -1,6 +1,6 @@
 //! Computes the tables of `docs/simulation.md` and writes them between the markers of that page:
 //!
-//!     cargo run --release -p serin-simulation --example tables [runs of each, 200]
+//!     cargo run --release -p serin-simulation --example tables [runs of each, 200] [outsiders: only that table]
 #![allow(clippy::print_stderr, reason = "a program")]
 
 use std::error::Error;
@@ -14,7 +14,23 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/simulation.m
 
 fn main() -> Result<(), Box<dyn Error>> {
     let runs: u64 = env::args().nth(1).map_or(Ok(200), |runs| runs.parse())?;
+    let only = env::args().nth(2);
     let threads = thread::available_parallelism()?.min(NonZeroUsize::new(64).unwrap_or(NonZeroUsize::MIN));
+    let mut outsiders: Vec<(Report, Report)> = Vec::new();
+    for name in presets::OUTSIDERS {
+        let scenario = presets::outsider_by_name(name).ok_or(name)?;
+        let by_request = presets::by_request(scenario.clone()).ok_or(name)?;
+        eprintln!("{runs} × {}", scenario.name);
+        outsiders.push((run(&scenario, 0..runs, threads, |_| ())?, run(&by_request, 0..runs, threads, |_| ())?));
+    }
+    let mut page = fs::read_to_string(PAGE)?;
+    let written = |page: &str, marker: &str, table: &str| {
+        between(page, marker, table).ok_or_else(|| format!("{PAGE} has no markers for {marker}"))
+    };
+    page = written(&page, "outsiders", &tables::errors(&outsiders))?;
+    if only.as_deref() == Some("outsiders") {
+        return Ok(fs::write(PAGE, page)?);
+    }
     let mut reports: Vec<Report> = Vec::new();
     for name in presets::NAMES {
         let scenario = presets::by_name(name).ok_or(name)?;
@@ -25,14 +41,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let more = Scale { canary: 0.25, ..Scale::default() };
     let loads: Vec<_> = scales.into_iter().chain([more]).map(|scale| scale.load()).collect();
 
-    let mut page = fs::read_to_string(PAGE)?;
     for (marker, table) in [
         ("outcomes", tables::outcomes(&reports)),
         ("judges", tables::judges(&reports)),
         ("faults", tables::faults(&reports)),
         ("loads", tables::loads(&loads)),
     ] {
-        page = between(&page, marker, &table).ok_or_else(|| format!("{PAGE} has no markers for {marker}"))?;
+        page = written(&page, marker, &table)?;
     }
     fs::write(PAGE, page)?;
     Ok(())

@@ -64,6 +64,12 @@ pub(crate) struct Answer {
     pub(crate) latency_ms: f64,
     /// Whether stable would answer the same request; none if it may not be sent twice.
     pub(crate) on_stable: Option<bool>,
+    /// Whether the request has a body, whose time is the client's own.
+    pub(crate) has_body: bool,
+    /// Whether the body is watched and breaks off.
+    pub(crate) is_broken: bool,
+    /// The client's network.
+    pub(crate) network: Network,
 }
 
 struct Request<'a>(&'a str);
@@ -187,8 +193,11 @@ impl Isolate {
     /// Counts an answer.
     fn count(&mut self, observing: &Observing, answer: Answer) {
         let measure = self.snapshot.overlay().measure;
-        let answered = Answered { failed: answer.failed, latency_ms: Some(answer.latency_ms) };
-        self.batcher.record(&observing.observation, observing.observed, answered, &measure, || Network::UNKNOWN);
+        let answered = Answered { failed: answer.failed, latency_ms: (!answer.has_body).then_some(answer.latency_ms) };
+        self.batcher.record(&observing.observation, observing.observed, answered, &measure, || answer.network);
+        if answer.is_broken {
+            self.batcher.record_broken_body(&observing.observation, observing.observed, || answer.network);
+        }
     }
 }
 

@@ -46,7 +46,7 @@ pub use outcome::{End, Faulted, Messages, Outcome};
 pub use read::InvalidScenario;
 pub use report::{Ends, Quantiles, Report};
 pub use runs::{Progress, run};
-pub use scenario::{Behaviour, Edge, Faults, Scenario, Stage, Traffic};
+pub use scenario::{Behaviour, Edge, Faults, Outsider, OutsiderRequests, Scenario, Stage, Traffic};
 pub use thresholds::{Judge, Judged, judge};
 pub use world::simulate;
 pub use zone::utc_offset;

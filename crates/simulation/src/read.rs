@@ -53,7 +53,7 @@ impl Scenario {
     /// # Errors
     /// The first field outside its range.
     pub fn check(&self) -> Result<(), InvalidScenario> {
-        let Self { name: _, plan, limit, edge, traffic, stages, faults } = self;
+        let Self { name: _, plan, limit, edge, traffic, stages, faults, outsiders } = self;
         if let Some(freeze) = plan.freeze() {
             freeze.check_zone(utc_offset, Timestamp::default()).map_err(InvalidScenario::Zone)?;
         }
@@ -65,6 +65,7 @@ impl Scenario {
         real("traffic.requestsPerSecond", traffic.requests_per_second, 1e-3, 1e6, "0.001 to 1000000")?;
         whole("traffic.visitors", traffic.visitors, 0, 10_000_000, "0 to 10000000")?;
         real("traffic.spread", traffic.spread, 0.0, 3.0, "0 to 3")?;
+        real("traffic.pace", traffic.pace, 0.0, 2.0, "0 to 2")?;
         share("traffic.alwaysFailing", traffic.always_failing)?;
         share("traffic.replayable", traffic.replayable)?;
         real("traffic.medianMs", traffic.median_ms, 1.0, 1e4, "1 to 10000")?;
@@ -78,6 +79,13 @@ impl Scenario {
             behaviour(&format!("stages[{index}].canary"), &stage.canary)?;
             behaviour(&format!("stages[{index}].stable"), &stage.stable)?;
             real(&format!("stages[{index}].load"), stage.load, 0.0, 1e3, "0 to 1000")?;
+        }
+        for (index, outsider) in outsiders.iter().enumerate() {
+            let path = |field: &str| format!("outsiders[{index}].{field}");
+            let rate = outsider.requests_per_second;
+            real(&path("requestsPerSecond"), rate, 1e-3, 1e4, "0.001 to 10000")?;
+            whole(&path("identities"), outsider.identities, 1, 1_000_000, "1 to 1000000")?;
+            whole(&path("networks"), outsider.networks, 0, 256, "0 to 256")?;
         }
         for (name, value) in [
             ("lost", faults.lost),
@@ -104,6 +112,7 @@ impl Scenario {
 
 fn behaviour(path: &str, behaviour: &Behaviour) -> Result<(), InvalidScenario> {
     share(&format!("{path}.failures"), behaviour.failures)?;
+    share(&format!("{path}.broken"), behaviour.broken)?;
     real(&format!("{path}.slower"), behaviour.slower, 0.01, 1e3, "0.01 to 1000")
 }
 

@@ -25,6 +25,42 @@ pub struct Scenario {
     pub stages: Vec<Stage>,
     /// Faults other than those of the variants.
     pub faults: Faults,
+    /// Clients beside the site's own visitors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outsiders: Vec<Outsider>,
+}
+
+/// A client beside the site's own visitors, who tries to decide alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Outsider {
+    /// First request, after the rollout's start.
+    pub at: Span,
+    /// End of the requests; 7d.
+    pub until: Span,
+    /// Requests per second, 0.001 to 10,000; 1.
+    pub requests_per_second: f64,
+    /// Identities that send the requests in turn, 1 to 1,000,000; 1.
+    pub identities: u32,
+    /// Client networks of the identities, 0 to 256; 0 gives each identity a network of its own. 1.
+    pub networks: u32,
+    /// Whether the identities are chosen so that the canary's first step at 5 % has them.
+    pub on_canary: bool,
+    /// What the requests do; good.
+    pub requests: OutsiderRequests,
+}
+
+/// What an outsider's requests do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutsiderRequests {
+    /// They succeed on both variants.
+    #[default]
+    Good,
+    /// They fail on both variants.
+    Failing,
+    /// They succeed, and have a body that takes five seconds to send.
+    Uploads,
 }
 
 /// Locations and isolates.
@@ -52,6 +88,8 @@ pub struct Traffic {
     /// Spread of the visitors' request rates: standard deviation of their logarithm, 0 to 3; 0. At 1.5 a tenth of the visitors sends two
     /// thirds of the requests.
     pub spread: f64,
+    /// Spread of the visitors' own pace: standard deviation of the logarithm of a factor on their latencies, 0 to 2; 0. Needs `visitors`.
+    pub pace: f64,
     /// Share of visitors whose every request fails, on either variant, 0 to 1; 0. Needs `visitors`.
     pub always_failing: f64,
     /// Share of requests that may be retried (GET without a body), 0 to 1; 0.8.
@@ -84,6 +122,9 @@ pub struct Behaviour {
     pub failures: f64,
     /// Latency as a multiple of stable's usual latency, 0.01 to 1000; 1.
     pub slower: f64,
+    /// Share of the answers whose body breaks off after its head, 0 to 1; 0. The plan's `watchBodies` says how many of these are seen.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub broken: f64,
 }
 
 /// Faults. Shares are 0 to 1 and 0 by default.
@@ -117,6 +158,11 @@ pub struct Faults {
     pub clock_jump: Span,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(share: &f64) -> bool {
+    *share == 0.0
+}
+
 /// A plan as an operator writes it. The plan's own deserialization reads the stored form.
 fn plan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Plan, D::Error> {
     Plan::read(Value::deserialize(deserializer)?).map_err(D::Error::custom)
@@ -134,6 +180,21 @@ impl Default for Scenario {
             traffic: Traffic::default(),
             stages: vec![Stage::default()],
             faults: Faults::default(),
+            outsiders: Vec::new(),
+        }
+    }
+}
+
+impl Default for Outsider {
+    fn default() -> Self {
+        Self {
+            at: Span::default(),
+            until: Span::from_secs(7 * 24 * 3_600),
+            requests_per_second: 1.0,
+            identities: 1,
+            networks: 1,
+            on_canary: false,
+            requests: OutsiderRequests::Good,
         }
     }
 }
@@ -152,7 +213,9 @@ impl Scenario {
 
 impl Stage {
     fn is_regression(&self) -> bool {
-        self.canary.failures > self.stable.failures || self.canary.slower > self.stable.slower
+        self.canary.failures > self.stable.failures
+            || self.canary.slower > self.stable.slower
+            || self.canary.broken > self.stable.broken
     }
 }
 
@@ -168,6 +231,7 @@ impl Default for Traffic {
             requests_per_second: 100.0,
             visitors: 0,
             spread: 0.0,
+            pace: 0.0,
             always_failing: 0.0,
             replayable: 0.8,
             median_ms: 50.0,
@@ -184,6 +248,6 @@ impl Default for Stage {
 
 impl Default for Behaviour {
     fn default() -> Self {
-        Self { failures: 0.01, slower: 1.0 }
+        Self { failures: 0.01, slower: 1.0, broken: 0.0 }
     }
 }

@@ -38,6 +38,34 @@ pub fn outcomes(reports: &[Report]) -> String {
     table.text
 }
 
+/// Table of false rollbacks and misses, by visitor and by request. A miss is a bad canary that was not rolled back within the scenario's
+/// limit.
+pub fn errors(pairs: &[(Report, Report)]) -> String {
+    let mut table = Table::new(&[
+        "scenario",
+        "runs",
+        "falsely rolled back",
+        "missed",
+        "detected after, median / p90",
+        "by request: falsely",
+        "missed",
+        "detected after",
+    ]);
+    for (by_visitor, by_request) in pairs {
+        let mut row = vec![by_visitor.scenario.clone(), by_visitor.runs.to_string()];
+        row.extend(mistakes(by_visitor).into_iter().chain(mistakes(by_request)));
+        table.row(&row);
+    }
+    table.text
+}
+
+/// Share of false rollbacks, share of misses, and the time to a rollback.
+fn mistakes(report: &Report) -> [String; 3] {
+    let caught = report.ends.rolled_back as f64 / report.runs.max(1) as f64 - report.false_rollbacks;
+    let missed = if report.is_harmless { "–".into() } else { share(1.0 - caught) };
+    [share(report.false_rollbacks), missed, pair(report.detected_ms, |it| [it.median, it.p90], span)]
+}
+
 /// Table of the same scenarios under each judge.
 pub fn judges(reports: &[Report]) -> String {
     let mut table = Table::new(&[

@@ -25,6 +25,7 @@ struct Known {
     bucket: u32,
     location: u32,
     always_fails: bool,
+    pace: f64,
 }
 
 /// A visitor that sends a request.
@@ -32,6 +33,8 @@ pub(crate) struct Visitor<'a> {
     pub(crate) key: &'a str,
     pub(crate) location: u32,
     pub(crate) always_fails: bool,
+    /// Factor on the visitor's latencies.
+    pub(crate) pace: f64,
 }
 
 // === impl Visitors ===
@@ -49,6 +52,11 @@ impl Visitors {
                 bucket: Bucket::of(salt, &key).index(),
                 location: rng.random_range(0..locations),
                 always_fails: rng.random_bool(traffic.always_failing),
+                pace: if traffic.pace > 0.0 {
+                    (traffic.pace * Distribution::<f64>::sample(&StandardNormal, rng)).exp()
+                } else {
+                    1.0
+                },
             });
             let normal: f64 = StandardNormal.sample(rng);
             sum += (traffic.spread * normal).exp();
@@ -63,13 +71,13 @@ impl Visitors {
             spell(&mut self.key, rng.random());
             let is_reached = reach >= serin_logic::bucket::BUCKETS || Bucket::of(&self.salt, &self.key).index() < reach;
             let (location, always_fails) = (rng.random_range(0..self.locations), rng.random_bool(self.always_failing));
-            return is_reached.then_some(Visitor { key: &self.key, location, always_fails });
+            return is_reached.then_some(Visitor { key: &self.key, location, always_fails, pace: 1.0 });
         };
         let at = rng.random_range(0.0..*sum);
         let number = self.sums.partition_point(|sum| *sum <= at);
-        let Known { location, always_fails, .. } = self.known.get(number).filter(|known| known.bucket < reach)?;
+        let Known { location, always_fails, pace, .. } = self.known.get(number).filter(|known| known.bucket < reach)?;
         spell(&mut self.key, number as u64);
-        Some(Visitor { key: &self.key, location: *location, always_fails: *always_fails })
+        Some(Visitor { key: &self.key, location: *location, always_fails: *always_fails, pace: *pace })
     }
 }
 

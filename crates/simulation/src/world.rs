@@ -1,5 +1,7 @@
 //! The event loop: runs the next event at its time. Time is a number, and one generator gives all random numbers.
 
+/// Outsiders beside the site.
+mod outsiders;
 /// Events in order of time.
 mod queue;
 /// Requests: decision, answer, count.
@@ -24,6 +26,7 @@ use crate::outcome::{End, Faulted, Messages, Outcome};
 use crate::scenario::{Faults, Scenario};
 use crate::traffic::Visitors;
 use crate::zone::utc_offset;
+use outsiders::Identities;
 use queue::{Event, Queue};
 use requests::Tolls;
 
@@ -49,6 +52,7 @@ struct World<'a> {
     now: u64,
     queue: Queue,
     visitors: Visitors,
+    identities: Vec<Identities>,
     isolates: Vec<Isolate>,
     shards: Vec<Shard>,
     /// Whether a shard's alarm is set.
@@ -91,6 +95,12 @@ impl<'a> World<'a> {
             now: START_MS,
             queue: Queue::default(),
             visitors,
+            identities: scenario
+                .outsiders
+                .iter()
+                .enumerate()
+                .map(|(number, it)| Identities::new(number, it, seed))
+                .collect(),
             isolates: (0..edge.locations * edge.isolates).map(isolate).collect(),
             shards: vec![Shard::default(); edge.locations as usize],
             shard_wakes: vec![false; edge.locations as usize],
@@ -133,6 +143,7 @@ impl<'a> World<'a> {
         }
         self.schedule_alarm();
         self.next_request();
+        (0..self.identities.len()).for_each(|number| self.next_outsider(number));
     }
 
     fn run(&mut self) {
@@ -181,6 +192,7 @@ impl<'a> World<'a> {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Request => self.request(),
+            Event::Outsider { number } => self.outsider(number),
             Event::Answered(answered) => self.answered(&answered),
             Event::Refresh { slot, life } => self.refresh(slot, life),
             Event::Flushed { slot, life, location, batch } => self.flushed(slot, life, location, &batch),

@@ -79,7 +79,7 @@ fn plan(rng: &mut StdRng) -> Plan {
 fn behaviour(rng: &mut StdRng) -> Behaviour {
     let failures = [0.0, 0.001, 0.01, 0.05, 0.3, 1.0];
     let failures = failures[rng.random_range(0..failures.len())];
-    Behaviour { failures, slower: if rng.random_bool(0.2) { 3.0 } else { 1.0 } }
+    Behaviour { failures, slower: if rng.random_bool(0.2) { 3.0 } else { 1.0 }, ..Behaviour::default() }
 }
 
 fn quick(rng: &mut StdRng) -> Scenario {
@@ -141,7 +141,11 @@ fn harmless(seed: u64) -> Scenario {
     let rng = &mut StdRng::seed_from_u64(seed);
     let stages = (0..3).map(|index| {
         // The rate stays below the ceiling of 5 %, where only the comparison judges the canary.
-        let same = Behaviour { failures: rng.random_range(0.0..0.03), slower: rng.random_range(0.5..1.5) };
+        let same = Behaviour {
+            failures: rng.random_range(0.0..0.03),
+            slower: rng.random_range(0.5..1.5),
+            ..Behaviour::default()
+        };
         Stage { at: Span::from_secs(index * 60), canary: same, stable: same, load: rng.random_range(0.3..2.0) }
     });
     let stages: Vec<Stage> = stages.collect();
@@ -204,8 +208,12 @@ fn an_incident_on_stable_never_rolls_back() {
         let mut scenario = harmless(seed);
         let rng = &mut StdRng::seed_from_u64(seed);
         for stage in &mut scenario.stages {
-            stage.canary = Behaviour { failures: 0.0, slower: 1.0 };
-            stage.stable = Behaviour { failures: rng.random_range(0.0..1.0), slower: rng.random_range(1.0..5.0) };
+            stage.canary = Behaviour { failures: 0.0, slower: 1.0, ..Behaviour::default() };
+            stage.stable = Behaviour {
+                failures: rng.random_range(0.0..1.0),
+                slower: rng.random_range(1.0..5.0),
+                ..Behaviour::default()
+            };
         }
         scenario.traffic.always_failing = 0.0;
         scenario

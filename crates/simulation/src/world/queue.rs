@@ -32,6 +32,8 @@ pub(super) enum From {
 pub(super) enum Event {
     /// A visitor sends a request.
     Request,
+    /// An outsider sends a request.
+    Outsider { number: usize },
     /// A variant answers.
     Answered(Box<Answered>),
     /// A request reached an isolate that is due to refresh.

@@ -2,14 +2,28 @@
 
 use rand::RngExt;
 use serin_logic::variant::Variant;
+use serin_logic::visitors::Network;
 
+use super::outsiders::UPLOAD_MS;
 use super::queue::{Answered, Event, From};
 use super::{START_MS, World, whole_ms};
 use crate::edge::{Answer, Sent};
 use crate::invariants::Invariant;
+use crate::scenario::OutsiderRequests;
 
 /// Upper end of the control slice, as a multiple of the canary's share.
 const REACH: u32 = 5;
+
+/// A client that sends a request.
+pub(super) struct Caller {
+    pub(super) key: String,
+    pub(super) location: u32,
+    /// Factor on the latencies.
+    pub(super) pace: f64,
+    pub(super) network: Network,
+    /// What an outsider's request does; none for a visitor of the site.
+    pub(super) requests: Option<OutsiderRequests>,
+}
 
 /// Cost of a canary.
 pub(super) struct Tolls {
@@ -65,16 +79,24 @@ impl World<'_> {
 
     fn one_request(&mut self) {
         let reach = self.checks.highest.saturating_mul(REACH);
-        let now = self.timestamp();
         let Some(visitor) = self.visitors.draw(reach, &mut self.rng) else { return };
+        let (always_fails, key) = (visitor.always_fails, visitor.key.to_owned());
+        let (location, pace) = (visitor.location, visitor.pace);
+        let caller = Caller { key, location, pace, network: Network::UNKNOWN, requests: None };
+        self.ask(&caller, always_fails);
+    }
+
+    /// Sends a caller's request to an isolate of its location.
+    pub(super) fn ask(&mut self, caller: &Caller, always_fails: bool) {
+        let now = self.timestamp();
         let edge = &self.scenario.edge;
         // Slots are assigned to locations in turn.
         let nth = self.rng.random_range(0..edge.isolates);
-        let slot = (visitor.location + nth * edge.locations) as usize;
-        let always_fails = visitor.always_fails;
+        let slot = (caller.location + nth * edge.locations) as usize;
         let Some(isolate) = self.isolates.get_mut(slot) else { return };
-        let may_retry = self.rng.random_bool(self.scenario.traffic.replayable);
-        let sent = isolate.send(visitor.key, may_retry, now);
+        let has_body = caller.requests == Some(OutsiderRequests::Uploads);
+        let may_retry = !has_body && self.rng.random_bool(self.scenario.traffic.replayable);
+        let sent = isolate.send(&caller.key, may_retry, now);
         let (life, heard) = (isolate.life, isolate.snapshot.overlay().revision);
         let is_probe = matches!(sent, Sent::Probe(_));
         let (from, observing) = match sent {
@@ -88,24 +110,31 @@ impl World<'_> {
             format!("isolate {slot} had the overlay and assigned a visitor to the canary")
         });
         let counts = self.now >= self.tolls.from;
-        if from == From::Canary && counts && self.over_at.is_none() {
+        if from == From::Canary && counts && caller.requests.is_none() && self.over_at.is_none() {
             self.tolls.requests += 1;
         }
-        let answer = self.answer(from, always_fails, may_retry);
+        let answer = self.answer(from, always_fails, may_retry, caller);
         let at = self.now + whole_ms(answer.latency_ms).max(1);
         let answered = Answered { slot, life, from, observing, answer, is_probe, counts };
         self.queue.push(at, Event::Answered(Box::new(answered)));
     }
 
     /// The variant's answer.
-    fn answer(&mut self, from: From, always_fails: bool, may_retry: bool) -> Answer {
+    fn answer(&mut self, from: From, always_fails: bool, may_retry: bool, caller: &Caller) -> Answer {
+        let watched = self.scenario.plan.watch_bodies();
         let (traffic, stage) = (&self.scenario.traffic, self.scenario.stage(self.since_start_ms()));
         let rng = &mut self.rng;
         let behaviour = if from == From::Canary { stage.canary } else { stage.stable };
-        let failed = always_fails || rng.random_bool(behaviour.failures);
-        let latency_ms = traffic.latency_ms(behaviour.slower, rng);
-        let on_stable = may_retry.then(|| !always_fails && !rng.random_bool(stage.stable.failures));
-        Answer { failed, latency_ms, on_stable }
+        // What an outsider asks for succeeds or fails as the outsider wants it.
+        let is_visitor = caller.requests.is_none();
+        let failed = always_fails || (is_visitor && rng.random_bool(behaviour.failures));
+        let on_stable = may_retry.then(|| !(always_fails || is_visitor && rng.random_bool(stage.stable.failures)));
+        let has_body = caller.requests == Some(OutsiderRequests::Uploads);
+        let upload_ms = if has_body { UPLOAD_MS } else { 0.0 };
+        let latency_ms = traffic.latency_ms(behaviour.slower * caller.pace, rng) + upload_ms;
+        let breaks_off = !failed && is_visitor && behaviour.broken > 0.0 && rng.random_bool(behaviour.broken);
+        let is_broken = breaks_off && rng.random_bool(f64::from(watched.thousandths()) / 1e5);
+        Answer { failed, latency_ms, on_stable, has_body, is_broken, network: caller.network }
     }
 
     pub(super) fn answered(&mut self, answered: &Answered) {
@@ -131,7 +160,7 @@ impl World<'_> {
             self.checks.hold(Invariant::CountsAreTrue, variant == observing.variant(), || {
                 "counted for the other variant".into()
             });
-            self.checks.observed(observing.observation(), variant, answer.failed);
+            self.checks.observed(observing.observation(), variant, answer.failed || answer.is_broken);
         }
     }
 }
