@@ -192,6 +192,9 @@ impl Exchange {
         match fallback {
             Fallback::Exhausted => ClientResponse::Response(self.passed_on(outcome)),
             Fallback::Retry => {
+                if let Some(request) = self.observed_now() {
+                    self.isolate.telemetry.record_rescue(&request.window);
+                }
                 if let Outcome::Response(response) = outcome {
                     proxy::discard(&response);
                 }
@@ -210,11 +213,14 @@ impl Exchange {
         }
     }
 
+    /// The request, if its outcome counts: it is observed, and the step that was observed when it was sent still is.
+    fn observed_now(&self) -> Option<&ObservedRequest> {
+        self.terms.observed.as_ref().filter(|request| request.is_current(&self.isolate))
+    }
+
     /// Counts the outcome, if the step that was observed when the request was sent still is.
     fn observe(&self, answer: Answer) {
-        let Some(request) = self.terms.observed.as_ref().filter(|request| request.is_current(&self.isolate)) else {
-            return;
-        };
+        let Some(request) = self.observed_now() else { return };
         let latency = clock::now().since(self.terms.sent_at);
         // The time of a request with a body contains the client's own.
         let latency_ms = (!has_body(&self.request)).then_some(latency.as_secs_f64() * 1000.0);
@@ -229,9 +235,7 @@ impl Exchange {
     /// Follows a copy of the response's body to its end, if the request is in the sample, and counts one that breaks off as failed. The client
     /// gets the runtime's own stream. A client that leaves does not end the copy, and so is no failure.
     fn watch_body(&self, response: &Response) {
-        let Some(request) = self.terms.observed.as_ref().filter(|request| request.is_current(&self.isolate)) else {
-            return;
-        };
+        let Some(request) = self.observed_now() else { return };
         let is_failed = Answer::Status(response.status()).is_failure();
         let Some(copy) = (!is_failed).then(|| self.sampled_copy(response)).flatten() else { return };
         let network = client_network(&self.request, &request.window.rollout_id);

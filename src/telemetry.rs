@@ -123,6 +123,11 @@ impl Telemetry {
         self.batcher().borrow_mut().record_probe(window, failed);
     }
 
+    /// Counts a failed canary request that stable answers.
+    pub(crate) fn record_rescue(&self, window: &Observation) {
+        self.batcher().borrow_mut().rescue(window);
+    }
+
     /// Notes that the breaker opened.
     pub(crate) fn record_open_breaker(&self, window: &Observation) -> Flush {
         self.batcher().borrow_mut().open_breaker(window);

@@ -42,6 +42,8 @@ pub use outlook::{Awaited, Outlook, TrafficView, WaitsFor};
 pub use prometheus::metrics;
 pub use request::{ApiRequest, HALT_SWITCH, PREFIX, is_halt};
 pub use role::Role;
-pub use rollout::{CeilingsView, EvidenceView, FiguresView, LastLookView, RolloutView, StepView, VariantView};
+pub use rollout::{
+    CeilingsView, EvidenceView, FiguresView, ImpactView, LastLookView, RolloutView, StepView, VariantView,
+};
 pub use start_check::StartCheck;
 pub use status::{ApiContext, EffectiveView, HaltView, PolicyView, StatusView, SwitchView, TelemetryView};

@@ -23,7 +23,7 @@ mod tests;
 pub(crate) use self::analysis_runner::analysis_config;
 pub use self::analysis_runner::{AnalysisRunner, LastLook, MissingTraffic};
 pub use self::known_visitors::{KnownScope, KnownVisitors};
-pub use self::metrics_buffer::MetricsBuffer;
+pub use self::metrics_buffer::{Impact, MetricsBuffer};
 use self::outbox::{LONGEST_NOTIFICATION_PAUSE, LONGEST_WRITE_PAUSE, MAX_NOTIFICATION_FAILURES};
 pub use self::outbox::{Outbox, QueuedMessage};
 pub use self::retry_state::RetryState;

@@ -114,6 +114,9 @@ fn rollout(page: &mut Page, context: &ApiContext<'_>, now: Timestamp) {
         "Canary requests that breakers sent to stable in this step.",
         metrics.short_circuited(),
     );
+    let impact = metrics.impact();
+    page.gauge("rollout_rescued", "Failed canary requests of the rollout that stable answered.", impact.rescued);
+    page.gauge("rollout_seen_failures", "Failed canary requests of the rollout that a client saw.", impact.seen());
     let Some(figures) = analysis.figures() else { return };
     let variants = [("canary", &figures.canary), ("stable", &figures.stable)];
     page.head("step_requests", "gauge", "Requests in this step; stable's are those of the control slice.");

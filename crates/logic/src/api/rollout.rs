@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::audit::{json, word};
 use crate::analysis::{AnalysisConfig, Evidence, Figures, Unit, VariantFigures};
-use crate::controller::{Controller, LastLook, analysis_config};
+use crate::controller::{Controller, Impact, LastLook, analysis_config};
 use crate::percentage::Percentage;
 use crate::rollout::{Phase, PhaseKind, PlanStep, Rollout};
 use crate::span::Span;
@@ -66,6 +66,8 @@ pub struct RolloutView {
     pub last_look: Option<LastLookView>,
     /// Numbers of the current step.
     pub figures: Option<FiguresView>,
+    /// What became of the rollout's failed canary requests.
+    pub impact: ImpactView,
     /// Anomalies besides the canary, as sentences.
     pub alarms: Vec<String>,
 }
@@ -121,6 +123,18 @@ pub struct FiguresView {
     pub p95: Option<EvidenceView>,
     /// Evidence that its p99 is worse.
     pub p99: Option<EvidenceView>,
+}
+
+/// What became of a rollout's failed canary requests, as far as isolates have reported it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImpactView {
+    /// Canary requests that failed.
+    pub failed: u64,
+    /// The ones among them that stable answered.
+    pub rescued: u64,
+    /// The ones among them whose failure a client saw.
+    pub seen: u64,
 }
 
 /// Numbers of one variant.
@@ -188,6 +202,7 @@ impl RolloutView {
             errors: rollout.counters.errors,
             last_look: analysis.last_look().map(LastLookView::from),
             figures: analysis.figures().as_ref().map(FiguresView::from),
+            impact: controller.metrics.impact().into(),
             alarms: analysis.alarms().iter().map(ToString::to_string).collect(),
         })
     }
@@ -206,6 +221,12 @@ fn account(rollout: &Rollout) -> (Timestamp, Option<&str>, Option<&str>) {
         Phase::Paused { at, actor, reason, .. }
         | Phase::RolledBack { at, actor, reason, .. }
         | Phase::Aborted { at, actor, reason, .. } => (*at, Some(actor), Some(reason)),
+    }
+}
+
+impl From<Impact> for ImpactView {
+    fn from(impact: Impact) -> Self {
+        Self { failed: impact.failed, rescued: impact.rescued, seen: impact.seen() }
     }
 }
 

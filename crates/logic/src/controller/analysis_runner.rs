@@ -109,7 +109,7 @@ impl AnalysisRunner {
         let evaluator = self.evaluator.as_mut()?;
         evaluator.close_tick(metrics.close_tick(known, split(state)), ms(now));
         let reason = evaluator.strong_evidence()?;
-        let sentence = reason.to_string();
+        let sentence = with_impact(reason.to_string(), metrics);
         self.last_look =
             Some(LastLook { at: now, verdict: FindingKind::Fail, sentence: sentence.clone(), missing: None });
         Some(Finding::Fail { strong: true, sentence })
@@ -130,7 +130,12 @@ impl AnalysisRunner {
                 };
                 let look = evaluator.look(&context, ms(now));
                 missing = look.reason.missing_traffic().map(|(have, needed)| MissingTraffic { have, needed });
-                Finding::from(&look)
+                match Finding::from(&look) {
+                    Finding::Fail { strong, sentence } => {
+                        Finding::Fail { strong, sentence: with_impact(sentence, metrics) }
+                    }
+                    finding => finding,
+                }
             }
             (None, error) => {
                 let why = error.as_deref().unwrap_or("nothing was counted yet");
@@ -161,6 +166,12 @@ impl AnalysisRunner {
     pub fn alarms(&self) -> Vec<Alarm> {
         self.evaluator.as_ref().map(Evaluator::alarms).unwrap_or_default()
     }
+}
+
+/// A sentence against the canary, with what became of its failed requests.
+fn with_impact(sentence: String, metrics: &MetricsBuffer) -> String {
+    let impact = metrics.impact();
+    if impact.failed > 0 { format!("{sentence} {impact}") } else { sentence }
 }
 
 /// The analysis settings of a plan.

@@ -1,6 +1,6 @@
 //! Counts that shards reported since the last tick: each report once.
 
-use std::mem;
+use std::{fmt, mem};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,18 @@ pub struct MetricsBuffer {
     last_report_at: Option<Timestamp>,
     /// Canary requests that breakers sent to stable in this step.
     short_circuited: u64,
+    /// The rollout, and which attempt of it, whose failures `impact` has.
+    impact_of: Option<(String, u32)>,
+    impact: Impact,
+}
+
+/// What became of a rollout's failed canary requests, as far as isolates have reported it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Impact {
+    /// Canary requests that failed.
+    pub failed: u64,
+    /// The ones among them that stable answered.
+    pub rescued: u64,
 }
 
 // === impl MetricsBuffer ===
@@ -52,9 +64,15 @@ impl MetricsBuffer {
         if !goes_on {
             (self.breaker_opened_at, self.last_report_at) = (None, None);
         }
-        let Self { received, breaker_opened_at, last_report_at, .. } = mem::take(self);
+        let canary = observation.map(|observation| (observation.rollout_id.clone(), observation.attempt));
+        if canary.is_some() && canary != self.impact_of {
+            (self.impact_of, self.impact) = (canary, Impact::default());
+        }
+        // The numbers of a rollout stay after its end.
+        let Self { received, breaker_opened_at, last_report_at, impact_of, impact, .. } = mem::take(self);
         let observation = observation.cloned();
-        *self = Self { received, observation, breaker_opened_at, last_report_at, ..Self::default() };
+        *self =
+            Self { received, observation, breaker_opened_at, last_report_at, impact_of, impact, ..Self::default() };
     }
 
     /// Counts a report; false if it was counted before.
@@ -74,6 +92,8 @@ impl MetricsBuffer {
             self.heavy.merge(&sample.heavy);
             self.short_circuited = self.short_circuited.saturating_add(sample.short_circuited);
             self.diversion += sample.diversion;
+            self.impact.failed = self.impact.failed.saturating_add(sample.variants.canary.failures);
+            self.impact.rescued = self.impact.rescued.saturating_add(sample.rescued);
             if sample.breaker_opened || sample.short_circuited > 0 {
                 self.breaker_opened_at = Some(now);
             }
@@ -117,6 +137,11 @@ impl MetricsBuffer {
         self.short_circuited
     }
 
+    /// What became of the rollout's failed canary requests.
+    pub fn impact(&self) -> Impact {
+        self.impact
+    }
+
     /// Number of locations that report.
     pub fn locations(&self) -> usize {
         self.received.senders()
@@ -125,6 +150,28 @@ impl MetricsBuffer {
     /// Names of the locations that report.
     pub(super) fn location_names(&self) -> impl Iterator<Item = &str> + Clone {
         self.received.names()
+    }
+}
+
+// === impl Impact ===
+
+impl Impact {
+    /// Failed canary requests whose failure a client saw.
+    pub fn seen(&self) -> u64 {
+        self.failed.saturating_sub(self.rescued)
+    }
+}
+
+/// A sentence, for the audit.
+impl fmt::Display for Impact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { failed, rescued } = self;
+        let requests = if *failed == 1 { "request" } else { "requests" };
+        write!(
+            f,
+            "Of {failed} failed canary {requests} of this rollout, stable answered {rescued}; clients saw {}.",
+            self.seen()
+        )
     }
 }
 
@@ -165,6 +212,24 @@ mod tests {
         metrics.ingest(&report(2, 0, &[2, 3]), now);
         assert_eq!(tick(&mut metrics), (Counts::sticky(10, 2, 1), 1));
         assert_eq!(tick(&mut metrics), (Counts::default(), 0));
+    }
+
+    #[test]
+    fn failures_that_stable_answered_are_summed_over_the_rollout_and_stay_after_its_end() {
+        let now = Timestamp::from_seconds(9);
+        let mut metrics = MetricsBuffer::default();
+        for step in 0..2 {
+            metrics.observe(Some(&at(step)));
+            let mut report = report(step as u64 + 1, step, &[1, 2]);
+            report.sample.as_mut().unwrap().rescued = 1;
+            metrics.ingest(&report, now);
+        }
+        metrics.observe(None);
+        assert_eq!(metrics.impact(), Impact { failed: 4, rescued: 2 });
+        let sentence = "Of 4 failed canary requests of this rollout, stable answered 2; clients saw 2.";
+        assert_eq!(metrics.impact().to_string(), sentence);
+        metrics.observe(Some(&Observation { attempt: 1, ..at(0) }));
+        assert_eq!(metrics.impact(), Impact::default(), "evidence of another attempt");
     }
 
     #[test]

@@ -60,6 +60,9 @@ pub struct Sample {
     /// Visits that a breaker kept from the canary, and its probes.
     #[serde(default, skip_serializing_if = "Diversion::is_empty")]
     pub diversion: Diversion,
+    /// Failed canary requests that were sent to stable again, so that no client saw the canary's failure.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rescued: u64,
 }
 
 /// One variant's part of a sample.
@@ -95,13 +98,24 @@ impl Sample {
             breaker_opened: false,
             short_circuited: 0,
             diversion: Diversion::default(),
+            rescued: 0,
         }
     }
 
     /// Adds the outcomes that another sender observed under the same configuration.
     pub fn merge(&mut self, other: &Self) {
-        let Self { observation: _, variants, failed, slow, seen, heavy, breaker_opened, short_circuited, diversion } =
-            other;
+        let Self {
+            observation: _,
+            variants,
+            failed,
+            slow,
+            seen,
+            heavy,
+            breaker_opened,
+            short_circuited,
+            diversion,
+            rescued,
+        } = other;
         self.variants.canary.merge(&variants.canary);
         self.variants.stable.merge(&variants.stable);
         self.failed.merge(failed, MAX_REPORTED);
@@ -111,7 +125,13 @@ impl Sample {
         self.breaker_opened |= breaker_opened;
         self.short_circuited = self.short_circuited.saturating_add(*short_circuited);
         self.diversion += *diversion;
+        self.rescued = self.rescued.saturating_add(*rescued);
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde passes")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 // === impl VariantSample ===
@@ -194,6 +214,7 @@ mod tests {
                 sample.variants.canary.visitors.insert(*key);
             }
             sample.failed = failing(failed);
+            sample.rescued = requests;
             sample
         };
         let mut sum = sample(2, &[1, 2]);
@@ -202,6 +223,7 @@ mod tests {
             (sum.variants.canary.requests, sum.failed.len(), sum.variants.canary.visitors.estimate()),
             (5, 3, 3)
         );
+        assert_eq!(sum.rescued, 5);
         let mut full = sample(u64::MAX, &[]);
         full.merge(&sample(1, &[]));
         assert_eq!(full.variants.canary.requests, u64::MAX);

@@ -178,6 +178,14 @@ impl OutcomeBatcher {
         }
     }
 
+    /// Counts a failed canary request that stable answers.
+    pub fn rescue(&mut self, observation: &Observation) {
+        if self.counts(observation) {
+            let open = self.open(observation);
+            open.rescued = open.rescued.saturating_add(1);
+        }
+    }
+
     /// Records that the breaker opened.
     pub fn open_breaker(&mut self, observation: &Observation) {
         if self.counts(observation) {
