@@ -88,7 +88,7 @@ test("the status says what is in force beside what canary-state says, and why", 
   assert.equal(splitter.output.filter((line) => line.includes('"event":"canary-stopped"') && line.includes(warning)).length, 1);
   const shown = await serin(["status"]);
   assert.match(shown.stdout, /^Stable serves everybody: ada halted/);
-  assert.match(shown.stdout, /in force +0 %: the canary is halted/);
+  assert.match(shown.stdout, /canary +0 % in force, 100 % in canary-state/);
   const metrics = (await splitter.api("GET", "metrics")).text;
   assert.match(metrics, /^serin_canary_percentage 100$/m);
   assert.match(metrics, /^serin_canary_effective_percentage 0$/m);

@@ -20,10 +20,12 @@ use clap::CommandFactory as _;
 
 use crate::arguments::{Arguments, Command};
 use crate::exit::Failure;
+use crate::time_format;
 
 /// Runs a command.
 pub(crate) fn run(Arguments { connection, command }: Arguments) -> Result<(), Failure> {
     let connection = &connection;
+    time_format::show_times_in(connection.utc);
     match command {
         Command::Status => status::run(connection),
         Command::Watch(watch) => watch.run(connection),

@@ -27,6 +27,9 @@ pub(crate) struct Connection {
     /// Print the server's JSON.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Show times in UTC, and not in the terminal's zone.
+    #[arg(long, global = true)]
+    pub(crate) utc: bool,
 }
 
 /// The reason, for the audit.

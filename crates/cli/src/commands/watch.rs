@@ -10,7 +10,6 @@ use std::time::Duration;
 use clap::Args;
 
 use self::scene::{Change, end, line};
-pub(super) use self::scene::{time_left, verdict};
 use self::screen::Screen;
 use crate::client::Client;
 use crate::connection::Connection;

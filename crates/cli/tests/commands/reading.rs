@@ -47,10 +47,7 @@ fn a_step_that_waits_for_the_end_of_a_window_says_so() {
     let mut status = status();
     status["rollout"]["frozenUntil"] = json!("2026-11-23T05:00:00.000Z");
     let text = printed("GET /__serin/status", &status, &["status"]);
-    assert!(
-        text.contains("\nwaits      for the end of a window, 2026-11-23 05:00:00; promote goes on now\n"),
-        "{text}"
-    );
+    assert!(text.contains("\nplan     ● 5 % 15m, 10m left, frozen until 2026-11-23 05:00:00 UTC\n"), "{text}");
 }
 
 #[test]
@@ -78,16 +75,14 @@ fn without_a_controller_kv_alone_steers() {
         "policy": {"enabled": false, "percentage": 0}, "switches": {}, "telemetry": null});
     assert_eq!(
         printed("GET /__serin/status", &status, &["status"]),
-        "serin   0.1.0\ncanary  disabled\n\nno controller: KV alone steers\n"
+        "rollout  no controller: KV alone decides\ncanary   disabled\nserin    0.1.0, 2026-11-21 03:05:00 UTC\n"
     );
 }
 
 #[test]
 fn an_answer_of_another_version_is_read_as_far_as_it_goes() {
-    assert_eq!(
-        printed("GET /__serin/status", &json!({"epoch": 1, "new": {}}), &["status"]).lines().last(),
-        Some("no rollout")
-    );
+    let text = printed("GET /__serin/status", &json!({"epoch": 1, "new": {}}), &["status"]);
+    assert!(text.starts_with("rollout  none\n"), "{text}");
 }
 
 #[test]
@@ -165,6 +160,48 @@ fn the_whole_audit_is_read_page_by_page() {
     assert_eq!(all, json!({"rows": [row(3), row(2), row(1)], "next": null}));
     let lines: Vec<String> = server.received().into_iter().map(|request| request.line).collect();
     assert_eq!(lines, ["GET /__serin/audit?limit=1000", "GET /__serin/audit?limit=1000&before=2"]);
+}
+
+#[test]
+fn the_audit_is_filtered_by_rollout_time_and_action_across_pages() {
+    let of = |seq: u64, at: &str, action: &str, rollout: &str| {
+        let mut row = row(seq);
+        (row["at"], row["action"], row["rolloutId"]) = (json!(at), json!(action), json!(rollout));
+        row
+    };
+    let (late, early) = ("2026-11-21T03:05:00.000Z", "2026-11-20T03:05:00.000Z");
+    let first = [of(9, late, "looked", "r42"), of(8, late, "stepped", "r42"), of(7, late, "stepped", "r41")];
+    let second = [of(6, late, "started", "r42"), of(5, early, "stepped", "r42"), of(4, early, "started", "r42")];
+    let seqs = |arguments: &[&str]| -> Vec<u64> {
+        let server = Server::start()
+            .on("GET /__serin/audit", Answer::json(200, &json!({"rows": first, "next": 7})))
+            .on("GET /__serin/audit", Answer::json(200, &json!({"rows": second, "next": null})));
+        let run = server.serin(&[&["audit", "--json"], arguments].concat());
+        let page: Value = serde_json::from_str(&run.stdout).unwrap();
+        page["rows"].as_array().unwrap().iter().map(|row| row["seq"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(seqs(&["--rollout", "r42"]), [9, 8, 6, 5, 4]);
+    assert_eq!(seqs(&["--actions", "started,stepped", "--since", "2026-11-21T00:00:00Z"]), [8, 7, 6]);
+    assert_eq!(seqs(&["--rollout", "r42", "--limit", "2"]), [9, 8]);
+    let run = Server::start().serin(&["audit", "--since", "yesterday"]);
+    assert_eq!((run.code, run.stderr.contains("RFC 3339")), (2, true), "{}", run.stderr);
+}
+
+#[test]
+fn times_are_shown_in_the_terminals_zone_and_lines_fit_its_width() {
+    let server = || Server::start().on("GET /__serin/status", Answer::json(200, &status()));
+    let shown = |server: &Server, arguments: &[&str]| {
+        let variables = [("SERIN_TOKEN", "a-token"), ("TZ", "Asia/Tokyo"), ("COLUMNS", "60")];
+        super::server::serin(&server.url(), arguments, &variables).stdout
+    };
+    let text = shown(&server(), &["status"]);
+    assert!(text.contains("progressing since 12:00:00 JST"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
+    let utc = shown(&server(), &["status", "--utc"]);
+    assert!(utc.contains("progressing since 03:00:00 UTC"), "{utc}");
+    let row = json!({"rows": [row(12)], "next": null});
+    let audit = Server::start().on("GET /__serin/audit", Answer::json(200, &row));
+    assert!(shown(&audit, &["audit"]).contains("2026-11-21 12:05:00 JST"));
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn a_switch_is_turned_on_with_a_reason_and_an_end() {
     let server = Server::start().on("PUT /__serin/switches/disable_writes", Answer::json(200, &answer));
     let until = "2027-01-15T09:00:00+01:00";
     let run = server.serin(&["switch", "disable_writes", "on", "--why", "migration", "--until", until]);
-    let expected = "disable_writes is on until 2027-01-15 08:00:00, was on: database\n";
+    let expected = "disable_writes is on until 2027-01-15 08:00:00 UTC, was on: database\n";
     assert_eq!(run.stdout, expected, "{}", run.stderr);
     let body = json!({"actor": "ada", "reason": "migration", "on": true, "until": "2027-01-15T08:00:00.000Z"});
     assert_eq!(server.only().json(), body);

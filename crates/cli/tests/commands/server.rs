@@ -170,7 +170,7 @@ pub(crate) fn serin(url: &str, arguments: &[&str], variables: &[(&str, &str)]) -
     ] {
         command.env_remove(name);
     }
-    command.env("SERIN_URL", url).env("USER", "ada").envs(variables.iter().copied()).args(arguments);
+    command.env("SERIN_URL", url).env("USER", "ada").env("TZ", "UTC").envs(variables.iter().copied()).args(arguments);
     let output = command.output().unwrap();
     Run {
         code: output.status.code().unwrap(),

@@ -93,5 +93,5 @@ fn with_watch_the_rollout_that_was_started_is_followed_to_its_end() {
         Server::start().on("POST /__serin/rollouts", started()).on("GET /__serin/status", Answer::json(200, &status));
     let run = server.serin(&["start", "fast", "--watch"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stdout.ends_with("04:00:00 completed, step 4 of 4, 100 %\n"), "{}", run.stdout);
+    assert!(run.stdout.ends_with("04:00:00 UTC completed, step 4 of 4, 100 %\n"), "{}", run.stdout);
 }

@@ -4,12 +4,10 @@ use serin_logic::Percentage;
 use serin_logic::api::{RolloutView, StatusView};
 use std::time::Duration;
 
-use serin_logic::Timestamp;
-
 use crate::exit::Failure;
-use crate::metrics_format;
-use crate::output::{BAD, CAUTION, GOOD, STRONG, present, styled};
-use crate::rollout_format::{place, window};
+use crate::output::{BAD, CAUTION, styled};
+use crate::rollout_format::place;
+use crate::status_view::{self, evidence, headline, last_verdict, phase, summary, time_left};
 use crate::time_format::time_of_day;
 
 /// Parts of a status whose change prints a new line. Counts are not among them, because they always grow.
@@ -28,12 +26,10 @@ pub(super) struct Change {
 /// The live picture of a rollout.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Scene {
-    /// Id and position of the rollout.
-    pub(super) head: String,
     /// Elapsed time of the hold, and its length.
     pub(super) hold: Option<(Duration, Duration)>,
-    /// Metrics, evidence, verdict and alarms.
-    pub(super) body: Vec<String>,
+    /// The status.
+    pub(super) text: String,
 }
 
 // === impl Change ===
@@ -69,69 +65,29 @@ impl Change {
 /// Formats the status in one line, for logs.
 pub(super) fn line(status: &StatusView) -> String {
     let Some(rollout) = &status.rollout else { return String::new() };
-    let mut parts = vec![format!("{} {}, {}", time_of_day(&status.time), phase(rollout), place(rollout))];
-    if status.headline.is_empty() {
+    let (time, phase) = (time_of_day(&status.time), phase(rollout));
+    let mut parts = match headline(status) {
+        Some(headline) => vec![format!("{time} {phase}"), headline],
         // The server is older than the headline.
-        parts.extend(why(rollout));
-        parts.extend(window(rollout));
-    } else {
-        parts.push(status.headline.clone());
-    }
+        None => [format!("{time} {phase}, {}", place(rollout))].into_iter().chain(why(rollout)).collect(),
+    };
     parts.extend(off(status));
+    parts.extend(status.policy.warnings.iter().map(|warning| styled(CAUTION, &format!("warning: {warning}"))));
     if let Some(figures) = &rollout.figures {
-        let variants = [("canary", &figures.canary), ("stable", &figures.stable)].into_iter();
-        parts.extend(
-            variants
-                .filter_map(|(name, variant)| Some(format!("{name} {}", metrics_format::summary(variant.as_ref()?)))),
-        );
-        let evidence = metrics_format::all_evidence(figures);
-        parts.extend((!evidence.is_empty()).then(|| format!("evidence: {evidence}")));
+        let variants = [("canary", &figures.canary), ("control group", &figures.stable)].into_iter();
+        parts.extend(variants.filter_map(|(name, variant)| Some(format!("{name} {}", summary(variant.as_ref()?)))));
+        parts.extend(evidence(figures).map(|evidence| format!("evidence: {evidence}")));
     }
-    parts.extend(last_verdict(rollout));
+    parts.extend(last_verdict(status));
     parts.extend(rollout.alarms.iter().map(|alarm| styled(BAD, &format!("alarm: {alarm}"))));
     parts.join(" | ")
 }
 
-/// Formats the status as a picture.
-pub(super) fn scene(status: &StatusView) -> Scene {
+/// Formats the status as a picture of at most `width` columns.
+pub(super) fn scene(status: &StatusView, width: usize) -> Scene {
     let Some(rollout) = &status.rollout else { return Scene::default() };
-    let mut body = Vec::new();
-    if let Some(figures) = &rollout.figures {
-        body.extend(metrics_format::variants_table(figures));
-        let evidence = metrics_format::all_evidence(figures);
-        body.extend((!evidence.is_empty()).then(|| format!("evidence   {evidence}")));
-    }
-    body.extend(last_verdict(rollout).map(|verdict| {
-        let at = rollout.last_look.as_ref().map(|look| time_of_day(&look.at));
-        format!("last look  {} {verdict}", at.unwrap_or_default())
-    }));
-    body.extend(window(rollout).map(|window| format!("waits      {window}")));
-    body.extend(rollout.alarms.iter().map(|alarm| styled(BAD, &format!("alarm      {alarm}"))));
-    body.extend(off(status));
-    let id = styled(STRONG, &rollout.id);
-    let why = why(rollout).map(|why| format!(": {why}")).unwrap_or_default();
     let hold = time_left(rollout, &status.time).map(|(left, whole)| (whole.saturating_sub(left), whole));
-    Scene { head: format!("{id}  {}, {}{why}", phase(rollout), place(rollout)), hold, body }
-}
-
-/// Elapsed time and length of the hold or of the bake, by the server's clock alone.
-pub(in crate::commands) fn time_left(rollout: &RolloutView, time: &str) -> Option<(Duration, Duration)> {
-    if !matches!(rollout.phase.as_str(), "progressing" | "baking") {
-        return None;
-    }
-    let ends = Timestamp::parse(rollout.hold_ends.as_deref()?)?;
-    let whole = ends.since(Timestamp::parse(&rollout.since)?);
-    Some((ends.since(Timestamp::parse(time)?).min(whole), whole))
-}
-
-/// A verdict in its colour.
-pub(in crate::commands) fn verdict(word: &str) -> String {
-    let style = match word {
-        "pass" => GOOD,
-        "fail" => BAD,
-        _ => CAUTION,
-    };
-    styled(style, word)
+    Scene { hold, text: status_view::text(status, width) }
 }
 
 /// Result of watching a rollout that has ended, or that paused while `--stop-when-paused` is set.
@@ -146,16 +102,6 @@ pub(super) fn end(rollout: &RolloutView) -> Result<(), Failure> {
     }
 }
 
-fn phase(rollout: &RolloutView) -> String {
-    let style = match rollout.phase.as_str() {
-        "rolled-back" | "aborted" => BAD,
-        "paused" => CAUTION,
-        "completed" => GOOD,
-        _ => STRONG,
-    };
-    styled(style, &rollout.phase)
-}
-
 fn why(rollout: &RolloutView) -> Option<String> {
     rollout.reason.clone().filter(|reason| !reason.is_empty())
 }
@@ -165,12 +111,6 @@ fn off(status: &StatusView) -> Option<String> {
     let mut reasons: Vec<&str> = status.halt.iter().map(|_| "halted").collect();
     reasons.extend(status.switches.iter().filter(|(_, switch)| switch.on).map(|(name, _)| name.as_str()));
     (!reasons.is_empty()).then(|| styled(BAD, &format!("on: {}", reasons.join(", "))))
-}
-
-fn last_verdict(rollout: &RolloutView) -> Option<String> {
-    let look = rollout.last_look.as_ref()?;
-    let sentence = present(&look.sentence).map(|sentence| format!(": {sentence}")).unwrap_or_default();
-    Some(format!("{}{sentence}", verdict(&look.verdict)))
 }
 
 #[cfg(test)]
@@ -187,13 +127,13 @@ mod tests {
     fn the_hold_is_measured_by_the_servers_clock() {
         let rollout = json!({"id": "r", "phase": "progressing", "step": 1, "of": 2, "percentage": 5,
             "since": "2026-11-21T03:00:00Z", "holdEnds": "2026-11-21T03:15:00Z"});
-        assert_eq!(scene(&status(&rollout)).hold, Some((Duration::from_mins(5), Duration::from_mins(15))));
+        assert_eq!(scene(&status(&rollout), 80).hold, Some((Duration::from_mins(5), Duration::from_mins(15))));
         let mut late = rollout.clone();
         late["holdEnds"] = json!("2026-11-21T03:04:00Z");
-        assert_eq!(scene(&status(&late)).hold, Some((Duration::from_mins(4), Duration::from_mins(4))));
+        assert_eq!(scene(&status(&late), 80).hold, Some((Duration::from_mins(4), Duration::from_mins(4))));
         let mut paused = rollout;
         paused["phase"] = json!("paused");
-        assert_eq!(scene(&status(&paused)).hold, None);
+        assert_eq!(scene(&status(&paused), 80).hold, None);
     }
 
     #[test]

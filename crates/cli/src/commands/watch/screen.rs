@@ -4,49 +4,47 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serin_logic::api::{RolloutView, StatusView};
 
 use super::scene::{Change, line, scene};
-use crate::output::{CAUTION, styled};
-use crate::time_format::whole_seconds;
+use crate::output::{self, CAUTION, styled};
 
-const WITH_HOLD: &str = "{prefix}\n[{bar:40.green}] {msg}";
+const WITH_HOLD: &str = "[{bar:40.green}]\n{prefix}";
 const WITHOUT_HOLD: &str = "{prefix}\n{msg}";
 
 /// The live picture on a terminal.
 pub(super) struct Screen {
     bar: ProgressBar,
     before: Option<Change>,
-    body: String,
+    /// Most columns of the picture.
+    width: usize,
 }
 
 // === impl Screen ===
 
 impl Screen {
     pub(super) fn new() -> Self {
-        Self::on(ProgressDrawTarget::stdout())
+        Self::on(ProgressDrawTarget::stdout(), usize::MAX)
     }
 
-    fn on(target: ProgressDrawTarget) -> Self {
+    fn on(target: ProgressDrawTarget, width: usize) -> Self {
         let bar = ProgressBar::with_draw_target(Some(1), target);
-        Self { bar, before: None, body: String::new() }
+        Self { bar, before: None, width }
     }
 
     pub(super) fn show(&mut self, status: &StatusView) {
-        let (now, scene) = (Change::of(status), scene(status));
+        // The last column stays free, because some terminals begin a new line there.
+        let (now, scene) = (Change::of(status), scene(status, output::width().min(self.width).saturating_sub(1)));
         if self.before.as_ref().is_some_and(|before| now.moved(before)) {
             self.bar.println(line(status));
         }
         self.before = Some(now);
-        self.body = scene.body.join("\n");
-        let left = if let Some((passed, whole)) = scene.hold {
+        if let Some((passed, whole)) = scene.hold {
             self.template(WITH_HOLD);
             self.bar.set_length(milliseconds(whole).max(1));
             self.bar.set_position(milliseconds(passed));
-            format!("{} left\n", whole_seconds(whole.saturating_sub(passed)))
         } else {
             self.template(WITHOUT_HOLD);
-            String::new()
-        };
-        self.bar.set_prefix(scene.head);
-        self.bar.set_message(format!("{left}{}", self.body));
+            self.bar.set_message("");
+        }
+        self.bar.set_prefix(scene.text);
         if status.rollout.as_ref().is_some_and(RolloutView::is_over) {
             self.bar.abandon();
         } else {
@@ -57,8 +55,7 @@ impl Screen {
     /// Shows an error below the unchanged picture.
     pub(super) fn show_error(&mut self, why: &str) {
         self.template(WITHOUT_HOLD);
-        let why = styled(CAUTION, &format!("still trying: {why}"));
-        self.bar.set_message(format!("{}\n{why}", self.body));
+        self.bar.set_message(styled(CAUTION, &format!("still trying: {why}")));
         self.bar.tick();
     }
 
@@ -100,20 +97,20 @@ mod tests {
 
     #[test]
     fn the_picture_shows_place_hold_figures_and_verdict_and_what_happened_scrolls_above() {
-        let terminal = InMemoryTerm::new(20, 120);
-        let mut screen = Screen::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
+        let terminal = InMemoryTerm::new(60, 80);
+        let mut screen = Screen::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), 80);
         screen.show(&status("progressing", 1, "2026-11-21T03:05:00Z"));
         insta::assert_snapshot!(terminal.contents());
         screen.show(&status("completed", 2, "2026-11-21T03:10:00Z"));
         let lines = terminal.contents();
-        assert!(lines.starts_with("03:10:00 completed, step 2 of 2, 5 %"), "{lines}");
-        assert!(lines.contains("\nr42  completed"), "{lines}");
+        assert!(lines.starts_with("03:10:00 UTC completed, step 2 of 2, 5 %"), "{lines}");
+        assert!(lines.contains("\nrollout  r42") && lines.contains("\nphase    completed"), "{lines}");
     }
 
     #[test]
     fn an_error_is_shown_below_the_unchanged_picture() {
-        let terminal = InMemoryTerm::new(20, 120);
-        let mut screen = Screen::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
+        let terminal = InMemoryTerm::new(60, 80);
+        let mut screen = Screen::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), 80);
         screen.show(&status("progressing", 1, "2026-11-21T03:05:00Z"));
         screen.show_error("nobody answers");
         let lines = terminal.contents();

@@ -48,7 +48,7 @@ fn a_repeated_promotion_is_reported_and_not_repeated() {
     let at = "2026-11-21T03:00:00Z";
     let done =
         json!({"enabled": false, "percentage": 0, "canaryWorker": "app-canary", "stage": "promoted", "updatedAt": at});
-    assert_eq!(promoted(&current(&done, &json!(null)), &worker()).as_deref(), Some("2026-11-21 03:00:00"));
+    assert_eq!(promoted(&current(&done, &json!(null)), &worker()).as_deref(), Some("2026-11-21 03:00:00 UTC"));
     for (name, value) in [
         ("stage", json!("rolled-back")),
         ("stage", json!("canary")),
