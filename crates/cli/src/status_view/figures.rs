@@ -17,12 +17,17 @@ pub(super) fn side_by_side(figures: &FiguresView) -> Option<String> {
     let row = |name: &str, cell: &dyn Fn(&VariantView) -> String| {
         std::iter::once(name.to_owned()).chain(known.iter().map(|(_, variant)| cell(variant))).collect::<Vec<_>>()
     };
-    let rows = vec![
+    let mut rows = vec![
         row("requests", &|variant| variant.requests.to_string()),
         row("failed", &|variant| format!("{} ({})", variant.failures, rate(variant.failures, variant.requests))),
-        row("p95", &|variant| latency(variant.p95_ms)),
-        row("p99", &|variant| latency(variant.p99_ms)),
     ];
+    if known.iter().any(|(_, variant)| variant.visitors > 0) {
+        let failed = |variant: &VariantView| {
+            format!("{} ({})", variant.failed_visitors, rate(variant.failed_visitors, variant.visitors))
+        };
+        rows.extend([row("visitors", &|variant| variant.visitors.to_string()), row("failed", &failed)]);
+    }
+    rows.extend([row("p95", &|variant| latency(variant.p95_ms)), row("p99", &|variant| latency(variant.p99_ms))]);
     let header: Vec<&str> = std::iter::once("").chain(known.iter().map(|(name, _)| *name)).collect();
     Some(table(&header, rows))
 }

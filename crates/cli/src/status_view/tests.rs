@@ -24,8 +24,8 @@ fn status() -> StatusView {
             "holdEnds": "2026-11-21T03:15:00.000Z", "nextLook": "2026-11-21T03:05:23.000Z", "inconclusive": 2,
             "lastLook": {"at": "2026-11-21T03:04:23.000Z", "verdict": "pass", "sentence": "The canary is no worse than stable: 1 of 174 requests failed (0.57 %) against 6 of 696 (0.86 %)."},
             "figures": {
-                "canary": {"requests": 174, "failures": 1, "p95Ms": 131, "p99Ms": 204},
-                "stable": {"requests": 696, "failures": 6, "p95Ms": 130, "p99Ms": 200},
+                "canary": {"requests": 174, "failures": 1, "visitors": 61, "failedVisitors": 1, "p95Ms": 131, "p99Ms": 204},
+                "stable": {"requests": 696, "failures": 6, "visitors": 243, "failedVisitors": 5, "p95Ms": 130, "p99Ms": 200},
                 "errors": {"evidence": 4.2, "limit": 200}, "p95": {"evidence": 0.9, "limit": 400}, "p99": {"evidence": null, "limit": 400}
             },
             "impact": {"failed": 6, "rescued": 5, "seen": 1}

@@ -71,8 +71,7 @@ impl MetricsBuffer {
         // The numbers of a rollout stay after its end.
         let Self { received, breaker_opened_at, last_report_at, impact_of, impact, .. } = mem::take(self);
         let observation = observation.cloned();
-        *self =
-            Self { received, observation, breaker_opened_at, last_report_at, impact_of, impact, ..Self::default() };
+        *self = Self { received, observation, breaker_opened_at, last_report_at, impact_of, impact, ..Self::default() };
     }
 
     /// Counts a report; false if it was counted before.

@@ -225,3 +225,14 @@ fn counts_of_the_step_before_are_dropped() {
     let sample = flushed(&mut batcher);
     assert_eq!((sample.observation.step, sample.variants.canary.requests), (1, 1));
 }
+
+#[test]
+fn a_failed_request_that_stable_answers_is_a_failure_and_a_rescue() {
+    let mut batcher = OutcomeBatcher::new("i".into());
+    for _ in 0..2 {
+        record(&mut batcher, 0, canary(5), FAILED);
+    }
+    batcher.rescue(&step(0));
+    let sample = flushed(&mut batcher);
+    assert_eq!((sample.variants.canary.failures, sample.rescued), (2, 1));
+}
