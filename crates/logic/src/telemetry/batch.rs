@@ -129,7 +129,7 @@ impl Sample {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde passes")]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde passes")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }
