@@ -67,7 +67,7 @@ function Console({ session, ended }: { session: Session; ended: (why?: Problem) 
   const { status, error } = live;
 
   useEffect(() => {
-    // Whoever changes the view by keyboard goes on reading there.
+    // A person who changes the view by keyboard continues reading there.
     if (!isFirst.current) main.current?.focus();
     isFirst.current = false;
     window.scrollTo(0, 0);

@@ -1,4 +1,4 @@
-// `npm run demo`, as somebody runs it who only watches: both acts go as they should, and nothing is left behind.
+// `npm run demo`, without a terminal: both acts go as they should, and nothing is left behind.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

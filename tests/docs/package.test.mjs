@@ -1,4 +1,4 @@
-// The archive of the built Worker, as somebody uses it who has no Rust: unpacked in an empty folder, with wrangler alone.
+// The archive of the built Worker, used without Rust: unpacked in an empty folder, with wrangler alone.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";

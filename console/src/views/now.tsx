@@ -102,7 +102,7 @@ function Banners({ status, ask }: { status: Status; ask?: (change: Change) => vo
 
 export function switchStory({ reason, since, until, heldBy }: Switch): string {
   const by = heldBy === "kv" && !since ? "turned on in KV by hand" : since ? `on since ${time(since)}` : "on";
-  return [reason && `“${reason}”`, by, until ? `until ${time(until)}` : "until somebody clears it"].filter(Boolean).join(", ");
+  return [reason && `“${reason}”`, by, until ? `until ${time(until)}` : "until it is cleared"].filter(Boolean).join(", ");
 }
 
 const clear = (name: string): Change => ({
@@ -119,7 +119,7 @@ function NoRollout({ isAdmin }: { isAdmin: boolean }) {
     <section class="card">
       <div class="empty">
         <h2>No rollout has run yet</h2>
-        <p>A rollout gives the canary a growing share of visitors, compares it with stable, and takes it out by itself if it is worse.</p>
+        <p>A rollout gives the canary a growing share of visitors, compares it with stable, and rolls it back by itself if it is worse.</p>
         {isAdmin && <a class="button primary" href="#/start"><Icon name="play" />Start a rollout</a>}
       </div>
     </section>
@@ -160,11 +160,11 @@ function Commands({ status, series, ask }: { status: Status; series?: Series; as
   const change = (name: string, title: string, verb: string, effect: string, tone?: "danger", body = {}): Change => ({
     title, verb, tone, effect: <p>{effect}</p>, method: "POST", path: `rollouts/current/${name}`, body, epoch,
   });
-  const pause = change("pause", "Pause the rollout?", "Pause", `The canary keeps ${visitors}, and is still judged, until somebody resumes the rollout.`);
+  const pause = change("pause", "Pause the rollout?", "Pause", `The canary keeps ${visitors}, and is still judged, until the rollout is resumed.`);
   const resume = change("resume", "Resume the rollout?", "Resume", `The rollout goes on from step ${rollout.step} of ${rollout.of} at ${percent(rollout.steps[rollout.step - 1]?.percentage ?? 0)}.`);
   const promote = next && change("promote", "Go to the next step now?", "Next step", `The canary grows from ${percent(status.effective.percentage)} to ${percent(next.percentage)} of visitors${ring(next.where) ? ` where ${ring(next.where)}` : ""}, without waiting for the rest of this step.`, undefined, { to: "next" });
   const abort = change("abort", "Abort the rollout?", "Abort", `${visitors}, go back to stable, for good: only a new rollout brings a canary back.`, "danger", { rolloutId: rollout.id });
-  const undo = change("undo", rollout.phase === "completed" ? "Undo the completion?" : "Undo the rollback?", "Undo", rollout.phase === "completed" ? `${visitors}, go back to stable.` : "The rollout is paused again at its step, with the canary at 0 % until somebody resumes it.", "danger");
+  const undo = change("undo", rollout.phase === "completed" ? "Undo the completion?" : "Undo the rollback?", "Undo", rollout.phase === "completed" ? `${visitors}, go back to stable.` : "The rollout is paused again at its step, with the canary at 0 % until it is resumed.", "danger");
   const button = (icon: "pause" | "play" | "next" | "cross" | "back", label: string, wanted?: Change, tone = "") =>
     wanted && <button class={`button ${tone}`} onClick={() => ask(wanted)}><Icon name={icon} />{label}</button>;
   switch (rollout.phase) {

@@ -35,7 +35,7 @@ pub struct Tokens<'a> {
     pub viewer: Option<&'a str>,
 }
 
-/// Somebody who is signed in.
+/// A person who is signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
     /// What the session permits: what its token permits.

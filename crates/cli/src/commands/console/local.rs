@@ -120,7 +120,7 @@ impl LocalConsole {
         }
     }
 
-    /// Who is signed in: whoever this process's token is for.
+    /// Who is signed in: the holder of this process's token.
     fn session(&self) -> Answer {
         match self.client.send(&Method::GET, &format!("{PREFIX}state"), &[], None) {
             Ok(reply) if reply.status == 401 => text(401, "application/problem+json", &reply.text),
