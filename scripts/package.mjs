@@ -12,7 +12,6 @@ import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { experimental_readRawConfig as readConfig } from "wrangler";
 
 const ROOT = join(import.meta.dirname, "..");
 const DIST = join(ROOT, "dist");
@@ -24,12 +23,12 @@ const PARTS = { worker, cli, npm };
 if (values.only !== undefined && !(values.only in PARTS)) stop(`--only is ${values.only}, should be worker, cli or npm`);
 mkdirSync(DIST, { recursive: true });
 for (const [name, part] of Object.entries(PARTS)) {
-  if (values.only === undefined || values.only === name) part();
+  if (values.only === undefined || values.only === name) await part();
 }
 checksums();
 
 /** The built Worker with its configuration. */
-function worker() {
+async function worker() {
   run("node", ["scripts/build.mjs"]);
   const name = `serin-worker-${version}`;
   const folder = empty(name);
@@ -37,14 +36,16 @@ function worker() {
   for (const file of ["index.js", "index_bg.wasm", "console"]) {
     if (existsSync(join(build, file))) cpSync(join(build, file), join(folder, file), { recursive: true });
   }
-  writeFileSync(join(folder, "wrangler.jsonc"), `${JSON.stringify(configuration(), undefined, 2)}\n`);
+  writeFileSync(join(folder, "wrangler.jsonc"), `${JSON.stringify(await configuration(), undefined, 2)}\n`);
   cpSync(join(ROOT, "docs", "without-rust.md"), join(folder, "README.md"));
   for (const file of LICENSES) cpSync(join(ROOT, file), join(folder, file));
   archive(name);
 }
 
 /** wrangler's configuration of production, for a folder that holds the built files. */
-function configuration() {
+async function configuration() {
+  // The command line is built without node_modules.
+  const { experimental_readRawConfig: readConfig } = await import("wrangler");
   const { rawConfig } = readConfig({ config: join(ROOT, "wrangler.toml") });
   const { name, compatibility_date, no_bundle, find_additional_modules, rules, env } = rawConfig;
   const { assets, ...production } = env.production;
@@ -75,10 +76,14 @@ function cli() {
 /** The npm package: every command line that dist has, and a script that starts the one for the system it runs on. */
 function npm() {
   const folder = empty("npm");
-  const prefix = `serin-${version}-`;
-  const targets = readdirSync(DIST, { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name.startsWith(prefix));
-  if (targets.length === 0) stop("dist has no command line yet: run it with --only cli first");
-  for (const { name } of targets) cpSync(join(DIST, name), join(folder, "bin", name.slice(prefix.length)), { recursive: true });
+  const [prefix, end] = [`serin-${version}-`, ".tar.gz"];
+  const archives = readdirSync(DIST).filter((name) => name.startsWith(prefix) && name.endsWith(end));
+  if (archives.length === 0) stop("dist has no command line yet: run it with --only cli first");
+  for (const name of archives) {
+    const bin = join(folder, "bin", name.slice(prefix.length, -end.length));
+    mkdirSync(bin, { recursive: true });
+    run("tar", ["-xzf", join(DIST, name), "--strip-components", "1", "-C", bin]);
+  }
   cpSync(join(ROOT, "scripts", "package", "serin.mjs"), join(folder, "serin.mjs"));
   cpSync(join(ROOT, "docs", "cli.md"), join(folder, "README.md"));
   const manifest = {

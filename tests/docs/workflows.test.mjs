@@ -36,11 +36,15 @@ const OTHERS = [
   /^npm audit --audit-level=high$/,
   /^cargo install --locked --git "\$SERIN_REPOSITORY" --tag "\$SERIN_TAG" serin-cli$/,
   /^cargo install --locked --quiet cargo-audit cargo-deny$/,
+  /^node scripts\/package\.mjs --only (cli --target \$\{\{ matrix\.target \}\}|worker|npm)$/,
+  /^rustup target add \$\{\{ matrix\.target \}\}$/,
+  /^sudo apt-get install --yes musl-tools$/,
+  /^gh release create "\$GITHUB_REF_NAME" --verify-tag --generate-notes( dist\/[\w*.]+)+$/,
   /^echo "::warning title=\w+::[^"]+"$/,
 ];
 
 /** The linter's package is from 2022 and does not know newer features of GitHub. */
-const NEWER = [/^undefined variable "vars"\./, /^label "ubuntu-24\.04" is unknown\./];
+const NEWER = [/^undefined variable "vars"\./, /^label "ubuntu-24\.04" is unknown\./, /^label "\$\{\{ matrix\.system \}\}"/];
 
 let lint;
 let commands;
@@ -107,6 +111,21 @@ for (const file of WORKFLOWS) {
     for (const line of lines) await check(line);
   });
 }
+
+test("the archives of a release are built for each system that the npm package knows, by commands that exist", async () => {
+  const file = ".github/workflows/packages.yml";
+  const real = lint(read(file), file).filter(({ message }) => !NEWER.some((newer) => newer.test(message)));
+  assert.deepEqual(real.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`), []);
+  const { jobs, permissions } = parse(read(file));
+  assert.deepEqual(permissions, { contents: "read" });
+  for (const [name, job] of Object.entries(jobs)) {
+    assert.ok(job["timeout-minutes"] > 0, name);
+    for (const { uses } of job.steps) assert.match(uses ?? "a/b@v1.2.3", /^[\w-]+\/[\w-]+@v\d+\.\d+\.\d+$/);
+    for (const line of runs(job)) await check(line);
+  }
+  const shim = read("scripts/package/serin.mjs");
+  for (const { target } of jobs["command-line"].strategy.matrix.include) assert.ok(shim.includes(`"${target}"`), target);
+});
 
 test("npm scripts of a release pass their arguments on", async () => {
   assert.deepEqual(expand(`npm run -s release:deploy -- --env staging`), "wrangler deploy --env staging");
