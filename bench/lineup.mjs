@@ -3,6 +3,7 @@
 import { createHmac } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { Connection, bytesOf } from "./load.mjs";
 import { ADMIN_TOKEN, startRollout } from "./rollout.mjs";
 
 const HERE = import.meta.dirname;
@@ -134,7 +135,7 @@ export const CONTESTANTS = [
     document: { ...STATE, percentage: 100, rules: [{ match: { path: "/articles/*" }, serve: "stable" }] },
   }),
   serin("canary, fallback armed", EVERYBODY),
-  serin("canary down, breaker open", { document: { ...STATE, percentage: 100 }, canary: "broken" }),
+  serin("canary down, breaker open", { document: { ...STATE, percentage: 100 }, canary: "broken", crowd: 10 }),
   serin("rollout, on stable", { plan: PLAN }),
   serin("rollout, on the canary", { plan: PLAN, request: chosen, side: "canary" }),
   serin("/health", { request: { ...known, path: "/health" }, side: undefined }),
@@ -184,8 +185,12 @@ export function workers(contestants) {
 }
 
 /** Prepares a contestant for measurement. */
-export async function prepare({ plan, request }, port) {
+export async function prepare({ plan, request, crowd = 0 }, port) {
   if (plan) await startRollout(port, HOST, plan, request);
+  // The breaker opens by visitors, so one visitor alone would not open it.
+  const connection = crowd > 0 && new Connection(port);
+  for (let n = 0; n < crowd; n += 1) await connection.request(bytesOf(newcomer));
+  if (connection) connection.close();
 }
 
 function withKv({ name, modules, document, canary = "canary", plan }) {
