@@ -95,7 +95,7 @@ test("an order off ends a switch while KV lags, and a switch that is thrown by h
   assert.deepEqual([already, before.on, after], [false, true, { on: false }]);
   await eventually(async () => assert.equal(await write(serin), 200));
   await refreshes(serin, async () => assert.equal(await write(serin), 200));
-  // KV never showed that the key was gone before somebody wrote it again.
+  // KV never showed that the key was gone before the key was written again.
   await serin.kv(on, { kind: "ok" });
   await serin.clockAhead(LONG_AFTER);
   await eventually(async () => assert.equal(await write(serin), 503));
