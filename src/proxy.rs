@@ -104,13 +104,13 @@ pub(crate) fn passed_on(response: Response, cookie: Option<&str>) -> Response {
             Response::new_with_opt_readable_stream_and_init(response.body().as_ref(), response.unchecked_ref())?;
         let own = rebuilt.headers();
         if let Some(others) = others {
-            own.delete("Set-Cookie")?;
+            own.delete("set-cookie")?;
             for other in others {
-                own.append("Set-Cookie", &other)?;
+                own.append("set-cookie", &other)?;
             }
         }
         if let Some(cookie) = cookie {
-            own.append("Set-Cookie", cookie)?;
+            own.append("set-cookie", cookie)?;
             forbid_sharing(&own)?;
         }
         Ok::<_, JsValue>(rebuilt)
@@ -120,7 +120,7 @@ pub(crate) fn passed_on(response: Response, cookie: Option<&str>) -> Response {
 
 /// The other cookies of a response that sets a cookie of Serin's name; `None` where it sets none.
 fn without_own_cookies(headers: &Headers) -> Option<Vec<String>> {
-    if !headers.has("Set-Cookie").unwrap_or(false) {
+    if !headers.has("set-cookie").unwrap_or(false) {
         return None;
     }
     let all = headers.unchecked_ref::<ResponseHeaders>().set_cookies();

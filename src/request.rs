@@ -19,8 +19,9 @@ use worker::worker_sys::ext::RequestExt as _;
 use crate::platform::random;
 use crate::platform::url::{self, Url};
 
-/// Names of headers that requests are asked for again and again.
-const NAMES: [&str; 5] = ["cookie", "accept", "cf-connecting-ip", "sec-fetch-dest", "sec-fetch-mode"];
+/// Names of headers that requests and responses are asked for again and again.
+const NAMES: [&str; 7] =
+    ["cookie", "accept", "cf-connecting-ip", "sec-fetch-dest", "sec-fetch-mode", "set-cookie", "upgrade"];
 
 #[wasm_bindgen(module = "/src/shim.js")]
 extern "C" {
@@ -40,7 +41,7 @@ thread_local! {
         RegExp::new(r"^https?://[\w.-]*[a-z](?::\d{1,4})?/(?![^]*(?:health|__serin|[\t\n\r]))", "");
 }
 
-/// Interns the names that requests are asked for, because decoding a name for JavaScript costs more than looking it up there.
+/// Interns the names that are asked for again and again, because decoding a name for JavaScript costs more than looking it up there.
 pub(crate) fn intern_header_names() {
     for name in NAMES {
         wasm_bindgen::intern(name);

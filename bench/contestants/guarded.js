@@ -4,8 +4,8 @@ import { split } from "./hand-written.js";
 import { isStale, read, state } from "./state.js";
 
 export default {
-  async fetch(request, env) {
+  async fetch(request, env, context) {
     if (isStale()) await read(env);
-    return split(request, env, state, guard);
+    return split(request, env, context, state, guard);
   },
 };

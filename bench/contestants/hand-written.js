@@ -3,11 +3,11 @@
 const VISITOR = /(?:^|;\s*)__Host-serin=([^;]+)/;
 
 /** `send` gives the answer of a side; twins of Serin's other paths do more than to pass the request on. */
-export async function split(request, env, state, send = pass) {
+export async function split(request, env, context, state, send = pass) {
   if (new URL(request.url).pathname === "/health") return new Response("ok");
   const visitor = VISITOR.exec(request.headers.get("Cookie") ?? "")?.[1] ?? crypto.randomUUID();
   const side = state.enabled && bucket(visitor) < state.percentage ? "CANARY" : "STABLE";
-  const answer = await send(side, request, env);
+  const answer = await send(side, request, env, visitor, context);
   const response = new Response(answer.body, answer);
   response.headers.set("X-Variant", side);
   return response;

@@ -2,7 +2,7 @@
 import { split } from "./hand-written.js";
 
 export default {
-  async fetch(request, env) {
-    return split(request, env, await env.CANARY_STATE.get("canary-state", "json"));
+  async fetch(request, env, context) {
+    return split(request, env, context, await env.CANARY_STATE.get("canary-state", "json"));
   },
 };

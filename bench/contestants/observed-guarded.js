@@ -7,8 +7,8 @@ import { isStale, read, state } from "./state.js";
 const send = observing(guard);
 
 export default {
-  async fetch(request, env) {
+  async fetch(request, env, context) {
     if (isStale()) await read(env);
-    return split(request, env, state, send);
+    return split(request, env, context, state, send);
   },
 };
