@@ -1,5 +1,5 @@
-// The version on trial. It answers with its name, so that curl shows who served. The header `x-break` breaks it, so that a rollback can be
-// tried: `errors`, `slow`, `hang` or `crash`.
+// The example canary. Its response names the variant, so that curl shows which one served. The header `x-break` makes it fail, to try a
+// rollback: `errors`, `slow`, `hang` or `crash`.
 export default {
   async fetch(request) {
     const { pathname } = new URL(request.url);

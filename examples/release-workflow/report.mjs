@@ -1,5 +1,5 @@
-// The report of a release, as markdown for the job's summary: each stage, how it ended and how long it took, as GitHub has it.
-// Built-ins only. On a laptop: GITHUB_REPOSITORY, GITHUB_RUN_ID and GITHUB_TOKEN of the run in question.
+// Writes the report of a release as markdown for the job's summary: the result and the time of each stage, from GitHub's API.
+// Needs Node alone. On a laptop, set GITHUB_REPOSITORY, GITHUB_RUN_ID and GITHUB_TOKEN of the run.
 
 const { GITHUB_API_URL = "https://api.github.com", GITHUB_REPOSITORY, GITHUB_RUN_ID, GITHUB_TOKEN, GITHUB_JOB } = process.env;
 const attempt = process.env.GITHUB_RUN_ATTEMPT ?? 1;
@@ -15,10 +15,10 @@ const stages = (await answer.json()).jobs.filter(({ name }) => name !== GITHUB_J
 
 console.log("| stage | result | time |\n| --- | --- | --- |");
 for (const { name, conclusion, started_at: began, completed_at: ended } of stages) {
-  console.log(`| ${name} | ${conclusion ?? "not over"} | ${time(conclusion, began, ended)} |`);
+  console.log(`| ${name} | ${conclusion ?? "running"} | ${time(conclusion, began, ended)} |`);
 }
 const stopped = stages.filter(({ conclusion }) => conclusion === "failure").map(({ name }) => name);
-console.log(`\n${stopped.length === 0 ? "Nothing stopped it." : `Stopped at ${stopped.join(", ")}.`}`);
+console.log(`\n${stopped.length === 0 ? "No stage failed." : `Stopped at ${stopped.join(", ")}.`}`);
 
 function time(conclusion, began, ended) {
   if (!began || !ended || conclusion === "skipped") return "–";

@@ -1,4 +1,4 @@
-// The version every visitor knows. It answers with its name, so that curl shows who served.
+// The example stable Worker. Its response names the variant, so that curl shows which one served.
 export default {
   fetch(request) {
     const { pathname } = new URL(request.url);

@@ -68,25 +68,25 @@ export function faultsPart(results) {
   const both = results.filter(({ faults }) => faults.length === 2).length;
   return `# Reliability
 
-Every figure on this page is measured and written by a command; nothing is typed by hand.
+What Serin costs visitors when something fails, measured. Commands write every figure on this page; none is typed by hand.
 
 | command, with \`-- --write\` | measures |
 | --- | --- |
-| \`npm run faults\` | every fault and every pair of faults under load; a soak test |
-| \`npm run load\` | what Serin adds to p50, p95 and p99 at a fixed rate, in an open loop, and the highest rate |
-| \`npm run rollbacks\` | the time from a bad canary's first answer to its last, over 200 rollouts |
-| \`npm run upgrade\` | isolates of one version with the objects of another, and stored data both ways |
-| \`npm run flakes\` | tests that fail only sometimes: the suite in a loop |
+| \`npm run faults\` | Every fault and every pair of faults under load, and a soak test. |
+| \`npm run load\` | What Serin adds to p50, p95 and p99 at a fixed rate in an open loop, and the highest rate. |
+| \`npm run rollbacks\` | The time from a bad canary's first response to its last, over 200 rollouts. |
+| \`npm run upgrade\` | Isolates of one version with Durable Objects of another, and data stored by either version. |
+| \`npm run flakes\` | Tests that fail only sometimes, by running the suite in a loop. |
 
-For the faults ([the lab](../tests/faults)) the built Worker runs in workerd, with real Durable Objects and a rollout that gives the canary half of the
-visitors. Eight clients send requests without a pause: known visitors, first visits, HEAD, and one write in ten. A fault begins, stays for
-a while, and ends. The canary's deadline is ${DEADLINE} ms.
+The fault tests are in [tests/faults](../tests/faults). The built Worker runs in workerd, with real Durable Objects. A rollout gives the canary half of
+the visitors, and the canary's deadline is ${DEADLINE} ms. Eight clients send requests without a pause: known visitors, first visits, HEAD, and one write
+in ten. Each fault begins, stays for a while, and ends.
 
 | column | counts |
 | --- | --- |
-| answered | whole and right answers, by either variant |
-| the variant's own | failures that Serin cannot take back: stable's, a write that the canary failed, the rest of a body that broke after its head |
-| lost | everything else; the target is 0 |
+| answered | Complete and correct responses, from either variant. |
+| the variant's own | Failures that Serin cannot hide: stable's, a write that the canary failed, a body that broke off after its head. |
+| lost | All other requests. The target is 0. |
 
 ## One fault
 
@@ -104,8 +104,8 @@ ${pairs(results)}
 
 /** The section about the soak test, without its heading. */
 export function soakPart(soak) {
-  return `Faults and pairs of faults take turns. As many requests without a fault follow each turn, and an operator flips the percentage and the
-switches meanwhile. Clients that leave in the middle are not counted. Faults that make clients wait are in the tables above.
+  return `Faults and pairs of faults take turns. After each turn come as many requests without a fault. An operator changes the percentage and the
+switches meanwhile. Requests whose clients leave early are not counted. The tables above cover faults that make clients wait.
 
 ${soaked(soak)}
 

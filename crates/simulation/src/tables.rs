@@ -70,7 +70,7 @@ fn mistakes(report: &Report) -> [String; 3] {
 pub fn judges(reports: &[Report]) -> String {
     let mut table = Table::new(&[
         "scenario",
-        "judged by",
+        "analysis",
         "promoted",
         "rolled back",
         "falsely",
