@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Client, visitorCookie } from "./harness/client.mjs";
+import { expected } from "./harness/bucket.mjs";
+import { Client, visitorCookie, visitorId } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
 import { startSerin } from "./harness/workerd.mjs";
@@ -55,6 +56,19 @@ test("uploads that their clients send slowly do not roll a healthy canary back",
   });
   await eventually(() => assert.ok(uploads > 120));
   await stop();
+  const { phase, lastLook } = await rollout(serin);
+  assert.equal(phase, "progressing", lastLook?.sentence);
+});
+
+test("a visitor who asks again and again for what fails on both variants keeps no other visitor from the canary", async (t) => {
+  const { serin } = await startSite(t, { connections: 1 });
+  const [attacker, ...others] = Array.from({ length: 100 }, (_, n) => 900_000 + n).filter((n) => expected(visitorId(n), 20, PLAN.id) === "canary");
+  const nameOf = async (visitor) => (await serin.request("/?both=name&quiet", { headers: visitorCookie(visitor) })).text.split(" ")[0];
+  await eventually(async () => assert.equal(await nameOf(attacker), "canary"));
+  for (let round = 0; round < 60; round += 1) {
+    for (const method of ["GET", "GET", "POST"]) await serin.request("/?both=status:503&quiet", { method, headers: visitorCookie(attacker) });
+    assert.equal(await nameOf(others[round % others.length]), "canary", `after ${3 * (round + 1)} requests`);
+  }
   const { phase, lastLook } = await rollout(serin);
   assert.equal(phase, "progressing", lastLook?.sentence);
 });

@@ -32,6 +32,8 @@ const object = (place, name, mode) => ({
   begin: (serin) => serin.misbehave(place, mode),
   end: (serin) => serin.misbehave(place, "ok"),
 });
+/** Serin's clock jumps; half an hour ahead keeps every promise of the lab's rollout, which does nothing for an hour. */
+const clock = (name, seconds) => ({ name: `clock: ${name}`, place: "clock", begin: (serin) => serin.clockAhead(seconds), end: (serin) => serin.clockAhead(0) });
 const objectFaults = (place) => [
   object(place, "exception", "throw"),
   object(place, "hangs", "hang"),
@@ -65,7 +67,13 @@ export const FAULTS = [
   ...variantFaults(variant("stable")),
   ...objectFaults("controller"),
   ...objectFaults("metrics"),
+  clock("jumps half an hour ahead", 1_800),
+  clock("jumps an hour back", -3_600),
   { name: "Serin: a panic in every tenth request", place: "Serin", panicsEvery: 10, begin() {}, end() {} },
+  { name: "Serin: two isolates", place: "Serin", others: [undefined], begin() {}, end() {} },
+  { name: "clients: pause in their upload", place: "clients", pauses: "upload", begin() {}, end() {} },
+  { name: "clients: pause in their download", place: "clients", pauses: "download", begin() {}, end() {} },
+  { name: "clients: one asks again and again for what fails on both variants", place: "clients", attacks: true, begin() {}, end() {} },
   { name: "clients: leave in their upload", place: "clients", leaves: "upload", begin() {}, end() {} },
   { name: "clients: leave in their download", place: "clients", leaves: "download", begin() {}, end() {} },
 ];

@@ -1,39 +1,46 @@
 // One or two faults under load, and the outcome of every request.
 
 import assert from "node:assert/strict";
-import { bucket } from "../edge/harness/bucket.mjs";
+import { setTimeout as pause } from "node:timers/promises";
+import { bucket, expected } from "../edge/harness/bucket.mjs";
 import { Client, NAVIGATION, visitorId } from "../edge/harness/client.mjs";
 import { startSerin } from "../edge/harness/workerd.mjs";
 
 const CONNECTIONS = 8;
-/** Client timeout in ms, far longer than the deadline. */
+/** How long a client waits for the head of an answer, or for more of its body, in ms: far longer than the deadline. */
 const PATIENCE = 1_000;
 export const DEADLINE = 400;
+/** How long a slow client pauses in its upload or download, in ms: longer than the canary's deadline. */
+const PAUSE = 500;
+/** What a slow client downloads, in MiB: more than sockets hold for a client that does not read. */
+const DOWNLOAD = 2;
 const ROLLOUT = "lab";
 /** Half of the visitors are on the canary, for longer than the lab runs, so that no analysis happens. */
 const PLAN = { schedule: "custom", id: ROLLOUT, steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1h", actor: "lab", reason: "faults" };
 const VISITORS = Array.from({ length: 200 }, (_, n) => ({ id: visitorId(n), bucket: bucket(visitorId(n), ROLLOUT) }));
+/** A visitor on the canary who is none of the others. */
+const ATTACKER = visitorId(Array.from({ length: 100 }, (_, n) => 1_000 + n).find((n) => expected(visitorId(n), 50, ROLLOUT) === "canary"));
 
 /** Kinds of ten requests: seven of known visitors, a first visit, a HEAD and a write. */
 const KINDS = ["GET", "GET", "GET", "GET", "GET", "GET", "GET", "first visit", "HEAD", "POST"];
 
-/** Serin with a running rollout, and a client; `close()` ends both. */
+/** Serin with a running rollout, and a client of each isolate; `close()` ends all. */
 export async function open(options = {}) {
   const after = [];
   const serin = await startSerin(
     { after: (end) => after.push(end) },
     { lab: true, vars: { CANARY_DEADLINE_SECONDS: DEADLINE / 1_000 }, ...options },
   );
-  const client = new Client(serin.port, CONNECTIONS);
+  const clients = [new Client(serin.port, CONNECTIONS), ...serin.others];
   const close = async () => {
-    client.close();
+    clients[0].close();
     for (const end of after) await end();
   };
   if (!options.without?.length) {
     const answer = await serin.api("POST", "rollouts", PLAN);
     assert.equal(answer.status, 200, answer.text);
   }
-  return { serin, client, close };
+  return { serin, clients, close };
 }
 
 /**
@@ -67,20 +74,21 @@ export class Tally {
  * variants received more than once.
  */
 export async function run(faults, requests) {
-  const { serin, client, close } = await open({
+  const { serin, clients, close } = await open({
     without: faults.flatMap((fault) => fault.without ?? []),
+    others: faults.flatMap((fault) => fault.others ?? []),
     panics: faults.some(({ panicsEvery }) => panicsEvery),
   });
   try {
     const tally = new Tally();
-    await load(client, [], 50, tally);
+    await load(clients, [], 50, tally);
     const isTogether = new Set(faults.map(({ place }) => place)).size === faults.length;
     for (const together of isTogether ? [faults] : faults.map((fault) => [fault])) {
       for (const fault of together) await fault.begin(serin);
-      await load(client, together, requests, tally);
+      await load(clients, together, requests, tally);
       for (const fault of together) await fault.end(serin);
     }
-    await load(client, [], 50, tally);
+    await load(clients, [], 50, tally);
     return { faults: faults.map(({ name }) => name), ...tally, repeated: (await serin.writes()).repeated };
   } finally {
     await close();
@@ -88,62 +96,84 @@ export async function run(faults, requests) {
 }
 
 /**
- * Sends the given number of requests while `faults` are active, and counts their outcomes. `isCalm`: no earlier fault keeps Serin from
+ * Sends the given number of requests to the isolates in turn while `faults` are active, and counts their outcomes. `isCalm`: no earlier fault keeps Serin from
  * assigning visitors by its policy.
  */
-export async function load(client, faults, requests, tally, { isCalm = true } = {}) {
+export async function load(clients, faults, requests, tally, { isCalm = true } = {}) {
   const queries = Object.assign({ canary: "name", stable: "name" }, ...faults.map(({ query }) => query));
-  const path = `/?canary=${queries.canary}&stable=${queries.stable}&quiet`;
+  const path = (instead = "name") => `/?${["canary", "stable"].map((side) => `${side}=${queries[side] === "name" ? instead : queries[side]}`).join("&")}&quiet`;
   const panicsEvery = faults.find((fault) => fault.panicsEvery)?.panicsEvery;
-  const leaving = faults.flatMap(({ leaves }) => leaves ?? []);
+  const [leaving, pausing] = ["leaves", "pauses"].map((what) => faults.flatMap((fault) => fault[what] ?? []));
+  const isAttacked = faults.some(({ attacks }) => attacks);
   const has = (place) => faults.some((fault) => fault.place === place);
   const conditions = {
     breaksBodies: faults.some(({ place, breaksBodies }) => place === "canary" && breaksBodies),
     canaryFails: has("canary"),
     stableFails: has("stable"),
     // The variant of a visitor is known only while no fault keeps Serin from assigning visitors.
-    isAssigned: isCalm && !has("KV") && !has("Serin"),
+    isAssigned: isCalm && !["KV", "Serin", "clock"].some(has),
     loops: [queries.canary, queries.stable].includes("loop"),
   };
   const until = tally.sent + requests;
   const visit = async () => {
     while (tally.sent < until) {
       const number = tally.sent++;
-      const kind = KINDS[number % KINDS.length];
+      const client = clients[number % clients.length];
+      // One request in ten is a slow client's.
+      const kind = number % KINDS.length < pausing.length ? pausing[number % KINDS.length] : KINDS[number % KINDS.length];
       const visitor = VISITORS[number % VISITORS.length];
       // The panics hit another kind of request each time.
       const panics = panicsEvery && number % panicsEvery === Math.floor(number / panicsEvery) % panicsEvery;
       const headers = panics ? { "x-serin-panic": "route" } : {};
-      const answer = await ask(client, path, kind, visitor, number, headers);
-      const describe = () => `${kind} ${path}: ${answer.status} ${answer.text}`;
+      const asked = path(INSTEAD[kind]);
+      const answer = await ask(client, asked, kind, visitor, number, headers);
+      const describe = () => `${kind} ${asked}: ${answer.status} ${answer.text}`;
       tally.count(judge(answer, kind, visitor, conditions), answer, describe);
       for (const where of leaving) await leave(client, where);
+      if (isAttacked) await attack(client, number);
     }
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, visit));
 }
 
-/** Sends one request. If the client timed out or the answer broke off, the status is 0 and the text is what had arrived. */
+/** What a variant without a fault does with a slow client's request, by its kind. */
+const INSTEAD = { upload: "count", download: `mebibytes:${DOWNLOAD}` };
+
+/**
+ * Sends one request. If the client timed out or the answer broke off, the status is 0 and the text is what had arrived. `took` is without what
+ * a slow client does.
+ */
 async function ask(client, path, kind, { id }, number, extra) {
-  const begun = performance.now();
-  const method = ["GET", "first visit"].includes(kind) ? "GET" : kind;
+  const method = { "first visit": "GET", download: "GET", upload: "POST" }[kind] ?? kind;
   const body = method === "POST" ? "a write" : undefined;
   const headers = {
     ...extra,
     ...(kind === "first visit" ? NAVIGATION : { cookie: `__Host-serin=${id}` }),
     ...(body && { "x-write": number, "content-length": body.length }),
   };
-  const answer = { status: 0, text: "" };
+  const answer = { status: 0, text: "", length: 0 };
+  const paused = kind in INSTEAD ? PAUSE : 0;
+  const begun = performance.now();
   let timer;
   let outgoing;
   try {
     const opened = client.open(path, { method, headers }, (request) => {
       outgoing = request;
-      timer = setTimeout(() => request.destroy(new Error("gave up")), PATIENCE);
-      request.end(body);
+      timer = setTimeout(() => request.destroy(new Error("gave up")), PATIENCE + paused);
+      if (kind !== "upload") return request.end(body);
+      request.write(body.slice(0, 1));
+      setTimeout(() => request.end(body.slice(1)), PAUSE);
     });
     const { message } = await opened;
-    for await (const chunk of message) answer.text += chunk;
+    if (kind === "download") {
+      answer.took = performance.now() - begun;
+      await pause(PAUSE);
+    }
+    for await (const chunk of message) {
+      timer.refresh();
+      answer.length += chunk.length;
+      if (answer.length < 1_000) answer.text += chunk;
+    }
     Object.assign(answer, { status: message.statusCode, location: message.headers.location });
   } catch (error) {
     answer.text += ` (${error.code ?? error.message})`;
@@ -151,17 +181,28 @@ async function ask(client, path, kind, { id }, number, extra) {
     clearTimeout(timer);
     outgoing?.on("error", () => {});
   }
-  return { ...answer, took: performance.now() - begun };
+  return { took: performance.now() - begun - paused, ...answer };
 }
 
-function judge({ status, text, location }, kind, visitor, conditions) {
+function judge({ status, text, length, location }, kind, visitor, conditions) {
   const { breaksBodies, canaryFails, stableFails, isAssigned, loops } = conditions;
-  const isWhole = kind === "HEAD" ? text === "" : /^(canary|stable) (\d+|at last)$/.test(text);
+  const isWhole = kind === "HEAD" ? text === "" : /^(canary|stable) (\d+|at last)$/.test(text) || isTransferred(kind, text, length);
   if (status === 200 && isWhole) return "answered";
   if (loops && status === 302 && location.includes("loop")) return "answered";
   const isOnCanary = kind !== "first visit" && visitor.bucket < 50_000;
   if (stableFails && !(isAssigned && isOnCanary && !canaryFails)) return "owned";
-  return canaryFails && (kind === "POST" || breaksBodies) ? "owned" : "lost";
+  return canaryFails && (["POST", "upload"].includes(kind) || breaksBodies) ? "owned" : "lost";
+}
+
+/** Whether a slow client's upload arrived, or its download. */
+function isTransferred(kind, text, length) {
+  return (kind === "upload" && /^\{"variant":"(canary|stable)","length":7,/.test(text)) || (kind === "download" && length === DOWNLOAD * 2 ** 20);
+}
+
+/** A visitor who wants the canary out: all its requests fail on both variants. */
+async function attack(client, number) {
+  const [method, body] = number % 2 === 0 ? ["GET"] : ["POST", "x"];
+  await client.request("/?both=status:503&quiet", { method, body, headers: { cookie: `__Host-serin=${ATTACKER}` } }).catch(() => {});
 }
 
 /** A client that closes the connection in the middle of an upload or of a download. */
