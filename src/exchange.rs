@@ -137,14 +137,14 @@ impl Exchange {
         }
     }
 
-    /// Stable's response to a second attempt at the request.
+    /// Stable's response to a second attempt at the request, or a 502 if the attempt cannot be made.
     fn retry_on_stable(&self, set_cookie: Option<String>) -> Promise {
         let Terms { visitor, sent_at, ref probe, .. } = self.terms;
         let route = if self.terms.route == Route::Canary { Route::Retried } else { Route::Stable };
         let terms = Terms { route, visitor, observed: None, probe: probe.clone(), set_cookie, sent_at };
         match proxy::marked_as_retry(&self.request) {
             Ok(request) => Self::send(&self.isolate, &self.context, &request, terms),
-            Err(error) => Promise::reject(&error),
+            Err(error) => Promise::resolve(&JsValue::from(self.passed_on(Outcome::Exception(error)))),
         }
     }
 

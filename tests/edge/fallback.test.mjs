@@ -38,6 +38,15 @@ for (const failure of ["throw", "status:500", "status:502", "status:503", "statu
   });
 }
 
+test("a second attempt that the runtime refuses to make is the 502 of an unanswered request", async (t) => {
+  const serin = await startSerin(t, { kv: ALL, lab: true });
+  assert.equal((await serin.request("/?canary=throw&stable=name")).status, 200);
+  await serin.refuseRetries();
+  const answer = await serin.request("/?canary=throw&stable=name");
+  assert.deepEqual([answer.status, answer.json.type], [502, "urn:serin:unanswered"]);
+  await serin.logged("unanswered", ({ cause }) => cause.includes("scripted failure of a second attempt"));
+});
+
 test("a GET with a body is not retried: the first attempt may have consumed it", async (t) => {
   const serin = await startSerin(t, { kv: ALL });
   const answer = await serin.request("/?canary=status:503", { body: "a body" });

@@ -13,13 +13,23 @@ let ahead = 0;
 const machineTime = Date.now;
 Date.now = () => machineTime() + ahead;
 
-/** The entry point of tests: POST sets modes, and `ahead`. */
+/** Whether a second attempt at a request cannot be made. */
+let hasNoRetries = false;
+globalThis.Request = new Proxy(Request, {
+  construct(Class, own) {
+    const request = new Class(...own);
+    if (hasNoRetries && request.headers.has("serin-attempt")) throw new Error("scripted failure of a second attempt");
+    return request;
+  },
+});
+
+/** The entry point of tests: POST sets modes, `ahead` and `hasNoRetries`. */
 export const lab = {
   async fetch(request) {
-    const { ahead: wanted = ahead, ...others } = await request.json();
-    ahead = wanted;
+    const { ahead: wanted = ahead, hasNoRetries: without = hasNoRetries, ...others } = await request.json();
+    [ahead, hasNoRetries] = [wanted, without];
     Object.assign(modes, others);
-    return Response.json({ ...modes, ahead });
+    return Response.json({ ...modes, ahead, hasNoRetries });
   },
 };
 

@@ -289,6 +289,11 @@ class Serin {
     await this.#labControl.request("/", { method: "POST", body: JSON.stringify({ ahead: seconds * 1_000 }) });
   }
 
+  /** Lets the runtime refuse to make a second attempt at a request; needs `lab`. */
+  async refuseRetries() {
+    await this.#labControl.request("/", { method: "POST", body: JSON.stringify({ hasNoRetries: true }) });
+  }
+
   // === what Serin logged ===
 
   logs(event) {
