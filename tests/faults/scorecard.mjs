@@ -80,7 +80,8 @@ What Serin costs visitors when something fails, measured. Commands write every f
 
 The fault tests are in [tests/faults](../tests/faults). The built Worker runs in workerd, with real Durable Objects. A rollout gives the canary half of
 the visitors, and the canary's deadline is ${DEADLINE} ms. Eight clients send requests without a pause: known visitors, first visits, HEAD, and one write
-in ten. Each fault begins, stays for a while, and ends.
+in ten. Each fault begins, stays for a while, and ends. Clients that pause do so for longer than the deadline. The tests of isolates warmed by 30,000
+requests are in [tests/edge](../tests/edge); the soak test below uses one isolate from its first request to its last.
 
 | column | counts |
 | --- | --- |

@@ -1,16 +1,19 @@
 // How long a bad canary stays: many rollouts, each with a canary that turns bad, from its first bad answer to its last. Serin runs with its
 // default intervals. Failed requests are not answered by stable here, so that clients see every bad answer.
 //
-//   npm run rollbacks -- [--runs 200] [--parallel 8] [--write]
+// Most of a run is waiting, so many take place at once; 32 of them send 800 requests a second.
+//
+//   npm run rollbacks -- [--runs 200] [--parallel 32] [--write]
 
 import { parseArgs } from "node:util";
 import { Client, visitorCookie } from "../edge/harness/client.mjs";
 import { startSerin } from "../edge/harness/workerd.mjs";
 import { numbers, quantile, table, writeSection } from "./page.mjs";
 
-const PERCENTAGE = 10;
-/** Requests a second, of which a tenth are the canary's. */
-const RATE = 50;
+/** The control slice is the other four fifths. */
+const PERCENTAGE = 20;
+/** Requests a second, of which five are the canary's. */
+const RATE = 25;
 const VISITORS = 2_000;
 const PLAN = { id: "rollbacks", schedule: "custom", steps: [PERCENTAGE, 100], hold: "1h", settle: "0s", actor: "ada", reason: "rollbacks" };
 /** How a canary is bad. */
@@ -18,7 +21,7 @@ const KINDS = { "every answer is 503": () => "status:503", "a tenth of its answe
 /** A rollback that takes longer is given up, in ms. */
 const LONGEST = 300_000;
 
-const { values } = parseArgs({ options: { runs: { type: "string", default: "200" }, parallel: { type: "string", default: "8" }, write: { type: "boolean", default: false } } });
+const { values } = parseArgs({ options: { runs: { type: "string", default: "200" }, parallel: { type: "string", default: "32" }, write: { type: "boolean", default: false } } });
 const { runs, parallel } = numbers(values);
 
 const rows = [];
@@ -57,17 +60,21 @@ async function rollback(behaviour) {
   const bad = [];
   let isBad = false;
   let sent = 0;
+  let serves;
+  const isServing = new Promise((resolve) => (serves = resolve));
   const ask = async () => {
     const canary = isBad ? behaviour() : "name";
-    const { status } = await client.request(`/?canary=${canary}&stable=name&quiet`, { headers: visitorCookie(sent++ % VISITORS) });
+    const { status, text } = await client.request(`/?canary=${canary}&stable=name&quiet`, { headers: visitorCookie(sent++ % VISITORS) });
     if (status === 503) bad.push(performance.now());
+    if (text.startsWith("canary")) serves();
   };
   const load = setInterval(() => ask().catch(() => {}), 1_000 / RATE);
   try {
     const answer = await serin.api("POST", "rollouts", PLAN);
     if (answer.status !== 200) throw new Error(answer.text);
-    // The canary turns bad at any point of the intervals.
-    await pause(12_000 + Math.random() * 5_000);
+    await isServing;
+    // The canary turns bad at any point of the intervals, which are of five seconds.
+    await pause(5_000 + Math.random() * 5_000);
     isBad = true;
     const begun = performance.now();
     let isRolledBack = false;

@@ -2,7 +2,8 @@
 //
 //   npm run upgrade -- [--from COMMIT] [--write]
 //
-// `from` is the version before, which is built into target/versions; by default the commit at which stored and wire names were frozen.
+// `from` is the version before, which is built into target/versions; by default the first commit that counts visitors. Isolates of earlier
+// commits report requests, which objects of later ones read but do not take for evidence: a rollout then waits for other isolates.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -16,15 +17,16 @@ import { startSerin } from "../edge/harness/workerd.mjs";
 import { table, writeSection } from "./page.mjs";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-const FROZEN = "b8143ba";
+const FIRST_THAT_COUNTS_VISITORS = "a323682";
 const OFF = { "canary-state": { enabled: false, percentage: 0 } };
-const PLAN = { id: "r1", schedule: "custom", steps: [10, 50, 100], hold: "1s", settle: "200ms", lookEvery: "300ms", bake: "1s", actor: "ada", reason: "upgrade", analysis: { tickMs: 200, flushIntervalMs: 200 } };
+const PLAN = { id: "r1", schedule: "custom", steps: [10, 50, 100], hold: "1s", settle: "200ms", lookEvery: "300ms", bake: "1s", detect: { points: 10 }, actor: "ada", reason: "upgrade", analysis: { tickMs: 200, flushIntervalMs: 200 } };
 const GOOD = "/?both=name&quiet";
 const BAD = "/?canary=status:503&stable=name&quiet";
-const VISITORS = 300;
+/** The looks count visitors and not requests. */
+const VISITORS = 20_000;
 const CONNECTIONS = 8;
 
-const { values } = parseArgs({ options: { from: { type: "string", default: FROZEN }, write: { type: "boolean", default: false } } });
+const { values } = parseArgs({ options: { from: { type: "string", default: FIRST_THAT_COUNTS_VISITORS }, write: { type: "boolean", default: false } } });
 const builds = { new: join(ROOT, "build"), old: buildOf(values.from) };
 const results = [];
 
