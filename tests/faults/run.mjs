@@ -2,7 +2,7 @@
 //   --only TEXT      faults with this in their names, alone and in pairs
 //   --singles        no pairs
 //   --requests N     per fault (150)
-//   --soak N         requests of the soak (1,000,000)
+//   --soak N         requests of the soak after a warm-up of 50,000 (1,000,000); an interrupt ends it early, with its figures
 //   --part PART      only `faults` or `soak`
 //   --write          docs/reliability.md; a part that is not run stays as it was
 //   --json FILE      all results as JSON

@@ -1,12 +1,15 @@
-// A million requests while every fault occurs in turn: their outcomes, and the splitter's memory and connections.
+// A million requests while faults occur at random: their outcomes, and the splitter's memory and connections.
 
 import { FAULTS } from "./faults.mjs";
+import { Random } from "../fuzz/requests.mjs";
 import { Tally, load, open } from "./lab.mjs";
 
 const CHECKPOINTS = 10;
 /** Requests of one turn: with one or two faults, then as many without. */
 const TURN = 500;
 const WARM_UP = 50_000;
+/** The same faults in each run, in the same order. */
+const SEED = 1;
 /** Faults that make clients wait in vain would take hours for a million requests, and some need other bindings. The table of faults has them. */
 const isQuick = ({ name, without, others }) => !without && !others && !/hangs|slow/.test(name);
 
@@ -20,16 +23,23 @@ const FLIPS = [
   { ...document({}), "ops:disable_canary": "1" },
 ];
 
-/** Memory and open files at the start, after a warm-up, and after each tenth of the run. */
+/**
+ * Memory and open files at the start, after a warm-up, and after each tenth of the run. An interrupt (SIGINT) ends the run after the present
+ * turn, with the figures so far.
+ */
 export async function soak(requests, say) {
+  let isInterrupted = false;
+  const interrupt = () => (isInterrupted = true);
+  process.once("SIGINT", interrupt);
   const { serin, clients, close } = await open({ separate: true, panics: true });
   const faults = FAULTS.filter(isQuick);
+  const random = new Random(SEED);
   const tally = new Tally();
   const checkpoints = [];
   let turn = 0;
   const until = async (total) => {
-    while (tally.sent < total) {
-      const pair = [faults[turn % faults.length], faults[(turn * 7 + 3) % faults.length]];
+    while (tally.sent < total && !isInterrupted) {
+      const pair = [random.of(faults), random.of(faults)];
       const together = pair[0].place === pair[1].place ? pair.slice(1) : pair;
       turn += 1;
       for (const fault of together) await fault.begin(serin);
@@ -47,10 +57,11 @@ export async function soak(requests, say) {
   try {
     await serin.kvSettled(document({}));
     await until(WARM_UP);
-    for (let tenth = 1; tenth <= CHECKPOINTS; tenth += 1) await until(WARM_UP + (requests * tenth) / CHECKPOINTS);
+    for (let tenth = 1; tenth <= CHECKPOINTS && !isInterrupted; tenth += 1) await until(WARM_UP + (requests * tenth) / CHECKPOINTS);
     const health = await serin.health();
     return { turns: turn, ...tally, repeated: (await serin.writes()).repeated, checkpoints, health: health.status };
   } finally {
+    process.off("SIGINT", interrupt);
     await close();
   }
 }
