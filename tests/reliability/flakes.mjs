@@ -16,7 +16,7 @@ const OUTPUT = join(ROOT, "target", "flakes");
 const { values } = parseArgs({ options: { runs: { type: "string", default: "100" }, files: { type: "string" }, write: { type: "boolean", default: false } } });
 const { files: _, ...given } = values;
 const { runs } = numbers(given);
-const files = globSync(values.files ?? "tests/{edge,docs}/*.test.mjs", { cwd: ROOT }).sort();
+const files = globSync(values.files ?? "tests/{edge,console,docs}/*.test.mjs", { cwd: ROOT }).sort();
 if (files.length === 0) throw new Error(`--files: ${values.files} matches no file`);
 const suites = files.map((file) => ({ name: file, command: [process.execPath, "--test", "--test-reporter=tap", file], failed: /^ *not ok \d+ - (.*)$/gm, ran: /^ *ok \d+ - /gm }));
 if (!values.files) suites.unshift({ name: "the core", command: ["cargo", "test", "--locked", "--workspace", "--exclude", "serin"], failed: /^test (.*) \.\.\. FAILED$/gm, ran: /^test .* \.\.\. ok$/gm });
