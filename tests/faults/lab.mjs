@@ -9,6 +9,8 @@ import { startSerin } from "../edge/harness/workerd.mjs";
 const CONNECTIONS = 8;
 /** How long a client waits for the head of an answer, or for more of its body, in ms: far longer than the deadline. */
 const PATIENCE = 1_000;
+/** The same for a write, which may wait two seconds for fresh switches. */
+const PATIENCE_TO_WRITE = 3_000;
 export const DEADLINE = 400;
 /** How long a slow client pauses in its upload or download, in ms: longer than the canary's deadline. */
 const PAUSE = 500;
@@ -153,13 +155,14 @@ async function ask(client, path, kind, { id }, number, extra) {
   };
   const answer = { status: 0, text: "", length: 0 };
   const paused = kind in INSTEAD ? PAUSE : 0;
+  const patience = (method === "POST" ? PATIENCE_TO_WRITE : PATIENCE) + paused;
   const begun = performance.now();
   let timer;
   let outgoing;
   try {
     const opened = client.open(path, { method, headers }, (request) => {
       outgoing = request;
-      timer = setTimeout(() => request.destroy(new Error("gave up")), PATIENCE + paused);
+      timer = setTimeout(() => request.destroy(new Error("gave up")), patience);
       if (kind !== "upload") return request.end(body);
       request.write(body.slice(0, 1));
       setTimeout(() => request.end(body.slice(1)), PAUSE);
