@@ -98,12 +98,15 @@ export async function run(faults, requests) {
 }
 
 /**
- * Sends the given number of requests to the isolates in turn while `faults` are active, and counts their outcomes. `isCalm`: no earlier fault keeps Serin from
- * assigning visitors by its policy.
+ * Sends the given number of requests to the isolates in turn while `faults` are active, and counts their outcomes. `isCalm`: no earlier fault
+ * keeps Serin from assigning visitors by its policy.
  */
 export async function load(clients, faults, requests, tally, { isCalm = true } = {}) {
   const queries = Object.assign({ canary: "name", stable: "name" }, ...faults.map(({ query }) => query));
-  const path = (instead = "name") => `/?${["canary", "stable"].map((side) => `${side}=${queries[side] === "name" ? instead : queries[side]}`).join("&")}&quiet`;
+  const path = (instead = "name") => {
+    const of = (side) => `${side}=${queries[side] === "name" ? instead : queries[side]}`;
+    return `/?${of("canary")}&${of("stable")}&quiet`;
+  };
   const panicsEvery = faults.find((fault) => fault.panicsEvery)?.panicsEvery;
   const [leaving, pausing] = ["leaves", "pauses"].map((what) => faults.flatMap((fault) => fault[what] ?? []));
   const isAttacked = faults.some(({ attacks }) => attacks);

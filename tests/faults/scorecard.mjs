@@ -105,8 +105,8 @@ ${pairs(results)}
 
 /** The section about the soak test, without its heading. */
 export function soakPart(soak) {
-  return `In each turn one fault or a pair of faults, chosen at random, is active. As many requests without a fault follow. An operator changes the percentage and the
-switches meanwhile. Requests whose clients leave early are not counted. The tables above cover faults that make clients wait.
+  return `In each turn one fault or a pair of faults, chosen at random, is active. As many requests without a fault follow. An operator changes the
+percentage and the switches meanwhile. Requests whose clients leave early are not counted. The tables above cover faults that make clients wait.
 
 ${soaked(soak)}
 
