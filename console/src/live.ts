@@ -1,5 +1,5 @@
-// What the page shows, asked for again every two seconds, or ten while nobody looks. Each answer replaces the one before, so that a page
-// that stays open for days does not grow.
+// The data of the page. It is requested every two seconds, or every ten seconds while the page is hidden. Each response replaces the one
+// before, so that a page that stays open for days does not grow.
 
 import { useEffect, useState } from "preact/hooks";
 import { get, Problem } from "./api";

@@ -106,7 +106,7 @@ async function completes(serin) {
   await order(serin, "POST", "rollouts", PLAN);
   await phase(serin, "completed");
   const { rows: audit } = await order(serin, "GET", "audit?limit=1000");
-  assert.ok(audit.some(({ sentence }) => /\d+ of \d+/.test(sentence)), "the looks have counts");
+  assert.ok(audit.some(({ sentence }) => /\d+ of \d+/.test(sentence)), "the analyses have counts");
 }
 
 async function rollsBack(serin, load) {

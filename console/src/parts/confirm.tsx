@@ -78,5 +78,5 @@ export async function explained(error: unknown): Promise<{ title: string; detail
   if (error.status !== 409) return { title: "That did not work.", detail: error.message };
   const first = await whoWasFaster();
   const who = first ? `${first.actor} was faster: ${first.action.replaceAll("-", " ")} ${ago(first.at)}. ` : "";
-  return { title: "It has moved on.", detail: `${who}${error.detail}` };
+  return { title: "The rollout has changed.", detail: `${who}${error.detail}` };
 }

@@ -10,7 +10,7 @@ export function marksOf(looks: AuditRow[]): Mark[] {
   return looks.filter(({ action }) => action in LOOKS).map(({ at, action, sentence }) => ({
     at: Date.parse(at),
     word: localised(sentence),
-    tone: LOOKS[action] || (/Holding|Waiting|Too few/.test(sentence) ? "held" : ""),
+    tone: LOOKS[action] || (/is held|Waiting|Not enough/.test(sentence) ? "held" : ""),
   }));
 }
 

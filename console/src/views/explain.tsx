@@ -27,7 +27,7 @@ export function Explain({ status }: { status?: Status }) {
   return (
     <div class="two">
       <section class="card" aria-labelledby="explain">
-        <header><h2 id="explain">Who gets what?</h2></header>
+        <header><h2 id="explain">Which variant?</h2></header>
         <form class="form" onSubmit={ask}>
           {FIELDS.map(([name, word, hint]) => (
             <label class="field" key={name}>
@@ -53,7 +53,7 @@ function Answer({ variant, reason, sentence, key, keyFrom, bucket, percentage, c
   return (
     <>
       <p class="answer">
-        {variant ? <Chip tone={variant === "canary" ? "canary" : ""} icon={variant === "canary" ? "play" : "none"}>{variant}</Chip> : <Chip tone="bad" icon="stop">nobody answers</Chip>}
+        {variant ? <Chip tone={variant === "canary" ? "canary" : ""} icon={variant === "canary" ? "play" : "none"}>{variant}</Chip> : <Chip tone="bad" icon="stop">no variant: 503</Chip>}
         <span class="small muted">{rule !== null ? `rule ${rule + 1}` : reason}</span>
       </p>
       <p>{sentence}</p>

@@ -59,7 +59,7 @@ function Hero({ status }: { status: Status }) {
         <p class="value">{effective.percentage.toLocaleString("en")}<small> %</small></p>
         <dl>
           <dt>of visitors get the canary</dt>
-          {differs ? <dd>configured {percent(configured)}; {effective.reason ?? "the canary is halted"}</dd> : where ? <dd>and {percent(rollout.percentage)} where {where}</dd> : <dd>everybody else gets stable</dd>}
+          {differs ? <dd>configured {percent(configured)}; {effective.reason ?? "the canary is halted"}</dd> : where ? <dd>and {percent(rollout.percentage)} where {where}</dd> : <dd>all others get stable</dd>}
         </dl>
       </div>
       <div>
@@ -76,7 +76,7 @@ function Hero({ status }: { status: Status }) {
 const SWITCHES: Record<string, { title: string; effect: string }> = {
   maintenance: { title: "Maintenance", effect: "every visitor gets 503" },
   disable_writes: { title: "Writes are disabled", effect: "requests that write get 503" },
-  disable_canary: { title: "The canary is disabled", effect: "everybody gets stable" },
+  disable_canary: { title: "The canary is disabled", effect: "all visitors get stable" },
 };
 
 function Banners({ status, ask }: { status: Status; ask?: (change: Change) => void }) {
@@ -119,7 +119,7 @@ function NoRollout({ isAdmin }: { isAdmin: boolean }) {
     <section class="card">
       <div class="empty">
         <h2>No rollout has run yet</h2>
-        <p>A rollout gives the canary a growing share of visitors, compares it with stable, and rolls it back by itself if it is worse.</p>
+        <p>A rollout gives the canary a growing share of visitors, compares it with stable, and rolls it back if it is worse.</p>
         {isAdmin && <a class="button primary" href="#/start"><Icon name="play" />Start a rollout</a>}
       </div>
     </section>
@@ -143,8 +143,8 @@ function RolloutCard({ status, series, looks, ask }: { status: Status; series?: 
           {localised(rollout.reason)} <span class="muted">{rollout.actor}, {time(rollout.since)}</span>
         </Notice>
       )}
-      {look && look.sentence !== rollout.reason && !isOver(rollout) && <Notice tone={tone ?? "plain"} title={{ pass: "Healthy.", fail: "Failing.", inconclusive: "Holding.", error: "Not judged." }[look.verdict]}>{localised(look.sentence)} <span class="muted nowrap">{time(look.at)}</span></Notice>}
-      {rollout.alarms.map((alarm) => <Notice key={alarm} tone="warn" title="Look into this:">{alarm}</Notice>)}
+      {look && look.sentence !== rollout.reason && !isOver(rollout) && <Notice tone={tone ?? "plain"} title={{ pass: "Healthy.", fail: "Failing.", inconclusive: "Held.", error: "Not analysed." }[look.verdict]}>{localised(look.sentence)} <span class="muted nowrap">{time(look.at)}</span></Notice>}
+      {rollout.alarms.map((alarm) => <Notice key={alarm} tone="warn" title="Check this:">{alarm}</Notice>)}
       {ask && <Commands status={status} series={series} ask={ask} />}
       <Curves series={series} looks={looks} ceilings={rollout.ceilings} />
     </section>
@@ -160,9 +160,9 @@ function Commands({ status, series, ask }: { status: Status; series?: Series; as
   const change = (name: string, title: string, verb: string, effect: string, tone?: "danger", body = {}): Change => ({
     title, verb, tone, effect: <p>{effect}</p>, method: "POST", path: `rollouts/current/${name}`, body, epoch,
   });
-  const pause = change("pause", "Pause the rollout?", "Pause", `The canary keeps ${visitors}, and is still judged, until the rollout is resumed.`);
-  const resume = change("resume", "Resume the rollout?", "Resume", `The rollout goes on from step ${rollout.step} of ${rollout.of} at ${percent(rollout.steps[rollout.step - 1]?.percentage ?? 0)}.`);
-  const promote = next && change("promote", "Go to the next step now?", "Next step", `The canary grows from ${percent(status.effective.percentage)} to ${percent(next.percentage)} of visitors${ring(next.where) ? ` where ${ring(next.where)}` : ""}, without waiting for the rest of this step.`, undefined, { to: "next" });
+  const pause = change("pause", "Pause the rollout?", "Pause", `The canary keeps ${visitors}, and the analysis goes on, until the rollout is resumed.`);
+  const resume = change("resume", "Resume the rollout?", "Resume", `The rollout continues from step ${rollout.step} of ${rollout.of} at ${percent(rollout.steps[rollout.step - 1]?.percentage ?? 0)}.`);
+  const promote = next && change("promote", "Take the next step now?", "Next step", `The canary grows from ${percent(status.effective.percentage)} to ${percent(next.percentage)} of visitors${ring(next.where) ? ` where ${ring(next.where)}` : ""}, without waiting for the rest of this step.`, undefined, { to: "next" });
   const abort = change("abort", "Abort the rollout?", "Abort", `${visitors}, go back to stable, for good: only a new rollout brings a canary back.`, "danger", { rolloutId: rollout.id });
   const undo = change("undo", rollout.phase === "completed" ? "Undo the completion?" : "Undo the rollback?", "Undo", rollout.phase === "completed" ? `${visitors}, go back to stable.` : "The rollout is paused again at its step, with the canary at 0 % until it is resumed.", "danger");
   const button = (icon: "pause" | "play" | "next" | "cross" | "back", label: string, wanted?: Change, tone = "") =>

@@ -11,7 +11,7 @@ import { switchStory } from "./now";
 interface Props { live: Live; session: Session; ask: (change: Change) => void }
 
 const SWITCHES = [
-  ["disable_canary", "Disable the canary", "Everybody gets stable. The rollout holds."],
+  ["disable_canary", "Disable the canary", "All visitors get stable. The rollout stays at its step."],
   ["disable_writes", "Disable writes", "Requests other than GET, HEAD and OPTIONS get 503."],
   ["maintenance", "Maintenance", "Every request gets 503."],
 ] as const;
@@ -57,7 +57,7 @@ function toggle(name: string, title: string, effect: string, isOn: boolean): Cha
   };
   return {
     title: isOn ? `Clear “${title}”?` : `${title}?`,
-    effect: <p>{isOn ? "What the switch kept from happening happens again," : effect + " It takes effect"} within seconds in busy locations and within a minute everywhere.</p>,
+    effect: <p>{isOn ? "The effect of the switch ends," : effect + " It takes effect"} within seconds in busy locations and within a minute everywhere.</p>,
     verb: isOn ? "Clear the switch" : "Turn on",
     tone: isOn ? "primary" : "danger",
     method: "PUT",
@@ -65,7 +65,7 @@ function toggle(name: string, title: string, effect: string, isOn: boolean): Cha
     body,
     fields: !isOn && (
       <label class="field">
-        Until <span class="hint">optional, in your time: the switch then clears itself</span>
+        Until <span class="hint">optional, in your time: the switch then turns itself off</span>
         <input type="datetime-local" onInput={(event) => until(event.currentTarget.value)} />
       </label>
     ),

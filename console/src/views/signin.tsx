@@ -34,7 +34,7 @@ export function SignIn({ done, why }: { done: (session: Session) => void; why?: 
         </div>
         <form onSubmit={submit}>
           <label class="field">
-            Token <span class="hint">ADMIN_TOKEN, or VIEWER_TOKEN to look only</span>
+            Token <span class="hint">ADMIN_TOKEN, or VIEWER_TOKEN to read only</span>
             <input type="password" autocomplete="current-password" required value={token} onInput={(event) => setToken(event.currentTarget.value)} aria-invalid={problem?.status === 401 && !!token} />
           </label>
           <label class="field">

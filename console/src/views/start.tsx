@@ -57,7 +57,7 @@ export function Start({ live: { status, series }, session, ask }: Props) {
       title: `Start ${known.answer?.rollout?.id ?? "the rollout"}?`,
       effect: (
         <>
-          <p>The canary gets {percent(planned[0]?.percentage ?? 0)} of visitors{ring(planned[0]?.where) && ` where ${ring(planned[0]?.where)}`} at once, and {percent(100)} in {span(total(planned))} at the earliest. It is taken out by itself if it is worse than stable.</p>
+          <p>The canary gets {percent(planned[0]?.percentage ?? 0)} of visitors{ring(planned[0]?.where) && ` where ${ring(planned[0]?.where)}`} at once, and {percent(100)} in {span(total(planned))} at the earliest. Serin rolls it back if it is worse than stable.</p>
           {known.answer?.warnings?.map((warning) => <Notice key={warning} tone="warn" title="Note:">{warning}</Notice>)}
         </>
       ),

@@ -8,7 +8,7 @@ use crate::commands::{
 use crate::connection::Connection;
 use crate::exit::CODES;
 
-/// Steers Serin, the canary traffic splitter.
+/// Control Serin, the canary traffic splitter.
 #[derive(Debug, Parser)]
 #[command(name = "serin", version, after_help = CODES, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Arguments {
@@ -18,52 +18,52 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// What to do.
+/// A command.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show where everything stands.
+    /// Show the status of the rollout, the policy and the switches.
     Status,
     /// Follow a rollout until it is over.
     Watch(watch::Watch),
     /// Start a rollout.
     Start(start::Start),
-    /// Hold the rollout where it is.
+    /// Stop the rollout at its present step.
     Pause(rollout::RolloutCommand),
-    /// Let a paused rollout go on.
+    /// Continue a paused rollout.
     Resume(rollout::RolloutCommand),
-    /// Go to the next step now.
+    /// Take the next step now.
     Promote(rollout::Promote),
-    /// End the rollout: all traffic to stable, for good.
+    /// End the rollout for good and send all visitors to stable.
     Abort(rollout::Abort),
-    /// Take back a rollout that completed, or put one that was rolled back on hold at its step.
+    /// Roll back a completed rollout, or reopen a rolled-back one, paused at its step.
     Undo(rollout::RolloutCommand),
-    /// All traffic to stable at once; a rollout pauses.
+    /// Send all visitors to stable at once and pause the rollout.
     Halt(rollout::RolloutCommand),
-    /// Lift the halt; a paused rollout stays paused.
+    /// Lift the halt of the canary; a paused rollout stays paused.
     ResumeCanary(rollout::ResumeCanary),
-    /// Throw or clear a kill switch.
+    /// Turn a kill switch on or off.
     Switch(switch::SetSwitch),
-    /// Say which variant a visitor gets, and why.
+    /// Show which variant a visitor gets, and why.
     Explain(explain::Explain),
-    /// Show the health of Serin and of what it needs.
+    /// Show the health of Serin and of the services it needs.
     Health(health::Check),
-    /// Check an installation, and say what to do about each fault.
+    /// Check an installation and name the next step for each fault.
     Doctor(doctor::Doctor),
-    /// Wait until a server is healthy: for pipelines.
+    /// Wait until a server is healthy (for pipelines).
     Gate(gate::Gate),
-    /// Take a version from its folder to stable, by wrangler: deploy, promote, rollback, clean-up.
+    /// Deploy, promote, roll back and delete a canary with wrangler.
     #[command(subcommand)]
     Canary(canary::Canary),
-    /// Read or write the document that steers the splitter.
+    /// Read or write canary-state, the policy document.
     #[command(subcommand)]
     State(state::State),
-    /// List who did what, when and why, newest first.
+    /// List the audit log, newest first: who did what, when and why.
     Audit(audit::Audit),
-    /// Try a plan on simulated traffic: what would have become of it.
+    /// Try a plan on simulated traffic.
     Simulate(simulate::Simulate),
     /// Open the console, a web page that shows a rollout live and stops it in one click.
     Console(console::Console),
-    /// Print the completions of a shell.
+    /// Print shell completions.
     Completions(completions::Completions),
 }
 

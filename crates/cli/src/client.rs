@@ -87,7 +87,7 @@ impl Client {
     ) -> Result<Self, Failure> {
         let (origin, is_here) = origin(url)?;
         if (token.is_some() || !access.is_empty()) && !is_here && origin.starts_with("http:") {
-            output::error_line(&format!("warning: the token travels to {origin} unencrypted"));
+            output::error_line(&format!("warning: the token is sent to {origin} unencrypted; use https"));
         }
         let config = Agent::config_builder()
             .timeout_global(Some(timeout))
@@ -174,7 +174,8 @@ impl Client {
             request = request.header(*name, *value);
         }
         let begun = clock::tick();
-        let wrong = |error: &dyn std::fmt::Display| Failure::Usage(format!("{method} {url} is no request: {error}"));
+        let wrong =
+            |error: &dyn std::fmt::Display| Failure::Usage(format!("{method} {url} is not a valid request: {error}"));
         let sent = match body {
             Some(body) => self.agent.run(request.body(body).map_err(|error| wrong(&error))?),
             None => self.agent.run(request.body(()).map_err(|error| wrong(&error))?),
@@ -215,7 +216,7 @@ impl Answer {
                 value
             })
             .and_then(serde_json::from_value)
-            .map_err(|error| Failure::Failed(format!("the server's answer is not understood: {error}")))
+            .map_err(|error| Failure::Failed(format!("the server's response is not valid: {error}")))
     }
 }
 
@@ -231,14 +232,16 @@ fn defuse(value: &mut Value) {
 
 /// Scheme, host and port of an address, and whether the address is on this machine.
 fn origin(url: &str) -> Result<(String, bool), Failure> {
-    let invalid = |accepted: &str| Failure::Usage(format!("{url:?} is no address, accepted: {accepted}"));
+    let invalid = |accepted: &str| Failure::Usage(format!("{url:?} is not an address, accepted: {accepted}"));
     let uri: Uri = url.parse().map_err(|_| invalid("such as https://api.example.com"))?;
     let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(invalid("http://… or https://…"));
     };
     if authority.as_str().contains('@') {
         // The message omits the address because it contains a password.
-        return Err(Failure::Usage("--url has a user or a password in it; the token belongs into SERIN_TOKEN".into()));
+        return Err(Failure::Usage(
+            "--url contains a user or a password: put the token into SERIN_TOKEN instead".into(),
+        ));
     }
     if uri.path_and_query().is_some_and(|path| path.as_str() != "/") {
         return Err(invalid("scheme, host and port, without a path"));

@@ -12,22 +12,22 @@ use crate::time_format::positive_span;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
-    /// Where Serin answers: scheme, host and port.
+    /// Address of Serin: scheme, host and port.
     #[arg(long, global = true, env = "SERIN_URL", default_value = "http://localhost:8787", hide_env = true)]
     pub(crate) url: String,
-    /// A file that holds the token; else `SERIN_TOKEN` does.
+    /// Read the token from this file instead of `SERIN_TOKEN`.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// Who acts, for the audit; else `SERIN_WHO`, else USER.
+    /// Name of the actor in the audit log; default: `SERIN_WHO`, then USER.
     #[arg(long, global = true, value_name = "NAME")]
     who: Option<String>,
-    /// The longest time to wait for an answer.
+    /// Longest time to wait for a response.
     #[arg(long, global = true, value_name = "SPAN", default_value = "10s", value_parser = positive_span)]
     pub(crate) timeout: Duration,
     /// Print the server's JSON.
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Show times in UTC, and not in the terminal's zone.
+    /// Show times in UTC instead of the terminal's time zone.
     #[arg(long, global = true)]
     pub(crate) utc: bool,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Connection {
 /// The reason, for the audit.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Why {
-    /// Why, for the audit.
+    /// Reason for the audit log.
     #[arg(long, value_name = "TEXT")]
     pub(crate) why: Option<String>,
 }
@@ -71,7 +71,7 @@ impl Connection {
             }
         };
         match (sendable(&token, &source)?, &self.token_file) {
-            (None, Some(_)) => Err(Failure::Usage(format!("{source} holds no token"))),
+            (None, Some(_)) => Err(Failure::Usage(format!("{source} contains no token"))),
             (token, _) => Ok(token),
         }
     }
@@ -114,7 +114,7 @@ fn sendable(secret: &str, source: &str) -> Result<Option<String>, Failure> {
     let secret = secret.trim();
     if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
         let accepted = "accepted: one line of printable ASCII without blanks";
-        return Err(Failure::Usage(format!("what {source} holds cannot be a token, {accepted}")));
+        return Err(Failure::Usage(format!("the content of {source} is not a valid token, {accepted}")));
     }
     Ok((!secret.is_empty()).then(|| secret.to_owned()))
 }

@@ -13,23 +13,23 @@ use crate::unreachable::Unreachable;
 /// Last lines of `--help`. The numbers are frozen.
 pub(crate) const CODES: &str = "\
 Exit codes:
-  0  done
+  0  success
   1  refused or failed; the reason is on standard error
-  2  wrong usage, or a document that is not valid: nothing was sent
+  2  wrong usage or invalid document; nothing was sent
   3  the server cannot be reached
   4  the rollout was rolled back or aborted (watch)
   5  unhealthy (health, gate, and the gates of canary deploy and promote)
-  6  not over: paused, or the time to watch is up (watch --for, --stop-when-paused)
+  6  not over: the rollout is paused, or the time is up (watch --for, --stop-when-paused)
 
 Environment:
-  SERIN_URL    where Serin answers
-  SERIN_TOKEN  the value of Serin's secret ADMIN_TOKEN; on this machine, .dev.vars in the
-               current folder is read without it
-  SERIN_WHO    who acts, for the audit; else USER
-  SERIN_ACCESS_TOKEN                                  for a server behind Cloudflare Access: what
-                                                      `cloudflared access token` prints; or else
+  SERIN_URL    address of Serin
+  SERIN_TOKEN  value of Serin's secret ADMIN_TOKEN; without it, a command for this
+               machine reads .dev.vars in the current folder
+  SERIN_WHO    name of the actor in the audit log; default: USER
+  SERIN_ACCESS_TOKEN                                  for a server behind Cloudflare Access: output of
+                                                      `cloudflared access token`; or else
   SERIN_ACCESS_CLIENT_ID, SERIN_ACCESS_CLIENT_SECRET  the two parts of a service token
-  NO_COLOR     no colours";
+  NO_COLOR     turn colours off";
 
 /// Error of a command.
 #[derive(Debug, Error)]
@@ -61,7 +61,7 @@ pub(crate) enum Failure {
 }
 
 /// The hint where another server answers.
-const NOT_SERIN: &str = "is --url the address of the splitter, and its version recent enough?";
+const NOT_SERIN: &str = "check that --url is the address of the splitter, and that its version is recent enough";
 
 /// An error response: the fields of problem+json, as far as the server sent them.
 #[derive(Debug, Default)]
@@ -104,11 +104,8 @@ impl Failure {
         }
         let bad = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
         let word = if matches!(self, Self::NotOver(_)) { "serin" } else { "error" };
-        let mut text = format!("{bad}{word}:{bad:#} {self}");
+        let mut text = format!("{bad}{word}:{bad:#} {}", self.lines().join("\n  "));
         if let Self::Refused(refusal) = self {
-            for line in refusal.detail.iter().flat_map(|detail| detail.lines()) {
-                let _ = write!(text, "\n  {line}");
-            }
             if let Some(field) = refusal.field.as_ref().filter(|field| !refusal.names(field)) {
                 let _ = write!(text, "\n  field: {field}");
             }
@@ -118,6 +115,14 @@ impl Failure {
         }
         output::error_line(&text);
         ExitCode::from(self.code())
+    }
+
+    /// The error and its details. A conflict has its details alone, because the title of every conflict is the same.
+    fn lines(&self) -> Vec<String> {
+        let Self::Refused(refusal) = self else { return vec![self.to_string()] };
+        let detail = refusal.detail.iter().flat_map(|detail| detail.lines()).map(str::to_owned);
+        let title = (!refusal.is("conflict") || refusal.detail.is_none()).then(|| refusal.title.clone());
+        title.into_iter().chain(detail).collect()
     }
 
     fn hint(&self) -> Option<String> {
@@ -139,7 +144,7 @@ impl Refusal {
         let text = |name: &str| Some(problem.as_ref()?.get(name)?.as_str()?.to_owned());
         let title = text("title").unwrap_or_else(|| {
             let content_type = if content_type.is_empty() { "no content type" } else { content_type };
-            format!("the server answered {status}, {content_type}, which is not Serin's")
+            format!("the server answered {status}, {content_type}, which is not a response of Serin")
         });
         Self { status, kind: text("type"), title, detail: text("detail"), field: text("field"), body, is_here }
     }
@@ -162,19 +167,23 @@ impl Refusal {
         let known = self.kind.as_deref().is_some_and(|kind| kind.starts_with("urn:serin:"));
         match self.status {
             401 if self.is("no-identity") => Some(
-                "`cloudflared access login URL`, then set SERIN_ACCESS_TOKEN to what `cloudflared access token --app=URL` prints",
+                "run `cloudflared access login URL`, then set SERIN_ACCESS_TOKEN to the output of `cloudflared access token --app=URL`",
             ),
-            401 => Some("set SERIN_TOKEN, or give --token-file, to the value of Serin's secret ADMIN_TOKEN"),
-            409 if self.is("unconfirmed") => Some("run it with --yes, if that is what you want"),
-            409 => Some("`serin status` shows where the rollout stands now"),
-            501 => Some("without the controller, `serin state` writes the share to KV"),
-            503 if self.is("unavailable") => Some("safe to send again"),
-            403 if self.is("read-only") => Some("SERIN_TOKEN holds the value of VIEWER_TOKEN, which only reads"),
+            401 => Some(
+                "set SERIN_TOKEN to the value of Serin's secret ADMIN_TOKEN, or name a file with it by --token-file",
+            ),
+            409 if self.is("unconfirmed") => Some("to confirm, run the command again with --yes"),
+            409 => Some("run `serin status` to see the present state"),
+            501 => Some("without a controller, write the share to KV with `serin state set --percentage NUMBER`"),
+            503 if self.is("unavailable") => Some("run the command again; it is safe to repeat"),
+            403 if self.is("read-only") => Some(
+                "SERIN_TOKEN has the value of VIEWER_TOKEN, which may only read; set it to the value of ADMIN_TOKEN",
+            ),
             403 if self.is("forbidden") && self.is_here => Some(
-                "put a line ADMIN_TOKEN=… into .dev.vars beside wrangler.toml (`npm start` writes one), start Serin again, and run the command there",
+                "add a line ADMIN_TOKEN=… to .dev.vars beside wrangler.toml (`npm start` writes one), restart Serin, and run the command in that folder",
             ),
             403 if self.is("forbidden") => {
-                Some("`npx wrangler secret put ADMIN_TOKEN --env ENV`, then set SERIN_TOKEN to the same value")
+                Some("run `npx wrangler secret put ADMIN_TOKEN --env ENV`, then set SERIN_TOKEN to the same value")
             }
             _ if !known => Some(NOT_SERIN),
             _ => None,
@@ -198,7 +207,7 @@ mod tests {
     #[test]
     fn an_error_of_another_server_is_described() {
         let refusal = Refusal::read(404, "text/html", "<h1>nope</h1>".into(), false);
-        assert_eq!(refusal.title, "the server answered 404, text/html, which is not Serin's");
+        assert_eq!(refusal.title, "the server answered 404, text/html, which is not a response of Serin");
         assert!(refusal.hint().is_some_and(|hint| hint.contains("--url")));
     }
 }

@@ -104,7 +104,8 @@ fn plan_rows(rollout: &RolloutView, status: &StatusView, width: usize) -> Vec<(&
 
 fn analysis_rows(rollout: &RolloutView, status: &StatusView) -> Vec<(&'static str, Option<String>)> {
     let now = &status.time;
-    let counts = [("failed", rollout.failures), ("inconclusive", rollout.inconclusive), ("not taken", rollout.errors)];
+    let counts =
+        [("failed", rollout.failures), ("inconclusive", rollout.inconclusive), ("without data", rollout.errors)];
     let counts: Vec<String> =
         counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{count} {name}")).collect();
     let at = rollout.last_look.as_ref().and_then(|look| present(&look.at)).map(|at| short_time(&at, now));

@@ -24,7 +24,7 @@ pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
         (Some(moment), _) => Ok(moment),
         (None, Ok(span)) => Ok(now.after(span)),
         (None, Err(_)) => Err(format!(
-            "{text:?} is no moment, accepted: RFC 3339 such as 2027-01-15T08:00:00Z, or a span from now such as 2h"
+            "{text:?} is not a time, accepted: RFC 3339 such as 2027-01-15T08:00:00Z, or a span from now such as 2h"
         )),
     }
 }

@@ -44,24 +44,24 @@ impl Unreachable {
 
     /// What to do next.
     pub(crate) fn hint(&self) -> String {
-        let address = "--url or SERIN_URL says where Serin answers";
+        let address = "set --url or SERIN_URL to the address of Serin";
         let other = |scheme: &str| {
             let rest = self.origin.split_once("://").map_or(self.origin.as_str(), |(_, rest)| rest);
             format!("try --url {scheme}://{rest}")
         };
         match self.cause {
-            Cause::Refused if self.is_here => format!("`npm start` runs Serin here; {address}"),
+            Cause::Refused if self.is_here => format!("start Serin with `npm start`, or {address}"),
             Cause::Refused | Cause::NoSuchHost | Cause::Other => address.to_owned(),
             Cause::NoTls => format!("the port probably speaks http: {}", other("http")),
-            Cause::Untrusted => format!("is it the right host? {address}"),
+            Cause::Untrusted => format!("check the host, or {address}"),
             Cause::NoHttp if self.origin.starts_with("http:") => {
-                format!("the port speaks https, or another program has it: {}", other("https"))
+                format!("the port speaks https, or another program uses it: {}", other("https"))
             }
-            Cause::NoHttp => format!("another program has the port; {address}"),
+            Cause::NoHttp => format!("another program uses the port; {address}"),
             Cause::Late if self.origin.starts_with("https:") => {
-                format!("--timeout waits longer; if the port speaks http, {}", other("http"))
+                format!("wait longer with --timeout; if the port speaks http, {}", other("http"))
             }
-            Cause::Late => format!("--timeout waits longer; another program may have the port; {address}"),
+            Cause::Late => format!("wait longer with --timeout; another program may use the port: {address}"),
         }
     }
 }
@@ -71,11 +71,11 @@ impl fmt::Display for Unreachable {
         let Self { origin, why, cause, .. } = self;
         let cause = match cause {
             Cause::Refused => "nothing listens there",
-            Cause::NoSuchHost => "the host is not known",
-            Cause::NoTls => "what listens there does not speak https",
+            Cause::NoSuchHost => "the host name has no address",
+            Cause::NoTls => "the server there does not speak https",
             Cause::Untrusted => "its certificate is not trusted",
-            Cause::NoHttp => "what listens there does not answer in http",
-            Cause::Late => "it accepted the request and did not answer in time",
+            Cause::NoHttp => "the server there does not speak http",
+            Cause::Late => "the server accepted the request and did not respond in time",
             Cause::Other => return write!(f, "{origin} cannot be reached: {why}"),
         };
         write!(f, "{origin} cannot be reached: {cause} ({why})")
@@ -109,7 +109,7 @@ fn cause(error: &ureq::Error, is_https: bool) -> Cause {
     }
 }
 
-/// The texts of rustls are all that tells a certificate from bytes of another protocol, because its types are no part of ureq's interface.
+/// Only the texts of rustls distinguish a certificate from bytes of another protocol, because its types are no part of ureq's interface.
 fn of_tls(text: &str) -> Cause {
     if text.contains("certificate") { Cause::Untrusted } else { Cause::NoTls }
 }

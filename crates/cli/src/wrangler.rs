@@ -14,7 +14,7 @@ const VARIABLE: &str = "SERIN_WRANGLER";
 /// Which program is wrangler.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Wrangler {
-    /// The program that is wrangler; else `SERIN_WRANGLER`, else what npx finds installed.
+    /// Path of wrangler; default: `SERIN_WRANGLER`, then the one that npx finds installed.
     #[arg(id = "wrangler", long = "wrangler", value_name = "PATH")]
     path: Option<PathBuf>,
 }
@@ -91,7 +91,7 @@ impl Wrangler {
     /// wrangler is not installed, its temporary file cannot be written, or the call failed.
     pub(crate) fn follow(&self, call: &Invocation) -> Result<(), Failure> {
         let outcome = self.run(call, std::io::stderr().into(), Stdio::inherit())?;
-        let failed = || Failure::Failed(format!("`{}` failed; its reason stands above", self.describe(call)));
+        let failed = || Failure::Failed(format!("`{}` failed; see its output above", self.describe(call)));
         outcome.is_good.then_some(()).ok_or_else(failed)
     }
 
@@ -110,7 +110,7 @@ impl Wrangler {
         let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn();
         let output = child.and_then(std::process::Child::wait_with_output).map_err(|error| {
             Failure::Failed(format!(
-                "{program} cannot be run: {error}; --wrangler or {VARIABLE} may name wrangler's path"
+                "{program} cannot be run: {error}; set --wrangler or {VARIABLE} to the path of wrangler"
             ))
         })?;
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();

@@ -20,22 +20,22 @@ const PAGE: u64 = 1_000;
 /// `audit`.
 #[derive(Args, Debug)]
 pub(crate) struct Audit {
-    /// How many rows.
+    /// Number of rows.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
-    /// Every row there is.
+    /// Show all rows.
     #[arg(long, conflicts_with = "limit")]
     all: bool,
-    /// Only rows before this one, as `next` of `--json` says.
+    /// Show rows before this `seq`, such as `next` in the output of `--json`.
     #[arg(long, value_name = "SEQ")]
     before: Option<u64>,
-    /// Only rows of this rollout.
+    /// Show rows of this rollout.
     #[arg(long, value_name = "ID")]
     rollout: Option<String>,
-    /// Only rows since this time: RFC 3339, or a span before now such as `2h`.
+    /// Show rows since this time: RFC 3339, or a span before now such as `2h`.
     #[arg(long, value_name = "MOMENT", value_parser = since)]
     since: Option<Since>,
-    /// Only these actions, such as `started,rolled-back,written`.
+    /// Show rows with these actions, such as `started,rolled-back,written`.
     #[arg(long, value_name = "ACTION", value_delimiter = ',')]
     actions: Vec<String>,
 }
@@ -58,13 +58,13 @@ impl Audit {
             return Ok(());
         }
         if rows.is_empty() {
-            output::line(if self.is_filtered() { "no row is like that" } else { "nothing was done yet" });
+            output::line(if self.is_filtered() { "no row matches" } else { "the audit log is empty" });
             return Ok(());
         }
         let rows = rows.into_iter().map(cells).collect();
         output::line(&table_in(&["seq", "at", "who", "what", "rollout", "account"], rows, output::width()));
         if let (Some(next), false) = (next, self.all) {
-            output::error_line(&format!("there is more: --all, or --before {next}"));
+            output::error_line(&format!("there are more rows: use --all, or --before {next}"));
         }
         Ok(())
     }
@@ -127,7 +127,7 @@ fn since(text: &str) -> Result<Since, String> {
     match (Timestamp::parse(text), span(text)) {
         (Some(moment), _) => Ok(Since::Moment(moment)),
         (None, Ok(ago)) => Ok(Since::Ago(ago)),
-        (None, Err(_)) => Err(format!("{text:?} is no moment, {accepted}")),
+        (None, Err(_)) => Err(format!("{text:?} is not a time, {accepted}")),
     }
 }
 
@@ -149,7 +149,7 @@ fn cells(row: Value) -> Vec<String> {
     ]
 }
 
-/// What the row says beyond its other columns.
+/// The row's sentence, without the parts that other columns show.
 fn account(record: &AuditRecord) -> String {
     let AuditRecord { key, actor, sentence, reason, .. } = record;
     match key {

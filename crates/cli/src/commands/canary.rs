@@ -28,13 +28,13 @@ use serin_logic::Timestamp;
 /// `canary`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Canary {
-    /// Deploy a folder's code as NAME-canary and, once it is healthy, give it its first visitors.
+    /// Deploy a folder's code as NAME-canary and give it its first visitors once it is healthy.
     Deploy(Box<deploy::Deploy>),
-    /// Deploy the canary's code as NAME and, once it is healthy, take the visitors back to it.
+    /// Deploy the canary's code as NAME and move all visitors to NAME once it is healthy.
     Promote(Box<promote::Promote>),
-    /// All visitors to stable, at once.
+    /// Send all visitors to stable at once.
     Rollback(Box<rollback::Rollback>),
-    /// Delete NAME-canary, once nobody is sent to it.
+    /// Delete NAME-canary once no location can send visitors to it.
     CleanUp(Box<clean_up::CleanUp>),
 }
 
@@ -43,15 +43,15 @@ pub(crate) enum Canary {
 pub(crate) struct CommonOptions {
     #[command(flatten)]
     place: Place,
-    /// The splitter's wrangler configuration, for its KV; else the one wrangler finds here.
-    #[arg(long, value_name = "FILE", help_heading = "Where the state is kept")]
+    /// Wrangler configuration of the splitter; default: the one that wrangler finds here.
+    #[arg(long, value_name = "FILE", help_heading = "Policy document")]
     splitter_config: Option<PathBuf>,
-    /// The environment in it.
-    #[arg(long, value_name = "NAME", help_heading = "Where the state is kept")]
+    /// Environment in the splitter's configuration.
+    #[arg(long, value_name = "NAME", help_heading = "Policy document")]
     splitter_env: Option<String>,
     #[command(flatten)]
     why: Why,
-    /// Print each command, request and document, in order, and do none of it.
+    /// Print each command, request and document in order, and run nothing.
     #[arg(long)]
     dry_run: bool,
 }
@@ -59,8 +59,7 @@ pub(crate) struct CommonOptions {
 /// How long a document travels.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Settle {
-    /// How long a canary without visitors is left as it is: the splitter's `MAX_STALE_SECONDS`, for which an idle isolate may go by what
-    /// it read before, and the minute that KV takes to reach every location.
+    /// Time to wait until no isolate can still use the old canary: the splitter's `MAX_STALE_SECONDS`, plus one minute for KV.
     #[arg(long, value_name = "SPAN", default_value = "6m", value_parser = span)]
     settle: Duration,
 }

@@ -8,7 +8,7 @@ use crate::output;
 /// `completions`.
 #[derive(Args, Debug)]
 pub(crate) struct Completions {
-    /// Whose.
+    /// Shell.
     #[arg(value_enum)]
     shell: Shell,
 }

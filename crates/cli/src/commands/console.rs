@@ -19,13 +19,13 @@ use crate::output;
 /// `console`.
 #[derive(Args, Debug)]
 pub(crate) struct Console {
-    /// Serve the page on this machine, and send what it asks for to the splitter. That is also done where the splitter has no page.
+    /// Serve the page on this machine and forward its requests to the splitter. This is the default if the splitter has no page.
     #[arg(long)]
     local: bool,
-    /// The folder that holds the page's files, as `npm run build` makes them.
+    /// Folder with the page's files, as `npm run build` writes them.
     #[arg(long, value_name = "FOLDER", default_value = "build/console")]
     files: PathBuf,
-    /// Print the address, and start no browser.
+    /// Print the address, and open no browser.
     #[arg(long)]
     no_open: bool,
 }

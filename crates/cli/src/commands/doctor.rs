@@ -1,4 +1,4 @@
-//! `serin doctor`: checks an installation from outside, and says what to do about each fault.
+//! `serin doctor`: checks an installation from outside, and names the next step for each fault.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub(crate) struct Doctor {}
 /// How far the clocks of the Worker and of this machine may be apart. An answer takes part of it.
 const CLOCKS_APART: Duration = Duration::from_secs(10);
 
-/// What `/health` says about a part, and what to do if it is not well.
+/// The components of `/health`, and the next step if one has a fault.
 const PARTS: [(&str, &str); 7] = [
     ("stable", "bind the stable Worker as STABLE, and see its own log: `npx wrangler tail`"),
     ("canary", "bind the canary as CANARY, or switch it off: `serin state set --disable --why TEXT`"),
@@ -106,7 +106,7 @@ fn control_api(client: &Client) -> Result<Vec<Finding>, Failure> {
     let status: StatusView = match client.get("status").and_then(|answer| answer.read()) {
         Ok(status) => status,
         Err(Failure::Refused(refusal)) => {
-            let next = refusal.hint().unwrap_or("`serin status` says more");
+            let next = refusal.hint().unwrap_or("run `serin status` for the details");
             return Ok(vec![Finding::bad("token", refusal.title.clone(), next)]);
         }
         Err(other) => return Err(other),
@@ -124,10 +124,10 @@ fn control_api(client: &Client) -> Result<Vec<Finding>, Failure> {
     Ok(vec![token, clock])
 }
 
-/// The parts of which `/health` tells.
+/// The components that `/health` reports.
 fn parts(health: &HealthView) -> Vec<Finding> {
     let Some(components) = &health.components else {
-        let sentence = "/health tells no details to this token".to_owned();
+        let sentence = "/health gives no details to this token".to_owned();
         let next = "set SERIN_TOKEN to the value of the secret ADMIN_TOKEN or VIEWER_TOKEN";
         return vec![Finding::bad("parts", sentence, next)];
     };

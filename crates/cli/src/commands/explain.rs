@@ -11,15 +11,15 @@ use crate::output::{self, STRONG, present, sheet, styled};
 /// `explain`.
 #[derive(Args, Debug)]
 pub(crate) struct Explain {
-    /// The sticky key; left out: what the stickiness finds in the headers and cookies below.
+    /// Sticky key; default: the one that the headers and cookies below give.
     key: Option<String>,
-    /// The request's path.
+    /// Path of the request.
     #[arg(long, default_value = "/")]
     path: String,
-    /// Its method.
+    /// Method of the request.
     #[arg(long)]
     method: Option<String>,
-    /// Its host.
+    /// Host of the request.
     #[arg(long)]
     host: Option<String>,
     /// The visitor's country, such as DE.
@@ -28,10 +28,10 @@ pub(crate) struct Explain {
     /// The visitor's continent, such as EU.
     #[arg(long)]
     continent: Option<String>,
-    /// The location that answers, such as FRA.
+    /// Cloudflare location of the request, such as FRA.
     #[arg(long)]
     colo: Option<String>,
-    /// The visitor's network.
+    /// Number of the visitor's network, such as 64496.
     #[arg(long, value_name = "NUMBER")]
     asn: Option<u64>,
     /// A header of the request.

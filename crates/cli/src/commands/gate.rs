@@ -22,24 +22,24 @@ use crate::time_format::span;
 /// `gate`.
 #[derive(Args, Debug)]
 pub(crate) struct Gate {
-    /// Whose health; else that of --url. The token goes to --url alone.
+    /// Address of the server to check; default: --url. The token is sent only to --url.
     #[arg(value_name = "URL")]
     at: Option<String>,
     #[command(flatten)]
     retries: RetryOptions,
-    /// The version it must say it is.
+    /// Fail unless the server reports this version.
     #[arg(long, value_name = "VERSION")]
     expect_version: Option<String>,
-    /// Each part must be well, as far as it says so.
+    /// Check each component that the server reports.
     #[arg(long)]
     detailed: bool,
-    /// Degraded is unhealthy too.
+    /// Count degraded as unhealthy.
     #[arg(long)]
     strict: bool,
-    /// Where its health is.
+    /// Path of the server's health check.
     #[arg(long, value_name = "PATH", default_value = "/health")]
     path: String,
-    /// Requests with what must come back: TOML or JSON, see docs/cli.md.
+    /// File with requests and the expected responses: TOML or JSON, see docs/cli.md.
     #[arg(long, value_name = "FILE")]
     smoke: Option<PathBuf>,
 }
@@ -47,10 +47,10 @@ pub(crate) struct Gate {
 /// How often, and how long in between.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct RetryOptions {
-    /// How often to try.
+    /// Number of tries.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(super) tries: u32,
-    /// From a failed try to the next.
+    /// Time from a failed try to the next.
     #[arg(long, value_name = "SPAN", default_value = "5s", value_parser = span)]
     pub(super) every: Duration,
 }

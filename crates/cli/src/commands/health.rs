@@ -15,10 +15,10 @@ use crate::output::{self, BAD, CAUTION, GOOD, styled, table};
 /// `health`.
 #[derive(Args, Debug)]
 pub(crate) struct Check {
-    /// Each part: KV, the policy, switches, both variants, the controller.
+    /// Show each component: KV, the policy, switches, both variants, the controller.
     #[arg(long)]
     detailed: bool,
-    /// Degraded is unhealthy too.
+    /// Count degraded as unhealthy.
     #[arg(long)]
     strict: bool,
 }

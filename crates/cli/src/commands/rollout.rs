@@ -15,7 +15,7 @@ use crate::rollout_format::place;
 pub(crate) struct RolloutCommand {
     #[command(flatten)]
     why: Why,
-    /// Refuse if the epoch that `status` shows has moved on. A halt is never refused.
+    /// Refuse unless this is the epoch that `status` shows. A halt is never refused.
     #[arg(long, value_name = "N")]
     epoch: Option<u64>,
 }
@@ -23,7 +23,7 @@ pub(crate) struct RolloutCommand {
 /// `promote`.
 #[derive(Args, Debug)]
 pub(crate) struct Promote {
-    /// Straight to 100 %.
+    /// Go straight to 100 %.
     #[arg(long)]
     full: bool,
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub(crate) struct Promote {
 /// `abort`. It takes no epoch: what stops a canary must not fail for having been slow.
 #[derive(Args, Debug)]
 pub(crate) struct Abort {
-    /// Refuse if it is another rollout than this one.
+    /// Refuse unless this is the current rollout.
     #[arg(long, value_name = "ID")]
     rollout: Option<String>,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(crate) struct Abort {
 /// `resume-canary`.
 #[derive(Args, Debug)]
 pub(crate) struct ResumeCanary {
-    /// Also where this puts more visitors on the canary than its rollout has observed.
+    /// Confirm that this puts more visitors on the canary than its rollout has observed.
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -152,7 +152,7 @@ pub(super) fn show(connection: &Connection, path: &str, answer: &Answer) -> Resu
         Some(percentage) => format!("{done}: {percentage} % of visitors go to the canary"),
         None => done.to_owned(),
     };
-    let done = if already { format!("nothing to do, it was before: {done}") } else { done };
+    let done = if already { format!("already done, nothing changed: {done}") } else { done };
     output::line(&match rollout {
         Some(rollout) => {
             let (id, place) = (styled(STRONG, &rollout.id), place(&rollout));

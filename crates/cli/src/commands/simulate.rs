@@ -17,19 +17,19 @@ use crate::time_format::exact;
 /// `simulate`.
 #[derive(Args, Debug)]
 pub(crate) struct Simulate {
-    /// What happens; see docs/simulation.md.
+    /// Scenario to simulate; see docs/simulation.md.
     #[arg(value_parser = presets::NAMES, default_value = "healthy", conflicts_with = "scenario")]
     preset: String,
-    /// A scenario of one's own, as JSON or TOML.
+    /// Read your own scenario from FILE (JSON or TOML).
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// Try this plan in place of the scenario's: what `POST rollouts` takes.
+    /// Use the plan in FILE instead of the scenario's (JSON, as for `POST rollouts`).
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-    /// Rollouts, each with its own luck.
+    /// Number of rollouts, each with its own seed.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     runs: u64,
-    /// The first seed: the same seeds give the same report.
+    /// First seed; the same seeds give the same report.
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }
@@ -48,7 +48,7 @@ impl Simulate {
         output::line(&if json { serde_json::to_string(&report).unwrap_or_default() } else { sheet(&report) });
         match report.violations {
             0 => Ok(()),
-            many => Err(Failure::Failed(format!("{many} times something did not hold that must; --json shows them"))),
+            many => Err(Failure::Failed(format!("{many} violations of invariants; run it with --json to see them"))),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::output::{self, CAUTION, styled};
 pub(crate) enum State {
     /// Print the document.
     Get(Get),
-    /// Write it: a whole one from a file, or the present one with changes.
+    /// Write the document: a whole one from a file, or the present one with changes.
     Set(Box<Set>),
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Get {
 /// `state set`.
 #[derive(Args, Debug)]
 pub(crate) struct Set {
-    /// A whole document as JSON; `-` is standard input. Left out: the present one.
+    /// Whole document as JSON; `-` reads standard input. Default: the present document.
     file: Option<PathBuf>,
     #[command(flatten)]
     changes: Changes,
@@ -48,7 +48,7 @@ pub(crate) struct Set {
     configuration: Configuration,
     #[command(flatten)]
     why: Why,
-    /// Print the document and what would write it.
+    /// Print the document and the command that would write it, and write nothing.
     #[arg(long)]
     dry_run: bool,
 }
@@ -103,7 +103,7 @@ impl Set {
             return Ok(());
         }
         let ChangeAnswer { already, before, .. } = store.write(&checked, connection, &self.why)?;
-        let was = if already { "nothing to do, it was before: " } else { "" };
+        let was = if already { "nothing changed: " } else { "" };
         let changes = before.map(|before| document::differences(&before.state, &checked.value())).unwrap_or_default();
         let lines = std::iter::once(format!("{was}{}", checked.summary())).chain(changes);
         output::line(&if connection.json { checked.text.clone() } else { lines.collect::<Vec<_>>().join("\n") });

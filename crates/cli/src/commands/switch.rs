@@ -16,16 +16,16 @@ use crate::{clock, time_format};
 /// `switch`.
 #[derive(Args, Debug)]
 pub(crate) struct SetSwitch {
-    /// Which.
+    /// Switch to set.
     #[arg(value_enum)]
     name: Name,
-    /// Thrown or cleared.
+    /// New position of the switch.
     #[arg(value_enum)]
     position: Position,
     /// Reason, for the audit and for refused clients; required to turn a switch on.
     #[arg(long, value_name = "TEXT", required_if_eq("position", "on"))]
     why: Option<String>,
-    /// When it clears itself: RFC 3339, or a span from now.
+    /// Time at which the switch turns itself off: RFC 3339, or a span from now such as `30m`.
     #[arg(long, value_name = "MOMENT")]
     until: Option<String>,
 }
@@ -33,13 +33,13 @@ pub(crate) struct SetSwitch {
 /// The switches there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Name {
-    /// All to stable.
+    /// Send all visitors to stable.
     #[value(name = "disable_canary", alias = "disable-canary")]
     DisableCanary,
     /// Methods other than GET, HEAD, OPTIONS and TRACE get 503.
     #[value(name = "disable_writes", alias = "disable-writes")]
     DisableWrites,
-    /// Everything gets 503.
+    /// All requests get 503.
     Maintenance,
 }
 
@@ -55,7 +55,7 @@ impl SetSwitch {
     pub(crate) fn run(&self, connection: &Connection) -> Result<(), Failure> {
         let is_on = self.position == Position::On;
         if self.until.is_some() && !is_on {
-            return Err(Failure::Usage("--until goes with `on` alone".into()));
+            return Err(Failure::Usage("--until is accepted only with `on`".into()));
         }
         let until = self.until.as_deref().map(|until| time_format::moment(until, clock::now())).transpose();
         let until = until.map_err(|error| Failure::Usage(format!("--until: {error}")))?;
@@ -72,7 +72,7 @@ impl SetSwitch {
         let ChangeAnswer::<SwitchView> { already, before, failed, .. } = answer.read()?;
         let after = SwitchView { on: is_on, until: until.map(Timestamp::to_rfc3339), ..SwitchView::default() };
         let was = before.filter(|_| !already).map(|before| format!(", was {}", position(&before)));
-        let already = if already { "nothing to do, it was before: " } else { "" };
+        let already = if already { "nothing changed: " } else { "" };
         let name = styled(STRONG, name);
         output::line(&format!("{already}{name} is {}{}", position(&after), was.unwrap_or_default()));
         failed.lines().for_each(|line| output::error_line(&format!("warning: {line}")));

@@ -23,16 +23,16 @@ const LONGEST_OUTAGE: Duration = Duration::from_mins(1);
 /// `watch`.
 #[derive(Args, Debug)]
 pub(crate) struct Watch {
-    /// How often to look.
+    /// Interval between two requests for the status.
     #[arg(long, value_name = "SPAN", default_value = "2s", value_parser = positive_span)]
     every: Duration,
-    /// Stop after this time, with exit code 6 if it is not over.
+    /// Stop after this time, with exit code 6 if the rollout is not over.
     #[arg(long = "for", value_name = "SPAN", value_parser = positive_span)]
     at_most: Option<Duration>,
-    /// Stop when it pauses, with exit code 6: a person is needed.
+    /// Stop when the rollout pauses, with exit code 6.
     #[arg(long)]
     stop_when_paused: bool,
-    /// Only this rollout; else the one there is.
+    /// Follow this rollout; default: the current one.
     #[arg(long, value_name = "ID")]
     rollout: Option<String>,
 }
@@ -90,7 +90,7 @@ impl Watch {
                 }
             }
             if let Some(most) = self.at_most.filter(|most| begun.elapsed() >= *most) {
-                return Err(Failure::NotOver(format!("not over after {}", exact(most))));
+                return Err(Failure::NotOver(format!("the rollout is not over after {}", exact(most))));
             }
             clock::wait(self.every);
         }
@@ -137,7 +137,7 @@ impl Display {
     fn show_error(&mut self, failure: &Failure) {
         match self {
             Self::Screen(screen) => screen.show_error(&failure.to_string()),
-            Self::Lines(_) | Self::Json(_) => output::error_line(&format!("still trying: {failure}")),
+            Self::Lines(_) | Self::Json(_) => output::error_line(&format!("retrying: {failure}")),
         }
     }
 }

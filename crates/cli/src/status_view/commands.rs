@@ -27,20 +27,20 @@ pub(super) fn what_next(status: &StatusView) -> Option<String> {
             add("resume", "go on from this step");
             add("promote", "take the next step now");
         }
-        Some("rolled-back") => add("undo", "pause at its step, at 0 %, and go on with `serin resume`"),
+        Some("rolled-back") => add("undo", "reopen it, paused at 0 %; `serin resume` goes on"),
         Some("completed") => {
             add("canary promote DIR", "make this version the stable one");
-            add("undo", "roll back what was completed");
+            add("undo", "roll back the completed rollout");
         }
         _ => {}
     }
     if is_under_way {
-        add("abort", "end the rollout, everybody to stable");
+        add("abort", "end the rollout, all visitors to stable");
     } else if has_controller && !is_halted {
         add("start SCHEDULE", "start a new rollout");
     }
     if has_controller && status.halt.is_none() {
-        add("halt", "everybody to stable at once");
+        add("halt", "all visitors to stable at once");
     }
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(command, what)| vec![command, what.to_owned()]).collect();
     (!rows.is_empty()).then(|| table(&["you can", ""], rows))

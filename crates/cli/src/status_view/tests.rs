@@ -58,7 +58,7 @@ fn a_reason_that_the_headline_says_is_not_repeated() {
     let reason = "6 of 333 canary requests failed.";
     let status: StatusView = serde_json::from_value(json!({
         "time": "2026-11-21T16:00:00Z", "epoch": 9,
-        "headline": format!("Rolled back at 2026-11-21T15:51:06Z: {reason} Stable serves everybody."),
+        "headline": format!("Rolled back at 2026-11-21T15:51:06Z: {reason} Stable serves all visitors."),
         "halt": {"actor": "controller", "at": "2026-11-21T15:51:06Z", "reason": reason, "byRollout": true},
         "rollout": {"id": "r42", "phase": "rolled-back", "actor": "controller", "reason": reason, "since": "2026-11-21T15:51:06Z",
             "step": 1, "of": 2, "steps": [{"percentage": 5}, {"percentage": 100}],

@@ -68,7 +68,7 @@ fn the_address_of_the_splitters_own_page_is_printed() {
 
 #[test]
 fn without_a_page_and_without_files_the_error_names_both_ways_to_get_one() {
-    let server = Server::start().on("GET /__serin/", Answer::problem(404, &json!({"title": "There is nothing here"})));
+    let server = Server::start().on("GET /__serin/", Answer::problem(404, &json!({"title": "No such path"})));
     let run = server.serin(&["console", "--no-open", "--files", "/nowhere"]);
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("npm run build") && run.stderr.contains("ASSETS"), "{}", run.stderr);

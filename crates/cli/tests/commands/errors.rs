@@ -16,13 +16,13 @@ fn a_missing_token_is_reported_with_a_remedy() {
     assert_snapshot!(run.stderr, @r"
     error: The token is missing or wrong
       accepted: Authorization: Bearer and the value of the secret ADMIN_TOKEN
-      hint: set SERIN_TOKEN, or give --token-file, to the value of Serin's secret ADMIN_TOKEN
+      hint: set SERIN_TOKEN to the value of Serin's secret ADMIN_TOKEN, or name a file with it by --token-file
     ");
 }
 
 #[test]
 fn a_request_without_an_identity_is_told_how_to_get_one() {
-    let problem = json!({"type": "urn:serin:no-identity", "title": "Cloudflare Access names nobody", "status": 401,
+    let problem = json!({"type": "urn:serin:no-identity", "title": "No identity from Cloudflare Access", "status": 401,
         "detail": "the request has no header Cf-Access-Jwt-Assertion"});
     let run = Server::start().on("GET /__serin/status", Answer::problem(401, &problem)).serin(&["status"]);
     assert_eq!(run.code, 1);
@@ -75,8 +75,8 @@ fn a_server_other_than_serin_is_recognised() {
     let run = server.serin(&["status"]);
     assert_eq!(run.code, 1);
     assert_snapshot!(run.stderr, @r"
-    error: the server answered 404, text/html, which is not Serin's
-      hint: is --url the address of the splitter, and its version recent enough?
+    error: the server answered 404, text/html, which is not a response of Serin
+      hint: check that --url is the address of the splitter, and that its version is recent enough
     ");
 }
 
@@ -122,7 +122,7 @@ fn an_error_of_the_connection_names_the_address_the_cause_and_the_next_step() {
         (http.clone(), "does not speak https", &format!("try --url {}", http.replace("https:", "http:"))[..]),
         (format!("http://{other}"), "does not answer in http", &format!("try --url https://{other}")),
         (format!("https://{other}"), "does not speak https", &format!("try --url http://{other}")),
-        ("http://no-such-host.invalid".into(), "the host is not known", "SERIN_URL"),
+        ("http://no-such-host.invalid".into(), "the host name has no address", "SERIN_URL"),
     ] {
         for command in ["status", "health"] {
             let run = serin(&url, &[command, "--timeout", "5s"], &[]);

@@ -139,7 +139,7 @@ fn the_audit_is_a_table_and_says_when_there_is_more() {
     let page = json!({"rows": [row(12), row(11)], "next": 11});
     let run = Server::start().on("GET /__serin/audit", Answer::json(200, &page)).serin(&["audit", "--limit", "2"]);
     assert_snapshot!(run.stdout);
-    assert_eq!(run.stderr, "there is more: --all, or --before 11\n");
+    assert_eq!(run.stderr, "there are more rows: use --all, or --before 11\n");
 }
 
 #[test]
@@ -206,5 +206,8 @@ fn times_are_shown_in_the_terminals_zone_and_lines_fit_its_width() {
 
 #[test]
 fn an_empty_audit_says_so() {
-    assert_eq!(printed("GET /__serin/audit", &json!({"rows": [], "next": null}), &["audit"]), "nothing was done yet\n");
+    assert_eq!(
+        printed("GET /__serin/audit", &json!({"rows": [], "next": null}), &["audit"]),
+        "the audit log is empty\n"
+    );
 }

@@ -49,7 +49,7 @@ fn a_command_reports_the_position_of_the_rollout() {
 #[test]
 fn a_repeated_command_reports_that_nothing_changed() {
     let run = Server::start().on("POST /__serin/rollouts/current/pause", done(true)).serin(&["pause"]);
-    assert_eq!(run.stdout, "nothing to do, it was before: paused; rollout r42 is paused, step 2 of 4, 25 %\n");
+    assert_eq!(run.stdout, "already done, nothing changed: paused; rollout r42 is paused, step 2 of 4, 25 %\n");
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn json_prints_the_servers_response() {
 
 #[test]
 fn a_command_that_conflicts_is_refused_with_the_reason() {
-    let problem = json!({"type": "urn:serin:conflict", "title": "Not now", "status": 409, "detail": "epoch 7 has passed: it is 8"});
+    let problem = json!({"type": "urn:serin:conflict", "title": "The command is not possible now", "status": 409, "detail": "epoch 7 has passed: it is 8"});
     let server = Server::start().on("POST /__serin/rollouts/current/pause", Answer::problem(409, &problem));
     let run = server.serin(&["pause", "--epoch", "7"]);
     assert_eq!(run.code, 1);
@@ -96,10 +96,7 @@ fn a_switch_is_turned_on_with_a_reason_and_an_end() {
 #[test]
 fn a_switch_is_cleared_without_a_reason() {
     let server = Server::start().on("PUT /__serin/switches/maintenance", Answer::json(200, &json!({"already": true})));
-    assert_eq!(
-        server.serin(&["switch", "maintenance", "off"]).stdout,
-        "nothing to do, it was before: maintenance is off\n"
-    );
+    assert_eq!(server.serin(&["switch", "maintenance", "off"]).stdout, "nothing changed: maintenance is off\n");
     assert_eq!(server.only().json(), json!({"actor": "ada", "on": false}));
     assert_eq!(server.serin(&["switch", "maintenance", "off", "--until", "2h"]).code, 2);
 }
@@ -112,8 +109,8 @@ fn a_way_of_an_order_that_failed_is_a_warning_and_no_error() {
         .on("PUT /__serin/switches/maintenance", Answer::json(200, &failed))
         .on("POST /__serin/halt", Answer::json(200, &halted));
     let run = server.serin(&["switch", "maintenance", "on", "--why", "x"]);
-    assert_eq!((run.code, run.stderr.as_str()), (0, "warning: KV does not have it: no answer within 2000 ms\n"));
+    assert_eq!((run.code, run.stderr.as_str()), (0, "warning: KV did not get the change: no answer within 2000 ms\n"));
     let run = server.serin(&["halt", "--why", "x"]);
-    let warning = "warning: the controller does not have it: disk full; ops:disable_canary is on in KV\n";
+    let warning = "warning: the controller did not get the change: disk full; ops:disable_canary is on in KV\n";
     assert_eq!((run.code, run.stderr.as_str()), (0, warning));
 }

@@ -61,8 +61,7 @@ fn a_dry_run_is_the_servers_own_check() {
     assert_eq!(request.line, "POST /__serin/rollouts?dryRun=true");
     assert_eq!(request.json(), json!({"schedule": "standard", "anyway": true, "actor": "ada"}));
 
-    let refusal =
-        json!({"type": "urn:serin:conflict", "title": "Not now", "status": 409, "detail": "the switch is on"});
+    let refusal = json!({"type": "urn:serin:conflict", "title": "The command is not possible now", "status": 409, "detail": "the switch is on"});
     let server = Server::start().on("POST /__serin/rollouts", Answer::problem(409, &refusal));
     let run = server.serin(&["start", "standard", "--dry-run"]);
     assert_eq!(run.code, 1);

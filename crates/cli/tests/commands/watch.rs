@@ -65,7 +65,7 @@ fn a_short_outage_of_the_server_does_not_end_a_watch() {
         .on("GET /__serin/status", Answer::problem(503, &away))
         .on("GET /__serin/status", ends("completed"));
     let run = server.serin(&["watch", "--every", "1ms"]);
-    assert_eq!((run.code, run.stderr.as_str()), (0, "still trying: The control plane did not answer\n"));
+    assert_eq!((run.code, run.stderr.as_str()), (0, "retrying: The control plane did not answer\n"));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn stop_when_paused_ends_a_watch_at_a_pause() {
     };
     assert_eq!(server().serin(&["watch", "--stop-when-paused"]).code, 6);
     let run = server().serin(&["watch", "--every", "1ms", "--for", "20ms"]);
-    assert_eq!((run.code, run.stderr.as_str()), (6, "serin: not over after 20ms\n"));
+    assert_eq!((run.code, run.stderr.as_str()), (6, "serin: the rollout is not over after 20ms\n"));
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl CleanUp {
         if let Some(traffic) = current.traffic() {
             let canary = &worker.canary;
             return Err(Failure::Failed(format!(
-                "{canary} is in use, nothing was deleted: {traffic}; first `serin canary promote` or `serin canary rollback`"
+                "{canary} is in use, nothing was deleted: {traffic}; run `serin canary promote` or `serin canary rollback` first"
             )));
         }
         let mut job = self.common.job("canary clean-up", connection, &store);

@@ -54,10 +54,10 @@ impl CurrentState {
             return Some(format!("rollout {} is {}", rollout.id, rollout.phase));
         }
         if self.is_unwritten() {
-            return Some("the controller has a state to write yet".into());
+            return Some("the controller still has to write canary-state".into());
         }
         if let Some(error) = &self.invalid {
-            return Some(format!("what the splitter does is not known: canary-state is not valid, {error}"));
+            return Some(format!("canary-state is not valid ({error}), so the split is unknown"));
         }
         if !self.is_enabled() {
             return None;
@@ -146,7 +146,7 @@ mod tests {
             (zero(json!({"percentage": 1})), json!(null), Some("rules[0] serves it")),
             (off.clone(), rollout("paused"), Some("rollout r1 is paused")),
             (off.clone(), rollout("rolled-back"), None),
-            (off, json!({"outbox": ["notify", "write"]}), Some("the controller has a state to write yet")),
+            (off, json!({"outbox": ["notify", "write"]}), Some("the controller still has to write canary-state")),
         ] {
             assert_eq!(traffic(&document, &status).as_deref(), expected, "{document} {status}");
         }

@@ -19,10 +19,10 @@ use crate::output::{self, CAUTION, styled};
 pub(crate) struct Deploy {
     #[command(flatten)]
     worker_options: WorkerOptions,
-    /// The share it gets once it is healthy: 0 to 100, in steps of 0.001.
+    /// Share of visitors once the canary is healthy: 0 to 100, in steps of 0.001.
     #[arg(long, value_name = "NUMBER", default_value = "5", value_parser = number)]
     percentage: Value,
-    /// New salt; re-assigns every visitor.
+    /// New salt of the assignment; re-assigns every visitor.
     #[arg(long, value_name = "ID")]
     rollout_id: Option<String>,
     #[command(flatten)]
@@ -101,13 +101,13 @@ fn refuse(current: &CurrentState, worker: &Worker) -> Result<(), Failure> {
     if let Some(traffic) = current.traffic() {
         let canary = &worker.canary;
         return Err(Failure::Failed(format!(
-            "{canary} is in use, nothing was deployed: {traffic}; first `serin canary promote` or `serin canary rollback`"
+            "{canary} is in use, nothing was deployed: {traffic}; run `serin canary promote` or `serin canary rollback` first"
         )));
     }
     if let Some(halt) = current.halt().filter(|halt| !halt.by_rollout) {
         let (by, why) = (&halt.actor, &halt.reason);
         return Err(Failure::Failed(format!(
-            "{by} halted the canary ({why}), nothing was deployed; first `serin resume-canary`"
+            "{by} halted the canary ({why}), nothing was deployed; run `serin resume-canary` first"
         )));
     }
     Ok(())

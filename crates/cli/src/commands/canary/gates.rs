@@ -15,24 +15,24 @@ use crate::time_format::exact;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Gates")]
 pub(crate) struct Gates {
-    /// Where stable itself answers; else its health is what the splitter at --url sees.
+    /// Own address of stable; default: the health of stable that the splitter at --url reports.
     #[arg(long, value_name = "URL")]
     stable_url: Option<String>,
-    /// Where the canary itself answers; else its health is what the splitter at --url sees.
+    /// Own address of the canary; default: the health of the canary that the splitter at --url reports.
     #[arg(long, value_name = "URL")]
     canary_url: Option<String>,
-    /// Where the Workers' own health is.
+    /// Path of the Workers' own health check.
     #[arg(long, value_name = "PATH", default_value = "/health")]
     health_path: String,
     #[command(flatten)]
     retries: RetryOptions,
-    /// The version that what was deployed must say it is; needs its own address.
+    /// Fail unless the deployed Worker reports this version; needs its own address.
     #[arg(long, value_name = "VERSION")]
     expect_version: Option<String>,
-    /// Requests to what was deployed, with what must come back, as `serin gate` takes them; needs its own address.
+    /// File with requests to the deployed Worker and the expected responses, as for `serin gate`; needs its own address.
     #[arg(long, value_name = "FILE")]
     smoke: Option<PathBuf>,
-    /// Degraded is unhealthy too.
+    /// Count degraded as unhealthy.
     #[arg(long)]
     strict: bool,
 }
@@ -80,7 +80,7 @@ impl Gates {
         if let (None, Some((option, _))) = (self.address(variant), needs.iter().find(|(_, is_given)| *is_given)) {
             let name = variant.name();
             return Err(Failure::Usage(format!(
-                "{option} needs --{name}-url: the splitter tells only whether {name} is well"
+                "{option} needs --{name}-url: the splitter reports only whether {name} is healthy"
             )));
         }
         let smoke = self.smoke.as_deref().map(Smoke::read).transpose()?.unwrap_or_default();
@@ -121,7 +121,7 @@ impl Gate {
         let RetryOptions { tries, every } = self.retries;
         let Health { path, part, version, .. } = &self.health;
         let mut asked = vec![format!("GET {}{path}", self.client.origin())];
-        asked.extend(part.map(|part| format!("its part {part}")));
+        asked.extend(part.map(|part| format!("component {part}")));
         asked.extend(version.as_ref().map(|version| format!("version {version}")));
         asked.extend(self.smoke.iter().map(Smoke::describe));
         format!("{}; {tries} tries, {} apart", asked.join(", "), exact(every))

@@ -168,7 +168,10 @@ impl Job<'_> {
             Step::Gate(gate) => gate.pass(),
             Step::Wait(time) => {
                 if !self.connection.json {
-                    output::error_line(&format!("waiting {}: somewhere the canary may still be asked", exact(*time)));
+                    output::error_line(&format!(
+                        "waiting {} until no location can still send visitors to the old canary",
+                        exact(*time)
+                    ));
                 }
                 clock::wait(*time);
                 Ok(format!("for {}", exact(*time)))
@@ -183,7 +186,7 @@ impl Job<'_> {
                     output::error_line(&styled(CAUTION, &format!("warning: {warning}")));
                 }
                 let already = self.store.write(&checked, self.connection, self.why)?.already;
-                Ok(format!("{}{}", if already { "it was before: " } else { "" }, checked.summary()))
+                Ok(format!("{}{}", if already { "unchanged: " } else { "" }, checked.summary()))
             }
         }
     }
@@ -194,7 +197,7 @@ impl Job<'_> {
         let is_gone = ["code: 10007", "code: 10090"].iter().any(|code| outcome.says(code));
         match () {
             () if outcome.is_good => Ok(name.to_owned()),
-            () if is_gone => Ok(format!("{name} was deleted before")),
+            () if is_gone => Ok(format!("{name} was already deleted")),
             () => Err(self.wrangler.failure(call, &outcome)),
         }
     }
@@ -211,11 +214,11 @@ impl Job<'_> {
         for _ in 0..tries {
             let Ok(status) = client.get("status").and_then(|answer| answer.read::<StatusView>()) else { break };
             if !status.outbox.iter().any(|kind| kind == "write") {
-                return Ok("every location that is busy hears of it within seconds".into());
+                return Ok("busy locations apply it within seconds".into());
             }
             clock::wait(POLL_INTERVAL);
         }
-        Ok("what the controller writes to KV is not there yet; it keeps trying".into())
+        Ok("not in KV yet; the controller keeps trying".into())
     }
 
     fn body(&self) -> Map<String, Value> {
@@ -238,7 +241,7 @@ impl Step {
     fn title(&self) -> String {
         match self {
             Self::Gate(gate) => gate.title(),
-            Self::Wait(_) => "let the last visitors go".into(),
+            Self::Wait(_) => "wait for the last visitors".into(),
             Self::Deploy { name, .. } => format!("deploy {name}"),
             Self::Delete { name, .. } => format!("delete {name}"),
             Self::Command(command) => command.title().into(),
@@ -262,7 +265,7 @@ impl ControllerCommand {
         match self {
             Self::Abort => "abort the rollout",
             Self::Halt => "halt the canary",
-            Self::LiftHalt { .. } => "lift the halt of the rollout that is over",
+            Self::LiftHalt { .. } => "lift the halt of the ended rollout",
         }
     }
 }

@@ -42,7 +42,7 @@ impl Promote {
         if let Some(at) = promoted(&current, &worker) {
             let Worker { name, canary, .. } = &worker;
             job.already(&format!(
-                "{canary} was promoted to {name} at {at}; what is newer is deployed as a canary first"
+                "{canary} was promoted to {name} at {at}; deploy a newer version with `serin canary deploy` first"
             ));
             return Ok(());
         }
@@ -56,7 +56,7 @@ impl Promote {
         let done = job.run(self.common.dry_run);
         done.map_err(|failure| match failure {
             Failure::Unhealthy(why) if why.starts_with(Variant::Stable.name()) => Failure::Unhealthy(format!(
-                "{why}\nthe canary keeps its visitors; `npx wrangler rollback --name {}` puts stable's last version back",
+                "{why}\nthe canary keeps its visitors; run `npx wrangler rollback --name {}` to restore stable's last version",
                 worker.name
             )),
             failure => failure,
@@ -76,7 +76,9 @@ fn refuse(current: &CurrentState, worker: &Worker) -> Result<(), Failure> {
     let refused = |why: String| Err(Failure::Failed(format!("{why}; nothing was deployed")));
     if let Some(rollout) = current.under_way() {
         let (id, phase) = (&rollout.id, &rollout.phase);
-        return refused(format!("rollout {id} is {phase}: `serin watch` until it is completed, or `serin abort`"));
+        return refused(format!(
+            "rollout {id} is {phase}: wait for its end with `serin watch`, or end it with `serin abort`"
+        ));
     }
     if let Some(error) = &current.invalid {
         return refused(format!("canary-state is not valid: {error}"));
@@ -86,13 +88,13 @@ fn refuse(current: &CurrentState, worker: &Worker) -> Result<(), Failure> {
         return refused(format!("the canary is halted by {by}: {why}"));
     }
     if current.text("stage") == Some(ROLLED_BACK) {
-        return refused("the canary was rolled back".into());
+        return refused("the canary was rolled back: deploy another version with `serin canary deploy`".into());
     }
     if let Some(rollout) = current.taken_back() {
         return refused(format!("rollout {} is {}", rollout.id, rollout.phase));
     }
     if !current.is_enabled() {
-        return refused("there is no canary: canary-state is disabled".into());
+        return refused("canary-state is disabled, so there is no canary: run `serin canary deploy` first".into());
     }
     match current.text("canaryWorker") {
         Some(other) if other != worker.canary => refused(format!("the canary is {other}, not {}", worker.canary)),

@@ -17,13 +17,13 @@ const REDIRECT: &str = ".wrangler/deploy/config.json";
 /// Which Worker.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WorkerOptions {
-    /// The Worker's folder, or its wrangler configuration.
+    /// Folder of the Worker, or its wrangler configuration.
     #[arg(value_name = "DIR", default_value = ".")]
     at: PathBuf,
-    /// The environment in its configuration.
+    /// Environment in the Worker's configuration.
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
-    /// The name of the canary's Worker; else that of the Worker with `-canary`.
+    /// Name of the canary's Worker; default: the Worker's name with `-canary`.
     #[arg(long, value_name = "NAME")]
     canary_name: Option<String>,
 }
@@ -154,10 +154,10 @@ fn names(config: &Map<String, Value>, env: Option<&str>, canary: Option<&str>) -
             Some(own) => text(own).or_else(|| Some(format!("{}-{env}", text(config)?))),
         },
     };
-    let name = name.filter(|name| !name.is_empty()).ok_or("there is no name in it")?;
+    let name = name.filter(|name| !name.is_empty()).ok_or("it has no name")?;
     let canary = canary.map_or_else(|| format!("{name}-canary"), str::to_owned);
     if canary == name {
-        return Err(format!("the canary cannot have its Worker's own name, {name}"));
+        return Err(format!("the canary cannot have the Worker's own name, {name}: give another --canary-name"));
     }
     Ok((name, canary))
 }
@@ -219,13 +219,13 @@ fn of_its_own(config: &Map<String, Value>, env: Option<&str>, name: &str) -> Vec
     let objects = own.and_then(|own| own.get("durable_objects")?.get("bindings")?.as_array());
     let objects = objects.into_iter().flatten().filter(|binding| binding.get("script_name").is_none());
     let objects = objects.filter_map(|binding| binding.get("name")?.as_str()).map(|binding| {
-        format!("{binding}: the canary has Durable Objects of its own, empty ones; script_name = \"{name}\" shares the Worker's")
+        format!("{binding}: the canary gets its own, empty Durable Objects; set script_name = \"{name}\" to share the Worker's")
     });
     let has_no_id = |binding: &&Value| binding.get("id").is_none();
     let namespaces = own.and_then(|own| own.get("kv_namespaces")?.as_array()).into_iter().flatten().filter(has_no_id);
     let namespaces = namespaces
         .filter_map(|binding| binding.get("binding")?.as_str())
-        .map(|binding| format!("{binding}: without an id the canary has a KV namespace of its own, an empty one"));
+        .map(|binding| format!("{binding}: without an id the canary gets its own, empty KV namespace"));
     objects.chain(namespaces).collect()
 }
 

@@ -106,7 +106,7 @@ impl LocalConsole {
             (Some("session"), false) => text(200, "application/json", "null"),
             (Some(_), _) => self.forward(request, &url),
             (None, true) if path == "/health" => self.forward(request, &url),
-            _ => problem(404, "There is nothing here"),
+            _ => problem(404, "No such path"),
         }
     }
 
@@ -136,7 +136,7 @@ impl LocalConsole {
         let mut body = String::new();
         let limit = u64::try_from(MAX_BODY).unwrap_or(u64::MAX);
         if request.as_reader().take(limit).read_to_string(&mut body).is_err() {
-            return problem(400, "The body is no text");
+            return problem(400, "The body is not text");
         }
         let method = Method::from_bytes(request.method().as_str().as_bytes()).unwrap_or(Method::GET);
         let body = (!body.is_empty()).then(|| self.with_actor(body));

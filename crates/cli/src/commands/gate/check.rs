@@ -45,7 +45,7 @@ impl Health {
     /// Sends the health request and judges the response.
     pub(in crate::commands) fn check(&self, client: &Client) -> CheckResult {
         let what = match self.part {
-            Some(part) => format!("{part}, by {}", self.path),
+            Some(part) => format!("{part} in {}", self.path),
             None => format!("GET {}", self.path),
         };
         CheckResult::of(what, client.send(&GET, &self.path, &[], None), |reply| self.judge(reply))
@@ -56,7 +56,7 @@ impl Health {
         if let Some(part) = self.part {
             let found = health.components.as_ref().and_then(|parts| parts.get(part));
             return match found {
-                None => vec![format!("{} says nothing of {part}", summary(reply))],
+                None => vec![format!("{} without the component {part}", summary(reply))],
                 Some(fields) => {
                     complaint(part, fields.get("status"), fields.get("message"), true).into_iter().collect()
                 }
@@ -68,11 +68,12 @@ impl Health {
             _ => vec![format!("answered {}", summary(reply))],
         };
         if let Some(expected) = self.version.as_ref().filter(|expected| health.version.as_ref() != Some(*expected)) {
-            complaints.push(format!("version is {}, not {expected}", health.version.as_deref().unwrap_or("not told")));
+            complaints
+                .push(format!("version is {}, not {expected}", health.version.as_deref().unwrap_or("not reported")));
         }
         if self.parts {
             match &health.components {
-                None => complaints.push("it tells no parts; is SERIN_TOKEN needed?".into()),
+                None => complaints.push("it reports no components; set SERIN_TOKEN if details need a token".into()),
                 Some(parts) => {
                     complaints.extend(parts.iter().filter_map(|(name, part)| {
                         complaint(name, part.get("status"), part.get("message"), self.strict)
@@ -115,7 +116,7 @@ impl CheckResult {
 
 /// Complaints about a part. A part that is down always counts; a degraded part counts in strict mode.
 fn complaint(part: &str, status: Option<&Value>, message: Option<&Value>, strict: bool) -> Option<String> {
-    let word = status.and_then(Value::as_str).unwrap_or("not told");
+    let word = status.and_then(Value::as_str).unwrap_or("not reported");
     if word == "ok" || (word == "degraded" && !strict) {
         return None;
     }
@@ -157,6 +158,6 @@ mod tests {
         let part = |part| complaints(&Health { part: Some(part), ..Health::default() }, 200, &body);
         assert_eq!(part("canary"), ["canary is down: threw"]);
         assert!(part("stable").is_empty());
-        assert_eq!(part("controller"), ["200 degraded says nothing of controller"]);
+        assert_eq!(part("controller"), ["200 degraded without the component controller"]);
     }
 }

@@ -68,7 +68,7 @@ impl Smoke {
             toml::from_str(text).map_err(|error| error.to_string())?
         };
         if request.is_empty() {
-            return Err("there is no request in it".into());
+            return Err("it contains no request".into());
         }
         for (number, smoke) in request.iter().enumerate() {
             let wrong = |why: &str| Err(format!("request[{number}].{why}"));
@@ -111,11 +111,11 @@ impl Smoke {
                 (None, _) => false,
             };
             if !fits {
-                complaints.push(format!("{name} is {}, not {expected}", found.unwrap_or("not there")));
+                complaints.push(format!("{name} is {}, not {expected}", found.unwrap_or("missing")));
             }
         }
         if let Some(text) = self.contains.as_ref().filter(|text| !reply.text.contains(*text)) {
-            complaints.push(format!("the body has no {text:?}"));
+            complaints.push(format!("the body does not contain {text:?}"));
         }
         complaints
     }
@@ -164,7 +164,7 @@ mod tests {
         let smoke = Smoke::parse(text, false).unwrap();
         let headers = [("a", "1"), ("b", "xyz"), ("d", "3")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         let reply = Reply { status: 500, headers: headers.to_vec(), text: "bye".into(), took: Duration::ZERO };
-        let expected = ["status is 500, not 200", "c is not there, not 2", "the body has no \"hello\""];
+        let expected = ["status is 500, not 200", "c is missing, not 2", "the body does not contain \"hello\""];
         assert_eq!(smoke[0].judge(&reply), expected);
     }
 }

@@ -11,19 +11,19 @@ use crate::exit::Failure;
 /// Changes of the present document; the other fields stay.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Changes {
-    /// The canary gets its share.
+    /// Give the canary its share of visitors.
     #[arg(long, conflicts_with = "disable")]
     pub(super) enable: bool,
-    /// All to stable.
+    /// Send all visitors to stable.
     #[arg(long)]
     pub(super) disable: bool,
-    /// The canary's share: 0 to 100, in steps of 0.001.
+    /// Share of visitors on the canary: 0 to 100, in steps of 0.001.
     #[arg(long, value_name = "NUMBER", value_parser = number)]
     pub(super) percentage: Option<Value>,
-    /// Salt; a new one re-assigns every visitor.
+    /// Salt of the assignment; a new one re-assigns every visitor.
     #[arg(long, value_name = "ID")]
     pub(super) rollout_id: Option<String>,
-    /// Any other field, as JSON: `fallback=false`, `stickiness=["cookie:id"]`; `NAME=null` removes it.
+    /// Set any other field, as JSON: `fallback=false`, `stickiness=["cookie:id"]`; `NAME=null` removes it.
     #[arg(long = "field", value_name = "NAME=JSON", value_parser = field, action = clap::ArgAction::Append)]
     pub(super) fields: Vec<(String, Value)>,
 }
@@ -108,7 +108,7 @@ pub(super) fn changed(present: Option<&str>, changes: &Changes) -> Result<Checke
         None => Map::from_iter([("enabled".to_owned(), false.into()), ("percentage".to_owned(), 0.into())]),
         Some(text) => serde_json::from_str(text).map_err(|error| {
             Failure::Usage(format!(
-                "the document is not valid: it is no JSON object ({error}); a whole one can be set from a file"
+                "the document is not valid: it is not a JSON object ({error}); write a whole one with `serin state set FILE`"
             ))
         })?,
     };

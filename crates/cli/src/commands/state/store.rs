@@ -16,24 +16,24 @@ use crate::wrangler::{Document, Invocation, Wrangler};
 
 /// Where the document is kept.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Where the state is kept")]
+#[command(next_help_heading = "Policy document")]
 pub(crate) struct Place {
-    /// How to get there; `auto`: by the control API if it can be reached with the token, else by KV.
+    /// Way to the document; `auto` uses the control API if it can be reached with the token, else KV.
     #[arg(long, value_enum, default_value = "auto")]
     via: Via,
-    /// The namespace's binding in the splitter's configuration.
+    /// Binding of the KV namespace in the splitter's configuration.
     #[arg(long, value_name = "NAME", default_value = "CANARY_STATE")]
     kv_binding: String,
-    /// The document's key, as `CANARY_STATE_KEY` of the splitter says.
+    /// Key of the document: the splitter's `CANARY_STATE_KEY`.
     #[arg(long, value_name = "KEY", default_value = "canary-state")]
     pub(super) key: String,
-    /// wrangler's local KV; the default where --url is on this machine.
+    /// Use wrangler's local KV; the default if --url is on this machine.
     #[arg(long, conflicts_with = "remote")]
     local: bool,
-    /// Cloudflare's KV; the default where --url is elsewhere.
+    /// Use Cloudflare's KV; the default if --url is not on this machine.
     #[arg(long)]
     remote: bool,
-    /// The folder of the local KV, as `npm start -- --persist-to` takes it.
+    /// Folder of the local KV, as for `npm start -- --persist-to`.
     #[arg(long, value_name = "DIR")]
     persist_to: Option<PathBuf>,
     #[command(flatten)]
@@ -42,12 +42,12 @@ pub(crate) struct Place {
 
 /// The splitter's own configuration, which names the KV namespace.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Where the state is kept")]
+#[command(next_help_heading = "Policy document")]
 pub(crate) struct Configuration {
-    /// The splitter's wrangler configuration; else the one wrangler finds here.
+    /// Wrangler configuration of the splitter; default: the one that wrangler finds here.
     #[arg(long, value_name = "FILE")]
     pub(in crate::commands) config: Option<PathBuf>,
-    /// The environment in it.
+    /// Environment in the splitter's configuration.
     #[arg(long, value_name = "NAME")]
     pub(in crate::commands) env: Option<String>,
 }
@@ -83,7 +83,7 @@ impl Store {
             Via::Api => true,
             Via::Kv => false,
             Via::Auto if !client.has_token() => {
-                output::error_line("by KV: without SERIN_TOKEN the control API is closed");
+                output::error_line("using KV, because the control API needs SERIN_TOKEN");
                 false
             }
             Via::Auto => match client.get("status") {
@@ -103,7 +103,7 @@ impl Store {
     }
 
     fn goes_round(failure: &Failure) -> bool {
-        output::error_line(&format!("by KV: {failure}"));
+        output::error_line(&format!("using KV: {failure}"));
         false
     }
 
@@ -118,7 +118,7 @@ impl Store {
             Some(Err(Failure::Refused(refusal))) if matches!(refusal.status, 404 | 405 | 501) => self.read_kv(),
             Some(Err(failure)) => Err(failure),
             Some(Ok(answer)) => match answer.read::<Value>()?.get("state") {
-                None => Err(Failure::Failed("the server's answer is not understood: there is no `state` in it".into())),
+                None => Err(Failure::Failed("the server's response is not valid: it has no `state`".into())),
                 Some(Value::Null) => Ok(None),
                 Some(Value::String(text)) => Ok(Some(text.clone())),
                 Some(state) => Ok(Some(state.to_string())),

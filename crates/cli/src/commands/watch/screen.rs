@@ -55,7 +55,7 @@ impl Screen {
     /// Shows an error below the unchanged picture.
     pub(super) fn show_error(&mut self, why: &str) {
         self.template(WITHOUT_HOLD);
-        self.bar.set_message(styled(CAUTION, &format!("still trying: {why}")));
+        self.bar.set_message(styled(CAUTION, &format!("retrying: {why}")));
         self.bar.tick();
     }
 
@@ -112,8 +112,8 @@ mod tests {
         let terminal = InMemoryTerm::new(60, 80);
         let mut screen = Screen::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), 80);
         screen.show(&status("progressing", 1, "2026-11-21T03:05:00Z"));
-        screen.show_error("nobody answers");
+        screen.show_error("the server does not respond");
         let lines = terminal.contents();
-        assert!(lines.contains("174") && lines.ends_with("still trying: nobody answers"), "{lines}");
+        assert!(lines.contains("174") && lines.ends_with("retrying: the server does not respond"), "{lines}");
     }
 }
