@@ -26,7 +26,7 @@ async function startRollout(serin, plan) {
   });
 }
 
-/** The variants' numbers in this step, as the last look saw them. */
+/** The variants' numbers in this step, as of the last analysis. */
 const figures = async (serin) => (await serin.api("GET", "status")).json.rollout.figures ?? {};
 
 for (const [sample, watchBodies] of Object.entries({ "every body": 100, "the default sample": undefined })) {
@@ -78,7 +78,7 @@ test("a client that leaves in its download is no failure", async (t) => {
     outgoing.on("error", () => {});
     outgoing.destroy();
   }
-  // A download that was left ends as a whole one for who watches it; the looks after that have it.
+  // A download that was left ends as a whole one for the watcher; the analyses after that have it.
   await eventually(async () => {
     const entries = (await serin.journal()).filter(({ path }) => path === "/left");
     assert.equal(entries.filter(({ ended }) => ended).length, 40);

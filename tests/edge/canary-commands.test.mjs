@@ -108,7 +108,7 @@ test("one version is promoted, one is rejected, one is rolled back, and no visit
   assert.match(await serin(["canary", "promote", v2]), /nothing to do: app-canary was promoted to app/);
   await serin(["canary", "clean-up", v2, ...QUICK.slice(0, 2)]);
   assert.equal(account.has("app-canary"), false);
-  assert.match(await serin(["canary", "clean-up", v2, ...QUICK.slice(0, 2)]), /was deleted before/);
+  assert.match(await serin(["canary", "clean-up", v2, ...QUICK.slice(0, 2)]), /was already deleted/);
 
   const v3 = await release("v3", { health: "down" });
   assert.match(await serin(["canary", "deploy", v3, "--tries", "2", ...QUICK], 5), /canary is down/);

@@ -128,7 +128,7 @@ test("two simultaneous starts give one rollout and one conflict", async (t) => {
   assert.deepEqual(starts.map(({ status }) => status).sort(), [200, 409]);
   const refused = starts.find(({ status }) => status === 409).json;
   assert.equal(refused.type, "urn:serin:conflict");
-  assert.match(refused.detail, /^rollout [ab] is progressing, should be over before [ab] starts$/);
+  assert.match(refused.detail, /^rollout [ab] is progressing: wait for its end, or abort it, before [ab] starts$/);
   const again = await serin.api("POST", "rollouts", { ...PLAN, id: (await serin.status()).rollout.id });
   assert.deepEqual([again.status, again.json.already], [200, true]);
 });

@@ -72,7 +72,7 @@ test("the status says what is in force beside what canary-state says, and why", 
   await splitter.api("POST", "halt", { actor: "ada", reason: "pager" });
   const { effective, policy, headline } = await splitter.status();
   assert.deepEqual([policy.percentage, effective], [100, { percentage: 0, reason: "the canary is halted" }]);
-  assert.match(headline, /^Stable serves everybody: ada halted the canary at .*: pager\. `serin resume-canary` lifts the halt\.$/);
+  assert.match(headline, /^Stable serves all visitors: ada halted the canary at .*: pager\. `serin resume-canary` lifts the halt\.$/);
   await eventually(async () => {
     await splitter.variant();
     const { percentage, effectivePercentage, stoppedBy } = (await splitter.health()).components.policy;
@@ -87,7 +87,7 @@ test("the status says what is in force beside what canary-state says, and why", 
   assert.ok(Date.parse(since) > Date.now() - 60_000);
   assert.equal(splitter.output.filter((line) => line.includes('"event":"canary-stopped"') && line.includes(warning)).length, 1);
   const shown = await serin(["status"]);
-  assert.match(shown.stdout, /^Stable serves everybody: ada halted/);
+  assert.match(shown.stdout, /^Stable serves all visitors: ada halted/);
   assert.match(shown.stdout, /canary +0 % in force, 100 % in canary-state/);
   const metrics = (await splitter.api("GET", "metrics")).text;
   assert.match(metrics, /^serin_canary_percentage 100$/m);
@@ -110,6 +110,6 @@ test("the status of a rollout says what it waits for", async (t) => {
   await splitter.api("POST", "rollouts/current/pause", { actor: "ada", reason: "lunch" });
   const paused = await splitter.status();
   assert.equal(paused.waitsFor.for, "approval");
-  assert.equal(paused.headline, "Canary at 50 %, step 1 of 2, paused by ada: lunch. `serin resume` goes on.");
+  assert.equal(paused.headline, "Canary at 50 %, step 1 of 2, paused by ada: lunch. `serin resume` continues.");
   assert.match((await splitter.api("GET", "metrics")).text, /^serin_rollout_waits_for\{for="approval"\} 1$/m);
 });

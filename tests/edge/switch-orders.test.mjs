@@ -86,7 +86,7 @@ test("a halt holds while KV fails, however long, and the status says who holds i
   assert.ok(Date.parse(halt.since) > 0);
 });
 
-test("an order off ends a switch while KV lags, and a switch that is thrown by hand later holds", async (t) => {
+test("an order off ends a switch while KV lags, and a switch that is turned on by hand later holds", async (t) => {
   const on = { ...ALL, "ops:disable_writes": "1" };
   const serin = await startSerin(t, { kv: on, lab: true });
   assert.equal(await write(serin), 503);
@@ -101,7 +101,7 @@ test("an order off ends a switch while KV lags, and a switch that is thrown by h
   await eventually(async () => assert.equal(await write(serin), 503));
 });
 
-test("a switch that is thrown by hand right after an order off holds at once", async (t) => {
+test("a switch that is turned on by hand right after an order off holds at once", async (t) => {
   const serin = await startSerin(t, { kv: ALL, vars: { REFRESH_SECONDS: "1" } });
   assert.equal(await write(serin), 200);
   for (const value of ["incident", "another incident"]) {

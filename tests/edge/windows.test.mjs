@@ -34,7 +34,7 @@ test("a step waits for the end of a window, the status and the audit name the en
   const { rollout } = await serin.status(({ rollout }) => rollout.frozenUntil !== null);
   const end = new Date(`${date(timeZone, 2)}T00:00:00+05:45`).toISOString();
   assert.deepEqual([rollout.phase, rollout.step, rollout.frozenUntil], ["progressing", 1, end]);
-  const waits = `No step in a window of the plan's freeze (Asia/Kathmandu): waits until ${end.replace(".000Z", "Z")}.`;
+  const waits = `Frozen by the plan (Asia/Kathmandu) until ${end.replace(".000Z", "Z")}.`;
   const row = (await serin.audit()).find(({ reason }) => reason.includes(waits));
   assert.ok(row, JSON.stringify(await serin.audit()));
   const metrics = await serin.api("GET", "metrics");

@@ -77,7 +77,7 @@ pub enum AccessError {
     /// The assertion is not valid yet.
     #[error("Cf-Access-Jwt-Assertion is not valid yet")]
     NotYet,
-    /// The assertion is of nobody.
+    /// The assertion has no name.
     #[error("Cf-Access-Jwt-Assertion has neither an email nor a common_name")]
     Nobody,
 }
@@ -148,15 +148,15 @@ impl Assertion {
         if token.len() > MAX_BYTES {
             return Err(malformed("it is too long"));
         }
-        let (signed, signature) = token.rsplit_once('.').ok_or(malformed("it has no three parts"))?;
-        let (header, claims) = signed.split_once('.').ok_or(malformed("it has no three parts"))?;
+        let (signed, signature) = token.rsplit_once('.').ok_or(malformed("it does not have three parts"))?;
+        let (header, claims) = signed.split_once('.').ok_or(malformed("it does not have three parts"))?;
         let header: Header = decode(header).ok_or(malformed("its header has no alg and kid"))?;
         if header.alg != "RS256" {
             return Err(AccessError::Algorithm);
         }
         let claims = decode(claims).ok_or(malformed("its claims have no iss, aud and exp"))?;
         let signature =
-            Base64UrlUnpadded::decode_vec(signature).map_err(|_| malformed("its signature is no Base64"))?;
+            Base64UrlUnpadded::decode_vec(signature).map_err(|_| malformed("its signature is not Base64"))?;
         Ok(Self { signed: signed.to_owned(), signature, key_id: header.kid, claims })
     }
 
@@ -178,7 +178,7 @@ impl Assertion {
     /// The email of the person, or the client id of the service token. The caller has verified the signature.
     ///
     /// # Errors
-    /// The assertion is another team's, another application's, not valid at `now`, or nobody's.
+    /// The assertion is another team's, another application's, not valid at `now`, or without a name.
     pub fn identity(self, application: &AccessApplication, now: Timestamp) -> Result<String, AccessError> {
         let Claims { iss, aud, exp, nbf, email, common_name } = self.claims;
         if iss != application.issuer {

@@ -1,4 +1,4 @@
-//! Judges the canary against stable while it runs. The number of analyses is not limited.
+//! Analyses the canary against stable while it runs. The number of analyses is not limited.
 //!
 //! With a fixed-size test, repeated analyses roll back one healthy canary in six within the hour, and with a threshold near the usual error
 //! rate all of them. The tests in this module are e-processes: the probability that a canary no worse than stable is *ever* rolled back is

@@ -1,11 +1,11 @@
 //! The isolate's circuit breaker for the canary.
 //!
-//! The breaker opens within a few requests, long before the controller has judged the canary: after a run of visitors who all failed (an
+//! The breaker opens within a few requests, long before the controller has analysed the canary: after a run of visitors who all failed (an
 //! outage) or after a window in which most visitors fail (a partial outage). It counts visitors and not requests, because one visitor can
-//! ask again and again for what fails. It stays closed while stable, in this isolate, fails as often on what it gets: then the canary is not
-//! to blame. While the breaker is open, the canary's requests go to stable; after a pause that grows with each trip, single requests probe
-//! the canary. Stable has no breaker, because no other variant could answer for it. If stable fails as well, the breaker lets requests
-//! through to the canary, because sending them to stable would not help.
+//! ask again and again for what fails. It stays closed while stable, in this isolate, fails as often on what it gets: then the canary is
+//! not to blame. While the breaker is open, the canary's requests go to stable; after a pause that grows with each trip, single requests
+//! probe the canary. Stable has no breaker, because no other variant could answer for it. If stable fails as well, the breaker lets
+//! requests through to the canary, because sending them to stable would not help.
 //!
 //! During a rollout an open breaker also samples: every two seconds one request that stable can answer if the canary fails it goes to the
 //! canary. A sample changes nothing about the breaker. The analysis needs the samples, because it learns nothing from requests that the
@@ -42,7 +42,7 @@ const PROBES: u32 = 3;
 const FORGET: Duration = Duration::from_secs(30);
 /// The time after which a probe without an answer is given up, because its request may have been aborted.
 const PROBE_LIFETIME: Duration = Duration::from_secs(30);
-/// Time between two samples, of which a minute has enough to judge a canary by.
+/// Time between two samples, of which a minute has enough to analyse a canary.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
 
 const TOO_MANY_REQUESTS: u16 = 429;
@@ -114,8 +114,8 @@ pub enum Transition {
 // === impl Breaker ===
 
 impl Breaker {
-    /// Whether a visitor's request that was assigned to the canary may go there. `is_sample` says whether the request may be a sample: it is
-    /// observed, and stable can answer it if the canary fails.
+    /// Whether a visitor's request that was assigned to the canary may go there. `is_sample` says whether the request may be a sample: it
+    /// is observed, and stable can answer it if the canary fails.
     pub fn permit(&mut self, visitor: Option<u32>, is_sample: impl FnOnce() -> bool, now: Timestamp) -> Permit {
         let open_until = match self.state {
             State::Closed => return Permit::Canary,
@@ -190,8 +190,8 @@ impl Breaker {
         }
     }
 
-    /// Opens the breaker because the retry budget is spent, so that the canary gets fewer requests and its users are not refused; unless a few
-    /// visitors have spent it, or stable fails as often.
+    /// Opens the breaker because the retry budget is spent, so that the canary gets fewer requests and its users are not refused; unless a
+    /// few visitors have spent it, or stable fails as often.
     pub fn exhaust(&mut self, back_off: BackOff, now: Timestamp) -> Option<Transition> {
         let are_many = self.canary.failing(now).0 as usize >= CONSECUTIVE_FAILURES;
         (self.is_closed() && are_many && !self.stable_fails_as_often(now)).then(|| self.open(back_off, now))

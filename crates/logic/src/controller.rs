@@ -95,8 +95,8 @@ pub struct WantedInputs {
 /// Inputs of an alarm.
 #[derive(Clone, Debug)]
 pub struct AlarmInputs {
-    /// `canary-state` in KV; inside, none if the key is absent. None if KV was not read, did not answer, or holds an invalid document, which is
-    /// not in force.
+    /// `canary-state` in KV; inside, none if the key is absent. None if KV was not read, did not answer, or holds an invalid document,
+    /// which is not in force.
     pub document: Option<Option<PublishedState>>,
     /// Answer of the canary's own /health.
     pub health: Health,
@@ -130,7 +130,8 @@ impl Controller {
         to_do
     }
 
-    /// The finding, and the end of the plan's freeze window that is open `now`. If the window is not known, a canary that passes waits until it is.
+    /// The finding, and the end of the plan's freeze window that is open `now`. If the window is not known, a canary that passes waits
+    /// until it is.
     fn frozen_until(&self, finding: Finding, utc_offset: UtcOffset, now: Timestamp) -> (Finding, Option<Timestamp>) {
         let freeze = self.state.rollout().and_then(|rollout| rollout.plan.freeze());
         match freeze.map(|freeze| freeze.end(utc_offset, now)) {
@@ -195,7 +196,8 @@ impl Controller {
         self.transition(Event::Done(receipt), now)
     }
 
-    /// The overlay for isolates. It carries what is also in KV only until KV has it everywhere, so that an edit of KV counts at once after that.
+    /// The overlay for isolates. It carries what is also in KV only until KV has it everywhere, so that an edit of KV counts at once after
+    /// that.
     pub fn overlay(&self, now: Timestamp) -> Overlay {
         let mut rollout = self.state.desired_state();
         if !self.state.is_spreading(now) {
@@ -212,12 +214,12 @@ impl Controller {
         Overlay { orders: self.switches.summary(&self.metrics.location_names()), ..self.overlay(now) }
     }
 
-    /// Time of the next alarm: a tick closes, a look is due, or a delivery is tried again.
+    /// Time of the next alarm: a tick closes, an analysis is due, or a delivery is tried again.
     pub fn next_alarm(&self, now: Timestamp) -> Option<Timestamp> {
         let rollout = self.state.rollout();
         let next_look =
             rollout.and_then(|rollout| if rollout.is_look_due(now) { Some(now) } else { rollout.next_look });
-        // A look that is due now has been taken, or the next alarm takes it.
+        // An analysis that is due now has been made, or the next alarm makes it.
         let mut first = [next_look, self.analysis.tick_due_at(&self.state, now)].into_iter().flatten().min();
         for effect in pending(&self.state, now) {
             let retry = match effect {

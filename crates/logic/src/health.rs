@@ -205,7 +205,7 @@ impl Component {
 
     /// A canary without a binding in the Worker. Stable gets every request.
     pub fn unbound() -> Self {
-        Self::wrong(Status::Degraded, "not bound: stable gets everything")
+        Self::wrong(Status::Degraded, "not bound: stable gets all requests")
     }
 
     /// The deployed build.
@@ -283,7 +283,7 @@ impl Component {
             reason: halt_reason.clone(),
             hold: HoldDetail::new(HeldBy::Controller, *halted_since),
         };
-        let message = format!("the canary is halted{by}: stable serves everybody until `serin resume-canary`");
+        let message = format!("the canary is halted{by}: stable serves all visitors until `serin resume-canary`");
         Self { detail: Detail::Halt(detail), ..Self::wrong(Status::Degraded, message) }
     }
 

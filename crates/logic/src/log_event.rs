@@ -36,7 +36,7 @@ pub enum LogEvent {
     },
     /// KV answers again.
     PolicyRecovered,
-    /// A kill switch was thrown.
+    /// A kill switch was turned on.
     SwitchThrown {
         /// Its key.
         switch: &'static str,

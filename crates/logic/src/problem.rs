@@ -96,7 +96,7 @@ impl Problem {
 
     /// The path is in Serin's own namespace but does not exist.
     pub const fn not_found() -> Self {
-        Self::new(404, "urn:serin:not-found", "There is nothing here")
+        Self::new(404, "urn:serin:not-found", "No such path")
     }
 
     /// A field of the request is not valid. `message` contains its value and the accepted values.
@@ -122,8 +122,7 @@ impl Problem {
 
     /// The token is missing or wrong.
     pub fn unauthorized() -> Self {
-        let detail =
-            "accepted: Authorization: Bearer and the value of the secret ADMIN_TOKEN, or of VIEWER_TOKEN to read";
+        let detail = "accepted: Authorization: Bearer TOKEN, with the value of the secret ADMIN_TOKEN, or of VIEWER_TOKEN to read";
         let detail = Some(detail.into());
         Self { detail, ..Self::new(401, "urn:serin:unauthorized", "The token is missing or wrong") }
     }
@@ -137,7 +136,7 @@ impl Problem {
 
     /// A call by cookie that changes something, and does not come from the console's page.
     pub fn foreign_origin() -> Self {
-        let detail = "accepted: calls of the console's own page, with its Origin and the header serin-console: 1; anybody else sends \
+        let detail = "accepted: calls of the console's own page, with its Origin and the header serin-console: 1; other clients send \
             Authorization: Bearer";
         Self {
             detail: Some(detail.into()),
@@ -152,11 +151,10 @@ impl Problem {
         Self { detail: Some(detail.into()), ..Self::new(403, "urn:serin:read-only", "The token is read-only") }
     }
 
-    /// Cloudflare Access vouches for nobody.
+    /// Cloudflare Access names no identity.
     pub fn no_identity(error: &AccessError) -> Self {
-        let detail =
-            Some(format!("{error}; needed: a request to the host that the Access application protects").into());
-        Self { detail, ..Self::new(401, "urn:serin:no-identity", "Cloudflare Access names nobody") }
+        let detail = Some(format!("{error}; send the request to the host that the Access application protects").into());
+        Self { detail, ..Self::new(401, "urn:serin:no-identity", "No identity from Cloudflare Access") }
     }
 
     /// The variables of Cloudflare Access are not complete, so that the control API is closed.
@@ -166,7 +164,7 @@ impl Problem {
 
     /// The command is not valid in the present state of the rollout.
     pub fn conflict(why: String) -> Self {
-        Self { detail: Some(why.into()), ..Self::new(409, "urn:serin:conflict", "Not now") }
+        Self { detail: Some(why.into()), ..Self::new(409, "urn:serin:conflict", "The command is not possible now") }
     }
 
     /// The command puts this percentage of visitors on the canary, which the request has to confirm.
@@ -177,14 +175,15 @@ impl Problem {
 
     /// The Worker has no controller, which rollouts need.
     pub fn unbound() -> Self {
-        let detail = Some("bind ROLLOUT and METRICS as wrangler.toml has them; KV alone steers until then".into());
+        let detail =
+            Some("bind ROLLOUT and METRICS as in wrangler.toml; until then only KV controls the canary".into());
         Self { detail, ..Self::new(501, "urn:serin:unbound", "There is no rollout controller") }
     }
 
     /// A service that the control API needs did not answer.
     pub fn unreachable(what: &str, why: &str) -> Self {
         Self {
-            detail: Some(format!("{what}: {why}; nothing is lost, send it again").into()),
+            detail: Some(format!("{what}: {why}; it is safe to send the request again").into()),
             retry_after: Some(1),
             ..Self::new(503, "urn:serin:unavailable", "The control plane did not answer")
         }

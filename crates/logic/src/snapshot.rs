@@ -220,8 +220,8 @@ impl Snapshot {
         self.unreadable.as_deref()
     }
 
-    /// Whether the rollout and its step are the same as in `before`, so that the breaker's knowledge of the canary still holds. What opened the
-    /// breaker before a step was observed is no evidence in that step, so the breaker starts there from the beginning.
+    /// Whether the rollout and its step are the same as in `before`, so that the breaker's knowledge of the canary still holds. What opened
+    /// the breaker before a step was observed is no evidence in that step, so the breaker starts there from the beginning.
     pub fn continues(&self, before: &Self) -> bool {
         let running =
             |snapshot: &Self| snapshot.last_good().filter(|state| state.enabled).map(|state| state.rollout_id.clone());
@@ -280,8 +280,8 @@ impl Snapshot {
         read_at <= now && self.read_at.is_none_or(|known| known > now || read_at.since(known) >= SHARED_AFTER)
     }
 
-    /// Takes over newer orders. One that holds here goes on to hold where the location has confirmed it, because this isolate may still get
-    /// the value from before out of another cache.
+    /// Takes over newer orders. A command that applies here keeps applying where the location has confirmed it, because this isolate may
+    /// still get the value from before out of another cache.
     fn adopt(&mut self, orders: SwitchOrders, now: Timestamp) {
         for (heard_at, switch) in self.confirmed_elsewhere.iter_mut().zip(Switch::ALL) {
             if let Some(order) = orders.get(switch) {

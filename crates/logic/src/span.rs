@@ -13,7 +13,7 @@ pub struct Span(u64);
 
 /// A text or a number that is not a length of time.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0} is no span of time, should be seconds or text such as 90s, 15m, 1h30m, 500ms")]
+#[error("{0} is not a span of time, accepted: seconds or text such as 90s, 15m, 1h30m, 500ms")]
 pub struct InvalidSpan(pub String);
 
 /// Units of a span, longest first.

@@ -1,4 +1,5 @@
-//! What the judge keeps of visitors, in bounded memory that no visitor can bend: how many there were, and which of them failed or waited.
+//! What the analysis keeps of visitors, in bounded memory that no visitor can bend: how many there were, and which of them failed or
+//! waited.
 //!
 //! A visitor is the hash of the sticky key with a seed of its own, so that it says nothing about the bucket. Sets keep the smallest hashes
 //! of both variants together. Which visitors are kept therefore does not depend on their variant, and each kept visitor is on the canary

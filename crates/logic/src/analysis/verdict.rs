@@ -278,14 +278,16 @@ impl fmt::Display for Reason {
             }
             Self::Diverted { failed, probes, diverted, visits, ceiling } => write!(
                 f,
-                "Breakers keep visitors from the canary: of those let through to try it, {failed} of {probes} visitors \
-                 failed, and {diverted} of {visits} visits ({:.2} %) went to stable instead; ceiling {:.2} %.",
+                "Breakers keep visitors from the canary: {failed} of {probes} visitors who probed it failed, and {diverted} of \
+                 {visits} visits ({:.2} %) went to stable instead; ceiling {:.2} %.",
                 percent(*diverted, *visits),
                 ceiling * 100.0
             ),
-            Self::StableIncident { threshold } => write!(f, "Stable itself has trouble: {threshold}. Holding."),
+            Self::StableIncident { threshold } => {
+                write!(f, "Stable itself has a problem: {threshold}. The step is held.")
+            }
             Self::AboveThreshold { threshold, looks, limit } => {
-                write!(f, "The canary is above a ceiling: {threshold}; look {looks} in a row, limit {limit}.")
+                write!(f, "The canary is above a ceiling: {threshold}; analysis {looks} in a row, limit {limit}.")
             }
             Self::StaleTelemetry { age_ms: Some(age_ms), limit_ms } => {
                 write!(f, "No isolate has reported for {age_ms} ms, limit {limit_ms} ms. Waiting for traffic.")
@@ -293,7 +295,7 @@ impl fmt::Display for Reason {
             Self::StaleTelemetry { age_ms: None, .. } => write!(f, "No isolate has reported yet. Waiting for traffic."),
             Self::BelowFloors { canary, stable, evidence } => write!(
                 f,
-                "The canary fails more often than stable, but hardly: {}; {evidence}. Holding.",
+                "The canary fails only slightly more often than stable: {}; {evidence}. The step is held.",
                 Against(canary, stable)
             ),
             Self::Suspicious { metric, evidence } => {
@@ -302,14 +304,17 @@ impl fmt::Display for Reason {
                     Metric::P95 => "p95",
                     Metric::P99 => "p99",
                 };
-                write!(f, "The canary's {metric} look bad: {evidence}. Holding until it is below 10 to 1.")
+                write!(
+                    f,
+                    "Suspicious {metric} on the canary: {evidence}. The step is held until the evidence is below 10 to 1."
+                )
             }
             Self::BreakerOpen { ago_ms } => write!(
                 f,
-                "A breaker kept visitors from the canary {ago_ms} ms ago. Holding until none has for a minute."
+                "A breaker kept visitors from the canary {ago_ms} ms ago. The step is held until no breaker has for a minute."
             ),
             Self::TooFewRequests { requests, needed, unit } => {
-                write!(f, "Too few {} on the canary to judge: {requests} of {needed}.", unit.plural())
+                write!(f, "Not enough {} on the canary yet: {requests} of {needed}.", unit.plural())
             }
             Self::WaitingForTraffic { requests, needed: Some(needed), unit } => {
                 write!(f, "Waiting for traffic: {requests} of {needed} {} on the canary.", unit.plural())
@@ -319,7 +324,7 @@ impl fmt::Display for Reason {
                 write!(f, "Waiting for traffic: {requests} {units} on the canary, and nothing to compare them with.")
             }
             Self::Healthy { canary, stable } => {
-                write!(f, "Nothing speaks against the canary: {}.", Against(canary, stable))
+                write!(f, "No evidence against the canary: {}.", Against(canary, stable))
             }
         }
     }
@@ -357,13 +362,13 @@ impl fmt::Display for Alarm {
                 write!(
                     f,
                     "The split is not the configured one: {canary} of {all} ({share:.2} %) on the canary, configured \
-                     {configured:.2} %; {evidence}. Is telemetry lost, or a cache in front of one side?",
+                     {configured:.2} %; {evidence}. Check for lost telemetry, or a cache in front of one variant.",
                 )
             }
             Self::HeavyKey { heaviest, requests } => write!(
                 f,
-                "One key is behind at least {heaviest} of {requests} requests ({:.2} %), and analysis.unit is \"request\": \
-                 that key alone can hide a bad canary or take a good one out. Use \"sticky-key\" if the service has visitors.",
+                "One key sent at least {heaviest} of {requests} requests ({:.2} %), and analysis.unit is \"request\": \
+                 that key alone can hide a bad canary or roll back a good one. Use \"sticky-key\" if the service has visitors.",
                 percent(*heaviest, *requests)
             ),
         }

@@ -18,7 +18,7 @@ pub struct CommandAnswer {
     pub epoch: u64,
     /// The rollout after the command.
     pub rollout: Option<RolloutView>,
-    /// The command was only checked, and nothing has changed. The other fields say what it would lead to.
+    /// The command was only checked, and nothing has changed. The other fields have the state that it would lead to.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
     /// What may surprise about a start, as sentences.
@@ -36,7 +36,7 @@ pub struct CommandAnswer {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChangeAnswer<T> {
-    /// Whether the last order was the same. Without a controller, nobody knows, and this is false.
+    /// Whether the last command was the same. Without a controller this is not known, and false.
     pub already: bool,
     /// What was in force before; none where KV could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,7 +86,8 @@ impl FailedWays {
 
     /// One line for each way that failed, for people.
     pub fn lines(&self) -> impl Iterator<Item = String> {
-        let line = |way: &str, why: &Option<String>| why.as_ref().map(|why| format!("{way} does not have it: {why}"));
+        let line =
+            |way: &str, why: &Option<String>| why.as_ref().map(|why| format!("{way} did not get the change: {why}"));
         [line("the controller", &self.controller), line("KV", &self.kv)].into_iter().flatten()
     }
 }

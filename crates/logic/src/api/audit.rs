@@ -18,7 +18,7 @@ pub struct AuditPage<R = AuditRecord> {
     pub next: Option<u64>,
 }
 
-/// A change, or a look at the canary.
+/// A change, or an analysis of the canary.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AuditRecord {
@@ -29,7 +29,7 @@ pub struct AuditRecord {
     pub at: String,
     /// The person, pipeline or part of Serin that made the change.
     pub actor: String,
-    /// The request itself gave the actor's name, and nobody vouches for it: Cloudflare Access is not configured.
+    /// The actor's name comes from the request itself and is not verified, because Cloudflare Access is not configured.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub claimed: bool,
     /// The kind of change.
@@ -52,7 +52,7 @@ pub struct AuditRecord {
 // === impl AuditRecord ===
 
 impl AuditRecord {
-    /// The record of a transition of the rollout, or of a look.
+    /// The record of a transition of the rollout, or of an analysis.
     pub fn of_rollout(entry: &AuditEntry) -> Self {
         Self {
             seq: None,

@@ -21,7 +21,7 @@ const START_FIELDS: [&str; 7] = ["id", "reassign", "anyway", "percentage", "acto
 pub struct Actor {
     /// Name of a person or a pipeline.
     pub name: String,
-    /// The request itself gave the name, and nobody vouches for it.
+    /// The name comes from the request itself and is not verified.
     pub claimed: bool,
     /// Reason of the change.
     pub reason: String,

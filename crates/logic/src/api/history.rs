@@ -14,7 +14,7 @@ use crate::timestamp::Timestamp;
 
 /// Most points of a page of the series.
 const MAX_POINTS: i64 = 500;
-/// What a page has where its request does not say.
+/// Number of points if the request has no `step`.
 const POINTS: i64 = 120;
 const DEFAULT_SPAN: Duration = Duration::from_hours(1);
 /// Most rollouts or locations of a page.
@@ -178,7 +178,8 @@ impl SeriesQuery {
         Ok(Self::between(from, to, step, now))
     }
 
-    /// The series between two times, in steps of a length that suits a picture where none is given. What is older than what is kept is left out.
+    /// The series between two times, in steps of a length that suits a picture where none is given. What is older than what is kept is left
+    /// out.
     pub fn between(from: Timestamp, to: Timestamp, step: Option<i64>, now: Timestamp) -> Self {
         let oldest = Minute::number(now.before(KEPT));
         let from = Minute::number(from).max(oldest);

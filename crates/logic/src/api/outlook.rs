@@ -18,11 +18,11 @@ const SILENCE: Duration = Duration::from_mins(1);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Awaited {
-    /// The step has just begun: its percentage reaches every location, and then comes the first look.
+    /// The step has just begun: its percentage reaches every location, and then comes the first analysis.
     Settle,
     /// The step's hold, or the bake.
     Hold,
-    /// More visitors on the canary, before it can be judged.
+    /// More visitors on the canary, before it can be analysed.
     Traffic,
     /// An operator: `promote` at a step with approval, `resume` after a pause.
     Approval,
@@ -57,13 +57,13 @@ pub struct WaitsFor {
     pub traffic: Option<TrafficView>,
 }
 
-/// Traffic that a look needs.
+/// Traffic that an analysis needs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TrafficView {
     /// What the canary has had in this step.
     pub have: u64,
-    /// What a look needs; none where no number is enough at this split.
+    /// What an analysis needs; none where no number is enough at this split.
     pub needed: Option<u64>,
     /// What came in a minute, over this step.
     pub per_minute: Option<f64>,
@@ -159,7 +159,7 @@ fn without_rollout(effective: Effective, context: &ApiContext<'_>) -> String {
     let halt = context.controller.and_then(|controller| controller.state.halted());
     match (effective.stopped_by, halt) {
         (Some(StoppedBy::Halt), Some(halt)) => halted(halt),
-        (Some(why), _) => format!("Stable serves everybody: {why}."),
+        (Some(why), _) => format!("Stable serves all visitors: {why}."),
         (None, _) if context.controller.is_some() => {
             format!("Canary at {} %. No rollout is under way.", effective.percentage)
         }
@@ -187,13 +187,13 @@ fn headline(
         (Phase::Completed { at }, None) => {
             return match effective.stopped_by {
                 None => format!("Completed at {at}: canary at {} %.", effective.percentage),
-                Some(why) => format!("Completed at {at}, but stable serves everybody: {why}."),
+                Some(why) => format!("Completed at {at}, but stable serves all visitors: {why}."),
             };
         }
         _ => {}
     }
     if let Some(why @ StoppedBy::Switch(_)) = effective.stopped_by {
-        return format!("Stable serves everybody: {why}. The rollout is {}.", state.summary());
+        return format!("Stable serves all visitors: {why}. The rollout is {}.", state.summary());
     }
     let summary = state.summary();
     let place = format!("Canary at {} %, step {} of {}", summary.percentage, summary.step, summary.of);
@@ -205,16 +205,14 @@ fn headline(
             }
             Phase::Paused { actor, reason, .. } => {
                 let reason = if reason.is_empty() { String::new() } else { format!(": {}", without_stop(reason)) };
-                format!("{place}, paused by {actor}{reason}. `serin resume` goes on.")
+                format!("{place}, paused by {actor}{reason}. `serin resume` continues.")
             }
             _ => place,
         },
         Awaited::Settle => format!("{place}, just begun. {}", next(rollout, now)),
         Awaited::Freeze => {
             let end = rollout.frozen_until.map(|end| end.to_string()).unwrap_or_default();
-            format!(
-                "{place}, ready, in a window of the plan's freeze. Next step after {end}; `serin promote` goes on now."
-            )
+            format!("{place}, ready, but frozen by the plan until {end}. `serin promote` takes the next step now.")
         }
         Awaited::Traffic => format!("{place}. {}", waiting_for_traffic(waits_for, look, now)),
         Awaited::Telemetry => format!("{place}. {}", look.map(|look| look.sentence.as_str()).unwrap_or_default()),
@@ -231,14 +229,16 @@ fn more(effective: Effective) -> String {
     if effective.stopped_by.is_none() && effective.percentage > crate::Percentage::ZERO {
         format!(" canary-state now gives the canary {} %.", effective.percentage)
     } else {
-        " Stable serves everybody.".to_owned()
+        " Stable serves all visitors.".to_owned()
     }
 }
 
 fn halted(halt: &Halted) -> String {
     let Halted { at, actor, reason, .. } = halt;
     let reason = if reason.is_empty() { String::new() } else { format!(": {}", without_stop(reason)) };
-    format!("Stable serves everybody: {actor} halted the canary at {at}{reason}. `serin resume-canary` lifts the halt.")
+    format!(
+        "Stable serves all visitors: {actor} halted the canary at {at}{reason}. `serin resume-canary` lifts the halt."
+    )
 }
 
 fn without_stop(sentence: &str) -> &str {
@@ -257,7 +257,7 @@ fn waiting_for_traffic(waits_for: &WaitsFor, look: Option<&LastLook>, now: Times
     text
 }
 
-/// When the next look and the next step come.
+/// When the next analysis and the next step come.
 fn next(rollout: &Rollout, now: Timestamp) -> String {
     let look = rollout.next_look.map(|at| format!("Next analysis in {}", roughly(at.since(now))));
     let is_baking = matches!(rollout.phase, Phase::Baking { .. });

@@ -75,7 +75,7 @@ fn rollout(page: &mut Page, context: &ApiContext<'_>, now: Timestamp) {
     let Some(controller) = context.controller else { return };
     let (state, analysis, metrics) = (&controller.state, &controller.analysis, &controller.metrics);
     let standing = state.summary();
-    page.gauge("rollout_epoch", "Grows with every transition.", standing.epoch);
+    page.gauge("rollout_epoch", "Epoch of the rollout. It grows with every transition.", standing.epoch);
     page.gauge("canary_halted", "Whether the canary is halted.", u8::from(standing.halted));
     page.head("rollout_phase", "gauge", "1 for the phase the rollout is in.");
     for phase in [
@@ -90,9 +90,9 @@ fn rollout(page: &mut Page, context: &ApiContext<'_>, now: Timestamp) {
     }
     page.head("rollout_waits_for", "gauge", "1 for what the rollout waits for.");
     page.value("rollout_waits_for", &[("for", &word(&Outlook::new(context, now).waits_for.awaited))], 1);
-    page.gauge("rollout_step", "Counted from 1; 0 without a rollout.", standing.step);
+    page.gauge("rollout_step", "Number of the step, from 1; 0 without a rollout.", standing.step);
     page.gauge("rollout_steps", "Steps of the plan.", standing.of);
-    page.head("outbox", "gauge", "Whether something is still to be done outside.");
+    page.head("outbox", "gauge", "Whether the controller still has to do this.");
     let unfinished = unfinished(controller);
     for what in ["write", "switch", "notify", "audit", "halt"] {
         page.value("outbox", &[("what", what)], u8::from(unfinished.iter().any(|kind| kind == what)));
@@ -104,9 +104,9 @@ fn rollout(page: &mut Page, context: &ApiContext<'_>, now: Timestamp) {
         u8::from(is_frozen),
     );
     let overdue = state.overdue(now).map_or(0, crate::Span::as_millis);
-    page.gauge("rollout_overdue_seconds", "How late a look is, past its grace.", overdue as f64 / 1e3);
+    page.gauge("rollout_overdue_seconds", "How late an analysis is, beyond its grace.", overdue as f64 / 1e3);
     if let Some(at) = metrics.last_report_at() {
-        page.gauge("telemetry_age_seconds", "Since a location last reported.", now.since(at).as_secs_f64());
+        page.gauge("telemetry_age_seconds", "Time since a location last reported.", now.since(at).as_secs_f64());
     }
     page.gauge("telemetry_locations", "Locations that report.", metrics.locations());
     page.gauge(
@@ -123,7 +123,7 @@ fn rollout(page: &mut Page, context: &ApiContext<'_>, now: Timestamp) {
     for (variant, it) in variants {
         page.value("step_requests", &[("variant", variant)], it.counts.requests());
     }
-    page.head("step_failures", "gauge", "Failed requests in this step, those that stable then answered included.");
+    page.head("step_failures", "gauge", "Failed requests in this step, including those that stable then answered.");
     for (variant, it) in variants {
         page.value("step_failures", &[("variant", variant)], it.counts.failures());
     }
@@ -135,8 +135,8 @@ fn rollout(page: &mut Page, context: &ApiContext<'_>, now: Timestamp) {
             }
         }
     }
-    page.head("evidence", "gauge", "Against the canary; at its limit the canary is rolled back.");
-    page.head("evidence_limit", "gauge", "Where the canary is rolled back.");
+    page.head("evidence", "gauge", "Evidence against the canary. At the limit the canary is rolled back.");
+    page.head("evidence_limit", "gauge", "Evidence at which the canary is rolled back.");
     for (metric, evidence) in [("errors", figures.errors), ("p95", figures.p95), ("p99", figures.p99)] {
         page.value("evidence", &[("metric", metric)], evidence.value());
         page.value("evidence_limit", &[("metric", metric)], evidence.limit);

@@ -52,17 +52,17 @@ pub struct RolloutView {
     pub watch_bodies: Percentage,
     /// What the canary may not exceed, whatever stable does.
     pub ceilings: Option<CeilingsView>,
-    /// Time of the next look.
+    /// Time of the next analysis.
     pub next_look: Option<String>,
-    /// Lateness of the next look, past its grace, in ms.
+    /// Lateness of the next analysis, past its grace, in ms.
     pub overdue_ms: Option<u64>,
-    /// Failed looks in a row.
+    /// Failed analyses in a row.
     pub failures: u32,
-    /// Inconclusive looks in a row.
+    /// Inconclusive analyses in a row.
     pub inconclusive: u32,
-    /// Looks in a row that could not be taken.
+    /// Analyses in a row that could not be made.
     pub errors: u32,
-    /// The last look at the canary.
+    /// The last analysis of the canary.
     pub last_look: Option<LastLookView>,
     /// Numbers of the current step.
     pub figures: Option<FiguresView>,
@@ -97,11 +97,11 @@ pub struct CeilingsView {
     pub p95_ms: u64,
 }
 
-/// A look at the canary.
+/// An analysis of the canary.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LastLookView {
-    /// Time of the look.
+    /// Time of the analysis.
     pub at: String,
     /// `pass`, `fail`, `inconclusive` or `error`.
     pub verdict: String,

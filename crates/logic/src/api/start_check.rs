@@ -28,7 +28,7 @@ impl StartCheck<'_> {
     /// Sentences about what may surprise.
     ///
     /// # Errors
-    /// The rollout cannot have visitors, and the request does not say that it is meant.
+    /// The rollout cannot have visitors, and the request does not confirm that.
     pub fn run(&self) -> Result<Vec<String>, Problem> {
         let mut warnings = Vec::new();
         if let Some(setting) = self.disabled {
@@ -78,7 +78,7 @@ impl StartCheck<'_> {
         let short = holds.filter(|(_, hold)| *hold < settle);
         short
             .map(|(field, hold)| {
-                format!("{field} is {hold}, shorter than settle, {settle}, after which the first analysis comes: the step takes at least {settle}")
+                format!("{field} is {hold}, shorter than settle, {settle}: the first analysis comes after settle, so the step takes at least {settle}")
             })
             .collect()
     }
@@ -87,7 +87,7 @@ impl StartCheck<'_> {
 /// Whether the query of `POST rollouts` asks for a check alone.
 ///
 /// # Errors
-/// The query says something else.
+/// The query is another one.
 pub(super) fn dry_run(query: &str) -> Result<bool, Problem> {
     let message = format!("the query is {query:?}, accepted: POST {ROLLOUTS}?dryRun=true, or no query");
     super::role::is_dry_run(query).ok_or_else(|| Problem::invalid("dryRun", &message))
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_that_surprises_nobody_has_no_warnings() {
+    fn a_plan_without_surprises_has_no_warnings() {
         for present in [0, 5] {
             assert_eq!(check(r#"{"schedule":"standard"}"#, present, None, false), Ok(vec![]), "{present}");
         }
@@ -126,8 +126,8 @@ mod tests {
             warnings,
             [
                 "the canary has 50 % of the visitors, and the first step gives it 5 %: the others go back to stable",
-                "steps[0].hold is 30s, shorter than settle, 1m, after which the first analysis comes: the step takes at least 1m",
-                "bake is 30s, shorter than settle, 1m, after which the first analysis comes: the step takes at least 1m",
+                "steps[0].hold is 30s, shorter than settle, 1m: the first analysis comes after settle, so the step takes at least 1m",
+                "bake is 30s, shorter than settle, 1m: the first analysis comes after settle, so the step takes at least 1m",
             ]
         );
         let ring = r#"{"steps":[{"percentage":100,"where":{"country":"NZ"}},100]}"#;

@@ -1,4 +1,4 @@
-//! Runs the analysis of the current rollout: closes its ticks, takes its looks, and keeps the last one.
+//! Runs the analysis of the current rollout: closes its ticks, makes its analyses, and keeps the last one.
 
 use core::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::document;
 use crate::rollout::{Finding, FindingKind, Plan, State};
 use crate::timestamp::Timestamp;
 
-/// The evaluator of the current rollout, its clock and its last look.
+/// The evaluator of the current rollout, its clock and its last analysis.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AnalysisRunner {
-    /// The judged rollout, and which attempt of it.
+    /// The analysed rollout, and which attempt of it.
     judged: Option<(String, u32)>,
     step: Option<usize>,
     evaluator: Option<Evaluator>,
@@ -27,27 +27,27 @@ pub struct AnalysisRunner {
     last_look: Option<LastLook>,
 }
 
-/// The last look at the canary.
+/// The last analysis of the canary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LastLook {
-    /// Time of the look.
+    /// Time of the analysis.
     pub at: Timestamp,
     /// Pass, fail, inconclusive or error.
     pub verdict: FindingKind,
     /// Reason of the verdict, with its numbers.
     pub sentence: String,
-    /// The traffic that the look lacked.
+    /// The traffic that the analysis lacked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<MissingTraffic>,
 }
 
-/// Traffic that a look lacks.
+/// Traffic that an analysis lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingTraffic {
     /// What the canary has had in this step.
     pub have: u64,
-    /// What a look needs; none where no number is enough at this split.
+    /// What an analysis needs; none where no number is enough at this split.
     pub needed: Option<u64>,
 }
 
@@ -55,7 +55,7 @@ pub struct MissingTraffic {
 
 impl AnalysisRunner {
     /// Follows the rollout: a new rollout, or a new attempt of it, gets a new evaluator; a new step resets the counts of the step. While
-    /// nothing is observed, the last look stays for display.
+    /// nothing is observed, the last analysis stays for display.
     pub(super) fn follow(&mut self, state: &State, now: Timestamp) {
         let observation = state.observation();
         let step = observation.as_ref().map(|observation| observation.step);
@@ -115,7 +115,7 @@ impl AnalysisRunner {
         Some(Finding::Fail { strong: true, sentence })
     }
 
-    /// Takes a look at the canary.
+    /// Analyses the canary.
     pub(super) fn look(&mut self, metrics: &MetricsBuffer, state: &State, health: Health, now: Timestamp) -> Finding {
         let mut missing = None;
         let finding = match (&mut self.evaluator, &self.error) {
@@ -138,8 +138,8 @@ impl AnalysisRunner {
                 }
             }
             (None, error) => {
-                let why = error.as_deref().unwrap_or("nothing was counted yet");
-                Finding::Error { sentence: format!("The canary could not be judged: {why}.") }
+                let why = error.as_deref().unwrap_or("no metrics yet");
+                Finding::Error { sentence: format!("The canary could not be analysed: {why}.") }
             }
         };
         let (verdict, sentence) = (finding.kind(), finding.sentence().to_owned());
@@ -147,7 +147,7 @@ impl AnalysisRunner {
         finding
     }
 
-    /// The last look at the canary.
+    /// The last analysis of the canary.
     pub fn last_look(&self) -> Option<&LastLook> {
         self.last_look.as_ref()
     }

@@ -24,8 +24,9 @@ pub struct SwitchOverrides {
 // === impl SwitchOverrides ===
 
 impl SwitchOverrides {
-    /// Orders a switch to a value for KV, or off. `found` is what KV had before, empty where it had nothing, and none where KV was not asked.
-    /// Returns whether that was the last order too. It takes effect all the same, because the value in KV may have been edited by hand since.
+    /// Orders a switch to a value for KV, or off. `found` is what KV had before, empty where it had nothing, and none where KV was not
+    /// asked. Returns whether that was the last order too. It takes effect all the same, because the value in KV may have been edited by
+    /// hand since.
     pub fn order(&mut self, switch: Switch, value: Option<String>, found: Option<String>, now: Timestamp) -> bool {
         self.changes += 1;
         let number = self.changes;
@@ -187,7 +188,7 @@ mod tests {
             switches.get(MAINTENANCE).unwrap().is_confirmed_by(Some(read), NOW)
         };
         for (last, found, read, expected) in [
-            // Nobody knows what KV had: a value may be an old one.
+            // It is not known what KV had: a value may be an old one.
             (None, None, "by hand", false),
             // KV had nothing: a value is a new one.
             (None, Some(""), "by hand", true),

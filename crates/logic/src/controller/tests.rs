@@ -143,7 +143,7 @@ fn a_good_canary_is_completed_and_the_audit_has_each_step() {
     world.run(60, 2_000, 0);
     assert_eq!(world.phase(), PhaseKind::Completed);
     let words: Vec<String> =
-        world.audit.iter().map(|row| row.action.to_string()).filter(|it| it != "looked at").collect();
+        world.audit.iter().map(|row| row.action.to_string()).filter(|it| it != "analysed").collect();
     assert_eq!(words, ["started", "stepped", "stepped", "completed"]);
     assert_eq!(world.document.unwrap().percentage, Percentage::FULL);
 }
@@ -348,5 +348,5 @@ fn looks_go_on_during_a_pause_and_after_it_and_a_halt_ends_the_row() {
     world.run(20, 40, 20);
     assert_eq!((world.phase(), failures(&world) > 3), (PhaseKind::Paused, true));
     world.execute(Command::Halt);
-    assert_eq!(failures(&world), 0, "nobody looks at a halted canary, so no row of looks goes on");
+    assert_eq!(failures(&world), 0, "a halted canary is not analysed, so no row of analyses continues");
 }

@@ -44,7 +44,7 @@ pub struct WebhookMessage {
     pub halted: bool,
     /// The person, pipeline or part of Serin that made the change.
     pub actor: String,
-    /// The request itself gave the actor's name, and nobody vouches for it.
+    /// The actor's name comes from the request itself and is not verified.
     pub claimed: bool,
     /// Reason of the change.
     pub reason: String,

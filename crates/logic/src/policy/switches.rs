@@ -22,7 +22,7 @@ pub enum Switch {
 /// The value of a switch's key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Setting {
-    /// Whether the switch was thrown.
+    /// Whether the switch was turned on.
     pub on: bool,
     /// The operator's reason.
     #[serde(skip_serializing_if = "Option::is_none")]

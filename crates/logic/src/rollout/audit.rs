@@ -1,4 +1,4 @@
-//! The audit log: one entry for each transition and each look. An entry is built from the state before and after, so that it cannot
+//! The audit log: one entry for each transition and each analysis. An entry is built from the state before and after, so that it cannot
 //! differ from what happened.
 
 use std::fmt;
@@ -27,7 +27,7 @@ pub enum Action {
     Resumed,
     /// All traffic is on the canary and the bake is over.
     Completed,
-    /// The canary was taken out of traffic.
+    /// The canary was rolled back.
     RolledBack,
     /// An operator took the canary out of traffic for good.
     Aborted,
@@ -39,11 +39,11 @@ pub enum Action {
     CanaryResumed,
     /// `canary-state` was edited by hand.
     HandEdited,
-    /// No look was taken for too long.
+    /// No analysis was made for too long.
     Late,
-    /// A look that changed nothing.
+    /// An analysis that changed nothing.
     Looked,
-    /// A look failed.
+    /// An analysis could not be made.
     LookFailed,
 }
 
@@ -57,7 +57,7 @@ pub struct AuditEntry {
     pub when: Timestamp,
     /// An operator's or pipeline's name, or [`CONTROLLER`].
     pub actor: String,
-    /// The request itself gave the actor's name, and nobody vouches for it.
+    /// The actor's name comes from the request itself and is not verified.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub claimed: bool,
     /// The action.
@@ -91,7 +91,7 @@ pub struct Notification {
 // === impl Action ===
 
 impl Action {
-    /// Whether a notification is sent. Looks are only in the audit log.
+    /// Whether a notification is sent. Analyses are only in the audit log.
     pub(super) fn is_notified(self) -> bool {
         !matches!(self, Self::Looked | Self::LookFailed)
     }
@@ -113,8 +113,8 @@ impl fmt::Display for Action {
             Self::CanaryResumed => "halt lifted",
             Self::HandEdited => "edited by hand",
             Self::Late => "late",
-            Self::Looked => "looked at",
-            Self::LookFailed => "not looked at",
+            Self::Looked => "analysed",
+            Self::LookFailed => "not analysed",
         })
     }
 }

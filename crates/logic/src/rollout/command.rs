@@ -19,11 +19,12 @@ pub struct CommandRequest {
     pub command: Command,
     /// Name of the operator or pipeline, for the audit log.
     pub actor: String,
-    /// The request itself gave the actor's name, and nobody vouches for it.
+    /// The actor's name comes from the request itself and is not verified.
     pub claimed: bool,
     /// Reason given by the actor, for the audit log.
     pub reason: String,
-    /// The epoch that the actor expects. Ignored for `abort` and `halt`, because a command that stops a canary must not fail for being late.
+    /// The epoch that the actor expects. Ignored for `abort` and `halt`, because a command that stops a canary must not fail for being
+    /// late.
     pub epoch: Option<u64>,
 }
 
@@ -72,8 +73,8 @@ pub struct Start {
 /// The reason why a command is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CommandError {
-    /// The rollout has changed since the actor looked at it.
-    #[error("the epoch is {actual}, should be {expected}: the rollout has moved on")]
+    /// The rollout has changed since the actor read its status.
+    #[error("the epoch is {actual}, not {expected}: the rollout has changed")]
     Conflict {
         /// Epoch that the request expects.
         expected: u64,
@@ -81,7 +82,7 @@ pub enum CommandError {
         actual: u64,
     },
     /// Another rollout is under way.
-    #[error("rollout {id} is {phase}, should be over before {wanted} starts")]
+    #[error("rollout {id} is {phase}: wait for its end, or abort it, before {wanted} starts")]
     Running {
         /// Id of the rollout under way.
         id: String,
@@ -91,19 +92,19 @@ pub enum CommandError {
         wanted: String,
     },
     /// An id names one rollout only, however it ended.
-    #[error("rollout id {id} is used up, should be new")]
+    #[error("rollout id {id} is already used: give a new one")]
     IdUsed {
         /// The used id.
         id: String,
     },
     /// The id has another form.
-    #[error("rollout id is {id:?}, should be 1 to 64 of A-Z a-z 0-9 . _ -")]
+    #[error("rollout id {id:?} is not accepted, accepted: 1 to 64 of A-Z a-z 0-9 . _ -")]
     InvalidId {
         /// The given text, shortened.
         id: String,
     },
     /// The generation of the published state cannot be increased.
-    #[error("generation of canary-state is {generation}, should be at most {MAX_GENERATION}: remove or lower it")]
+    #[error("generation of canary-state is {generation}, accepted: at most {MAX_GENERATION}; remove or lower it")]
     InvalidGeneration {
         /// Generation of the published state.
         generation: u64,
@@ -115,7 +116,7 @@ pub enum CommandError {
         command: &'static str,
     },
     /// The request names another rollout.
-    #[error("the rollout is {actual}, should be {expected}")]
+    #[error("the current rollout is {actual}, not {expected}")]
     OtherRollout {
         /// Id in the request.
         expected: String,
@@ -133,7 +134,7 @@ pub enum CommandError {
         phase: PhaseKind,
     },
     /// The canary is halted.
-    #[error("cannot {command}: {actor} halted the canary ({reason}); resume-canary first")]
+    #[error("cannot {command}: {actor} halted the canary ({reason}); run `serin resume-canary` first")]
     Halted {
         /// Name of the command.
         command: &'static str,
@@ -143,7 +144,9 @@ pub enum CommandError {
         reason: String,
     },
     /// After an undone rollback the rollout first resumes at its own step.
-    #[error("cannot {command}: the rollback of rollout {id} was undone and nothing is on the canary; resume first")]
+    #[error(
+        "cannot {command}: the rollback of rollout {id} was undone, and no visitor is on the canary yet; run `serin resume` first"
+    )]
     ResumeFirst {
         /// Name of the command.
         command: &'static str,
@@ -157,7 +160,7 @@ pub enum CommandError {
     )]
     Unconfirmed(Resumed),
     /// The plan's undo window is over.
-    #[error("cannot undo: rollout {id} ended {ago} ago, should be at most {window}")]
+    #[error("cannot undo: rollout {id} ended {ago} ago, and its undo window is {window}")]
     WindowOver {
         /// Id of the rollout.
         id: String,

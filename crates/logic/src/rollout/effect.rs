@@ -22,7 +22,7 @@ pub enum Effect {
     Audit(AuditEntry),
     /// Send a notification. Report with [`Receipt::Notified`](super::Receipt::Notified).
     Notify(Notification),
-    /// Judge the canary. Report with [`Event::Look`](super::Event::Look) in any case; if judging is impossible, as an error.
+    /// Analyse the canary. Report with [`Event::Look`](super::Event::Look) in any case; if the analysis is impossible, as an error.
     TakeLook(Observation),
 }
 

@@ -12,7 +12,7 @@ use crate::timestamp::Timestamp;
 pub enum Event {
     /// The alarm fired. Alarms may be late, duplicated or spurious. The event changes no state; it returns the effects that are due.
     Alarm,
-    /// The canary was judged, or judging failed.
+    /// The canary was analysed, or the analysis could not be made.
     Look(Look),
     /// `canary-state` was read from KV, none if the key is absent. A failed read is not an event.
     Seen(Option<PublishedState>),
@@ -31,18 +31,18 @@ pub struct Replacement {
     pub document: PublishedState,
     /// Name of the operator or pipeline, for the audit log.
     pub actor: String,
-    /// The request itself gave the actor's name, and nobody vouches for it.
+    /// The actor's name comes from the request itself and is not verified.
     pub claimed: bool,
 }
 
-/// One look at the canary.
+/// One analysis of the canary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// The observation that was judged, from the [`Effect::TakeLook`](super::Effect::TakeLook) that asked for it.
+    /// The observation that was analysed, from the [`Effect::TakeLook`](super::Effect::TakeLook) that asked for it.
     pub observation: Observation,
-    /// Result of the look.
+    /// Result of the analysis.
     pub finding: Finding,
-    /// End of the plan's freeze window, if the look was taken in one.
+    /// End of the plan's freeze window, if the analysis was made in one.
     pub frozen_until: Option<Timestamp>,
 }
 
@@ -59,7 +59,7 @@ pub struct Observation {
     pub step: usize,
 }
 
-/// Result of a look, with a sentence that has the numbers.
+/// Result of an analysis, with a sentence that has the numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// The canary is no worse than stable as far as the analysis can tell.
@@ -69,15 +69,15 @@ pub enum Finding {
     },
     /// The canary is worse than stable or breaks a threshold.
     Fail {
-        /// One look is enough to roll back; otherwise `failureLimit` looks in a row are.
+        /// One analysis is enough to roll back; otherwise `failureLimit` analyses in a row are.
         strong: bool,
         /// Explanation with numbers.
         sentence: String,
     },
     /// The analysis cannot tell; the rollout stays at its step.
     Inconclusive {
-        /// What is missing. Only looks that wait for evidence count towards `maxInconclusive`: traffic may still come, and the probes of an
-        /// open breaker decide about the canary.
+        /// What is missing. Only analyses that wait for evidence count towards `maxInconclusive`: traffic may still come, and the probes of
+        /// an open breaker decide about the canary.
         held_for: HeldFor,
         /// Explanation with numbers.
         sentence: String,

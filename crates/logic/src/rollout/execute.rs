@@ -1,5 +1,5 @@
 //! Executes commands. Every command is idempotent: executed once, it is answered as done when it comes again. A command may name the epoch
-//! that it expects, so that nobody acts on a rollout that has moved on since they looked.
+//! that it expects, so that no operator acts on a rollout that has changed in the meantime.
 
 use core::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Conversion of a look of the analysis into a [`Finding`] of the state machine.
+//! Conversion of an evaluator's result into a [`Finding`] of the state machine.
 
 use super::event::Finding;
 use crate::analysis::{Look, Reason, Verdict};
@@ -8,7 +8,7 @@ impl From<&Look> for Finding {
         let sentence = look.reason.to_string();
         match (&look.reason, look.verdict) {
             (_, Verdict::Fail) => Self::Fail { strong: true, sentence },
-            // One look above a ceiling is no proof; the analysis counts them, up to the plan's `failureLimit`.
+            // One analysis above a ceiling is no proof; the evaluator counts them, up to the plan's `failureLimit`.
             (Reason::AboveThreshold { .. }, _) => Self::Fail { strong: false, sentence },
             (_, Verdict::Pass) => Self::Pass { sentence },
             (reason, Verdict::Inconclusive) => Self::Inconclusive { held_for: reason.held_for(), sentence },

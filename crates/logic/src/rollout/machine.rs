@@ -36,7 +36,7 @@ pub fn pending(state: &State, now: Timestamp) -> Vec<Effect> {
     alarm(state, now).effects
 }
 
-/// Asks for a look if one is due, and for all pending effects.
+/// Asks for an analysis if one is due, and for all pending effects.
 fn alarm(state: &State, now: Timestamp) -> Step {
     let due = state.rollout.as_ref().is_some_and(|rollout| rollout.is_look_due(now));
     TransitionBuilder::new(state, now).finish_all(state.observation().filter(|_| due))
@@ -82,14 +82,14 @@ fn judge(state: &State, look: &Look, now: Timestamp) -> Step {
     change.finish()
 }
 
-/// Whether a look during a pause or a freeze window repeats the last result. Such looks are not audited, because they may go on for
+/// Whether an analysis during a pause or a freeze window repeats the last result. Such analyses are not audited, because they may go on for
 /// days; failures are.
 fn is_repetition(before: &Rollout, finding: &Finding) -> bool {
     let (waits, kind) = (before.phase.pause().is_some() || before.frozen_until.is_some(), finding.kind());
     waits && before.counters.last == Some(kind) && kind != FindingKind::Fail
 }
 
-/// The look's sentence and its consequence, with numbers.
+/// The analysis's sentence and its consequence, with numbers.
 fn reason(trigger: Trigger, finding: &Finding, rollout: &Rollout) -> String {
     let (sentence, counters, limits) = (finding.sentence(), rollout.counters, rollout.plan.limits);
     let has_waited = matches!(finding, Finding::Inconclusive { held_for: HeldFor::Traffic, .. })
@@ -99,34 +99,37 @@ fn reason(trigger: Trigger, finding: &Finding, rollout: &Rollout) -> String {
         let then = match limits.on_max_wait {
             OnMaxWait::Pause => "an operator must decide",
             OnMaxWait::GoOn => "the plan goes on",
-            OnMaxWait::RollBack => "the plan does not trust a canary without evidence",
+            OnMaxWait::RollBack => "the plan rolls back a canary without evidence",
         };
         return format!("{sentence} The step has waited for traffic for {limit}, the plan's maxWait: {then}.");
     }
     match trigger {
         Trigger::FailWeak | Trigger::FailWeakAtLimit => {
-            format!("{sentence} Failed looks in a row: {}, limit {}.", counters.failures, limits.failure_limit)
+            format!("{sentence} Failed analyses in a row: {}, limit {}.", counters.failures, limits.failure_limit)
         }
         Trigger::InconclusiveAtLimit => {
             let (had, limit) = (counters.inconclusive, limits.max_inconclusive);
-            format!("{sentence} Inconclusive looks in a row: {had}, limit {limit}.")
+            format!("{sentence} Inconclusive analyses in a row: {had}, limit {limit}.")
         }
         Trigger::FailOnHold => format!("{sentence} The plan holds a failed canary: an operator must decide."),
         Trigger::PassInFreeze => match (rollout.frozen_until, rollout.plan.freeze()) {
             (Some(end), Some(freeze)) => {
-                format!("{sentence} No step in a window of the plan's freeze ({}): waits until {end}.", freeze.zone())
+                format!("{sentence} Frozen by the plan ({}) until {end}.", freeze.zone())
             }
             _ => sentence.to_owned(),
         },
-        Trigger::PassNeedsApproval => format!("{sentence} The step waits for promote."),
+        Trigger::PassNeedsApproval => format!("{sentence} The next step waits for an approval, `serin promote`."),
         Trigger::AnalysisError => {
-            format!("{sentence} Failed attempts to look in a row: {}; the canary is not to blame.", counters.errors)
+            format!(
+                "{sentence} Analyses without data in a row: {}. They do not count against the canary.",
+                counters.errors
+            )
         }
         _ => sentence.to_owned(),
     }
 }
 
-/// Extends the hold by the time in which looks were overdue.
+/// Extends the hold by the time in which analyses were overdue.
 fn forget_unwatched(change: &mut TransitionBuilder, before: &Rollout, now: Timestamp) {
     let late = Span::from(now.since(before.next_look.unwrap_or(now)));
     let grace = before.plan.timing.alarm_grace;
@@ -221,7 +224,7 @@ fn passed(step: Option<&PlanStep>, due: bool, frozen_now: bool) -> Trigger {
     }
 }
 
-/// Time of the next look: after the interval, or at the end of the hold or of the freeze window if that is sooner.
+/// Time of the next analysis: after the interval, or at the end of the hold or of the freeze window if that is sooner.
 fn next_look(rollout: &Rollout, now: Timestamp) -> Timestamp {
     let interval = now.after(rollout.plan.timing.look_every);
     let ends = [rollout.hold_ends(), rollout.frozen_until].into_iter().flatten().filter(|end| *end > now);
@@ -251,8 +254,10 @@ fn seen(state: &State, document: Option<&PublishedState>, by: Option<&Replacemen
         None => "is gone".into(),
     };
     let reason = match by {
-        None => format!("canary-state {found}, which this rollout did not write; it stays as it is."),
-        Some(Replacement { actor, .. }) => format!("canary-state {found}, as {actor} wrote it; it stays as it is."),
+        None => format!("canary-state {found}. The rollout did not write that, and leaves it as it is."),
+        Some(Replacement { actor, .. }) => {
+            format!("canary-state {found}, changed by {actor}. The rollout leaves it as it is.")
+        }
     };
     let context = TransitionContext {
         actor: by.map_or(CONTROLLER, |by| &by.actor),

@@ -1,4 +1,4 @@
-//! Effects that must not be lost. They wait in the outbox, which is part of the stored state, until a receipt says that they are done.
+//! Effects that must not be lost. They wait in the outbox, which is part of the stored state, until a receipt confirms them.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::event::Receipt;
 /// Most notifications that are kept for a receiver that does not answer. Beyond it the oldest are dropped; the audit log has them all.
 const MAX_NOTIFICATIONS: usize = 100;
 
-/// Most entries that are kept while the audit log cannot be written. Beyond it looks are dropped, but never transitions.
+/// Most entries that are kept while the audit log cannot be written. Beyond it analyses are dropped, but never transitions.
 const MAX_ENTRIES: usize = 200;
 
 /// Effects that are still to be performed. A newer write or halt replaces an older one.

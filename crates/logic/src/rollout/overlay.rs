@@ -62,7 +62,7 @@ pub struct DesiredState {
     pub ring: Option<usize>,
     /// The percentage of the observed requests' sticky keys that is on the canary.
     pub share: Percentage,
-    /// The percentage of the observed requests whose response bodies are watched to their end. A controller that does not say it wants none.
+    /// The percentage of the observed requests whose response bodies are watched to their end. Without the field, none are.
     pub watch_bodies: Percentage,
 }
 

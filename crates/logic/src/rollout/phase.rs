@@ -19,7 +19,7 @@ pub enum Phase {
         /// Start of the step's hold.
         since: Timestamp,
     },
-    /// Paused at a step until an operator resumes, promotes or aborts. The canary is still judged.
+    /// Paused at a step until an operator resumes, promotes or aborts. The canary is still analysed.
     Paused {
         /// Index of the step.
         step: usize,
@@ -40,16 +40,16 @@ pub enum Phase {
         /// Start of the bake.
         since: Timestamp,
     },
-    /// All traffic is on the canary, which is no longer judged.
+    /// All traffic is on the canary, which is no longer analysed.
     Completed {
         /// Time of completion.
         at: Timestamp,
     },
-    /// The canary was taken out of traffic: percentage 0.
+    /// The canary was rolled back: percentage 0.
     RolledBack {
-        /// Step at which the canary was taken out.
+        /// Step at which the canary was rolled back.
         step: usize,
-        /// Time at which the canary was taken out.
+        /// Time at which the canary was rolled back.
         at: Timestamp,
         /// Kind of the rollback.
         kind: RollbackKind,
@@ -60,9 +60,9 @@ pub enum Phase {
     },
     /// An operator took the canary out of traffic for good: only a new rollout with a new id puts traffic on it again.
     Aborted {
-        /// Step at which the canary was taken out.
+        /// Step at which the rollout was aborted.
         step: usize,
-        /// Time at which the canary was taken out.
+        /// Time at which the rollout was aborted.
         at: Timestamp,
         /// Actor, for the audit log.
         actor: String,
@@ -115,7 +115,7 @@ pub enum PauseKind {
 pub enum RollbackKind {
     /// Strong evidence that it is worse than stable.
     Evidence,
-    /// A threshold was exceeded in too many looks in a row.
+    /// A threshold was exceeded in too many analyses in a row.
     Ceiling,
     /// A completed rollout was undone.
     Undone,
@@ -154,7 +154,7 @@ impl Phase {
         }
     }
 
-    /// The current step, or the step at which the canary was taken out. `last` is the plan's last step.
+    /// The current step, or the step at which the rollout ended early. `last` is the plan's last step.
     pub(super) fn step(&self, last: usize) -> usize {
         match self {
             Self::Progressing { step, .. }

@@ -87,13 +87,13 @@ pub struct PlanStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Timing {
-    /// Time from a step's start to its first look; 60 s, 0s to 1h.
+    /// Time from a step's start to its first analysis; 60 s, 0s to 1h.
     pub settle: Span,
-    /// Time between two looks; 60 s, 100ms to 1h.
+    /// Time between two analyses; 60 s, 100ms to 1h.
     pub look_every: Span,
-    /// Time at 100 % in which the canary is still judged before the rollout completes; the last step's hold, 0s to 30d.
+    /// Time at 100 % in which the canary is still analysed before the rollout completes; the last step's hold, 0s to 30d.
     pub bake: Span,
-    /// How late a look may be before the overdue time no longer counts towards the hold; 5 min, 1s to 1d.
+    /// How late an analysis may be before the overdue time no longer counts towards the hold; 5 min, 1s to 1d.
     pub alarm_grace: Span,
     /// Time after its end in which a rollout can be undone; 1 h, 0s to 30d.
     pub undo_window: Span,
@@ -103,9 +103,9 @@ pub struct Timing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Limits {
-    /// Looks in a row that fail without strong evidence (ceilings) until the canary is rolled back; 3, 1 to 100.
+    /// Analyses in a row that fail without strong evidence (ceilings) until the canary is rolled back; 3, 1 to 100.
     pub failure_limit: u32,
-    /// Inconclusive looks in a row until the rollout pauses; 10, 1 to 1000. Waiting for traffic does not count.
+    /// Inconclusive analyses in a row until the rollout pauses; 10, 1 to 1000. Waiting for traffic does not count.
     pub max_inconclusive: u32,
     /// How long a step waits for traffic until `on_max_wait` happens; without limit, or 1s to 30d.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -210,7 +210,7 @@ impl Plan {
         step + 1 == self.last()
     }
 
-    /// Duration of the rollout if every look passes. The analysis spreads its error budget over it.
+    /// Duration of the rollout if every analysis passes. The analysis spreads its error budget over it.
     pub fn planned(&self) -> Span {
         let before = self.steps.iter().take(self.last());
         let ms =

@@ -39,7 +39,7 @@ pub struct State {
     pub(super) rollout: Option<Rollout>,
     /// Ids of earlier rollouts, oldest first.
     pub(super) past: Vec<String>,
-    /// Documents that a read of `canary-state` may return although nobody edited it.
+    /// Documents that a read of `canary-state` may return without an edit by an operator.
     pub(super) recent: Vec<Recent>,
     pub(super) last_command: Option<LastCommand>,
     pub(super) outbox: Outbox,
@@ -89,9 +89,9 @@ pub struct Rollout {
     pub phase: Phase,
     /// Number of the attempt, as in [`Observation`].
     pub attempt: u32,
-    /// Time of the next look; none while there is nothing to judge.
+    /// Time of the next analysis; none while there is nothing to analyse.
     pub next_look: Option<Timestamp>,
-    /// Consecutive results of looks.
+    /// Consecutive results of analyses.
     pub counters: Counters,
     /// End of the freeze window, while the step waits for nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,20 +102,20 @@ pub struct Rollout {
     pub(super) issued: Option<Target>,
 }
 
-/// Consecutive results of looks.
+/// Consecutive results of analyses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counters {
-    /// Failed looks in a row. A pass or an inconclusive look ends the row; a look that waits for traffic does not.
+    /// Failed analyses in a row. A pass or an inconclusive analysis ends the row; an analysis that waits for traffic does not.
     pub failures: u32,
-    /// Inconclusive looks in a row. A pass or a failure ends the row.
+    /// Inconclusive analyses in a row. A pass or a failure ends the row.
     pub inconclusive: u32,
-    /// Looks in a row in which the analysis itself failed.
+    /// Analyses in a row that could not be made.
     pub errors: u32,
-    /// Time since which every look has waited for traffic.
+    /// Time since which every analysis has waited for traffic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_since: Option<Timestamp>,
-    /// Result of the last look.
+    /// Result of the last analysis.
     pub last: Option<FindingKind>,
 }
 
@@ -195,7 +195,7 @@ impl State {
         }
     }
 
-    /// What lifting the halt puts into effect; none where no rollout says so, and `canary-state` alone counts.
+    /// What lifting the halt puts into effect; none without a rollout, where `canary-state` alone counts.
     pub fn percentage_without_halt(&self) -> Option<Resumed> {
         let rollout = self.rollout.as_ref()?;
         let lifted = Self { halted: None, ..self.clone() };
@@ -217,7 +217,7 @@ impl State {
         self.outbox.write.is_some() || self.recent.iter().any(is_fresh)
     }
 
-    /// The observation to count and judge; none while there is nothing to judge.
+    /// The observation to count and analyse; none while there is nothing to analyse.
     pub fn observation(&self) -> Option<Observation> {
         let rollout = self.rollout.as_ref()?;
         let served = rollout.edited.is_some() || self.target().is_some_and(|target| !target.is_zero());
@@ -229,7 +229,7 @@ impl State {
         })
     }
 
-    /// Time for which a look is overdue, if it is more than the plan's grace. `/health` shows it.
+    /// Time for which an analysis is overdue, if it is more than the plan's grace. `/health` shows it.
     pub fn overdue(&self, now: Timestamp) -> Option<Span> {
         let rollout = self.rollout.as_ref()?;
         let late = Span::from(now.since(rollout.next_look?));
@@ -301,7 +301,7 @@ impl Rollout {
         self.kept_salt.as_deref().unwrap_or(&self.id)
     }
 
-    /// Whether a look is due. One that is further ahead than looks ever are was set before the clock went back.
+    /// Whether an analysis is due. An analysis further ahead than the longest interval was set before the clock went back.
     pub(crate) fn is_look_due(&self, now: Timestamp) -> bool {
         let furthest = self.plan.timing.look_every.max(self.plan.timing.settle);
         self.next_look.is_some_and(|at| now >= at || at.since(now) > furthest.into())

@@ -5,27 +5,27 @@ use super::phase::{PauseKind, PhaseKind, RollbackKind};
 /// The rows of the table: what an event means for the rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trigger {
-    /// A look passed; the hold is not over, or the state is not written yet.
+    /// An analysis passed; the hold is not over, or the state is not written yet.
     Pass,
-    /// A look passed and the hold is over.
+    /// An analysis passed and the hold is over.
     PassAndDue,
-    /// A look passed and the hold is over, but the step waits for `promote`.
+    /// An analysis passed and the hold is over, but the step waits for `promote`.
     PassNeedsApproval,
-    /// A look passed and the hold is over, but a freeze window is open.
+    /// An analysis passed and the hold is over, but a freeze window is open.
     PassInFreeze,
-    /// A look failed without strong evidence, fewer times in a row than the limit.
+    /// An analysis failed without strong evidence, fewer times in a row than the limit.
     FailWeak,
-    /// A look failed without strong evidence, as many times in a row as the limit.
+    /// An analysis failed without strong evidence, as many times in a row as the limit.
     FailWeakAtLimit,
-    /// A look failed with strong evidence.
+    /// An analysis failed with strong evidence.
     FailStrong,
-    /// A look failed strongly or at the limit, and the plan says to hold.
+    /// An analysis failed strongly or at the limit, and the plan says to hold.
     FailOnHold,
-    /// A look was inconclusive.
+    /// An analysis was inconclusive.
     Inconclusive,
-    /// Inconclusive looks have reached the limit.
+    /// Inconclusive analyses have reached the limit.
     InconclusiveAtLimit,
-    /// A look failed.
+    /// An analysis could not be made.
     AnalysisError,
     /// `canary-state` was edited by hand.
     Edited,

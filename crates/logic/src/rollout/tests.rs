@@ -28,7 +28,7 @@ struct World {
     notifications: BTreeMap<u64, Notification>,
     /// Offset of the time zone that plans name.
     offset: UtcOffset,
-    /// Finding of every look.
+    /// Finding of every analysis.
     finding: Finding,
     /// Effects that were begun.
     begun: usize,

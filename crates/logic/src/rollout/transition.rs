@@ -31,7 +31,7 @@ pub struct Step {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TransitionContext<'a> {
     pub(super) actor: &'a str,
-    /// Nobody vouches for the actor's name.
+    /// The actor's name is not verified.
     pub(super) claimed: bool,
     pub(super) action: Action,
     pub(super) reason: &'a str,
@@ -52,7 +52,7 @@ pub(super) struct TransitionBuilder {
 // === impl Step ===
 
 impl Step {
-    /// Nothing changes and nothing is to be done.
+    /// Nothing changes, and there is no effect.
     pub(super) fn unchanged(state: &State) -> Self {
         Self { next: state.clone(), effects: Vec::new() }
     }
@@ -197,7 +197,7 @@ impl TransitionBuilder {
         self.close(&in_flight, None)
     }
 
-    /// The new state and all pending effects, with the look that is due.
+    /// The new state and all pending effects, with the analysis that is due.
     pub(super) fn finish_all(self, look: Option<Observation>) -> Step {
         self.close(&Outbox::default(), look)
     }
@@ -208,7 +208,7 @@ impl TransitionBuilder {
             let next_look = rollout.next_look.unwrap_or_else(|| self.now.after(rollout.plan.timing.settle));
             rollout.next_look = judged.then_some(next_look);
             if !judged && rollout.phase.pause().is_some() {
-                // No look is taken, so no row of looks goes on.
+                // No analysis is made, so no row of analyses continues.
                 rollout.counters = Counters::default();
             }
         }
@@ -220,7 +220,7 @@ impl TransitionBuilder {
         }
         let rollout = self.next.rollout.as_ref();
         let next_look = match look {
-            // If the look is lost, the alarm fires again.
+            // If the analysis is lost, the alarm fires again.
             Some(_) => rollout.map(|rollout| self.now.after(rollout.plan.timing.look_every)),
             None => rollout.and_then(|rollout| rollout.next_look).map(|at| at.max(self.now)),
         };

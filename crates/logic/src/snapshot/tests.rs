@@ -153,7 +153,7 @@ fn an_order_holds_until_kv_has_confirmed_it_once_and_then_kv_decides() {
     let confirmed = read(&told_before, Some(ON), at(day + 1));
     assert_eq!(holder(&confirmed, at(day + 1)), Some(HeldBy::Kv));
     assert_eq!(confirmed.hold(WRITES, at(day + 1)).unwrap().since, Some(at(1)));
-    // The controller goes on to say so, and an operator clears the key by hand.
+    // The controller still sends the command, and an operator clears the key by hand.
     let still = told(&confirmed, ordered(1, Some(ON), false, at(1)), at(day + 2));
     assert_eq!(holder(&read(&still, None, at(day + 3)), at(day + 3)), None);
     let again = told(&still, ordered(2, Some("2"), false, at(day + 4)), at(day + 4));

@@ -84,7 +84,7 @@ impl Shard {
         }
     }
 
-    /// The overlay for isolates, with what the location knows of KV; none until there is something to say.
+    /// The overlay for isolates, with what the location knows of KV; none while there is nothing to tell isolates.
     pub fn overlay(&self) -> Option<Overlay> {
         let Self { overlay, reading, orders, .. } = self;
         if overlay.is_none() && reading.is_none() {

@@ -61,7 +61,7 @@ fn said(look: &Look) -> (Verdict, String) {
 fn a_canary_as_good_as_stable_passes() {
     let look = story().minute((25, 0, 80.0), STABLE);
     let sentence =
-        "Nothing speaks against the canary: 0 of 300 requests failed (0.00 %) against 12 of 1200 (1.00 %).".to_owned();
+        "No evidence against the canary: 0 of 300 requests failed (0.00 %) against 12 of 1200 (1.00 %).".to_owned();
     assert_eq!(said(&look), (Verdict::Pass, sentence));
     assert_eq!(look.alarms, []);
 }
@@ -126,7 +126,8 @@ fn an_incident_on_both_holds_and_never_rolls_back() {
     let mut story = story();
     for _ in 0..30 {
         let look = story.minute((25, 10, 80.0), (100, 40, 80.0));
-        let sentence = "Stable itself has trouble: 480 of 1200 requests failed (40.00 %), ceiling 5.00 %. Holding.";
+        let sentence =
+            "Stable itself has a problem: 480 of 1200 requests failed (40.00 %), ceiling 5.00 %. The step is held.";
         assert_eq!(said(&look), (Verdict::Inconclusive, sentence.to_owned()));
     }
 }
@@ -198,7 +199,7 @@ fn a_breaker_that_opened_a_moment_ago_holds() {
     story.context.breaker_opened_at = Some(story.now - 59_999);
     assert_eq!(
         story.look().reason.to_string(),
-        "A breaker kept visitors from the canary 59999 ms ago. Holding until none has for a minute."
+        "A breaker kept visitors from the canary 59999 ms ago. The step is held until no breaker has for a minute."
     );
     story.context.breaker_opened_at = Some(story.now - 60_000);
     assert_eq!(story.look().verdict, Verdict::Pass);
@@ -229,7 +230,7 @@ fn a_breaker_whose_probes_fail_rolls_back_a_canary_that_has_everything() {
         (reason.verdict(), reason.to_string()),
         (
             Verdict::Fail,
-            "Breakers keep visitors from the canary: of those let through to try it, 5 of 5 visitors failed, \
+            "Breakers keep visitors from the canary: 5 of 5 visitors who probed it failed, \
              and 95 of 95 visits (100.00 %) went to stable instead; ceiling 5.00 %."
                 .to_owned()
         )
@@ -239,7 +240,7 @@ fn a_breaker_whose_probes_fail_rolls_back_a_canary_that_has_everything() {
 #[test]
 fn too_few_requests_wait_and_do_not_count_as_inconclusive() {
     let look = story().minute((1, 0, 80.0), STABLE);
-    assert_eq!(said(&look), (Verdict::Inconclusive, "Too few requests on the canary to judge: 12 of 20.".to_owned()));
+    assert_eq!(said(&look), (Verdict::Inconclusive, "Not enough requests on the canary yet: 12 of 20.".to_owned()));
     assert_eq!(look.reason.held_for(), HeldFor::Traffic);
 }
 

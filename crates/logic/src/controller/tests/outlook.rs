@@ -36,7 +36,7 @@ fn before_a_rollout_nothing_is_awaited() {
     let expected = "Canary at 5 %. No rollout is under way.".to_owned();
     assert_eq!(World::new().headline(), (expected, Awaited::Nothing));
     let disabled = World::new().outlook_with(r#"{"enabled": false, "percentage": 5}"#, None);
-    assert_eq!(disabled.headline, "Stable serves everybody: canary-state says enabled: false.");
+    assert_eq!(disabled.headline, "Stable serves all visitors: canary-state says enabled: false.");
 }
 
 #[test]
@@ -92,16 +92,16 @@ fn what_stops_the_canary_is_said_instead() {
     let on = r#"{"enabled": true, "percentage": 5, "rolloutId": "r1", "generation": 1}"#;
     let Outlook { headline, waits_for } = world.outlook_with(on, Some("1"));
     assert_eq!(waits_for.awaited, Awaited::Switch);
-    assert!(headline.starts_with("Stable serves everybody: ops:disable_canary is on."), "{headline}");
+    assert!(headline.starts_with("Stable serves all visitors: ops:disable_canary is on."), "{headline}");
     world.execute(Command::Halt);
     let (headline, awaited) = world.headline();
     assert_eq!(awaited, Awaited::Halt);
-    assert!(headline.starts_with("Stable serves everybody: ada halted the canary at "), "{headline}");
+    assert!(headline.starts_with("Stable serves all visitors: ada halted the canary at "), "{headline}");
     world.execute(Command::Abort { rollout: None });
     let (headline, awaited) = world.headline();
     assert_eq!(awaited, Awaited::Nothing);
     assert!(
-        headline.starts_with("Aborted at ") && headline.ends_with("by ada: test. Stable serves everybody."),
+        headline.starts_with("Aborted at ") && headline.ends_with("by ada: test. Stable serves all visitors."),
         "{headline}"
     );
 }
@@ -115,5 +115,5 @@ fn a_rollback_says_why() {
     let (headline, awaited) = world.headline();
     assert_eq!(awaited, Awaited::Nothing);
     assert!(headline.starts_with("Rolled back at ") && headline.contains("visitors failed"), "{headline}");
-    assert!(headline.ends_with("Stable serves everybody."), "{headline}");
+    assert!(headline.ends_with("Stable serves all visitors."), "{headline}");
 }

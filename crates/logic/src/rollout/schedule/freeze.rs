@@ -99,7 +99,7 @@ const MAX_ENTRIES: usize = 100;
 /// Longest stretch of dates.
 const MAX_DAYS: i64 = 366;
 
-/// Most adjacent windows that are joined into one: four months of nights and weekends. A later look finds the rest.
+/// Most adjacent windows that are joined into one: four months of nights and weekends. A later analysis finds the rest.
 const MAX_WINDOWS: usize = 400;
 
 const MINUTE_MS: i64 = 60_000;

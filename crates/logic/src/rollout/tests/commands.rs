@@ -13,13 +13,13 @@ fn two_starts_at_once_give_one_rollout_and_a_clear_conflict() {
     let mut world = World::new();
     world.execute(start_of("r1", PLAN)).unwrap();
     let refused = world.execute(start_of("r2", PLAN)).unwrap_err();
-    assert_eq!(refused.to_string(), "rollout r1 is progressing, should be over before r2 starts");
+    assert_eq!(refused.to_string(), "rollout r1 is progressing: wait for its end, or abort it, before r2 starts");
     assert_eq!(world.execute(start_of("r1", PLAN)), Ok(true), "the same start again is no second one");
     let other_plan = world.execute(start_of("r1", r#"{"schedule":"fast"}"#)).unwrap_err();
     assert!(matches!(other_plan, CommandError::Running { .. }));
     let refused = execute(&world.state, &with_epoch(start_of("r2", PLAN), 0), world.now).unwrap_err();
     assert_eq!(refused, CommandError::Conflict { expected: 0, actual: 1 });
-    assert_eq!(refused.to_string(), "the epoch is 1, should be 0: the rollout has moved on");
+    assert_eq!(refused.to_string(), "the epoch is 1, not 0: the rollout has changed");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_late_abort_does_not_hit_the_next_rollout() {
     world.execute(Command::Abort { rollout: Some("r1".into()) }).unwrap();
     world.execute(start_of("r2", PLAN)).unwrap();
     let refused = world.execute(Command::Abort { rollout: Some("r1".into()) }).unwrap_err();
-    assert_eq!(refused.to_string(), "the rollout is r2, should be r1");
+    assert_eq!(refused.to_string(), "the current rollout is r2, not r1");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_refusal_names_its_reason() {
     world.execute(Command::Halt).unwrap();
     assert_eq!(
         world.execute(Command::Promote).unwrap_err().to_string(),
-        "cannot promote: ada halted the canary (because); resume-canary first"
+        "cannot promote: ada halted the canary (because); run `serin resume-canary` first"
     );
 }
 
@@ -151,7 +151,7 @@ fn a_document_of_the_control_api_is_audited_under_its_writers_name_and_only_wher
     let (rows, epoch) = (world.audit.len(), world.state.epoch());
     world.event(write(0));
     assert_eq!(world.audit.len(), rows, "the rollout is over: the writer's own row says it all");
-    assert!(world.state.epoch() > epoch, "isolates hear of it");
+    assert!(world.state.epoch() > epoch, "isolates learn it");
     world.event(write(0));
     assert_eq!(world.audit.len(), rows);
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Few looks, so that there are few effects to be killed in.
+/// Few analyses, so that there are few effects to be killed in.
 const QUICK: &str = r#"{"schedule":"fast","lookEvery":"5m"}"#;
 
 /// The results that must be equal. Times may differ by a retry.
@@ -110,7 +110,7 @@ fn commands_survive_being_killed_anywhere() {
 fn an_event_that_was_not_stored_is_repeated() {
     let mut world = World::started(r#"{"schedule":"fast"}"#);
     world.run("4m30s");
-    // Killed during a look: nothing is stored, and the alarm that was set before fires again.
+    // Killed during an analysis: nothing is stored, and the alarm that was set before fires again.
     let lost = step(&world.state, Event::Alarm, world.now.after(Span::from_secs(30)));
     let Some(Effect::SetAlarm(again)) = lost.effects.first() else {
         panic!("the alarm comes first: {:?}", lost.effects)

@@ -1,4 +1,4 @@
-//! The plans of docs/rollouts.md behave as the page says.
+//! Tests that the plans of docs/rollouts.md behave as the page describes.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn blue_green_is_judged_for_fifteen_minutes_and_undone_within_an_hour() {
     world.execute(Command::Undo).unwrap();
     assert_eq!((world.says().as_str(), world.kv()), ("rolled back, step 1 of 1 at 0 %, halted", 0));
 
-    // A threshold that is exceeded in three looks in a row rolls back; one look does not.
+    // A threshold that is exceeded in three analyses in a row rolls back; one analysis does not.
     let mut world = start();
     world.finding = fail(false);
     world.run("2m");
@@ -71,7 +71,11 @@ fn a_step_waits_for_approval_after_its_hold_and_a_passed_look() {
     world.finding = pass();
     world.run("1m");
     assert_eq!(world.says(), "paused, step 2 of 3 at 25 %");
-    assert!(world.last_row().ends_with("The step waits for promote."), "{}", world.last_row());
+    assert!(
+        world.last_row().ends_with("The next step waits for an approval, `serin promote`."),
+        "{}",
+        world.last_row()
+    );
     world.run("7d");
     assert_eq!(world.kv(), 25);
     world.execute(Command::Promote).unwrap();

@@ -22,7 +22,7 @@ enum Happens {
         times: usize,
     },
     Look(Finding),
-    /// A look at an observation of that many steps ago.
+    /// An analysis of an observation of that many steps ago.
     OldLook(usize, Finding),
     Edit(u32),
     StaleRead,
@@ -117,7 +117,7 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
         }
     }
 
-    // Only a passed look or an operator may raise the percentage.
+    // Only a passed analysis or an operator may raise the percentage.
     let share = |state: &State| {
         state.desired_state().target.filter(|_| !state.desired_state().halted).unwrap_or_default().percentage
     };
@@ -177,7 +177,7 @@ fn check(before: &State, event: &Event, after: &Step, now: Timestamp) {
         assert_eq!(
             before.desired_state() == next.desired_state(),
             was.epoch == is.epoch,
-            "isolates hear of it by the epoch"
+            "isolates learn it by the epoch"
         );
     }
 
@@ -209,7 +209,7 @@ proptest! {
                 if matches!(happens, Happens::StaleRead) {
                     prop_assert_eq!(&after.next, &world.state, "what we wrote is no edit");
                 }
-                // Looks that alarms ask for come as events of their own.
+                // Analyses that alarms ask for come as events of their own.
                 let effects = after.effects.iter().filter(|effect| !matches!(effect, Effect::TakeLook(_))).cloned().collect();
                 world.take(Step { next: after.next, effects });
                 observations.extend(world.state.observation().filter(|observation| observations.last() != Some(observation)));

@@ -63,7 +63,7 @@ fn an_exceeded_threshold_rolls_back_after_three_looks_in_a_row() {
     world.run("1m");
     assert_eq!(world.says(), "rolled back, step 1 of 4 at 0 %, halted");
     assert!(
-        world.last_row().ends_with("40 of 400 requests failed. Failed looks in a row: 3, limit 3."),
+        world.last_row().ends_with("40 of 400 requests failed. Failed analyses in a row: 3, limit 3."),
         "{}",
         world.last_row()
     );
@@ -131,7 +131,7 @@ fn inconclusive_looks_hold_and_then_pause() {
     assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %");
     world.run("1m");
     assert_eq!((world.says().as_str(), world.kv()), ("paused, step 1 of 4 at 5 %", 5));
-    assert!(world.last_row().ends_with("Inconclusive looks in a row: 10, limit 10."), "{}", world.last_row());
+    assert!(world.last_row().ends_with("Inconclusive analyses in a row: 10, limit 10."), "{}", world.last_row());
     let entries = world.audit.len();
     world.run("1d");
     assert_eq!(world.audit.len(), entries, "a day's pause does not fill the audit");
@@ -204,7 +204,7 @@ fn a_hand_edited_state_is_respected() {
     assert!(
         world
             .last_row()
-            .ends_with(r#"canary-state says 60 %, salt "r1", which this rollout did not write; it stays as it is."#),
+            .ends_with(r#"canary-state says 60 %, salt "r1". The rollout did not write that, and leaves it as it is."#),
         "{}",
         world.last_row()
     );
@@ -309,7 +309,7 @@ fn a_plan_says_what_happens_when_the_traffic_does_not_come() {
     assert_eq!(after("go-on", "roll-back", "2h").0, "progressing, step 2 of 4 at 25 %", "each step has its own wait");
     let (says, row) = after("roll-back", "roll-back", "1h1m");
     assert!(says.starts_with("rolled back"), "{says}");
-    assert!(row.contains("maxWait: the plan does not trust a canary without evidence"), "{row}");
+    assert!(row.contains("maxWait: the plan rolls back a canary without evidence"), "{row}");
     assert!(after("roll-back", "hold", "1h1m").0.starts_with("paused"));
     assert!(after("pause", "roll-back", "1h1m").0.starts_with("paused"));
 }
@@ -395,7 +395,7 @@ fn a_completed_rollout_can_be_undone_within_its_window() {
     assert_eq!(world.says(), "completed, step 1 of 1 at 100 %");
     let later = World { state: world.state.clone(), now: world.now.after(Span::parse("1h").unwrap()), ..World::new() };
     let refused = execute(&later.state, &request(Command::Undo), later.now).unwrap_err();
-    assert_eq!(refused.to_string(), "cannot undo: rollout r1 ended 1h1m ago, should be at most 1h");
+    assert_eq!(refused.to_string(), "cannot undo: rollout r1 ended 1h1m ago, and its undo window is 1h");
     world.execute(Command::Undo).unwrap();
     assert_eq!((world.says().as_str(), world.kv()), ("rolled back, step 1 of 1 at 0 %, halted", 0));
 }
@@ -423,7 +423,11 @@ fn a_step_can_wait_for_approval_and_an_ab_test_stays_where_it_is() {
     let mut world = World::started(r#"{"steps":[{"percentage":50,"approval":true},100],"hold":"10m"}"#);
     world.run("10m");
     assert_eq!(world.says(), "paused, step 1 of 2 at 50 %");
-    assert!(world.last_row().ends_with("The step waits for promote."), "{}", world.last_row());
+    assert!(
+        world.last_row().ends_with("The next step waits for an approval, `serin promote`."),
+        "{}",
+        world.last_row()
+    );
     world.run("7d");
     assert_eq!(world.kv(), 50);
     world.execute(Command::Promote).unwrap();
@@ -449,7 +453,7 @@ fn a_step_begins_when_its_state_is_written() {
     let mut world = World::new();
     let step = execute(&world.state, &request(start_of("r1", STANDARD)), world.now).unwrap().step;
     world.state = step.next;
-    // KV does not answer for an hour: the alarm retries every few seconds and looks are taken, but the rollout does not advance.
+    // KV does not answer for an hour: the alarm retries every few seconds and analyses are made, but the rollout does not advance.
     for _ in 0..720 {
         world.now = world.now.after(Span::from_secs(5));
         let effects = pending(&world.state, world.now);

@@ -17,7 +17,7 @@ fn world_in(phase: &str) -> World {
         "aborted" => drop(world.execute(Command::Abort { rollout: None })),
         other => panic!("no phase {other}"),
     }
-    // After the time in which a repeated command is a second click, and a minute before the next look.
+    // After the time in which a repeated command is a second click, and a minute before the next analysis.
     world.run("11s");
     assert!(world.says().starts_with(phase), "{}", world.says());
     world

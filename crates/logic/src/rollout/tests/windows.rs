@@ -48,7 +48,7 @@ fn waiting_for_a_window_is_audited_and_notified_once() {
     let [entry] = notified.as_slice() else { panic!("{notified:?}") };
     assert_eq!(
         entry.reason,
-        "0 of 400 requests failed. No step in a window of the plan's freeze (Europe/Berlin): waits until 2026-11-23T07:00:00Z."
+        "0 of 400 requests failed. Frozen by the plan (Europe/Berlin) until 2026-11-23T07:00:00Z."
     );
     assert_eq!(world.notified(), [Action::Started, Action::Looked]);
 }
