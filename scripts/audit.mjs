@@ -44,7 +44,7 @@ for (const { name, command, missing, unreachable, install } of CHECKS) {
   if (error || (status !== 0 && missing?.test(said))) {
     console.log(`${name}: skipped, it is not installed${install ? `: ${install}` : ""}`);
   } else if (status !== 0 && unreachable?.test(said)) {
-    console.log(`${name}: skipped, what it looks things up in does not answer`);
+    console.log(`${name}: skipped, its database does not respond`);
   } else {
     console.log(`${name}: ${status === 0 ? "nothing found" : `FAILED\n${said}`}`);
     failed ||= status !== 0;

@@ -72,7 +72,7 @@ function step(what, command, ...args) {
   console.log(`setup: ${what} …`);
   const started = Date.now();
   const { status } = spawnSync(command, args, { cwd: ROOT, stdio: "inherit" });
-  if (status !== 0) stop(`\`${[command, ...args].join(" ")}\` failed, see above: mend that and run the command again`);
+  if (status !== 0) stop(`\`${[command, ...args].join(" ")}\` failed, see above: fix that and run the command again`);
   console.log(`setup: done in ${((Date.now() - started) / 1000).toFixed(1)} s`);
 }
 

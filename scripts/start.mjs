@@ -63,7 +63,7 @@ function kv(verb, ...args) {
   const wrangler = ["kv", "key", verb, "--local", ...store, "--binding", "CANARY_STATE", ...args];
   const { status, stdout, stderr } = spawnSync("wrangler", wrangler, { cwd: ROOT, env, encoding: "utf8" });
   if (status === 0) return stdout;
-  console.error(`${stdout}${stderr}start: the local KV does not answer; removing the folder .wrangler resets it`);
+  console.error(`${stdout}${stderr}start: the local KV does not respond; remove the folder .wrangler to reset it`);
   process.exit(1);
 }
 

@@ -1,5 +1,5 @@
-//! What wrangler.toml says: variables, secrets and bindings, read once per isolate. A value that is missing or wrong gets its default,
-//! and a line in the log: traffic comes first.
+//! The configuration from wrangler.toml: variables, secrets and bindings, read once per isolate. A value that is missing or wrong gets its
+//! default, and a line in the log: traffic comes first.
 
 use core::time::Duration;
 
@@ -102,7 +102,7 @@ impl Config {
         let webhook_url = variable(env, "WEBHOOK_URL").filter(|url| {
             let is_url = url::parse(url).is_some();
             if !is_url {
-                let message = "it is no URL; notifications are off".to_owned();
+                let message = "it is not a URL; notifications are off".to_owned();
                 misconfigured.push(LogEvent::Misconfigured { name: "WEBHOOK_URL", message });
             }
             is_url

@@ -43,7 +43,7 @@ pub(crate) fn respond(isolate: &Rc<Isolate>, request: &Request, url: &Url) -> Op
         let answer = session_call(&isolate, &request, &own).await;
         Ok(answer.unwrap_or_else(|problem| response::problem(&problem)).into())
     });
-    Some(timeout::or_problem(LIMIT, &answer, &Problem::unreachable("the session", "no end in sight")))
+    Some(timeout::or_problem(LIMIT, &answer, &Problem::unreachable("the session", "no answer in time")))
 }
 
 /// The session that the cookie of a request carries, if it is valid.

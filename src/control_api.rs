@@ -54,7 +54,7 @@ pub(crate) fn respond(isolate: Rc<Isolate>, request: Request) -> Promise {
         Ok(answer.unwrap_or_else(|problem| response::problem(&problem)).into())
     });
     // A panic of another request would leave the client waiting.
-    timeout::or_problem(LONGEST, &answer, &Problem::unreachable("the control API", "no end in sight"))
+    timeout::or_problem(LONGEST, &answer, &Problem::unreachable("the control API", "no answer in time"))
 }
 
 /// Reads a request to the control API.

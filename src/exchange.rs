@@ -56,7 +56,7 @@ pub(crate) enum Route {
     Stable,
     /// To the canary.
     Canary,
-    /// To the canary, because QA asked for it: the outcome says nothing of the visitors' canary.
+    /// To the canary, because of a QA override: the outcome says nothing about the visitors' canary.
     ForcedCanary,
     /// To stable, because the breaker keeps it from the canary.
     ShortCircuited,
@@ -73,7 +73,7 @@ pub(crate) struct ObservedRequest {
 
 #[wasm_bindgen(module = "/src/shim.js")]
 extern "C" {
-    /// The variant's response as the client gets it, or one that says that nobody answered.
+    /// The variant's response as the client gets it, or an error if no variant responded.
     #[wasm_bindgen(js_name = orElse)]
     fn or_else(sent: &Promise) -> Promise;
 
@@ -232,8 +232,8 @@ impl Exchange {
         self.flush(self.isolate.telemetry.record(window, *observed, answered, measure, network));
     }
 
-    /// Follows a copy of the response's body to its end, if the request is in the sample, and counts one that breaks off as failed. The client
-    /// gets the runtime's own stream. A client that leaves does not end the copy, and so is no failure.
+    /// Follows a copy of the response's body to its end, if the request is in the sample, and counts one that breaks off as failed. The
+    /// client gets the runtime's own stream. A client that leaves does not end the copy, and so is no failure.
     fn watch_body(&self, response: &Response) {
         let Some(request) = self.observed_now() else { return };
         let is_failed = Answer::Status(response.status()).is_failure();

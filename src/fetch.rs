@@ -41,7 +41,7 @@ extern "C" {
 
 /// Answers a request.
 ///
-/// `has_waited`: whether the request has waited for the policy already, and goes by what is known now.
+/// `has_waited`: whether the request has waited for the policy already, and is decided by what is known now.
 pub(crate) fn respond(
     isolate: &Rc<Isolate>,
     request: Request,
@@ -98,7 +98,7 @@ pub(crate) fn respond(
     }
 }
 
-/// Waits for a policy that is fresh enough, and handles the request again. A read that takes longer goes on behind the request.
+/// Waits for a policy that is fresh enough, and handles the request again. A longer read continues in the background.
 fn after_waiting(isolate: &Rc<Isolate>, request: &Request, env: &Env, context: &Context, is_write: bool) -> Promise {
     let ready = Promise::new(&mut |resolve, _| {
         let isolate = isolate.clone();

@@ -43,7 +43,7 @@ pub(crate) fn respond(isolate: Rc<Isolate>, attributes: &IncomingRequest<'_>) ->
         Ok(response::text(report.http_status(), "application/json", &report.to_json()).into())
     });
     // A panic of another request would leave the client waiting.
-    timeout::or_problem(LONGEST, &answer, &Problem::unreachable("/health", "no end in sight"))
+    timeout::or_problem(LONGEST, &answer, &Problem::unreachable("/health", "no answer in time"))
 }
 
 fn may_see_detail(isolate: &Isolate, attributes: &IncomingRequest<'_>) -> bool {
@@ -124,7 +124,7 @@ async fn controller(isolate: &Isolate) -> Component {
     }
     match rpc::trouble(&isolate.config).await {
         Ok(None) => Component::ok(),
-        // The controller works, and says that something else does not.
+        // The controller works, and reports that something else does not.
         Ok(Some(trouble)) => Component::wrong(Status::Degraded, trouble),
         Err(error) => Component::wrong(Status::Down, error),
     }

@@ -19,7 +19,7 @@ use crate::proxy::Proxy;
 use crate::request;
 use crate::telemetry::Telemetry;
 
-/// How often a waiting request looks for what another request's read has brought.
+/// How often a waiting request checks for the result of another request's read.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// One isolate's state. It is made by the isolate's first request, and again after a panic.
@@ -65,13 +65,13 @@ impl Isolate {
         }
     }
 
-    /// Reads the policy, and exchanges counts for what the controller says, side by side.
+    /// Reads the policy, and exchanges counts for the controller's answer, side by side.
     pub(crate) async fn refresh(&self) {
         let _ = join(self.read_policy(), self.flush()).await;
     }
 
     /// Asks KV and the location's shard at once, for a request that waits for a fresh policy. Calls `settled` when there is one, or when
-    /// neither has brought one; what is still under way then goes on. Where another request of this isolate asks already, this one waits
+    /// neither has brought one; a running read then continues. Where another request of this isolate asks already, this one waits
     /// for what comes of that, and asks as well if nothing does.
     pub(crate) async fn freshen(&self, is_write: bool, settled: impl Fn()) {
         let is_settled = || self.policy.is_settled(is_write, clock::now());
@@ -110,7 +110,8 @@ impl Isolate {
         Ok(())
     }
 
-    /// Sends what was counted to the location's shard, and takes over what the controller says. What is not sent stays for the next time.
+    /// Sends what was counted to the location's shard, and applies the controller's answer. Counts that could not be sent stay for the next
+    /// time.
     pub(crate) async fn flush(&self) -> Result<(), String> {
         if let Some(overlay) = Box::pin(self.telemetry.flush(self.policy.reading())).await? {
             self.reset_unless(self.policy.apply_overlay(overlay));
@@ -118,7 +119,7 @@ impl Isolate {
         Ok(())
     }
 
-    /// What the guard has learnt of one rollout's canary says nothing about another's.
+    /// What the guard learnt about one rollout's canary does not apply to another's.
     fn reset_unless(&self, same_rollout_continues: bool) {
         if !same_rollout_continues {
             self.guard.reset();

@@ -32,7 +32,7 @@ mod telemetry;
 /// Runs once per Wasm instance: logs a panic's message and place before the runtime replaces the instance.
 #[event(start)]
 fn start() {
-    // `worker` has a hook of its own, which tells its shim of the panic: it is kept.
+    // `worker` has a hook of its own, which notifies its shim of the panic: it is kept.
     let worker_hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         console_error_panic_hook::hook(info);

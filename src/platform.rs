@@ -1,6 +1,6 @@
 //! What every part of the edge needs of the runtime, each in one place.
 
-/// Work that goes on after a request has been answered.
+/// Work that continues after the response.
 pub(crate) mod background;
 /// Bodies of requests.
 pub(crate) mod body;

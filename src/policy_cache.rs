@@ -1,4 +1,4 @@
-//! The isolate's copy of the policy: read from KV once per refresh interval, behind a request, and changed by what the controller says.
+//! The isolate's copy of the policy: read from KV once per refresh interval, behind a request, and changed by the controller's answers.
 //! A request waits for it only where it is too old to decide by.
 
 use core::time::Duration;
@@ -21,9 +21,10 @@ const WRITE_WAITS: Duration = Duration::from_secs(2);
 const READ_WAITS: Duration = Duration::from_millis(250);
 /// How long a read may take before it counts as failed.
 const READ_LIMIT: Duration = Duration::from_secs(5);
-/// How long a waiting request goes by the read of another one before it reads for itself.
+/// How long a waiting request relies on the read of another one before it reads for itself.
 const SHARED_READ: Duration = Duration::from_millis(100);
-/// After a failed read, how long requests that read go by what is known instead of waiting: the policy is unreadable, and not merely unread.
+/// After a failed read, how long requests that read use the known policy instead of waiting: the policy is unreadable, and not merely
+/// unread.
 const UNREADABLE: Duration = Duration::from_secs(30);
 
 /// The policy as this isolate last read it.
@@ -107,8 +108,8 @@ impl PolicyCache {
         self.claim(self.refresh, now)
     }
 
-    /// Whether a waiting caller is to read the policy. The others look out for what that read brings, and one of them reads as well if it
-    /// brings nothing for long: a read ends with the request that it belongs to, so nobody relies on another's.
+    /// Whether a waiting caller is to read the policy. The others wait for that read's result, and one of them reads as well if it
+    /// brings nothing for long: a read ends with the request that it belongs to, so no request relies only on another's.
     pub(crate) fn claim_shared_read(&self, now: Timestamp) -> bool {
         self.claim(SHARED_READ, now)
     }
@@ -134,7 +135,7 @@ impl PolicyCache {
         }
     }
 
-    /// Takes over what the controller says, and what the location knows. Returns whether the same rollout continues.
+    /// Applies the controller's answer, and what the location knows. Returns whether the same rollout continues.
     pub(crate) fn apply_overlay(&self, overlay: Overlay) -> bool {
         let now = clock::now();
         let (next, events) = self.known().apply_overlay(self.store.state_key(), overlay, now);

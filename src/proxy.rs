@@ -156,7 +156,7 @@ pub(crate) async fn status_of(binding: &worker_sys::Fetcher, url: &str) -> Resul
 pub(crate) fn discard(response: &Response) {
     let Some(body) = response.body() else { return };
     let cancelled = JsFuture::from(body.cancel());
-    // The outcome is of no interest, but the runtime would log a rejection that nobody handles.
+    // The outcome is of no interest, but the runtime would log an unhandled rejection.
     spawn_local(async {
         let _ = cancelled.await;
     });

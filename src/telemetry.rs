@@ -144,7 +144,7 @@ impl Telemetry {
         Delay::from(self.refresh).await;
     }
 
-    /// Sends the counts and what KV answered last, and returns what the controller says, if the shard has heard of it. A batch that does not
+    /// Sends the counts and what KV answered last, and returns the controller's answer, if the shard has it. A batch that does not
     /// arrive is sent again.
     pub(crate) async fn flush(&self, reading: Option<KvReading>) -> Result<Option<Overlay>, String> {
         let Some(shards) = &self.shards else { return Ok(None) };
@@ -173,7 +173,8 @@ impl Telemetry {
         self.batcher.get_or_init(|| RefCell::new(OutcomeBatcher::of_random(random::bits().unwrap_or_default())))
     }
 
-    /// One data point: index rollout; blobs variant, step from 1; doubles failed, latency in ms, -1 where it contains the client's own time.
+    /// One data point: index rollout; blobs variant, step from 1; doubles failed, latency in ms, -1 where it contains the client's own
+    /// time.
     fn write_data_point(&self, window: &Observation, variant: Variant, Answered { failed, latency_ms }: Answered) {
         let Some(analytics) = &self.analytics else { return };
         // A dataset that takes no more points is no reason to fail a request.

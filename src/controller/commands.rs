@@ -150,7 +150,7 @@ pub(crate) fn switch_in(values: KvValues, overlay: Overlay, switch: Switch, stor
     SwitchView::new(switch, &snapshot, now)
 }
 
-/// Orders a switch. Busy isolates hear of it from the controller within seconds, all others from KV within a minute. Where KV does not take
+/// Sets a switch. Busy isolates learn it from the controller within seconds, all others from KV within a minute. Where KV does not take
 /// it, the order holds by the controller alone, and is written to KV later.
 async fn order_switch(
     context: &Rc<ControllerContext>,

@@ -1,5 +1,5 @@
-//! What the controller keeps of the past, in tables of its own: minutes for seven days, the last thousand rollouts, and the locations. A row
-//! that cannot be read is left out, because a picture with a gap is better than none. A report costs two rows read and two written.
+//! What the controller keeps of the past, in tables of its own: minutes for seven days, the last thousand rollouts, and the locations. A
+//! row that cannot be read is left out, because a picture with a gap is better than none. A report costs two rows read and two written.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,7 +21,7 @@ const SCHEMA: &str = "
         number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, started TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (id, started));
 ";
 
-/// A location without traffic says at most once in so long that it is there.
+/// Shortest time between two records of a location that reports no counts.
 const QUIET_MS: i64 = 60_000;
 
 /// The tables of the past.

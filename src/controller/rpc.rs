@@ -14,10 +14,10 @@ use crate::platform::exception;
 
 /// The path on which the controller takes a shard's report. Not in `/__serin`, so that no request of the control API can reach it.
 pub(crate) const REPORT: &str = "/report";
-/// The path on which the controller says what is wrong with it.
+/// The path on which the controller returns its own fault.
 pub(crate) const TROUBLE: &str = "/trouble";
 
-/// Sends an isolate's batch to the shard of its location. Returns what the controller says, if the shard has heard of it.
+/// Sends an isolate's batch to the shard of its location. Returns the controller's answer, if the shard has it.
 pub(crate) async fn send_batch(
     shards: &ObjectNamespace,
     location: &str,
@@ -27,7 +27,7 @@ pub(crate) async fn send_batch(
     post(&shard, &format!("https://shard/{location}"), batch).await
 }
 
-/// Sends a shard's report to the controller. Returns what the controller says.
+/// Sends a shard's report to the controller. Returns the controller's answer.
 pub(crate) async fn send_report(config: &Config, report: &Batch) -> Result<Overlay, String> {
     post(&config.controller()?, &format!("https://controller{REPORT}"), report).await
 }

@@ -22,7 +22,7 @@ pub(crate) struct ControllerContext {
     pub(crate) policy: PolicyStore,
 }
 
-/// What is to be done outside, claimed by a transaction.
+/// Effects to perform outside, claimed by a transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Claimed {
     pub(crate) write: Option<WriteState>,
@@ -58,7 +58,7 @@ pub(crate) fn run_alarm(
     transaction.end(context)
 }
 
-/// Acts on the controller, and returns what the act gives and what is to be done outside.
+/// Changes the controller. Returns the result and the effects to perform outside.
 pub(crate) fn run<T>(
     context: &Rc<ControllerContext>,
     act: impl FnOnce(&mut Controller, &Store, Timestamp) -> Result<T, StorageError>,
@@ -141,7 +141,7 @@ impl Transaction {
         Ok(claimed)
     }
 
-    /// Performs the effects that need nothing from outside, and makes messages of what the webhook is to hear of. Returns the numbers of the
+    /// Performs the effects that need nothing from outside, and queues the webhook's messages. Returns the numbers of the
     /// rollout's new audit entries.
     fn settle(&mut self, config: &Config) -> Result<Vec<u64>, StorageError> {
         let unchanged = self.controller.state.summary();

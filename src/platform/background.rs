@@ -1,4 +1,4 @@
-//! Work that goes on after a request has been answered.
+//! Work that continues after the response.
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;

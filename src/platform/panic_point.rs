@@ -14,7 +14,7 @@ pub(crate) fn reach(place: &str, request: &Request) {
     );
 }
 
-/// The same in work that goes on behind the request.
+/// The same in background work of the request.
 pub(crate) fn reach_behind(place: &'static str, request: &Request, context: &Context) {
     let request = Clone::clone(request);
     background::wait_until(context, async move {

@@ -140,7 +140,7 @@ fn chaos(seed: u64) -> Scenario {
 fn harmless(seed: u64) -> Scenario {
     let rng = &mut StdRng::seed_from_u64(seed);
     let stages = (0..3).map(|index| {
-        // The rate stays below the ceiling of 5 %, where only the comparison judges the canary.
+        // The rate stays below the ceiling of 5 %, where only the comparison analyses the canary.
         let same = Behaviour {
             failures: rng.random_range(0.0..0.03),
             slower: rng.random_range(0.5..1.5),
