@@ -36,7 +36,7 @@ function files(folder, names) {
 
 // === requests ===
 
-// What Chrome sends through Cloudflare.
+// The headers of Chrome through Cloudflare.
 const BROWSER = {
   "Host": HOST,
   "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",

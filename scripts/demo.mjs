@@ -33,7 +33,7 @@ const PLAN = {
 const HEALTHY = { ...PLAN, id: "demo-1", steps: [10, 50, 100], hold: "10s", bake: "8s" };
 /** The first step lasts until a key is pressed. */
 const BROKEN = { ...PLAN, id: "demo-2", steps: [25, 100], hold: "30m" };
-/** What the canary gets before it breaks in the second act. */
+/** The canary's share before it breaks in the second act. */
 const HEALTHY_MS = 8_000;
 const ACT_LIMIT_MS = 180_000;
 const SETTINGS = { REFRESH_SECONDS: 1, CANARY_DEADLINE_SECONDS: 0.3 };
@@ -156,7 +156,7 @@ class Demo {
     return { stable: perSecond("stable"), canary: perSecond("canary"), errors: perSecond("errors"), seen: errors };
   }
 
-  /** What `serin status` prints. */
+  /** The output of `serin status`. */
   async #status() {
     const env = { ...process.env, SERIN_URL: this.#url, SERIN_TOKEN: this.#token, CLICOLOR_FORCE: "1" };
     const { stdout } = await promisify(execFile)(this.#program, ["status"], { env }).catch((error) => error);

@@ -41,7 +41,7 @@ function token() {
   console.log(`start: wrote a random ADMIN_TOKEN to ${relative(process.cwd(), SECRETS)}; \`serin\` finds it there`);
 }
 
-/** What to try, because wrangler prints only that it is ready. */
+/** Commands to try, because wrangler prints only that it is ready. */
 function hint() {
   console.log(`start: when wrangler says "Ready", try in another terminal:
 start:   for i in $(seq 12); do curl -s -H 'Accept: text/html' http://localhost:${PORT}/; echo; done   # both variants

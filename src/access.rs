@@ -10,7 +10,7 @@ use worker::{Fetch, Method};
 
 use crate::platform::{clock, exception, log, signature, timeout};
 
-/// How long the team's keys may take to arrive.
+/// Timeout of the team's keys.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The application whose assertions count, and its team's keys, which stay in memory between requests.

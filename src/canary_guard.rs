@@ -1,4 +1,4 @@
-//! What protects users from the canary: a deadline, a breaker, and stable's response in place of a failed one.
+//! Protects visitors from the canary: a deadline, a breaker, and stable's response in place of a failed one.
 
 use core::time::Duration;
 use std::cell::RefCell;
@@ -28,7 +28,7 @@ pub(crate) enum Fallback {
     Exhausted,
 }
 
-/// How the canary answered, as the guard wants to know it.
+/// Kind of the canary's answer, for the guard.
 pub(crate) struct CanaryOutcome {
     pub(crate) answer: Answer,
     /// The canary's own wish, from the header of a 429 or 503.
@@ -44,7 +44,7 @@ impl CanaryGuard {
         Self { deadline, breaker: RefCell::default(), retries: RefCell::default(), fallbacks: RefCell::default() }
     }
 
-    /// How long the canary may take to the head of its response; zero is without limit.
+    /// Deadline for the head of the canary's response; zero is without limit.
     pub(crate) fn deadline(&self) -> Duration {
         self.deadline
     }
@@ -103,7 +103,7 @@ impl CanaryGuard {
     }
 }
 
-/// How long the breaker would pause if it opened now.
+/// Pause of the breaker if it opened now.
 fn back_off(outcome: &CanaryOutcome) -> BackOff {
     let jitter = if outcome.answer.is_failure() { random::fraction() } else { 0.0 };
     BackOff { jitter, retry_after: Duration::from_secs(outcome.retry_after.unwrap_or_default()) }

@@ -47,7 +47,7 @@ pub(crate) struct Config {
     pub(crate) max_switch_age: Duration,
     /// `CANARY_DEADLINE_SECONDS`, by default 15: how long the canary may take to the head of its response; zero is without limit.
     pub(crate) canary_deadline: Duration,
-    /// What every decision needs: whether there is a canary, `OVERRIDE_TOKEN`, and `MAX_STALE_SECONDS`, by default 300.
+    /// Inputs of every decision: whether there is a canary, `OVERRIDE_TOKEN`, and `MAX_STALE_SECONDS`, by default 300.
     pub(crate) routing: RoutingConfig,
     /// `ADMIN_TOKEN`: the bearer token of the control API.
     pub(crate) admin_token: Option<String>,

@@ -19,7 +19,7 @@ use crate::isolate::Isolate;
 use crate::platform::url::Url;
 use crate::platform::{body, clock, exception, response, timeout};
 
-/// How long a file may take to arrive from the assets.
+/// Timeout of a file from the assets.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// The path, below the prefix, of a session.
@@ -64,7 +64,7 @@ pub(crate) fn role(request: &Request, url: &Url, config: &Config) -> Result<Opti
     Ok(Some(session.role))
 }
 
-/// Where a request was sent.
+/// Destination of a request.
 struct Origin {
     origin: String,
     host: String,

@@ -32,7 +32,7 @@ const ORDER_LIMIT: Duration = Duration::from_secs(4);
 /// After this time the answer is given up: it is longer than all deadlines on the way to it.
 const LONGEST: Duration = Duration::from_secs(20);
 const KV_LIMIT: Duration = Duration::from_secs(4);
-/// How long a switch waits for the value that it replaces, which only its answer names.
+/// Timeout for reading the value that a switch replaces, which only its answer names.
 const BEFORE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Whether a path belongs to Serin. No variant ever sees it.

@@ -2,11 +2,11 @@
 
 /// Commands of the control API.
 pub(crate) mod commands;
-/// What is kept of the past.
+/// Tables of the history.
 pub(crate) mod history;
-/// What has to be done outside after a transaction.
+/// Effects outside the object after a transaction.
 pub(crate) mod outbox;
-/// What the control API shows.
+/// Answers of the control API.
 pub(crate) mod queries;
 /// Messages between isolates, shards and the controller.
 pub(crate) mod rpc;

@@ -1,4 +1,4 @@
-// What Serin does around a request to the canary, written by hand: a deadline for the head of the answer, with a timer of its own that
+// Serin's work around a request to the canary, written by hand: a deadline for the head of the answer, with a timer of its own that
 // the answer clears, and stable's answer to a GET that the canary failed.
 
 const DEADLINE_MS = 15_000;

@@ -1,4 +1,4 @@
-// What Serin does during a rollout, written by hand: the status and latency of each answer are counted by side, in a batch in memory, a
+// Serin's work during a rollout, written by hand: the status and latency of each answer are counted by side, in a batch in memory, a
 // visitor's latency once a batch, and one body in twenty is followed to its end, to find those that break off.
 // Sending the batch is left out: Serin sends one every few seconds, behind a request.
 

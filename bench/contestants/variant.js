@@ -1,4 +1,4 @@
-// What stands behind every contestant. It says which side it is, so that a contestant that serves the wrong one is
+// The Worker behind every contestant. It names its variant, so that a contestant that serves the wrong one is
 // found out before it is measured.
 const PADDING = "<p>An article of a shop, of the length of a small page.</p>\n".repeat(16);
 

@@ -9,7 +9,7 @@ export class Problem extends Error {
   }
 }
 
-/** What is given up after this time counts as no answer, in ms. */
+/** Requests without an answer after this time, in ms, count as unanswered. */
 const LIMIT = 15_000;
 
 export async function call<T>(method: string, path: string, body?: unknown, limit = LIMIT): Promise<T> {

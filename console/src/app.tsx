@@ -18,7 +18,7 @@ import { Traffic } from "./views/traffic";
 
 const VIEWS = [["now", "Now"], ["traffic", "Traffic"], ["history", "History"], ["explain", "Explain"], ["policy", "Policy"], ["start", "New rollout"]] as const;
 
-/** What is older than this is not live, in ms: four questions without an answer. */
+/** Age in ms from which the data are not live: four requests without a response. */
 const LIVE_MS = 9_000;
 
 export function App() {

@@ -5,7 +5,7 @@ import { writeFile } from "node:fs/promises";
 const [WIDTH, LINE, LETTER, MARGIN] = [760, 20, 8.4, 20];
 const COLUMNS = Math.floor((WIDTH - 2 * MARGIN) / LETTER);
 const BAR = 420;
-/** How long the last picture stays, in seconds. */
+/** Time for which the last picture stays, in seconds. */
 const REST = 8;
 const ROWS = 11;
 

@@ -1,4 +1,4 @@
-// What the demo shows: a screen that is drawn every second, or lines where there is no terminal.
+// The demo's output: a screen that is drawn every second, or lines where there is no terminal.
 
 import { setTimeout as pause } from "node:timers/promises";
 

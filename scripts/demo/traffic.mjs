@@ -8,7 +8,7 @@ const API_CLIENTS = 40;
 /** Pages that a browser loads before it leaves. */
 const PAGES = 3;
 const TICK_MS = 50;
-/** How long a client waits for an answer. */
+/** Timeout of a client. */
 const PATIENCE_MS = 20_000;
 
 /** Counts of answers by the variant that sent them. */
@@ -35,7 +35,7 @@ export class Traffic {
   #inFlight = new Set();
   /** Every answer so far. */
   total = new Answers();
-  /** How the canary breaks, as the header `x-break` of examples/canary/index.js says it; undefined while it is healthy. */
+  /** Failure of the canary, as the header `x-break` of examples/canary/index.js has it; undefined while it is healthy. */
   breaks;
 
   constructor(url, rate) {

@@ -26,7 +26,7 @@ use crate::policy_store::PolicyStore;
 mod start;
 
 const LIMIT: Duration = Duration::from_secs(4);
-/// How long an order waits to learn what KV has. It holds without it, too.
+/// Timeout for reading the present value from KV. The command applies without it, too.
 const FOUND_LIMIT: Duration = Duration::from_secs(1);
 
 /// Executes a request and answers it.

@@ -1,4 +1,4 @@
-//! What the controller keeps of the past, in tables of its own: minutes for seven days, the last thousand rollouts, and the locations. A
+//! The controller's history, in tables of its own: minutes for seven days, the last thousand rollouts, and the locations. A
 //! row that cannot be read is left out, because a picture with a gap is better than none. A report costs two rows read and two written.
 
 use serde::Deserialize;

@@ -1,5 +1,5 @@
-//! What a transaction left to be done outside: `canary-state` and switches to KV, messages to the webhook. What fails is tried again after a
-//! pause. Each is claimed for a time that is longer than its deadlines here.
+//! Effects outside the object that a transaction left: `canary-state` and switches to KV, messages to the webhook. A failed effect is
+//! retried after a pause. Each is claimed for a time that is longer than its deadlines here.
 
 use core::time::Duration;
 use std::rc::Rc;

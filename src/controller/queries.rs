@@ -1,4 +1,4 @@
-//! What the control API shows, made of KV and, where there is one, the controller.
+//! Answers of the control API, from KV and, where there is one, the controller.
 
 use core::time::Duration;
 

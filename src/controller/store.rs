@@ -96,8 +96,8 @@ impl Store {
         Ok(())
     }
 
-    /// Appends an entry of the rollout machine, which has a number of its own, `machine`, and is stored once under it. Gives its number in the
-    /// audit log; none if it was stored before.
+    /// Appends an entry of the rollout machine, which has a number of its own, `machine`, and is stored once under it. Gives its number in
+    /// the audit log; none if it was stored before.
     pub(crate) fn append_of_machine(&self, machine: u64, entry: &AuditRecord) -> Result<Option<u64>, StorageError> {
         self.insert(Some(machine), entry)
     }
@@ -110,7 +110,7 @@ impl Store {
         Ok(rows.first().map(|row| row.seq))
     }
 
-    /// What is kept of the past; only the controller has it.
+    /// The history; only the controller has one.
     pub(crate) fn history(&self) -> Result<History<'_>, StorageError> {
         History::open(self)
     }

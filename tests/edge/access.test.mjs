@@ -1,4 +1,4 @@
-// Who may do what in the control API, and whose name is in the audit: the two tokens, and Cloudflare Access with keys made here.
+// Permissions in the control API and names in the audit: the two tokens, and Cloudflare Access with keys made here.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";

@@ -14,7 +14,7 @@ before(() => {
   program = buildProgram();
 });
 
-/** What a start and a dry run of it answer: the status, and the field or the title. */
+/** The answers of a start and of its dry run: the status, and the field or the title. */
 async function both(serin, body, headers) {
   const outcome = ({ status, json }) => [status, json.type, json.field, json.detail];
   const checked = await serin.api("POST", "rollouts?dryRun=true", body, headers);

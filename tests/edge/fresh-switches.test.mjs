@@ -11,7 +11,7 @@ const NO_WRITES = { ...ALL, "ops:disable_writes": "1" };
 const SLOW = { kind: "slow", milliseconds: 400 };
 /** Only requests that need it read the policy again. */
 const IDLE = { REFRESH_SECONDS: "3600" };
-/** What a busy machine may add, in ms. */
+/** Time that a busy machine may add, in ms. */
 const SLACK = 500;
 
 const write = async (serin, method = "POST") => (await serin.request("/?both=name", { method })).status;

@@ -1,4 +1,4 @@
-// What the control API remembers: the series, past rollouts, locations. The console draws nothing else.
+// The history of the control API: the series, past rollouts, locations. The console draws nothing else.
 
 import assert from "node:assert/strict";
 import test from "node:test";

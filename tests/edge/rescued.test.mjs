@@ -1,4 +1,4 @@
-// What became of the canary's failed requests: stable answered them, or a client saw the failure.
+// Outcome of the canary's failed requests: stable answered them, or a client saw the failure.
 
 import assert from "node:assert/strict";
 import test from "node:test";

@@ -1,4 +1,4 @@
-// What commands do to the share of visitors on the canary, and to the visitors themselves.
+// Effects of commands on the canary's share of visitors, and on the visitors themselves.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,12 +1,12 @@
-// Structure-aware fuzzing of the built Worker over HTTP: random bytes in the method, the URL, headers, cookies and bodies. Whatever comes in,
-// Serin gives no 500 of its own, does not panic, and shows a variant nothing that is reserved.
+// Structure-aware fuzzing of the built Worker over HTTP: random bytes in the method, the URL, headers, cookies and bodies. Whatever comes
+// in, Serin gives no 500 of its own, does not panic, and shows a variant nothing that is reserved.
 
 import { connect } from "node:net";
 import { startSerin } from "../edge/harness/workerd.mjs";
 import { HOST, OVERRIDE_TOKEN, Random, request } from "./requests.mjs";
 
 const CONNECTIONS = 8;
-/** How long an answer may take, in ms, on a machine with other work. */
+/** Longest time of an answer, in ms, on a busy machine. */
 const PATIENCE = 10_000;
 /** Requests after which the policy changes. */
 const TURN = 500;
@@ -99,7 +99,7 @@ function hasPlainUrl(request) {
   return target !== undefined && host !== undefined && URL.canParse(`http://${host}`);
 }
 
-/** What is wrong with an answer, if anything. */
+/** The fault of an answer, or undefined. */
 function faultOf(status, answer, request) {
   if (answer.includes("(no end in sight)")) return "no answer";
   const [head, body = ""] = answer.split(/\r\n\r\n(.*)/s);

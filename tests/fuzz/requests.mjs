@@ -40,7 +40,7 @@ const PATHS = [
   "/", "/health", "/health?detailed=true", "/__serin/status", "/__serin", "/__serin/explain?key=a", "/__serin/rollouts/current", "/api/users", "/admin", "/%61dmin",
   "//", "/./..//", "/x/../__serin/status", "/%5f_serin/status", "/__serin%2fstatus", "/;/", "/*", "*", "http://shop.example/health", "https://evil.example/", "", "?",
 ];
-/** What variants do with a request (tests/edge/harness/variants.js). */
+/** Behaviour of the variants (tests/edge/harness/variants.js). */
 const BEHAVIOURS = ["echo", "echo", "echo", "name", "cookies", "status:204", "status:304", "status:404", "redirect:302", "compressed:gzip&bytes=H4sIAAAAAAAAA0sEAEO-t-gBAAAA"];
 const NAMES = [
   "cookie", "cookie", "cookie", "serin-override", "Serin-Override", "serin_override", "serin-attempt", "serin-anything", "cloudflare-workers-version-overrides", "cf-connecting-ip", "x-forwarded-for",

@@ -1,5 +1,5 @@
-// How long a bad canary stays: many rollouts, each with a canary that turns bad, from its first bad answer to its last. Serin runs with its
-// default intervals. Failed requests are not answered by stable here, so that clients see every bad answer.
+// Time for which a bad canary stays: many rollouts, each with a canary that turns bad, from its first bad answer to its last. Serin runs
+// with its default intervals. Failed requests are not answered by stable here, so that clients see every bad answer.
 //
 // Most of a run is waiting, so many take place at once; 32 of them send 800 requests a second.
 //
@@ -16,7 +16,7 @@ const PERCENTAGE = 20;
 const RATE = 25;
 const VISITORS = 2_000;
 const PLAN = { id: "rollbacks", schedule: "custom", steps: [PERCENTAGE, 100], hold: "1h", settle: "0s", actor: "ada", reason: "rollbacks" };
-/** How a canary is bad. */
+/** Kinds of bad canaries. */
 const KINDS = { "every answer is 503": () => "status:503", "a tenth of its answers are 503": () => (Math.random() < 0.1 ? "status:503" : "name") };
 /** A rollback that takes longer is given up, in ms. */
 const LONGEST = 300_000;

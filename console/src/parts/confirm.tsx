@@ -9,7 +9,7 @@ import { Notice } from "./notice";
 
 export interface Change {
   title: string;
-  /** What will happen. */
+  /** The effect, as shown before the action. */
   effect: ComponentChildren;
   verb: string;
   tone?: "danger" | "primary";
@@ -71,7 +71,7 @@ export function Confirm({ change, close }: { change: Change; close: () => void }
   );
 }
 
-/** What went wrong; of a conflict, who was faster. */
+/** The error; of a conflict, the actor who was faster. */
 export async function explained(error: unknown): Promise<{ title: string; detail: string }> {
   if (!(error instanceof Problem)) return { title: "That did not work.", detail: String(error) };
   if (error.percentage !== undefined) return { title: "Please confirm.", detail: error.detail };

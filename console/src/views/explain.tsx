@@ -1,4 +1,4 @@
-// Who gets what, and why: the bucket on a ruler, beside the present share.
+// The variant of a visitor, and the reason: the bucket on a ruler, beside the present share.
 
 import { useState } from "preact/hooks";
 import { percent } from "../format";

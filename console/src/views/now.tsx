@@ -1,4 +1,4 @@
-// What happens now: the sentence, the share, what is switched off; and the rollout.
+// The present state: the sentence, the share, the switches; and the rollout.
 
 import { count, isOver, localised, percent, ring, time } from "../format";
 import type { Live } from "../live";

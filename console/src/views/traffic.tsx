@@ -1,4 +1,4 @@
-// What both variants get: requests a second, the canary's share, and each location.
+// The traffic of both variants: requests a second, the canary's share, and each location.
 
 import { ago, count, ms, percent, time } from "../format";
 import { useAnswer, type Live } from "../live";

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::exit::Failure;
 use crate::time_format::positive_span;
 
-/// Which Serin, on whose account, and for whom the output is.
+/// Options of the connection: address, token, actor and output format.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
@@ -48,7 +48,7 @@ const ACCESS_HEADERS: [(&str, &str); 3] = [
     ("SERIN_ACCESS_CLIENT_SECRET", "cf-access-client-secret"),
 ];
 
-/// Where wrangler keeps secrets of a local Worker. `npm start` writes a token into it.
+/// File in which wrangler keeps secrets of a local Worker. `npm start` writes a token into it.
 const LOCAL_VARIABLES: &str = ".dev.vars";
 
 // === impl Connection ===

@@ -42,7 +42,7 @@ impl Unreachable {
         Self { origin: origin.to_owned(), is_here, why: error.to_string(), cause }
     }
 
-    /// What to do next.
+    /// The next step.
     pub(crate) fn hint(&self) -> String {
         let address = "set --url or SERIN_URL to the address of Serin";
         let other = |scheme: &str| {

@@ -11,7 +11,7 @@ use crate::exit::Failure;
 /// Environment variable that names the wrangler program.
 const VARIABLE: &str = "SERIN_WRANGLER";
 
-/// Which program is wrangler.
+/// Options that name the wrangler program.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Wrangler {
     /// Path of wrangler; default: `SERIN_WRANGLER`, then the one that npx finds installed.

@@ -25,7 +25,7 @@ pub const IDENTITY_HEADER: &str = "serin-identity";
 /// The longest assertion that is read, in bytes. Access keeps its cookies below 4 KiB.
 const MAX_BYTES: usize = 16 << 10;
 
-/// How far in the future the start of an assertion's validity may be, in seconds, because two machines' clocks differ. The end of its
+/// Largest time between now and the start of an assertion's validity, in seconds, because two machines' clocks differ. The end of its
 /// validity has no such margin.
 const CLOCK_SKEW: f64 = 30.0;
 

@@ -11,7 +11,7 @@
 mod config;
 /// Requests and failures of both variants, and which of them are evidence.
 mod counts;
-/// What breakers keep from the canary, and how its probes fare.
+/// Visits that breakers divert from the canary, and results of its probes.
 mod diversion;
 /// The sequential test that errors, latency and the sample ratio share.
 mod e_process;
@@ -21,7 +21,7 @@ mod error_test;
 mod evaluator;
 /// Latency histograms and the latency tests of p95 and p99: is the canary slower than stable?
 mod latency;
-/// What isolates need to count an outcome.
+/// Settings that isolates need to count an outcome.
 mod measure;
 /// The sample-ratio test: is the split the configured one? Its result is an alarm and does not influence the verdict.
 mod sample_ratio;

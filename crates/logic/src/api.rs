@@ -15,7 +15,7 @@ mod history;
 mod incoming;
 /// Messages to the webhook.
 mod message;
-/// What is happening, why, and what comes next.
+/// The present state, its reason and the next step.
 mod outlook;
 /// Metrics for Prometheus.
 mod prometheus;

@@ -11,7 +11,7 @@ use crate::percentage::Percentage;
 /// Bytes of a body, after decompression, that are watched. What the client has not read of them yet is held in memory.
 pub const MAX_BYTES: usize = 1_048_576;
 
-/// How long a body is watched. So long a variant may go without being told that its client has left.
+/// Longest time for which a body is watched. The variant may learn that late that its client has left.
 pub const MAX_TIME: Duration = Duration::from_secs(10);
 
 /// The head of a response, as far as it says whether the body can be watched.
@@ -25,8 +25,8 @@ pub struct ResponseHead<'a> {
     pub content_length: Option<&'a str>,
 }
 
-/// Whether the body of a response to `method` can be watched. Not where there is none to wait for; not of a part (206), which the client may
-/// ask for until it has enough; and not of events, whose stream has no end of its own.
+/// Whether the body of a response to `method` can be watched. Not where there is none to wait for; not of a part (206), which the client
+/// may ask for until it has enough; and not of events, whose stream has no end of its own.
 pub fn is_watchable(method: &str, head: ResponseHead<'_>) -> bool {
     let ResponseHead { status, content_type, content_length } = head;
     let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();

@@ -1,8 +1,9 @@
-//! The console: the files of its page, and the sessions of those who are signed in. The page itself holds no data; it reads the control API.
+//! The console: the files of its page, and the sessions of those who are signed in. The page itself holds no data; it reads the control
+//! API.
 
 /// The files of the page.
 mod page;
-/// Who is signed in, and as what.
+/// The signed-in user and the role.
 mod session;
 
 pub use self::page::{File, HEADERS};

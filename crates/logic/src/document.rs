@@ -15,7 +15,7 @@ mod unique_keys;
 /// The largest document that is parsed, in bytes. Ten thousand rules fit.
 pub const MAX_BYTES: usize = 2 << 20;
 
-/// How much of an offending value or name an error quotes, in characters.
+/// Longest quote of an offending value or name in an error, in characters.
 const QUOTED_CHARS: usize = 80;
 
 /// Longest explanation taken from the deserializer, in characters.

@@ -1,4 +1,4 @@
-//! What isolates do with the canary now, beside what `canary-state` says.
+//! The percentage that isolates apply to the canary now, beside that of `canary-state`.
 
 use core::fmt;
 use core::time::Duration;
@@ -20,7 +20,7 @@ pub struct Effective {
     pub stopped_by: Option<StoppedBy>,
 }
 
-/// What keeps the canary from its configured percentage.
+/// Reason why the canary does not get its configured percentage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoppedBy {
     /// This kill switch is on.
@@ -38,7 +38,7 @@ pub enum StoppedBy {
 // === impl Effective ===
 
 impl Effective {
-    /// What a snapshot puts into effect at `now`. It follows the order of a decision.
+    /// The percentage that a snapshot applies at `now`. It follows the order of a decision.
     pub fn of(snapshot: &Snapshot, max_stale: Duration, now: Timestamp) -> Self {
         let switch = [Switch::Maintenance, Switch::DisableCanary]
             .into_iter()
@@ -62,7 +62,7 @@ impl Effective {
         }
     }
 
-    /// What keeps the canary from its configured percentage, in a sentence; none where it has it.
+    /// Why the canary does not get its configured percentage, in a sentence; none if it does.
     pub fn warning(&self) -> Option<String> {
         let Self { configured, percentage, stopped_by } = self;
         let why = stopped_by.filter(|_| configured != percentage)?;

@@ -100,7 +100,7 @@ struct SwitchDetail {
     hold: HoldDetail,
 }
 
-/// Who holds a switch or a halt, and since when.
+/// Source of a switch or a halt, and its time.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct HoldDetail {

@@ -1,4 +1,4 @@
-//! What the controller remembers of the past, for people: a row for each minute, one for each rollout, one for each location. Nothing here
+//! The controller's history, for people: a row for each minute, one for each rollout, one for each location. Nothing here
 //! decides anything, so a row that is lost or cannot be read costs a gap in a picture.
 
 /// Counts of a location.

@@ -19,7 +19,7 @@ use crate::policy::{CanaryState, Switch, SwitchOrder, SwitchOrders, Switches};
 use crate::rollout::{Observation, Overlay};
 use crate::timestamp::Timestamp;
 
-/// How much newer another isolate's read of KV must be to count here: as long as a location's cache may answer for KV.
+/// Age difference from which another isolate's newer read of KV counts here: as long as a location's cache may answer for KV.
 const SHARED_AFTER: Duration = Duration::from_secs(30);
 
 /// Time after which all isolates of a location read from KV what one of them has read.
@@ -76,7 +76,7 @@ enum Policy {
     Known(Rc<CanaryState>),
 }
 
-/// How old the policy may be for a request, at most, before the request waits for a fresh one.
+/// Greatest age of the policy with which a request does not wait for a fresh one.
 #[derive(Clone, Copy, Debug)]
 pub struct AgeLimits {
     /// For a request that writes, because a kill switch must hold.
@@ -88,7 +88,7 @@ pub struct AgeLimits {
 /// A switch that is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SwitchHold {
-    /// Who holds the switch.
+    /// Source of the switch.
     pub held_by: HeldBy,
     /// When it was ordered through the control API; none where it was turned on in KV by hand.
     pub ordered_at: Option<Timestamp>,
@@ -96,7 +96,7 @@ pub struct SwitchHold {
     pub since: Option<Timestamp>,
 }
 
-/// Who holds a switch.
+/// Source of a switch that is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HeldBy {
@@ -179,7 +179,7 @@ impl Snapshot {
         is_ordered(Switch::Maintenance) || (is_write && is_ordered(Switch::DisableWrites))
     }
 
-    /// Who holds a switch, and since when; none while it is off.
+    /// Source of a switch, and its time; none while it is off.
     pub fn hold(&self, switch: Switch, now: Timestamp) -> Option<SwitchHold> {
         let order = self.orders.get(switch).filter(|order| order.setting().is_on(now));
         let is_held = order.is_some() && self.held(switch).is_some();

@@ -8,7 +8,7 @@
 mod batch;
 /// One isolate's outcomes, collected into batches.
 mod batcher;
-/// Which messages have been counted.
+/// The messages that have been counted.
 mod deduplicator;
 /// One location's shard: batches of many isolates in, one report out.
 mod shard;

@@ -46,11 +46,11 @@ pub struct Outsider {
     pub networks: u32,
     /// Whether the identities are chosen so that the canary's first step at 5 % has them.
     pub on_canary: bool,
-    /// What the requests do; good.
+    /// Behaviour of the requests; good.
     pub requests: OutsiderRequests,
 }
 
-/// What an outsider's requests do.
+/// Behaviour of an outsider's requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutsiderRequests {

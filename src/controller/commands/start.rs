@@ -52,7 +52,7 @@ pub(super) async fn start(context: &Rc<ControllerContext>, request: ApiRequest) 
         reason: actor.reason,
         epoch: actor.epoch,
     };
-    // What is done to the copy is not stored.
+    // Changes to the copy are not stored.
     let already = match copy.execute(&request, now) {
         Ok((already, _)) => already,
         Err(refused) => return Ok(answer(Err(refused))),

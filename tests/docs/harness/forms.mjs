@@ -1,4 +1,5 @@
-// How the tests run a command of a page: unchanged, or with a stand-in for an account. A command without a matching form is an error.
+// Forms in which the tests run a command of a page: unchanged, or with a stand-in for an account. A command without a matching form is an
+// error.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

@@ -2,11 +2,11 @@
 // /bulk/get with {keys, type} answered by an object of key to value or null). Tests steer it through `control`.
 
 let values = {};
-/** What reads get while KV lags: the values from before. */
+/** Results of reads while KV lags: the values from before. */
 let oldValues = {};
 let mode = { kind: "ok" };
 let writeMode = { kind: "ok" };
-/** What each read was answered with, oldest first. */
+/** Answer to each read, oldest first. */
 let reads = [];
 
 export default {

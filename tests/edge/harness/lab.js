@@ -5,10 +5,10 @@ import * as serin from "./index.js";
 
 export { default } from "./index.js";
 
-/** How each object behaves: `ok`, `throw`, `hang`, `evict`, or `full`, which is a disk that takes nothing more. */
+/** Behaviour of each object: `ok`, `throw`, `hang`, `evict`, or `full`, which is a disk that takes nothing more. */
 const modes = { controller: "ok", metrics: "ok" };
 
-/** How far Serin's clock is ahead of the machine's, in ms; negative where it is behind. */
+/** Difference of Serin's clock to the machine's, in ms; negative where it is behind. */
 let ahead = 0;
 const machineTime = Date.now;
 Date.now = () => machineTime() + ahead;

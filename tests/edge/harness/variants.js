@@ -6,7 +6,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 let sequence = 0;
 let journal = [];
 let health = {};
-/** How often each write came that says which one it is. */
+/** Number of arrivals of each numbered write. */
 const writes = new Map();
 const sockets = new Set();
 
@@ -43,7 +43,7 @@ export class Canary extends Variant {
   name = "canary";
 }
 
-/** What tests use: GET tells the journal (`/writes`: how many came, and how many of them more than once), POST sets the answers of /health, DELETE starts afresh. */
+/** Interface for tests: GET returns the journal (`/writes`: how many came, and how many of them more than once), POST sets the answers of /health, DELETE starts afresh. */
 export const control = {
   async fetch(request) {
     if (request.method === "POST") health = await request.json();
@@ -56,7 +56,7 @@ export const control = {
   },
 };
 
-/** Where data points of Analytics Engine arrive. */
+/** Receiver of the data points of Analytics Engine. */
 export default {
   async fetch(request) {
     journal.push({ variant: "analytics", path: new URL(request.url).pathname, text: await request.text() });

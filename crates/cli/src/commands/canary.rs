@@ -38,7 +38,7 @@ pub(crate) enum Canary {
     CleanUp(Box<clean_up::CleanUp>),
 }
 
-/// What all of them have.
+/// Options of all canary commands.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct CommonOptions {
     #[command(flatten)]
@@ -56,7 +56,7 @@ pub(crate) struct CommonOptions {
     dry_run: bool,
 }
 
-/// How long a document travels.
+/// Time for a document to reach every location.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Settle {
     /// Time to wait until no isolate can still use the old canary: the splitter's `MAX_STALE_SECONDS`, plus one minute for KV.

@@ -20,7 +20,7 @@ use crate::output;
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {}
 
-/// How far the clocks of the Worker and of this machine may be apart. An answer takes part of it.
+/// Largest accepted difference between the Worker's clock and this machine's. An answer takes part of it.
 const CLOCKS_APART: Duration = Duration::from_secs(10);
 
 /// The components of `/health`, and the next step if one has a fault.
@@ -40,7 +40,7 @@ struct Finding {
     /// `ok`, `degraded` or `down`, as in `/health`.
     word: &'static str,
     sentence: String,
-    /// What to do; empty where nothing is wrong.
+    /// The next step; empty without a fault.
     next: String,
 }
 

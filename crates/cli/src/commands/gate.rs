@@ -44,7 +44,7 @@ pub(crate) struct Gate {
     smoke: Option<PathBuf>,
 }
 
-/// How often, and how long in between.
+/// Number of tries, and the time between them.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct RetryOptions {
     /// Number of tries.

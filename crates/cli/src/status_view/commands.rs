@@ -1,4 +1,4 @@
-//! What an operator can do next, as commands.
+//! The commands that an operator can run next.
 
 use serin_logic::api::StatusView;
 

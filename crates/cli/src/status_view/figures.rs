@@ -50,7 +50,7 @@ pub(crate) fn evidence(figures: &FiguresView) -> Option<String> {
     (!words.is_empty()).then(|| format!("{}; rolls back at {}", words.join(", "), limits.join(", ")))
 }
 
-/// What became of the rollout's failed canary requests, if there are any.
+/// Outcome of the rollout's failed canary requests, if there are any.
 pub(super) fn impact(impact: ImpactView) -> Option<String> {
     let ImpactView { failed, rescued, seen } = impact;
     let style = if seen > 0 { CAUTION } else { GOOD };

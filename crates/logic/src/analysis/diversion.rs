@@ -74,12 +74,13 @@ impl DiversionTest {
         self.at == 0
     }
 
-    /// What was diverted and probed, and all visits of the same time.
+    /// Diverted visits, probes, and all visits of the same time.
     pub fn measured(&self) -> (Diversion, u64) {
         (self.diversion, self.visits.saturating_add(self.diversion.visits))
     }
 
-    /// Whether the share of the probes that fail and the share of the visits that are diverted are both above `ceiling` (0..=1), beyond chance.
+    /// Whether the share of the probes that fail and the share of the visits that are diverted are both above `ceiling` (0..=1), beyond
+    /// chance.
     pub fn is_strong(&self, ceiling: f64) -> bool {
         let (Diversion { visits, probes, failed }, all) = self.measured();
         is_above(failed, probes, ceiling, 1) && is_above(visits, all, ceiling, 1)

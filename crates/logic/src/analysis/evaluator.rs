@@ -118,7 +118,7 @@ pub struct Evaluator {
     /// Keys with the most requests in the current step.
     #[serde(default, skip_serializing_if = "HeavyKeys::is_empty")]
     step_heavy: HeavyKeys,
-    /// What breakers keep from the canary at present.
+    /// Visits that breakers divert from the canary at present.
     #[serde(default, skip_serializing_if = "DiversionTest::is_empty")]
     diversion: DiversionTest,
     /// Limits for the next tick.
@@ -181,7 +181,7 @@ impl Evaluator {
         self.recent_latency = PerVariant::default();
     }
 
-    /// What isolates need to count outcomes until the next tick closes.
+    /// Settings that isolates need to count outcomes until the next tick closes.
     pub fn measure(&self) -> Measure {
         Measure { unit: self.config.unit, slow: self.slow_limits }
     }
@@ -197,8 +197,8 @@ impl Evaluator {
         };
     }
 
-    /// Adds the tick that closed at `now` (ms since the epoch). Ticks close by the clock alone, empty ones too, because closing one early after a
-    /// failure would bias the evidence.
+    /// Adds the tick that closed at `now` (ms since the epoch). Ticks close by the clock alone, empty ones too, because closing one early
+    /// after a failure would bias the evidence.
     pub fn close_tick(&mut self, tick: Tick, now: u64) {
         let Tick { counts, visits, latency, visitors, slow, assigned, heavy, diversion, split } = tick;
         let share = Fraction::of(split.canary, split.stable);

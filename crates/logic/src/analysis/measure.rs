@@ -1,4 +1,4 @@
-//! What isolates need of the analysis to count an outcome. The controller sends it with the overlay.
+//! Settings of the analysis that isolates need to count an outcome. The controller sends it with the overlay.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::counts::Unit;
 use crate::variant::Variant;
 use crate::visitors::Marks;
 
-/// How isolates count outcomes.
+/// Settings by which isolates count outcomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Measure {

@@ -22,7 +22,7 @@ pub enum Verdict {
     Inconclusive,
 }
 
-/// What an inconclusive analysis waits for.
+/// The reason to wait of an inconclusive analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeldFor {
     /// Requests: there are too few, or none. A night without visitors says nothing about the canary.
@@ -130,7 +130,7 @@ pub enum Reason {
         requests: u64,
         /// Required number.
         needed: u64,
-        /// What is counted.
+        /// The unit of the counts.
         #[serde(default)]
         unit: Unit,
     },
@@ -140,7 +140,7 @@ pub enum Reason {
         requests: u64,
         /// Required number; `None` if no number is enough at this split.
         needed: Option<u64>,
-        /// What is counted.
+        /// The unit of the counts.
         #[serde(default)]
         unit: Unit,
     },
@@ -239,7 +239,7 @@ impl Reason {
         }
     }
 
-    /// What an inconclusive analysis waits for.
+    /// The reason to wait of an inconclusive analysis.
     pub fn held_for(&self) -> HeldFor {
         match self {
             Self::TooFewRequests { .. } | Self::WaitingForTraffic { .. } | Self::StaleTelemetry { .. } => {
@@ -252,7 +252,7 @@ impl Reason {
 }
 
 impl Reason {
-    /// What the canary has had and what is needed, where the reason is a lack of traffic. No number may be enough at a split.
+    /// The canary's traffic and the needed traffic, where the reason is a lack of traffic. No number may be enough at a split.
     pub fn missing_traffic(&self) -> Option<(u64, Option<u64>)> {
         match self {
             Self::TooFewRequests { requests, needed, .. } => Some((*requests, Some(*needed))),

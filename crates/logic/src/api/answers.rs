@@ -21,7 +21,7 @@ pub struct CommandAnswer {
     /// The command was only checked, and nothing has changed. The other fields have the state that it would lead to.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
-    /// What may surprise about a start, as sentences.
+    /// Warnings about a start, as sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// After `resume-canary`, the percentage of visitors that the canary gets.
@@ -38,10 +38,10 @@ pub struct CommandAnswer {
 pub struct ChangeAnswer<T> {
     /// Whether the last command was the same. Without a controller this is not known, and false.
     pub already: bool,
-    /// What was in force before; none where KV could not be read.
+    /// The value before; none where KV could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<T>,
-    /// What was ordered.
+    /// The value after the command.
     pub after: T,
     /// Ways of the change that failed.
     #[serde(skip_serializing_if = "FailedWays::is_empty")]

@@ -32,7 +32,7 @@ pub struct SeriesQuery {
     pub step: i64,
 }
 
-/// Where a page begins, and how long it is.
+/// Start and length of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageQuery {
     /// The cursor of the page before; none for the first page.
@@ -57,7 +57,7 @@ pub struct SeriesPage {
     pub next: Option<String>,
 }
 
-/// What both variants did in a step of the series.
+/// Counts of both variants in a step of the series.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SeriesPoint {

@@ -1,4 +1,4 @@
-//! What is happening with the canary, why, and what comes next: one sentence, and what a rollout waits for.
+//! The present state of the canary, its reason and the next step: one sentence, and the condition that a rollout waits for.
 
 use core::fmt::Write as _;
 use core::time::Duration;
@@ -14,7 +14,7 @@ use crate::timestamp::Timestamp;
 /// Age of the last report above which telemetry counts as missing.
 const SILENCE: Duration = Duration::from_mins(1);
 
-/// What a rollout waits for before its next step.
+/// The condition that a rollout waits for before its next step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Awaited {
@@ -39,11 +39,11 @@ pub enum Awaited {
     Nothing,
 }
 
-/// What a rollout waits for, since when, and as far as it is known until when.
+/// The condition that a rollout waits for, since when, and as far as it is known until when.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WaitsFor {
-    /// What it waits for.
+    /// The condition.
     #[serde(rename = "for")]
     pub awaited: Awaited,
     /// Since when, in RFC 3339.
@@ -61,11 +61,11 @@ pub struct WaitsFor {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TrafficView {
-    /// What the canary has had in this step.
+    /// The canary's traffic in this step.
     pub have: u64,
-    /// What an analysis needs; none where no number is enough at this split.
+    /// The needed traffic; none where no number is enough at this split.
     pub needed: Option<u64>,
-    /// What came in a minute, over this step.
+    /// Traffic a minute, over this step.
     pub per_minute: Option<f64>,
     /// When it is enough at this rate, in RFC 3339.
     pub eta: Option<String>,
@@ -74,9 +74,9 @@ pub struct TrafficView {
 /// The headline of a status.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outlook {
-    /// What is happening, why, and what comes next.
+    /// The present state, its reason and the next step.
     pub headline: String,
-    /// What the rollout waits for.
+    /// The condition that the rollout waits for.
     pub waits_for: WaitsFor,
 }
 

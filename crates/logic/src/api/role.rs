@@ -1,4 +1,4 @@
-//! What the holder of a token may do.
+//! Permissions of a token.
 
 use super::request::PREFIX;
 use crate::bearer::is_authorized;
@@ -8,10 +8,10 @@ use crate::rollout::is_valid_id;
 /// The path, below the prefix, to which a plan is sent: to start it, or to check it only.
 pub(super) const ROLLOUTS: &str = "rollouts";
 
-/// What a viewer may read. A path that is added to the API is closed to viewers until it is in this list.
+/// Paths that a viewer may read. A path that is added to the API is closed to viewers until it is in this list.
 const VIEWABLE: [&str; 7] = ["status", "audit", "metrics", "explain", "series", "locations", ROLLOUTS];
 
-/// What a token permits.
+/// Permissions of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Of `ADMIN_TOKEN`: everything.

@@ -50,7 +50,7 @@ pub struct RolloutView {
     pub frozen_until: Option<String>,
     /// Percentage of the compared requests whose bodies are watched. The others' broken bodies are not known.
     pub watch_bodies: Percentage,
-    /// What the canary may not exceed, whatever stable does.
+    /// Ceilings of the canary, whatever stable's values are.
     pub ceilings: Option<CeilingsView>,
     /// Time of the next analysis.
     pub next_look: Option<String>,
@@ -66,7 +66,7 @@ pub struct RolloutView {
     pub last_look: Option<LastLookView>,
     /// Numbers of the current step.
     pub figures: Option<FiguresView>,
-    /// What became of the rollout's failed canary requests.
+    /// Outcome of the rollout's failed canary requests.
     pub impact: ImpactView,
     /// Anomalies besides the canary, as sentences.
     pub alarms: Vec<String>,
@@ -125,7 +125,7 @@ pub struct FiguresView {
     pub p99: Option<EvidenceView>,
 }
 
-/// What became of a rollout's failed canary requests, as far as isolates have reported it.
+/// Outcome of a rollout's failed canary requests, as far as isolates have reported it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ImpactView {

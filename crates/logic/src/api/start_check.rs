@@ -1,4 +1,4 @@
-//! What is wrong with the start of a rollout, beyond a plan that is not valid, and what may surprise about it.
+//! Checks of the start of a rollout, beyond a valid plan: refusals and warnings.
 
 use super::role::ROLLOUTS;
 use crate::percentage::Percentage;

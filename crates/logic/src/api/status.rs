@@ -38,11 +38,11 @@ pub struct StatusView {
     pub version: String,
     /// Time of the answer, in RFC 3339 as all times.
     pub time: String,
-    /// What is happening, why, and what comes next, in a sentence.
+    /// The present state, its reason and the next step, in a sentence.
     pub headline: String,
-    /// What the rollout waits for.
+    /// The condition that the rollout waits for.
     pub waits_for: WaitsFor,
-    /// What isolates do now.
+    /// The percentage that isolates apply now.
     pub effective: EffectiveView,
     /// Epoch of the controller.
     pub epoch: Option<u64>,
@@ -107,7 +107,7 @@ pub struct SwitchView {
     /// Time at which the switch turns itself off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// Who holds the switch: KV, an order that KV has not confirmed in every location yet, or both.
+    /// Source of the switch: KV, an order that KV has not confirmed in every location yet, or both.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_by: Option<HeldBy>,
     /// Time of the order; none for a switch that was turned on in KV by hand.
@@ -127,7 +127,7 @@ pub struct HaltView {
     pub reason: String,
     /// Whether a rollback or an abort halted the canary.
     pub by_rollout: bool,
-    /// Who holds the halt: always the controller, until the halt is lifted.
+    /// Source of the halt: always the controller, until the halt is lifted.
     pub held_by: Option<HeldBy>,
 }
 

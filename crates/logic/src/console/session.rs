@@ -20,7 +20,7 @@ pub const COOKIE: &str = "__Host-serin-console";
 /// The header that a call by cookie needs in order to change something. A form or a plain link cannot send it.
 pub const CONFIRMATION: &str = "serin-console";
 
-/// How long a session lasts.
+/// Lifetime of a session.
 pub const LIFETIME: Duration = Duration::from_hours(8);
 
 /// Keeps signatures of sessions apart from any other use of the tokens.
@@ -38,7 +38,7 @@ pub struct Tokens<'a> {
 /// A person who is signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// What the session permits: what its token permits.
+    /// Role of the session, which is its token's.
     pub role: Role,
     /// End of the session.
     pub expires: Timestamp,

@@ -45,9 +45,9 @@ pub struct LastLook {
 /// Traffic that an analysis lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingTraffic {
-    /// What the canary has had in this step.
+    /// The canary's traffic in this step.
     pub have: u64,
-    /// What an analysis needs; none where no number is enough at this split.
+    /// The needed traffic; none where no number is enough at this split.
     pub needed: Option<u64>,
 }
 
@@ -157,7 +157,7 @@ impl AnalysisRunner {
         self.evaluator.as_ref().map(Evaluator::figures)
     }
 
-    /// How isolates count outcomes.
+    /// Settings by which isolates count outcomes.
     pub(super) fn measure(&self) -> Measure {
         self.evaluator.as_ref().map(Evaluator::measure).unwrap_or_default()
     }

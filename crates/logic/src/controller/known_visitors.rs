@@ -16,7 +16,7 @@ const MAX_SEEN: usize = 4_096;
 /// The visitors that were counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KnownVisitors {
-    /// Where the visitors belong.
+    /// The observation of the visitors.
     pub scope: KnownScope,
     /// Visitors that failed in the rollout.
     pub failed: KeySet,

@@ -40,7 +40,7 @@ pub struct MetricsBuffer {
     impact: Impact,
 }
 
-/// What became of a rollout's failed canary requests, as far as isolates have reported it.
+/// Outcome of a rollout's failed canary requests, as far as isolates have reported it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Impact {
     /// Canary requests that failed.
@@ -136,7 +136,7 @@ impl MetricsBuffer {
         self.short_circuited
     }
 
-    /// What became of the rollout's failed canary requests.
+    /// Outcome of the rollout's failed canary requests.
     pub fn impact(&self) -> Impact {
         self.impact
     }

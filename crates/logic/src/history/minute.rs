@@ -11,7 +11,7 @@ use crate::percentage::Percentage;
 use crate::telemetry::Sample;
 use crate::timestamp::Timestamp;
 
-/// How long minutes are kept.
+/// Time for which minutes are kept.
 pub const KEPT: Duration = Duration::from_hours(7 * 24);
 
 const MINUTE_MS: i64 = 60_000;

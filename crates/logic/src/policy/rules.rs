@@ -14,7 +14,7 @@ use crate::percentage::Percentage;
 use crate::request_attributes::RequestAttributes;
 use crate::variant::Variant;
 
-/// What a rule serves.
+/// The variant or share of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serve {
     /// This variant for every sticky key.

@@ -11,7 +11,7 @@ use crate::timestamp::Timestamp;
 /// Actor of the controller's own actions.
 pub const CONTROLLER: &str = "controller";
 
-/// What an audit entry is about. The names are stable, because dashboards and webhooks filter by them.
+/// Kind of an audit entry. The names are stable, because dashboards and webhooks filter by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {

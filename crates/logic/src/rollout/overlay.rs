@@ -29,7 +29,7 @@ pub struct Overlay {
     /// The location's last read of KV, which its shard adds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading: Option<KvReading>,
-    /// How outcomes are counted.
+    /// Settings for counting outcomes.
     pub measure: Measure,
 }
 

@@ -110,7 +110,7 @@ pub struct Limits {
     /// How long a step waits for traffic until `on_max_wait` happens; without limit, or 1s to 30d.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_wait: Option<Span>,
-    /// What happens then.
+    /// The action then.
     #[serde(skip_serializing_if = "is_default")]
     pub on_max_wait: OnMaxWait,
 }

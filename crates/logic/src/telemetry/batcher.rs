@@ -10,8 +10,8 @@ use crate::rollout::Observation;
 use crate::variant::Variant;
 use crate::visitors::{Entry, KeySet, Marks, Network, VisitorSketch};
 
-/// An isolate's first canary requests, whose latency is not counted: they wait for connections and compilation, which says nothing about the
-/// canary's speed.
+/// An isolate's first canary requests, whose latency is not counted: they wait for connections and compilation, which says nothing about
+/// the canary's speed.
 const WARM_UP: u32 = 20;
 
 /// Visitors that each set of a batch holds, of both variants together.
@@ -29,7 +29,7 @@ pub struct Observed {
     pub visitor: u32,
 }
 
-/// How an observed request ended.
+/// Outcome of an observed request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Answered {
     /// Whether the variant failed.
@@ -52,12 +52,12 @@ pub struct OutcomeBatcher {
     current: Option<Observation>,
     /// The observation that was counted before.
     previous: Option<Observation>,
-    /// What batches of the current observation have carried.
+    /// Content of the earlier batches of the current observation.
     reported: Reported,
     canary_requests: u32,
 }
 
-/// What batches of one observation have carried.
+/// Content of the earlier batches of one observation.
 #[derive(Clone, Debug, Default)]
 struct Reported {
     failed: KeySet,
@@ -79,8 +79,8 @@ impl OutcomeBatcher {
         Self::new(hex::encode(id))
     }
 
-    /// Counts one outcome, seen while `observation` was in force. `network` gives the client's network; it is asked for only where the outcome
-    /// says something against the variant.
+    /// Counts one outcome, seen while `observation` was in force. `network` gives the client's network; it is asked for only where the
+    /// outcome says something against the variant.
     pub fn record(
         &mut self,
         observation: &Observation,
@@ -218,8 +218,8 @@ impl OutcomeBatcher {
         self.in_flight.take_if(|batch| batch.seq == seq);
     }
 
-    /// Whether outcomes of `observation` count. A newer observation replaces the current one and drops its open counts, because the controller
-    /// no longer accepts them. An outcome that took long may belong to an older observation; it must not drop the counts since.
+    /// Whether outcomes of `observation` count. A newer observation replaces the current one and drops its open counts, because the
+    /// controller no longer accepts them. An outcome that took long may belong to an older observation; it must not drop the counts since.
     fn counts(&mut self, observation: &Observation) -> bool {
         let is_older = |than: &Observation| {
             than.rollout_id == observation.rollout_id

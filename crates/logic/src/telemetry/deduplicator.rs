@@ -1,4 +1,4 @@
-//! Which messages have been counted. A sender numbers its messages and sends one at a time, so its highest number says it all.
+//! The messages that have been counted. A sender numbers its messages and sends one at a time, so its highest number is enough.
 
 use core::time::Duration;
 use std::collections::BTreeMap;

@@ -21,7 +21,7 @@ pub(super) struct Caller {
     /// Factor on the latencies.
     pub(super) pace: f64,
     pub(super) network: Network,
-    /// What an outsider's request does; none for a visitor of the site.
+    /// Behaviour of an outsider's request; none for a visitor of the site.
     pub(super) requests: Option<OutsiderRequests>,
 }
 
@@ -125,7 +125,7 @@ impl World<'_> {
         let (traffic, stage) = (&self.scenario.traffic, self.scenario.stage(self.since_start_ms()));
         let rng = &mut self.rng;
         let behaviour = if from == From::Canary { stage.canary } else { stage.stable };
-        // What an outsider asks for succeeds or fails as the outsider wants it.
+        // An outsider's request succeeds or fails as the outsider chooses.
         let is_visitor = caller.requests.is_none();
         let failed = always_fails || (is_visitor && rng.random_bool(behaviour.failures));
         let on_stable = may_retry.then(|| !(always_fails || is_visitor && rng.random_bool(stage.stable.failures)));

@@ -11,7 +11,7 @@ use crate::connection::Connection;
 use crate::exit::Failure;
 use crate::time_format::exact;
 
-/// How health is asked for.
+/// Options of the health checks.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Gates")]
 pub(crate) struct Gates {

@@ -14,7 +14,7 @@ const FILES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 /// File in which build tools name the wrangler configuration that they generated.
 const REDIRECT: &str = ".wrangler/deploy/config.json";
 
-/// Which Worker.
+/// Options that name the Worker.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WorkerOptions {
     /// Folder of the Worker, or its wrangler configuration.

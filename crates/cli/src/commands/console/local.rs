@@ -30,7 +30,7 @@ pub(crate) struct LocalConsole {
     who: Option<String>,
 }
 
-/// What a request is answered with.
+/// Response to a request.
 type Answer = Response<std::io::Cursor<Vec<u8>>>;
 
 // === impl LocalConsole ===
@@ -120,7 +120,7 @@ impl LocalConsole {
         }
     }
 
-    /// Who is signed in: the holder of this process's token.
+    /// The signed-in user: the holder of this process's token.
     fn session(&self) -> Answer {
         match self.client.send(&Method::GET, &format!("{PREFIX}state"), &[], None) {
             Ok(reply) if reply.status == 401 => text(401, "application/problem+json", &reply.text),

@@ -14,7 +14,7 @@ use crate::exit::Failure;
 use crate::output;
 use crate::wrangler::{Document, Invocation, Wrangler};
 
-/// Where the document is kept.
+/// Store of the document.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Policy document")]
 pub(crate) struct Place {

@@ -255,7 +255,7 @@ impl Hours {
         (start != end && start < 1_440).then_some(Self { start, end })
     }
 
-    /// Where these hours end if `minute` of a day is one of theirs; beyond 1440 on the next day.
+    /// End of these hours if `minute` of a day is one of theirs; beyond 1440 on the next day.
     fn end_after(self, minute: i64) -> Option<i64> {
         let (start, end) = (i64::from(self.start), i64::from(self.end));
         let over_midnight = end <= start;
