@@ -29,7 +29,9 @@ pub(super) async fn start(context: &Rc<ControllerContext>, request: ApiRequest) 
     let values = context.policy.read(LIMIT).await.map_err(ControllerError::Kv)?;
     let (found, versions) = match values.canary_state.as_ref().map(|text| CanaryState::parse(key, text)).transpose() {
         Ok(state) => (state.as_ref().map(PublishedState::from), state.map(versions).unwrap_or_default()),
-        Err(error) => return Ok(response::problem(&Problem::conflict(format!("{error}; fix the document in KV first")))),
+        Err(error) => {
+            return Ok(response::problem(&Problem::conflict(format!("{error}; fix the document in KV first"))));
+        }
     };
     let now = clock::now();
     if let Some(Err(error)) = plan.freeze().map(|freeze| freeze.check_zone(time_zone::utc_offset, now)) {
