@@ -278,7 +278,7 @@ impl fmt::Display for Reason {
             }
             Self::Diverted { failed, probes, diverted, visits, ceiling } => write!(
                 f,
-                "Breakers keep visitors from the canary: {failed} of {probes} visitors who probed it failed, and {diverted} of \
+                "Breakers keep visitors from the canary: in their probes, {failed} of {probes} visitors failed, and {diverted} of \
                  {visits} visits ({:.2} %) went to stable instead; ceiling {:.2} %.",
                 percent(*diverted, *visits),
                 ceiling * 100.0

@@ -230,7 +230,7 @@ fn a_breaker_whose_probes_fail_rolls_back_a_canary_that_has_everything() {
         (reason.verdict(), reason.to_string()),
         (
             Verdict::Fail,
-            "Breakers keep visitors from the canary: 5 of 5 visitors who probed it failed, \
+            "Breakers keep visitors from the canary: in their probes, 5 of 5 visitors failed, \
              and 95 of 95 visits (100.00 %) went to stable instead; ceiling 5.00 %."
                 .to_owned()
         )
