@@ -85,7 +85,7 @@ fn a_response_that_is_not_json_is_a_failure() {
     let server = Server::start().on("GET /__serin/status", Answer::text(200, "text/html", "<h1>hello</h1>"));
     let run = server.serin(&["status"]);
     assert_eq!(run.code, 1);
-    assert!(run.stderr.contains("not understood"), "{}", run.stderr);
+    assert!(run.stderr.contains("is not valid"), "{}", run.stderr);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn an_error_of_the_connection_names_the_address_the_cause_and_the_next_step() {
     for (url, cause, next) in [
         (format!("http://{free}"), "nothing listens there", "`npm start`"),
         (http.clone(), "does not speak https", &format!("try --url {}", http.replace("https:", "http:"))[..]),
-        (format!("http://{other}"), "does not answer in http", &format!("try --url https://{other}")),
+        (format!("http://{other}"), "does not speak http", &format!("try --url https://{other}")),
         (format!("https://{other}"), "does not speak https", &format!("try --url http://{other}")),
         ("http://no-such-host.invalid".into(), "the host name has no address", "SERIN_URL"),
     ] {
@@ -140,7 +140,7 @@ fn a_closed_control_api_on_this_machine_is_opened_by_dev_vars() {
         "detail": "no ADMIN_TOKEN is set"});
     let run = Server::start().on("GET /__serin/status", Answer::problem(403, &problem)).serin(&["status"]);
     assert_eq!(run.code, 1);
-    assert!(run.stderr.contains("a line ADMIN_TOKEN=… into .dev.vars"), "{}", run.stderr);
+    assert!(run.stderr.contains("a line ADMIN_TOKEN=… to .dev.vars"), "{}", run.stderr);
     assert!(!run.stderr.contains("secret put"), "{}", run.stderr);
 }
 
@@ -148,7 +148,7 @@ fn a_closed_control_api_on_this_machine_is_opened_by_dev_vars() {
 fn a_token_that_only_reads_is_recognised() {
     let problem = json!({"type": "urn:serin:read-only", "title": "The token is read-only", "status": 403});
     let run = Server::start().on("POST /__serin/halt", Answer::problem(403, &problem)).serin(&["halt"]);
-    assert!(run.stderr.contains("VIEWER_TOKEN, which only reads"), "{}", run.stderr);
+    assert!(run.stderr.contains("VIEWER_TOKEN, which may only read"), "{}", run.stderr);
 }
 
 #[test]

@@ -69,6 +69,6 @@ fn smoke_requests_are_sent_with_each_try_and_differences_are_reported() {
         .on("POST /orders", refused.with("www-authenticate", "Bearer realm=\"x\""));
     let run = server.serin(&["gate", "--every", "1ms", "--smoke", file]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stdout.contains("www-authenticate is not there, not Bearer*"), "{}", run.stdout);
+    assert!(run.stdout.contains("www-authenticate is missing, not Bearer*"), "{}", run.stdout);
     assert_eq!(server.received().len(), 4);
 }
