@@ -250,9 +250,9 @@ test("a dry run prints each call and document in order, and executes none", asyn
   };
   const planned = await steps("deploy", v2, "--percentage", "10");
   assert.deepEqual(planned.map(({ step, call }) => `${step}: ${call}`), [
-    "gate stable: GET SERIN/health?detailed=true, its part stable; 3 tries, 5s apart",
+    "gate stable: GET SERIN/health?detailed=true, component stable; 3 tries, 5s apart",
     `deploy app-canary: cd DIR && ${STAND_IN} deploy --name app-canary --config DOCUMENT`,
-    "gate canary: GET SERIN/health?detailed=true, its part canary; 3 tries, 5s apart",
+    "gate canary: GET SERIN/health?detailed=true, component canary; 3 tries, 5s apart",
     "write canary-state: PUT SERIN/__serin/state",
   ]);
   const config = { name: "app-canary", main: "index.js", compatibility_date: COMPATIBILITY_DATE, workers_dev: false };

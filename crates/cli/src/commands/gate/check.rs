@@ -138,7 +138,7 @@ mod tests {
         assert!(complaints(&health, 200, &json!({"status": "ok", "version": "2"})).is_empty());
         assert_eq!(complaints(&health, 200, &json!({"status": "ok", "version": "1"})), ["version is 1, not 2"]);
         assert_eq!(complaints(&health, 503, &json!({"status": "down", "version": "2"})), ["answered 503 down"]);
-        assert_eq!(complaints(&health, 302, &json!(null)), ["answered 302", "version is not told, not 2"]);
+        assert_eq!(complaints(&health, 302, &json!(null)), ["answered 302", "version is not reported, not 2"]);
         assert!(complaints(&Health::default(), 204, &json!(null)).is_empty());
     }
 
