@@ -7,10 +7,10 @@ import { Client, NAVIGATION, visitorId } from "../edge/harness/client.mjs";
 import { startSerin } from "../edge/harness/workerd.mjs";
 
 const CONNECTIONS = 8;
-/** How long a client waits for the head of an answer, or for more of its body, in ms: far longer than the deadline. */
-const PATIENCE = 1_000;
-/** The same for a write, which may wait two seconds for fresh switches. */
-const PATIENCE_TO_WRITE = 3_000;
+/** How long a client waits for the head of an answer, or for more of its body, in ms: longer than a busy machine needs. */
+const PATIENCE = 10_000;
+/** The same where a variant never answers: longer than the canary's deadline. */
+const PATIENCE_IN_VAIN = 1_000;
 export const DEADLINE = 400;
 /** How long a slow client pauses in its upload or download, in ms: longer than the canary's deadline. */
 const PAUSE = 500;
@@ -73,7 +73,7 @@ export class Tally {
 
 /**
  * Runs `faults` together for the given number of requests, or one after the other if they are in the same place. `repeated` are writes that
- * variants received more than once.
+ * variants received more than once; `worstBefore` is the longest time to an answer before the faults.
  */
 export async function run(faults, requests) {
   const { serin, clients, close } = await open({
@@ -84,6 +84,7 @@ export async function run(faults, requests) {
   try {
     const tally = new Tally();
     await load(clients, [], 50, tally);
+    const worstBefore = tally.worst;
     const isTogether = new Set(faults.map(({ place }) => place)).size === faults.length;
     for (const together of isTogether ? [faults] : faults.map((fault) => [fault])) {
       for (const fault of together) await fault.begin(serin);
@@ -91,7 +92,7 @@ export async function run(faults, requests) {
       for (const fault of together) await fault.end(serin);
     }
     await load(clients, [], 50, tally);
-    return { faults: faults.map(({ name }) => name), ...tally, repeated: (await serin.writes()).repeated };
+    return { faults: faults.map(({ name }) => name), ...tally, worstBefore, repeated: (await serin.writes()).repeated };
   } finally {
     await close();
   }
@@ -117,6 +118,7 @@ export async function load(clients, faults, requests, tally, { isCalm = true } =
     stableFails: has("stable"),
     // The variant of a visitor is known only while no fault keeps Serin from assigning visitors.
     isAssigned: isCalm && !["KV", "Serin", "clock"].some(has),
+    patience: [queries.canary, queries.stable].some((query) => ["hang", "stall"].includes(query)) ? PATIENCE_IN_VAIN : PATIENCE,
     loops: [queries.canary, queries.stable].includes("loop"),
   };
   const until = tally.sent + requests;
@@ -131,7 +133,7 @@ export async function load(clients, faults, requests, tally, { isCalm = true } =
       const panics = panicsEvery && number % panicsEvery === Math.floor(number / panicsEvery) % panicsEvery;
       const headers = panics ? { "x-serin-panic": "route" } : {};
       const asked = path(INSTEAD[kind]);
-      const answer = await ask(client, asked, kind, visitor, number, headers);
+      const answer = await ask(client, asked, kind, visitor, number, headers, conditions);
       const describe = () => `${kind} ${asked}: ${answer.status} ${answer.text}`;
       tally.count(judge(answer, kind, visitor, conditions), answer, describe);
       for (const where of leaving) await leave(client, where);
@@ -148,7 +150,7 @@ const INSTEAD = { upload: "count", download: `mebibytes:${DOWNLOAD}` };
  * Sends one request. If the client timed out or the answer broke off, the status is 0 and the text is what had arrived. `took` is without what
  * a slow client does.
  */
-async function ask(client, path, kind, { id }, number, extra) {
+async function ask(client, path, kind, { id }, number, extra, { patience }) {
   const method = { "first visit": "GET", download: "GET", upload: "POST" }[kind] ?? kind;
   const body = method === "POST" ? "a write" : undefined;
   const headers = {
@@ -158,14 +160,13 @@ async function ask(client, path, kind, { id }, number, extra) {
   };
   const answer = { status: 0, text: "", length: 0 };
   const paused = kind in INSTEAD ? PAUSE : 0;
-  const patience = (method === "POST" ? PATIENCE_TO_WRITE : PATIENCE) + paused;
   const begun = performance.now();
   let timer;
   let outgoing;
   try {
     const opened = client.open(path, { method, headers }, (request) => {
       outgoing = request;
-      timer = setTimeout(() => request.destroy(new Error("gave up")), patience);
+      timer = setTimeout(() => request.destroy(new Error("gave up")), patience + paused);
       if (kind !== "upload") return request.end(body);
       request.write(body.slice(0, 1));
       setTimeout(() => request.end(body.slice(1)), PAUSE);
