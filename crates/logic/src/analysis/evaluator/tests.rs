@@ -276,6 +276,23 @@ fn a_split_that_is_off_raises_an_alarm_and_decides_nothing() {
 }
 
 #[test]
+fn a_key_with_more_than_a_fifth_of_the_requests_is_an_alarm_where_each_request_counts_for_itself() {
+    let alarms = |unit, heaviest: u64| {
+        let config = AnalysisConfig { unit, ..AnalysisConfig::default() };
+        let mut evaluator = Evaluator::new(config, 3_600_000).unwrap();
+        let mut heavy = HeavyKeys::default();
+        (0..heaviest).for_each(|_| heavy.record(7));
+        let counts = PerVariant::new(Counts::new(200, 0), Counts::new(800, 0));
+        let split = PerVariant::new(5_000, 20_000);
+        evaluator.close_tick(Tick { counts, heavy, split, ..Tick::default() }, TICK);
+        evaluator.alarms()
+    };
+    assert_eq!(alarms(Unit::Request, 201), [Alarm::HeavyKey { heaviest: 201, requests: 1_000 }]);
+    assert_eq!(alarms(Unit::Request, 200), []);
+    assert_eq!(alarms(Unit::StickyKey, 201), []);
+}
+
+#[test]
 fn a_reason_is_written_in_a_stable_form() {
     let look = story().minute((1, 0, 80.0), STABLE);
     let json = serde_json::to_string(&look.reason).unwrap();
