@@ -26,8 +26,8 @@ Environment:
   SERIN_TOKEN  value of Serin's secret ADMIN_TOKEN; without it, a command for this
                machine reads .dev.vars in the current folder
   SERIN_WHO    name of the actor in the audit log; default: USER
-  SERIN_ACCESS_TOKEN                                  for a server behind Cloudflare Access: output of
-                                                      `cloudflared access token`; or else
+  SERIN_ACCESS_TOKEN                                  for a server behind Cloudflare Access:
+                                                      output of `cloudflared access token`; or else
   SERIN_ACCESS_CLIENT_ID, SERIN_ACCESS_CLIENT_SECRET  the two parts of a service token
   NO_COLOR     turn colours off";
 
