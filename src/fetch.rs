@@ -92,6 +92,7 @@ pub(crate) fn respond(
                 Ok(cleaned) => cleaned.unwrap_or(request),
                 Err(error) => return response::promise(Exchange::unanswered(&error)),
             };
+            isolate.telemetry.count_request();
             let terms = terms(isolate, &request, &snapshot, &decision, variant, now);
             Exchange::send(isolate, &Rc::new(context), &request, terms)
         }

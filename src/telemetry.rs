@@ -69,6 +69,11 @@ impl Telemetry {
         location.clone_into(&mut self.location.borrow_mut());
     }
 
+    /// Counts a request that goes to a variant, observed or not.
+    pub(crate) fn count_request(&self) {
+        self.batcher().borrow_mut().count_request();
+    }
+
     /// Counts how an observed request ended.
     pub(crate) fn record(
         &self,

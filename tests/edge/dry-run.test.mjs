@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import test, { before } from "node:test";
 import { buildProgram, serinFor } from "./harness/command-line.mjs";
+import { eventually } from "./harness/eventually.mjs";
+import { startLoad } from "./harness/load.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const OFF = { enabled: false, percentage: 0 };
@@ -60,6 +62,41 @@ test("a dry run refuses what a start refuses, with the same problem", async (t) 
   const unreadable = await startSerin(t, { kv: { "canary-state": "{" } });
   const broken = await both(unreadable, PLAN);
   assert.deepEqual([broken.checked[0], broken.checked], [409, broken.started]);
+});
+
+test("a start and its dry run say how long the rollout takes at the traffic of the last hour", async (t) => {
+  const splitter = await startSerin(t, { kv: { "canary-state": OFF } });
+  const serin = serinFor(program, splitter);
+  const plan = { ...PLAN, settle: "200ms", lookEvery: "300ms", analysis: { tickMs: 200, flushIntervalMs: 200 } };
+  const expected = async () => (await splitter.api("POST", "rollouts?dryRun=true", plan)).json.expected;
+  const silent = await expected();
+  assert.deepEqual([silent.durationMs, silent.requestsPerMinute, silent.smallestRegression], [null, 0, null]);
+  assert.match(silent.sentence, /^No traffic in the last hour: .* its holds alone take 2 h 0 min\.$/);
+
+  const REQUESTS = 300;
+  for (let n = 0; n < REQUESTS; n += 1) await splitter.request("/?both=name&quiet");
+  const guessed = await eventually(async () => {
+    const now = await expected();
+    assert.ok(now.requestsPerMinute >= REQUESTS / 2, JSON.stringify(now));
+    return now;
+  });
+  assert.ok(guessed.requestsPerMinute <= REQUESTS, "each request counts once, also with the canary off");
+  assert.deepEqual([guessed.visitorsPerMinute, guessed.steps.length, guessed.steps[1].needed], [null, 2, 20]);
+  assert.match(guessed.sentence, /^At least .* no rollout has counted visitors yet\./);
+  const checked = await serin(["start", "--step", "5:1h", "--step", "100:1h", "--dry-run"]);
+  assert.match(checked.stdout, /nothing was started\nAt least /);
+
+  const load = startLoad(t, splitter);
+  const started = await splitter.api("POST", "rollouts", { ...plan, id: "r1" });
+  assert.match(started.json.expected.sentence, /^At least /);
+  await splitter.status(({ rollout }) => (rollout.figures?.canary.visitors ?? 0) > 30);
+  await splitter.api("POST", "rollouts/current/abort", {});
+  await load.stop();
+  const known = await expected();
+  assert.ok(known.visitorsPerMinute > 0 && known.visitorsPerMinute <= known.requestsPerMinute, JSON.stringify(known));
+  assert.match(known.sentence, /^About .* visitors a minute in the last hour; the holds alone take 2 h 0 min\. It notices a canary that fails [\d.]+ times/);
+  const answer = await serin(["start", "--step", "5:1h", "--step", "100:1h"]);
+  assert.deepEqual([answer.code, /^About .* visitors a minute/m.test(answer.stdout)], [0, true], answer.stdout);
 });
 
 test("a start while disable_canary is on is refused, unless it is meant", async (t) => {

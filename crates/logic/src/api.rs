@@ -7,6 +7,8 @@ mod answers;
 mod audit;
 /// Bodies of commands.
 mod body;
+/// How long a rollout is expected to take.
+mod expected;
 /// Why a sticky key gets its variant.
 mod explain;
 /// Series, past rollouts and locations.
@@ -33,6 +35,7 @@ mod status;
 pub use answers::{ChangeAnswer, CommandAnswer, FailedWays, StateAnswer};
 pub use audit::{AuditPage, AuditRecord};
 pub use body::Actor;
+pub use expected::{ExpectedStepView, ExpectedView};
 pub use explain::{ExplainQuery, Explanation};
 pub use history::{
     CountsView, LocationView, NumberedRollout, Page, PageQuery, RolloutDetail, SeriesPage, SeriesPoint, SeriesQuery,

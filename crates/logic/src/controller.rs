@@ -14,13 +14,15 @@ mod outbox;
 mod retry_state;
 /// Switches that were set through the control API.
 mod switch_overrides;
+/// How much traffic there is.
+mod traffic;
 /// Bodies of webhook requests.
 mod webhook;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::analysis_runner::analysis_config;
+pub(crate) use self::analysis_runner::{analysis_config, split};
 pub use self::analysis_runner::{AnalysisRunner, LastLook, MissingTraffic};
 pub use self::known_visitors::{KnownScope, KnownVisitors};
 pub use self::metrics_buffer::{Impact, MetricsBuffer};
@@ -28,6 +30,7 @@ use self::outbox::{LONGEST_NOTIFICATION_PAUSE, LONGEST_WRITE_PAUSE, MAX_NOTIFICA
 pub use self::outbox::{Outbox, QueuedMessage};
 pub use self::retry_state::RetryState;
 pub use self::switch_overrides::SwitchOverrides;
+pub use self::traffic::Traffic;
 pub use self::webhook::{WebhookFormat, WebhookMessage, service_name};
 use crate::analysis::Health;
 use crate::percentage::Percentage;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use serin_logic::Timestamp;
-use serin_logic::api::{ApiRequest, CommandAnswer, RolloutView, StartCheck};
+use serin_logic::api::{ApiRequest, CommandAnswer, ExpectedView, RolloutView, StartCheck};
 use serin_logic::controller::Controller;
 use serin_logic::document::InvalidDocument;
 use serin_logic::effective::Effective;
@@ -46,6 +46,8 @@ pub(super) async fn start(context: &Rc<ControllerContext>, request: ApiRequest) 
     let present = Effective::of(&snapshot, context.config.routing.max_stale, now).percentage;
     let id = id.unwrap_or_else(|| new_id(now));
     let start = Start { id, plan: *plan, found, reassign };
+    // The last rollout's numbers are there until the next one begins.
+    let expected = ExpectedView::new(&start.plan, &copy, now);
     let check = StartCheck { plan: &start.plan, present, disabled, anyway, confirmed: percentage }.run();
     let request = CommandRequest {
         command: Command::Start(Box::new(start)),
@@ -71,6 +73,7 @@ pub(super) async fn start(context: &Rc<ControllerContext>, request: ApiRequest) 
         rollout: RolloutView::new(controller, now),
         dry_run,
         warnings,
+        expected,
         ..CommandAnswer::default()
     };
     if dry_run {

@@ -86,6 +86,7 @@ impl Start {
         // With `--watch` the output is one line for each change.
         if !(self.watch && connection.json) {
             rollout::show(connection, "rollouts", &answer)?;
+            show_expected(connection, &answer.read()?);
         }
         if !self.watch {
             return Ok(());
@@ -149,7 +150,15 @@ fn show_check(connection: &Connection, answer: &Answer) -> Result<(), Failure> {
     let at = at.unwrap_or_default();
     let known = if check.already { ", and runs already" } else { "" };
     output::line(&format!("the server accepts the plan{known}{at}; nothing was started"));
+    show_expected(connection, &check);
     Ok(())
+}
+
+/// Prints how long the rollout is expected to take. A server that is older does not say it.
+fn show_expected(connection: &Connection, answer: &CommandAnswer) {
+    if let Some(expected) = answer.expected.as_ref().filter(|_| !connection.json) {
+        output::line(&expected.sentence);
+    }
 }
 
 /// `5`, `5:10m`, `5:10m:approval` or `5:approval`.

@@ -26,15 +26,38 @@ pub struct Regression {
     pub points: f64,
 }
 
+/// Steps of the search for the smallest regression: enough for the precision of its answer over the whole range.
+const SEARCH_STEPS: u32 = 60;
+
 /// Units on the canary, visitors or requests, that a step needs before promotion. `None` if no comparison is possible at that share.
 ///
 /// `stable_rate` (0..=1) is the rate of failures, counted as evidence counts them, and `share` is the canary's fraction of the compared
 /// requests.
 pub fn needed_requests(share: Fraction, stable_rate: f64, detect: Regression, alpha: f64) -> Option<u64> {
-    let stable_rate = if stable_rate.is_nan() { LEAST_RATE } else { stable_rate.clamp(LEAST_RATE, 1.0) };
+    let stable_rate = assumed_rate(stable_rate);
     let ratio = f64::max(detect.factor, 1.0 + detect.points / 100.0 / stable_rate);
-    let canary_rate = (ratio * stable_rate).min(1.0);
-    requests(MARGIN, information(share, canary_rate, stable_rate, ratio), alpha)
+    needed_for(ratio, share, stable_rate, alpha)
+}
+
+/// The smallest regression for which `units` on the canary are enough, as in [`needed_requests`]. Its factor is rounded up to hundredths, and
+/// both of its numbers say the same. `None` if not even a canary that always fails would be noticed, or nothing can be compared.
+pub fn smallest_regression(share: Fraction, stable_rate: f64, units: u64, alpha: f64) -> Option<Regression> {
+    let stable_rate = assumed_rate(stable_rate);
+    let is_enough = |ratio| needed_for(ratio, share, stable_rate, alpha).is_some_and(|needed| needed <= units);
+    let (mut least, mut most) = (1.0, 1.0 / stable_rate);
+    if !is_enough(most) {
+        return None;
+    }
+    for _ in 0..SEARCH_STEPS {
+        let middle = f64::midpoint(least, most);
+        if is_enough(middle) {
+            most = middle;
+        } else {
+            least = middle;
+        }
+    }
+    let factor = ((most * 100.0).ceil() / 100.0).min(1.0 / stable_rate);
+    Some(Regression { factor, points: ((factor - 1.0) * stable_rate * 1e5).ceil() / 1e3 })
 }
 
 /// Canary requests after which a canary that fails at `canary_rate` is expected to be rolled back. The number is up to 25 % too high.
@@ -52,6 +75,16 @@ impl Default for Regression {
     }
 }
 
+fn assumed_rate(stable_rate: f64) -> f64 {
+    if stable_rate.is_nan() { LEAST_RATE } else { stable_rate.clamp(LEAST_RATE, 1.0) }
+}
+
+/// Units on the canary to notice a canary that fails `ratio` times as often as stable.
+fn needed_for(ratio: f64, share: Fraction, stable_rate: f64, alpha: f64) -> Option<u64> {
+    let canary_rate = (ratio * stable_rate).min(1.0);
+    requests(MARGIN, information(share, canary_rate, stable_rate, ratio), alpha)
+}
+
 /// g: the nats per canary request that a bet on `rho` wins on average.
 fn information(share: Fraction, canary_rate: f64, stable_rate: f64, rho: f64) -> f64 {
     let w = share.get();
@@ -66,6 +99,8 @@ fn requests(margin: f64, information: f64, alpha: f64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const ALPHA: f64 = 0.005;
@@ -102,6 +137,38 @@ mod tests {
         };
         for row in [row("0.1 %", 0.001), row("1 %", 0.01), row("5 %", 0.05)] {
             assert!(page.contains(&row), "docs/rollouts.md should have the row {row}");
+        }
+    }
+
+    #[test]
+    fn the_smallest_regression_is_the_one_that_needs_so_much_traffic() {
+        let half = Fraction::of(1, 1);
+        for (rate, points) in [(0.001, 0.1), (0.005, 0.5), (0.02, 2.0), (0.05, 5.0)] {
+            let doubled = Regression { factor: 2.0, points: 0.01 };
+            let needed = needed_requests(half, rate, doubled, ALPHA).unwrap();
+            assert_eq!(
+                smallest_regression(half, rate, needed, ALPHA),
+                Some(Regression { factor: 2.0, points }),
+                "{rate}"
+            );
+        }
+        let factor = |units| smallest_regression(half, 0.01, units, ALPHA).map(|smallest| smallest.factor);
+        assert!(factor(1_000_000).unwrap() < 1.1 && factor(1_000).unwrap() > 3.0);
+        assert_eq!(factor(1), None, "one visitor is no evidence");
+        assert_eq!(smallest_regression(Fraction::of(1, 0), 0.01, 1_000_000, ALPHA), None);
+        assert_eq!(smallest_regression(half, 1.0, 1_000_000, ALPHA), None, "nothing is worse than stable");
+    }
+
+    proptest! {
+        #[test]
+        fn more_traffic_never_notices_less(share in 0.001..0.999, rate in 0.0..0.9, units in 1_u64..1_000_000_000, more in 0_u64..1_000_000_000) {
+            let smallest = |units| smallest_regression(Fraction::clamped(share), rate, units, ALPHA).map(|it| it.factor);
+            if let Some(factor) = smallest(units) {
+                prop_assert!(factor > 1.0);
+                prop_assert!(smallest(units + more).is_some_and(|of_more| of_more <= factor));
+                let at_least = Regression { factor, points: 0.0 };
+                prop_assert!(needed_requests(Fraction::clamped(share), rate, at_least, ALPHA).is_some_and(|needed| needed <= units));
+            }
         }
     }
 

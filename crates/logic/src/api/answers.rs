@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::expected::ExpectedView;
 use super::rollout::RolloutView;
 use super::status::SwitchView;
 use crate::percentage::Percentage;
@@ -24,6 +25,9 @@ pub struct CommandAnswer {
     /// Warnings about a start, as sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// How long the started rollout is expected to take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<ExpectedView>,
     /// After `resume-canary`, the percentage of visitors that the canary gets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percentage: Option<Percentage>,

@@ -270,7 +270,7 @@ fn next(rollout: &Rollout, now: Timestamp) -> String {
 }
 
 /// A length of time as a person says it: `23 s`, `12 min`, `3 h 20 min`.
-fn roughly(time: Duration) -> String {
+pub(super) fn roughly(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0..=59 => format!("{seconds} s"),
@@ -283,7 +283,7 @@ fn roughly(time: Duration) -> String {
 }
 
 /// A number with commas between its thousands.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.char_indices() {

@@ -8,6 +8,7 @@ use super::known_visitors::KnownVisitors;
 use super::metrics_buffer::MetricsBuffer;
 use crate::analysis::{Alarm, AnalysisConfig, Evaluator, Figures, Health, LookContext, Measure, PerVariant};
 use crate::document;
+use crate::percentage::Percentage;
 use crate::rollout::{Finding, FindingKind, Plan, State};
 use crate::timestamp::Timestamp;
 
@@ -107,7 +108,7 @@ impl AnalysisRunner {
         }
         self.ticked_at = now;
         let evaluator = self.evaluator.as_mut()?;
-        evaluator.close_tick(metrics.close_tick(known, split(state)), ms(now));
+        evaluator.close_tick(metrics.close_tick(known, split(state.share())), ms(now));
         let reason = evaluator.strong_evidence()?;
         let sentence = with_impact(reason.to_string(), metrics);
         self.last_look =
@@ -189,8 +190,8 @@ pub(crate) fn analysis_config(plan: &Plan) -> Result<AnalysisConfig, String> {
 }
 
 /// Widths of the canary and of its control slice, in buckets.
-fn split(state: &State) -> PerVariant<u64> {
-    let canary = u64::from(state.share().thousandths());
+pub(crate) fn split(share: Percentage) -> PerVariant<u64> {
+    let canary = u64::from(share.thousandths());
     PerVariant::new(canary, (canary * 4).min(100_000 - canary))
 }
 

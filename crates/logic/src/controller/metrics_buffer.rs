@@ -5,6 +5,7 @@ use std::{fmt, mem};
 use serde::{Deserialize, Serialize};
 
 use super::known_visitors::{KnownVisitors, NewVisitors};
+use super::traffic::Traffic;
 use crate::analysis::{Counts, Diversion, PerVariant, Tick};
 use crate::rollout::Observation;
 use crate::telemetry::{Batch, Deduplicator, Sample, VariantSample};
@@ -38,6 +39,9 @@ pub struct MetricsBuffer {
     /// The rollout, and which attempt of it, whose failures `impact` has.
     impact_of: Option<(String, u32)>,
     impact: Impact,
+    /// All requests, also while nothing is observed.
+    #[serde(skip_serializing_if = "Traffic::is_empty")]
+    traffic: Traffic,
 }
 
 /// Outcome of a rollout's failed canary requests, as far as isolates have reported it.
@@ -69,9 +73,9 @@ impl MetricsBuffer {
             (self.impact_of, self.impact) = (canary, Impact::default());
         }
         // The numbers of a rollout stay after its end.
-        let Self { received, breaker_opened_at, last_report_at, impact_of, impact, .. } = mem::take(self);
-        let observation = observation.cloned();
-        *self = Self { received, observation, breaker_opened_at, last_report_at, impact_of, impact, ..Self::default() };
+        let Self { received, breaker_opened_at, last_report_at, impact_of, impact, traffic, .. } = mem::take(self);
+        let kept = Self { received, breaker_opened_at, last_report_at, impact_of, impact, traffic, ..Self::default() };
+        *self = Self { observation: observation.cloned(), ..kept };
     }
 
     /// Counts a report; false if it was counted before.
@@ -81,6 +85,7 @@ impl MetricsBuffer {
         }
         // A report without counts shows that the shard is alive.
         self.last_report_at = Some(now);
+        self.traffic.add(report.requests, now);
         let is_observed = |sample: &&Sample| self.observation.as_ref() == Some(&sample.observation);
         if let Some(sample) = report.sample.as_ref().filter(is_observed) {
             self.open.canary.merge(&sample.variants.canary);
@@ -139,6 +144,11 @@ impl MetricsBuffer {
     /// Outcome of the rollout's failed canary requests.
     pub fn impact(&self) -> Impact {
         self.impact
+    }
+
+    /// All requests of the last hour.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Number of locations that report.
@@ -229,6 +239,19 @@ mod tests {
         assert_eq!(metrics.impact().to_string(), sentence);
         metrics.observe(Some(&Observation { attempt: 1, ..at(0) }));
         assert_eq!(metrics.impact(), Impact::default(), "evidence of another attempt");
+    }
+
+    #[test]
+    fn traffic_is_counted_with_and_without_an_observation_and_once() {
+        let now = Timestamp::from_seconds(9);
+        let mut metrics = MetricsBuffer::default();
+        let report = |seq| Batch { from: "FRA".into(), seq, requests: 30, ..Batch::default() };
+        metrics.ingest(&report(1), now);
+        metrics.ingest(&report(1), now);
+        metrics.observe(Some(&at(0)));
+        metrics.ingest(&report(2), now);
+        metrics.observe(None);
+        assert!((metrics.traffic().per_minute(now) - 60.0).abs() < 1e-9, "{:?}", metrics.traffic());
     }
 
     #[test]

@@ -29,6 +29,9 @@ pub struct Batch {
     /// The orders on switches that the location's reads of KV have confirmed: key and number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub confirmed: BTreeMap<String, u64>,
+    /// All requests that went to a variant since the message before, observed or not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub requests: u64,
 }
 
 /// Outcomes observed under one configuration.
@@ -178,13 +181,13 @@ mod tests {
         sample.failed = failing(&[7]);
         sample.heavy.record(7);
         sample.diversion = Diversion { visits: 3, probes: 2, failed: 1 };
-        let batch = Batch { from: "a".into(), seq: 4, sample: Some(sample), ..Batch::default() };
+        let batch = Batch { from: "a".into(), seq: 4, sample: Some(sample), requests: 9, ..Batch::default() };
         let json = concat!(
             r#"{"from":"a","seq":4,"sample":{"observation":{"rolloutId":"r1","attempt":0,"step":2},"variants":{"#,
             r#""canary":{"requests":3,"failures":1,"visits":2,"failedVisits":1,"visitors":"e70603","latency":{"116":1}},"#,
             r#""stable":{"requests":0,"failures":0,"visits":0,"failedVisits":0,"visitors":"","latency":{}}},"#,
             r#""failed":"07000000000082","heavy":{"7":1},"shortCircuited":0,"#,
-            r#""diversion":{"visits":3,"probes":2,"failed":1}}}"#
+            r#""diversion":{"visits":3,"probes":2,"failed":1}},"requests":9}"#
         );
         assert_eq!(
             serde_json::to_string(&batch).unwrap(),

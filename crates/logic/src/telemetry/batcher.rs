@@ -47,6 +47,8 @@ pub struct OutcomeBatcher {
     in_flight: Option<Rc<Batch>>,
     /// Outcomes for the next batch.
     open: Option<Sample>,
+    /// All requests for the next batch, observed or not.
+    requests: u64,
     visits: Visits,
     /// The observation that is counted now.
     current: Option<Observation>,
@@ -77,6 +79,11 @@ impl OutcomeBatcher {
     /// A batcher without outcomes, for an isolate with a random id.
     pub fn of_random(id: [u8; 16]) -> Self {
         Self::new(hex::encode(id))
+    }
+
+    /// Counts a request that goes to a variant, observed or not.
+    pub fn count_request(&mut self) {
+        self.requests = self.requests.saturating_add(1);
     }
 
     /// Counts one outcome, seen while `observation` was in force. `network` gives the client's network; it is asked for only where the
@@ -209,7 +216,8 @@ impl OutcomeBatcher {
             self.reported.take(sample);
         }
         self.seq = self.seq.saturating_add(1);
-        let batch = Rc::new(Batch { from: self.isolate.clone(), seq: self.seq, sample, ..Batch::default() });
+        let requests = mem::take(&mut self.requests);
+        let batch = Rc::new(Batch { from: self.isolate.clone(), seq: self.seq, sample, requests, ..Batch::default() });
         self.in_flight.insert(batch).clone()
     }
 

@@ -2,6 +2,7 @@
 //! locations, not by isolates. The shard also knows what the location's isolates last read from KV, and which orders on switches these
 //! reads have confirmed.
 
+use core::mem;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ pub struct Shard {
     in_flight: Option<Batch>,
     /// Outcomes for the next report.
     open: Option<Sample>,
+    /// All requests for the next report.
+    requests: u64,
     /// The controller's latest overlay.
     overlay: Option<Overlay>,
     /// When the controller was last asked.
@@ -41,6 +44,9 @@ impl Shard {
             self.share(reading, now);
         }
         let is_new = self.received.accept(&batch.from, batch.seq, now);
+        if is_new {
+            self.requests = self.requests.saturating_add(batch.requests);
+        }
         let Some(sample) = batch.sample.as_ref().filter(|_| is_new) else { return };
         match &mut self.open {
             Some(open) if open.observation == sample.observation => open.merge(sample),
@@ -65,10 +71,11 @@ impl Shard {
     /// The report to send at `now`: the one in flight, or a new one.
     pub fn report(&mut self, name: &str, now: Timestamp) -> Batch {
         self.asked_at = now;
-        let Self { seq, in_flight, open, .. } = self;
+        let Self { seq, in_flight, open, requests, .. } = self;
         let next = || {
             *seq = seq.saturating_add(1);
-            Batch { from: name.to_owned(), seq: *seq, sample: open.take(), ..Batch::default() }
+            let (sample, requests) = (open.take(), mem::take(requests));
+            Batch { from: name.to_owned(), seq: *seq, sample, requests, ..Batch::default() }
         };
         // The counts stay as they are until they are acknowledged; what is confirmed is news each time.
         Batch { confirmed: self.orders.confirmed(), ..in_flight.get_or_insert_with(next).clone() }
@@ -140,6 +147,21 @@ mod tests {
         assert_eq!(reported(&mut shard, now), 30);
         assert_eq!(reported(&mut shard, now), 10);
         assert!(!shard.has_news());
+    }
+
+    #[test]
+    fn all_requests_are_reported_once_also_without_outcomes() {
+        let now = Timestamp::from_seconds(100);
+        let mut shard = Shard::default();
+        let asks = |from: &str, seq| Batch { from: from.into(), seq, requests: 7, ..Batch::default() };
+        for batch in [asks("a", 1), asks("a", 1), asks("b", 1)] {
+            shard.ingest(&batch, now);
+        }
+        assert!(!shard.has_news(), "a report that is not urgent");
+        let report = shard.report("FRA", now);
+        assert_eq!((report.requests, &shard.report("FRA", now)), (14, &report), "the report in flight");
+        shard.acknowledge(report.seq, Overlay::default());
+        assert_eq!(shard.report("FRA", now).requests, 0);
     }
 
     #[test]

@@ -54,6 +54,18 @@ fn a_visitor_is_reported_once_and_a_failure_has_no_latency() {
 }
 
 #[test]
+fn all_requests_are_counted_and_a_batch_that_is_sent_again_has_the_same_number() {
+    let mut batcher = OutcomeBatcher::new("i".into());
+    (0..3).for_each(|_| batcher.count_request());
+    assert!(batcher.is_empty(), "no outcome to hand over");
+    let lost = batcher.flush();
+    batcher.count_request();
+    assert_eq!((lost.requests, batcher.flush().requests), (3, 3));
+    batcher.acknowledge(lost.seq);
+    assert_eq!(batcher.flush().requests, 1);
+}
+
+#[test]
 fn a_thousand_failures_of_one_client_are_one_piece_of_evidence() {
     let mut batcher = OutcomeBatcher::new("isolate".into());
     for _ in 0..1_000 {
