@@ -61,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) service_name: Option<String>,
     /// `WEBHOOK_URL`: receives a POST on every change of a rollout, a halt, a switch or the document.
     pub(crate) webhook_url: Option<String>,
+    /// `CHECK_TOKEN`: the bearer token that plans' checks get.
+    pub(crate) check_token: Option<String>,
     /// `WEBHOOK_FORMAT`: the shape of that POST, by default `json`.
     pub(crate) webhook_format: WebhookFormat,
 }
@@ -137,6 +139,7 @@ impl Config {
             access,
             detail_needs_token,
             service_name: variable(env, "SERVICE_NAME"),
+            check_token: variable(env, "CHECK_TOKEN"),
             webhook_url,
             webhook_format,
         };

@@ -1,5 +1,7 @@
 //! The controller's work: an event changes the stored state, and the change causes effects outside.
 
+/// Questions to a plan's check.
+mod check;
 /// Commands of the control API.
 pub(crate) mod commands;
 /// Tables of the history.

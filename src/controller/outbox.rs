@@ -1,5 +1,5 @@
-//! Effects outside the object that a transaction left: `canary-state` and switches to KV, messages to the webhook. A failed effect is
-//! retried after a pause. Each is claimed for a time that is longer than its deadlines here.
+//! Effects outside the object that a transaction left: `canary-state` and switches to KV, messages to the webhook, requests to a check. A
+//! failed effect is retried after a pause. Each is claimed for a time that is longer than its deadlines here.
 
 use core::time::Duration;
 use std::rc::Rc;
@@ -10,6 +10,7 @@ use serin_logic::rollout::WriteState;
 use wasm_bindgen_futures::spawn_local;
 use worker::{Fetch, Headers, Method, Request, RequestInit};
 
+use super::check;
 use super::transaction::{self, Claimed, ControllerContext};
 use crate::platform::{log, timeout};
 
@@ -19,12 +20,15 @@ const WEBHOOK_LIMIT: Duration = Duration::from_secs(4);
 
 /// Performs the claimed deliveries and records their results. No delivery waits for another.
 pub(crate) fn deliver(context: &Rc<ControllerContext>, claimed: Claimed) {
-    let Claimed { write, message, switch } = claimed;
+    let Claimed { write, message, switch, question } = claimed;
     if let Some(write) = write {
         spawn_local(write_state(context.clone(), write));
     }
     if let Some(message) = message {
         spawn_local(notify(context.clone(), message));
+    }
+    if let Some(question) = question {
+        spawn_local(check::ask(context.clone(), question));
     }
     if let Some(switch) = switch {
         let context = context.clone();
@@ -76,7 +80,7 @@ async fn post(url: &str, body: &str) -> Result<(), String> {
 }
 
 /// Records what became of a delivery.
-fn record(context: &Rc<ControllerContext>, outcome: impl FnOnce(&mut Controller, Timestamp)) {
+pub(super) fn record(context: &Rc<ControllerContext>, outcome: impl FnOnce(&mut Controller, Timestamp)) {
     let recorded = transaction::run(context, |controller, _, now| {
         outcome(controller, now);
         Ok(())

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serin_logic::Timestamp;
 use serin_logic::api::AuditRecord;
-use serin_logic::controller::{Controller, KnownVisitors, QueuedMessage, SwitchWrite, documents};
+use serin_logic::controller::{CheckQuestion, Controller, KnownVisitors, QueuedMessage, SwitchWrite, documents};
 use serin_logic::rollout::{Effect, Receipt, WriteState, pending};
 use worker::{State, Storage};
 
@@ -28,6 +28,7 @@ pub(crate) struct Claimed {
     pub(crate) write: Option<WriteState>,
     pub(crate) message: Option<QueuedMessage>,
     pub(crate) switch: Option<SwitchWrite>,
+    pub(crate) question: Option<CheckQuestion>,
 }
 
 /// The stored documents as loaded, and their texts.
@@ -108,6 +109,7 @@ impl Transaction {
             write: controller.claim_write(now),
             message: controller.claim_message(now),
             switch: controller.claim_switch(now),
+            question: controller.claim_check(now),
         };
 
         let Controller { state, analysis, metrics, switches, outbox, known } = &controller;

@@ -11,9 +11,10 @@ pub mod targets;
 pub type Check = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its directory in `corpus/`.
-pub const TARGETS: [(&str, Check); 14] = [
+pub const TARGETS: [(&str, Check); 15] = [
     ("batch", targets::batch::check),
     ("canary_state", targets::canary_state::check),
+    ("check_answer", targets::check_answer::check),
     ("control_api", targets::control_api::check),
     ("cookies", targets::cookies::check),
     ("health_query", targets::health_query::check),

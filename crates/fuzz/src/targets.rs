@@ -17,6 +17,7 @@ use serin_logic::snapshot::{KvValues, Snapshot};
 
 pub mod batch;
 pub mod canary_state;
+pub mod check_answer;
 pub mod control_api;
 pub mod cookies;
 pub mod health_query;

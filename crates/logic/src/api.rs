@@ -46,7 +46,7 @@ pub use prometheus::metrics;
 pub use request::{ApiRequest, HALT_SWITCH, PREFIX, is_halt};
 pub use role::Role;
 pub use rollout::{
-    CeilingsView, EvidenceView, FiguresView, ImpactView, LastLookView, RolloutView, StepView, VariantView,
+    CeilingsView, CheckView, EvidenceView, FiguresView, ImpactView, LastLookView, RolloutView, StepView, VariantView,
 };
 pub use start_check::StartCheck;
 pub use status::{ApiContext, EffectiveView, HaltView, PolicyView, StatusView, SwitchView, TelemetryView};

@@ -4,6 +4,10 @@
 
 /// Runs the analysis of the current rollout.
 mod analysis_runner;
+/// What a step's check answers.
+mod check_answer;
+/// Asks a step's check.
+mod check_runner;
 /// Visitors that were counted.
 mod known_visitors;
 /// Counts that shards reported since the last tick.
@@ -22,8 +26,10 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::analysis_runner::{analysis_config, split};
 pub use self::analysis_runner::{AnalysisRunner, LastLook, MissingTraffic};
+pub(crate) use self::analysis_runner::{analysis_config, split};
+pub use self::check_answer::{CheckAnswer, CheckVerdict};
+pub use self::check_runner::{CheckQuestion, CheckRunner};
 pub use self::known_visitors::{KnownScope, KnownVisitors};
 pub use self::metrics_buffer::{Impact, MetricsBuffer};
 use self::outbox::{LONGEST_NOTIFICATION_PAUSE, LONGEST_WRITE_PAUSE, MAX_NOTIFICATION_FAILURES};
@@ -223,7 +229,8 @@ impl Controller {
         let next_look =
             rollout.and_then(|rollout| if rollout.is_look_due(now) { Some(now) } else { rollout.next_look });
         // An analysis that is due now has been made, or the next alarm makes it.
-        let mut first = [next_look, self.analysis.tick_due_at(&self.state, now)].into_iter().flatten().min();
+        let (tick, check) = (self.analysis.tick_due_at(&self.state, now), self.analysis.check_due_at(&self.state, now));
+        let mut first = [next_look, tick, check].into_iter().flatten().min();
         for effect in pending(&self.state, now) {
             let retry = match effect {
                 Effect::WriteState(_) => self.outbox.writes.next_at(now),
@@ -236,6 +243,19 @@ impl Controller {
         let switch = self.switches.unwritten().map(|_| self.outbox.switches.next_at(now));
         let first = [first, message, switch].into_iter().flatten().min();
         first.map(|at| at.max(now))
+    }
+
+    /// Leases the next question to the step's check to the caller, if it is due and no other caller holds it.
+    pub fn claim_check(&mut self, now: Timestamp) -> Option<CheckQuestion> {
+        self.analysis.claim_check(&self.state, now)
+    }
+
+    /// Records what became of a question to a check. One that failed too often takes effect at once.
+    pub fn checked(&mut self, question: &CheckQuestion, answer: CheckAnswer, now: Timestamp) -> Vec<Effect> {
+        let finding = self.analysis.checked(question, answer, &self.metrics, &self.state, now);
+        let Some(finding) = finding else { return Vec::new() };
+        let observation = question.observation().clone();
+        self.transition(Event::Look(Look { observation, finding, frozen_until: None }), now)
     }
 
     /// Leases the write of `canary-state` to the caller, if there is one and no other caller holds it.

@@ -14,7 +14,7 @@ use rand::{RngExt, SeedableRng};
 use serin_logic::Span;
 use serin_logic::Timestamp;
 use serin_logic::analysis::Health;
-use serin_logic::controller::AlarmInputs;
+use serin_logic::controller::{AlarmInputs, CheckAnswer};
 use serin_logic::rollout::{Command, CommandRequest, PhaseKind, Start};
 use serin_logic::telemetry::Shard;
 
@@ -253,7 +253,13 @@ impl<'a> World<'a> {
         let document = is_read.then(|| self.kv.document(self.scenario.edge.locations, self.now));
         let (control, mut around) = self.parts();
         control.handle_alarm(&mut around, |controller, now| {
-            controller.alarm(AlarmInputs { document, health: Health::Unknown, utc_offset }, now)
+            let mut effects = controller.alarm(AlarmInputs { document, health: Health::Unknown, utc_offset }, now);
+            // A check of the plan is outside of the simulation: it passes.
+            if let Some(question) = controller.claim_check(now) {
+                let passes = CheckAnswer::read(&question.check, question.check.expect, "");
+                effects.extend(controller.checked(&question, passes, now));
+            }
+            effects
         });
         self.schedule_alarm();
     }

@@ -8,7 +8,7 @@ use serin_logic::api::{RolloutView, StepView};
 use crate::output::{GOOD, STRONG, styled, wrapped};
 use crate::time_format::{short_time, whole_seconds};
 
-/// `✓ 5 % → ● 25 % 15m, 7m left → 100 % 15m`: done, current and coming steps, with holds, rings, approvals and the window that is waited for.
+/// `✓ 5 % → ● 25 % 15m, 7m left → 100 % 15m`: done, current and coming steps, with holds, rings, checks, approvals and the window that is waited for.
 pub(super) fn stepper(rollout: &RolloutView, now: &str, width: usize) -> Option<String> {
     let is_over = rollout.is_over();
     let items: Vec<String> = rollout
@@ -70,6 +70,20 @@ fn share(step: &StepView) -> String {
 
 fn terms(step: &StepView) -> String {
     let hold = (step.hold_ms > 0).then(|| format!(" {}", whole_seconds(Duration::from_millis(step.hold_ms))));
+    let check = step.check.as_ref().map(|_| ", check");
     let approval = step.approval.then_some(", approval");
-    format!("{}{}", hold.unwrap_or_default(), approval.unwrap_or_default())
+    format!("{}{}{}", hold.unwrap_or_default(), check.unwrap_or_default(), approval.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_has_its_hold_its_check_and_its_approval() {
+        let step = StepView { hold_ms: 900_000, ..StepView::default() };
+        assert_eq!(terms(&step), " 15m");
+        let checked = StepView { check: Some("gate.example/slo".into()), approval: true, ..step };
+        assert_eq!(terms(&checked), " 15m, check, approval");
+    }
 }

@@ -31,6 +31,8 @@ pub enum HeldFor {
     Breakers,
     /// Evidence for or against the canary.
     Evidence,
+    /// The check of the plan's step, which has not passed yet.
+    Check,
 }
 
 /// Metric of one e-process.

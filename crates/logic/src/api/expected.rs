@@ -193,9 +193,9 @@ impl Forecast<'_> {
                 " It notices a canary that fails {factor} times as often as stable, {points} percentage points more."
             );
         }
-        let waits = self.plan.steps().iter().any(|step| step.approval);
+        let waits = self.plan.steps().iter().any(|step| step.approval || step.check.is_some());
         if waits || self.plan.freeze().is_some() {
-            text.push_str(" Approvals and windows come on top.");
+            text.push_str(" Approvals, checks and windows come on top.");
         }
         text
     }

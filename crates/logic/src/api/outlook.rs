@@ -6,9 +6,9 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::status::ApiContext;
-use crate::controller::{Controller, LastLook, MissingTraffic};
+use crate::controller::{CheckRunner, Controller, LastLook, MissingTraffic};
 use crate::effective::{Effective, StoppedBy};
-use crate::rollout::{Effect, FindingKind, Halted, PauseKind, Phase, Rollout, State, pending};
+use crate::rollout::{FindingKind, Halted, PauseKind, Phase, Rollout};
 use crate::timestamp::Timestamp;
 
 /// Age of the last report above which telemetry counts as missing.
@@ -28,6 +28,8 @@ pub enum Awaited {
     Approval,
     /// The end of a window of the plan's freeze.
     Freeze,
+    /// The check of the plan's step.
+    Check,
     /// Reports of isolates, or an analysis that works.
     Telemetry,
     /// An operator who lifts the halt.
@@ -118,12 +120,15 @@ impl WaitsFor {
         if let Some(end) = rollout.frozen_until {
             return until(Some(end), waits(Awaited::Freeze, since));
         }
-        let Some(look) = controller.analysis.last_look().filter(|look| look.at >= since && !is_unwritten(state)) else {
+        let Some(look) = controller.analysis.last_look().filter(|look| look.at >= since && state.is_written()) else {
             return until(rollout.next_look, waits(Awaited::Settle, since));
         };
         let last_report = controller.metrics.last_report_at();
         let is_silent = last_report.is_none_or(|at| now.since(at) > SILENCE);
         match look.verdict {
+            _ if look.by_check => {
+                waits(Awaited::Check, controller.analysis.check().and_then(CheckRunner::holds_since).unwrap_or(look.at))
+            }
             FindingKind::Error => waits(Awaited::Telemetry, look.at),
             FindingKind::Inconclusive if is_silent => waits(Awaited::Telemetry, last_report.unwrap_or(since)),
             FindingKind::Inconclusive if look.missing.is_some() => {
@@ -148,11 +153,6 @@ impl TrafficView {
         let eta = left.zip(per_minute).and_then(|(left, rate)| Duration::try_from_secs_f64(left / rate * 60.0).ok());
         Self { have, needed, per_minute, eta: eta.map(|eta| looked_at.after(eta).to_rfc3339()) }
     }
-}
-
-/// Whether the step's percentage has not been written to KV yet.
-fn is_unwritten(state: &State) -> bool {
-    pending(state, Timestamp::default()).iter().any(|effect| matches!(effect, Effect::WriteState(_)))
 }
 
 fn without_rollout(effective: Effective, context: &ApiContext<'_>) -> String {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::audit::{json, word};
 use crate::analysis::{AnalysisConfig, Evidence, Figures, Unit, VariantFigures};
-use crate::controller::{Controller, Impact, LastLook, analysis_config};
+use crate::controller::{CheckAnswer, CheckRunner, Controller, Impact, LastLook, analysis_config};
 use crate::percentage::Percentage;
 use crate::rollout::{Phase, PhaseKind, PlanStep, Rollout};
 use crate::span::Span;
@@ -64,6 +64,9 @@ pub struct RolloutView {
     pub errors: u32,
     /// The last analysis of the canary.
     pub last_look: Option<LastLookView>,
+    /// The last answer of the step's own check.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<CheckView>,
     /// Numbers of the current step.
     pub figures: Option<FiguresView>,
     /// Outcome of the rollout's failed canary requests.
@@ -85,6 +88,23 @@ pub struct StepView {
     pub ring: Option<Value>,
     /// Whether the step waits for an approval.
     pub approval: bool,
+    /// Host and path of the step's own check.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
+}
+
+/// An answer of a step's check.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CheckView {
+    /// Time of the answer.
+    pub at: String,
+    /// `pass`, `fail`, `wait` or `error`.
+    pub verdict: String,
+    /// The check's own words, or why there is no verdict.
+    pub message: String,
+    /// Answers in a row that said `fail`.
+    pub failures: u32,
 }
 
 /// Ceilings of a plan's analysis.
@@ -201,6 +221,7 @@ impl RolloutView {
             inconclusive: rollout.counters.inconclusive,
             errors: rollout.counters.errors,
             last_look: analysis.last_look().map(LastLookView::from),
+            check: analysis.check().and_then(CheckRunner::last).map(CheckView::from),
             figures: analysis.figures().as_ref().map(FiguresView::from),
             impact: controller.metrics.impact().into(),
             alarms: analysis.alarms().iter().map(ToString::to_string).collect(),
@@ -232,8 +253,20 @@ impl From<Impact> for ImpactView {
 
 impl From<&PlanStep> for StepView {
     fn from(step: &PlanStep) -> Self {
-        let PlanStep { percentage, hold, ring, approval, .. } = step;
-        Self { percentage: *percentage, hold_ms: hold.as_millis(), ring: ring.as_ref().map(json), approval: *approval }
+        let PlanStep { percentage, hold, ring, approval, check } = step;
+        Self {
+            percentage: *percentage,
+            hold_ms: hold.as_millis(),
+            ring: ring.as_ref().map(json),
+            approval: *approval,
+            check: check.as_ref().map(|check| check.url.place().to_owned()),
+        }
+    }
+}
+
+impl From<(Timestamp, &CheckAnswer, u32)> for CheckView {
+    fn from((at, CheckAnswer { verdict, message }, failures): (Timestamp, &CheckAnswer, u32)) -> Self {
+        Self { at: at.to_rfc3339(), verdict: verdict.word().to_owned(), message: message.clone(), failures }
     }
 }
 

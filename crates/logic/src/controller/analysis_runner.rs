@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::check_answer::CheckAnswer;
+use super::check_runner::{CheckQuestion, CheckRunner};
 use super::known_visitors::KnownVisitors;
 use super::metrics_buffer::MetricsBuffer;
 use crate::analysis::{Alarm, AnalysisConfig, Evaluator, Figures, Health, LookContext, Measure, PerVariant};
@@ -26,6 +28,9 @@ pub struct AnalysisRunner {
     /// When the last tick closed.
     ticked_at: Timestamp,
     last_look: Option<LastLook>,
+    /// The check of the current step; none before its first question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<CheckRunner>,
 }
 
 /// The last analysis of the canary.
@@ -41,6 +46,9 @@ pub struct LastLook {
     /// The traffic that the analysis lacked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<MissingTraffic>,
+    /// Whether nothing but the step's check held the canary.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_check: bool,
 }
 
 /// Traffic that an analysis lacks.
@@ -66,6 +74,7 @@ impl AnalysisRunner {
                 *self = Self { judged: Some(judged), ticked_at: now, ..Self::of(&rollout.plan) };
             } else if self.step != step {
                 self.ticked_at = now;
+                self.check = None;
                 self.evaluator.iter_mut().for_each(Evaluator::begin_step);
             }
         }
@@ -110,10 +119,42 @@ impl AnalysisRunner {
         let evaluator = self.evaluator.as_mut()?;
         evaluator.close_tick(metrics.close_tick(known, split(state.share())), ms(now));
         let reason = evaluator.strong_evidence()?;
-        let sentence = with_impact(reason.to_string(), metrics);
-        self.last_look =
-            Some(LastLook { at: now, verdict: FindingKind::Fail, sentence: sentence.clone(), missing: None });
-        Some(Finding::Fail { strong: true, sentence })
+        let finding = Finding::Fail { strong: true, sentence: with_impact(reason.to_string(), metrics) };
+        self.last_look = Some(LastLook::new(&finding, now));
+        Some(finding)
+    }
+
+    /// When the step's check is to be asked.
+    pub(super) fn check_due_at(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
+        self.check.as_ref().unwrap_or(&CheckRunner::default()).due_at(state, now)
+    }
+
+    /// Leases the next question to the step's check to the caller, if it is due.
+    pub(super) fn claim_check(&mut self, state: &State, now: Timestamp) -> Option<CheckQuestion> {
+        self.check_due_at(state, now).filter(|at| now >= *at)?;
+        self.check.get_or_insert_default().claim(state, now)
+    }
+
+    /// Records an answer of the step's check. Gives its finding against the canary, if it is one.
+    pub(super) fn checked(
+        &mut self,
+        question: &CheckQuestion,
+        answer: CheckAnswer,
+        metrics: &MetricsBuffer,
+        state: &State,
+        now: Timestamp,
+    ) -> Option<Finding> {
+        let Finding::Fail { strong, sentence } = self.check.as_mut()?.record(question, answer, state, now)? else {
+            return None;
+        };
+        let finding = Finding::Fail { strong, sentence: with_impact(sentence, metrics) };
+        self.last_look = Some(LastLook::new(&finding, now));
+        Some(finding)
+    }
+
+    /// The check of the current step; none before its first question.
+    pub fn check(&self) -> Option<&CheckRunner> {
+        self.check.as_ref()
     }
 
     /// Analyses the canary.
@@ -143,8 +184,11 @@ impl AnalysisRunner {
                 Finding::Error { sentence: format!("The canary could not be analysed: {why}.") }
             }
         };
-        let (verdict, sentence) = (finding.kind(), finding.sentence().to_owned());
-        self.last_look = Some(LastLook { at: now, verdict, sentence, missing });
+        let mut check = self.check.take().unwrap_or_default();
+        let (finding, by_check) = check.hold(finding, state, now);
+        self.check = Some(check).filter(|check| *check != CheckRunner::default());
+        let missing = missing.filter(|_| !by_check);
+        self.last_look = Some(LastLook { missing, by_check, ..LastLook::new(&finding, now) });
         finding
     }
 
@@ -166,6 +210,15 @@ impl AnalysisRunner {
     /// Anomalies besides the canary.
     pub fn alarms(&self) -> Vec<Alarm> {
         self.evaluator.as_ref().map(Evaluator::alarms).unwrap_or_default()
+    }
+}
+
+// === impl LastLook ===
+
+impl LastLook {
+    fn new(finding: &Finding, now: Timestamp) -> Self {
+        let (verdict, sentence) = (finding.kind(), finding.sentence().to_owned());
+        Self { at: now, verdict, sentence, missing: None, by_check: false }
     }
 }
 

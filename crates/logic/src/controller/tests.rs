@@ -12,6 +12,7 @@ use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 use crate::visitors::{Entry, Marks, Network, VisitorSketch};
 
+mod checks;
 mod outlook;
 
 const TICK_MS: i64 = 5_000;

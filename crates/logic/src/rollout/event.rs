@@ -76,8 +76,8 @@ pub enum Finding {
     },
     /// The analysis cannot tell; the rollout stays at its step.
     Inconclusive {
-        /// What is missing. Only analyses that wait for evidence count towards `maxInconclusive`: traffic may still come, and the probes of
-        /// an open breaker decide about the canary.
+        /// What is missing. Only analyses that wait for evidence count towards `maxInconclusive`: traffic may still come, the probes of an
+        /// open breaker decide about the canary, and a check says itself how long it needs.
         held_for: HeldFor,
         /// Explanation with numbers.
         sentence: String,

@@ -55,7 +55,7 @@ fn judge(state: &State, look: &Look, now: Timestamp) -> Step {
         forget_unwatched(&mut change, before, now);
         begin_hold_again(&mut change, now);
     }
-    let written = state.outbox.write.is_none();
+    let written = state.is_written();
     let Some(rollout) = change.rollout() else { return Step::unchanged(state) };
     let trigger = count(rollout, look, written, now);
     let transition = look_up(trigger, rollout.phase.kind());
@@ -198,6 +198,11 @@ fn count(rollout: &mut Rollout, look: &Look, written: bool, now: Timestamp) -> T
             }
         }
         Finding::Inconclusive { held_for: HeldFor::Breakers, .. } => Trigger::Inconclusive,
+        // Nothing speaks against the canary but that the check has not passed.
+        Finding::Inconclusive { held_for: HeldFor::Check, .. } => {
+            (counters.failures, counters.inconclusive) = (0, 0);
+            Trigger::Inconclusive
+        }
         Finding::Inconclusive { held_for: HeldFor::Evidence, .. } => {
             counters.failures = 0;
             counters.inconclusive = counters.inconclusive.saturating_add(1);

@@ -113,7 +113,7 @@ pub enum PauseKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RollbackKind {
-    /// Strong evidence that it is worse than stable.
+    /// Strong evidence that it is worse than stable, or a check of the plan that said so too many times in a row.
     Evidence,
     /// A threshold was exceeded in too many analyses in a row.
     Ceiling,

@@ -12,11 +12,13 @@ use crate::matcher::Matcher;
 use crate::percentage::Percentage;
 use crate::span::Span;
 
+mod check;
 mod document;
 mod freeze;
 #[cfg(test)]
 mod tests;
 
+pub use check::{Check, CheckUrl};
 pub use freeze::{Freeze, UnknownZone, UtcOffset};
 
 /// Most steps of a plan.
@@ -81,6 +83,9 @@ pub struct PlanStep {
     /// The ring that the step is limited to.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub ring: Option<Matcher>,
+    /// The operator's own check, without which the step does not end by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
 }
 
 /// Times and intervals of a plan.
@@ -145,8 +150,13 @@ impl Plan {
     /// A schedule with every default. `custom` has no steps of its own; it gets those of `standard`.
     pub fn preset(schedule: Schedule) -> Self {
         let hold = schedule.hold();
-        let step =
-            |&percent: &u32| PlanStep { percentage: Percentage::percent(percent), hold, approval: false, ring: None };
+        let step = |&percent: &u32| PlanStep {
+            percentage: Percentage::percent(percent),
+            hold,
+            approval: false,
+            ring: None,
+            check: None,
+        };
         Self {
             schedule,
             steps: schedule.percents().iter().map(step).collect(),

@@ -229,6 +229,11 @@ impl State {
         })
     }
 
+    /// Whether the percentage last issued is in KV.
+    pub(crate) fn is_written(&self) -> bool {
+        self.outbox.write.is_none()
+    }
+
     /// Time for which an analysis is overdue, if it is more than the plan's grace. `/health` shows it.
     pub fn overdue(&self, now: Timestamp) -> Option<Span> {
         let rollout = self.rollout.as_ref()?;

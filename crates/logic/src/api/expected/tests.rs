@@ -107,7 +107,7 @@ fn blue_green_compares_nothing_and_the_traffic_of_a_ring_is_not_known() {
         r#"{"steps":[{"percentage":100,"where":{"country":"NZ"}},{"percentage":5,"approval":true},100],"hold":"10m"}"#,
     );
     assert_eq!((ring.steps[0].canary_per_minute, ring.steps[0].duration_ms), (None, Some(600_000)));
-    assert!(ring.sentence.ends_with("Approvals and windows come on top."), "{}", ring.sentence);
+    assert!(ring.sentence.ends_with("Approvals, checks and windows come on top."), "{}", ring.sentence);
 }
 
 #[test]

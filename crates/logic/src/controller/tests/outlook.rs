@@ -21,11 +21,11 @@ impl World {
         Outlook::new(&context, self.now)
     }
 
-    fn outlook(&self) -> Outlook {
+    pub(super) fn outlook(&self) -> Outlook {
         self.outlook_with(r#"{"enabled": true, "percentage": 5, "rolloutId": "r1", "generation": 1}"#, None)
     }
 
-    fn headline(&self) -> (String, Awaited) {
+    pub(super) fn headline(&self) -> (String, Awaited) {
         let Outlook { headline, waits_for } = self.outlook();
         (headline, waits_for.awaited)
     }

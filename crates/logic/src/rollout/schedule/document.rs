@@ -8,6 +8,7 @@ use serde::de::{Error, IntoDeserializer, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::check::CheckDocument;
 use super::freeze::FreezeDocument;
 use super::{Freeze, Limits, OnFail, OnMaxWait, Plan, PlanStep, Schedule, Timing, check_steps, watched_bodies};
 use crate::analysis::Regression;
@@ -16,8 +17,8 @@ use crate::matcher::Matcher;
 use crate::percentage::Percentage;
 use crate::span::Span;
 
-const SECOND: u64 = 1_000;
-const HOUR: u64 = 3_600 * SECOND;
+pub(super) const SECOND: u64 = 1_000;
+pub(super) const HOUR: u64 = 3_600 * SECOND;
 const DAY: u64 = 24 * HOUR;
 
 #[derive(Deserialize)]
@@ -59,6 +60,7 @@ struct StepFields {
     approval: bool,
     #[serde(rename = "where", default, deserialize_with = "ring")]
     ring: Option<Matcher>,
+    check: Option<CheckDocument>,
 }
 
 fn ring<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Matcher>, D::Error> {
@@ -66,10 +68,10 @@ fn ring<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Matcher>, D
 }
 
 /// A span from `LOW` to `HIGH` milliseconds, both included.
-struct SpanWithin<const LOW: u64, const HIGH: u64>(Span);
+pub(super) struct SpanWithin<const LOW: u64, const HIGH: u64>(pub(super) Span);
 
 /// A whole number from 1 to `HIGH`.
-struct CountUpTo<const HIGH: u32>(u32);
+pub(super) struct CountUpTo<const HIGH: u32>(pub(super) u32);
 
 /// A regression whose numbers are within their ranges.
 #[derive(Default, Deserialize)]
@@ -148,7 +150,7 @@ impl TryFrom<PlanDocument> for Plan {
         let steps = match document.steps {
             // A preset's own steps are accepted, so that a plan that is shown can be sent again.
             Some(steps) if schedule == Schedule::Custom || is_preset(&steps) => {
-                steps.into_iter().map(|step| step.with_hold(default_hold)).collect()
+                steps.into_iter().map(|step| step.with_defaults(default_hold, document.failure_limit.0)).collect()
             }
             Some(_) => {
                 let message = format!("accepted only with schedule custom, not with {}", schedule.name());
@@ -191,15 +193,16 @@ fn missing(field: &str, accepted: &str) -> InvalidDocument {
 // === impl StepDocument ===
 
 impl StepDocument {
-    fn with_hold(self, default_hold: Span) -> PlanStep {
-        let StepFields { percentage, hold, approval, ring } = self.0;
-        PlanStep { percentage, hold: hold.map_or(default_hold, |hold| hold.0), approval, ring }
+    fn with_defaults(self, default_hold: Span, failure_limit: u32) -> PlanStep {
+        let StepFields { percentage, hold, approval, ring, check } = self.0;
+        let hold = hold.map_or(default_hold, |hold| hold.0);
+        PlanStep { percentage, hold, approval, ring, check: check.map(|check| check.with_limit(failure_limit)) }
     }
 }
 
 impl From<Percentage> for StepDocument {
     fn from(percentage: Percentage) -> Self {
-        Self(StepFields { percentage, hold: None, approval: false, ring: None })
+        Self(StepFields { percentage, hold: None, approval: false, ring: None, check: None })
     }
 }
 
