@@ -1,7 +1,7 @@
 //! Scenarios by name, for the first questions of an operator.
 
 use serin_logic::Span;
-use serin_logic::rollout::Plan;
+use serin_logic::rollout::{Plan, Schedule};
 
 use crate::scenario::{Behaviour, Edge, Faults, Outsider, OutsiderRequests, Scenario, Stage, Traffic};
 
@@ -45,6 +45,18 @@ pub fn by_name(name: &str) -> Option<Scenario> {
         _ => return None,
     };
     Some(Scenario { name: title.into(), stages, faults, ..Scenario::default() })
+}
+
+/// A healthy rollout of a schedule at so much traffic, for as long as it takes. Every request is from a new visitor, and 1 % fail on both sides.
+pub fn duration(schedule: Schedule, requests_per_second: f64) -> Scenario {
+    Scenario {
+        name: format!("{}, {requests_per_second} requests/s", schedule.name()),
+        plan: Plan::preset(schedule),
+        limit: Span::from_secs(7 * 24 * 3_600),
+        traffic: Traffic { requests_per_second, ..Traffic::default() },
+        stages: vec![stage(0, 0.01, 0.01)],
+        ..Scenario::default()
+    }
 }
 
 /// Names of the scenarios with an outsider beside the site, or with visitors who differ.

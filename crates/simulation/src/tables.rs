@@ -109,6 +109,16 @@ pub fn judges(reports: &[Report]) -> String {
     table.text
 }
 
+/// Table of how long healthy rollouts take: a row for each rate of visitors a second, a column for each schedule, with the median.
+pub fn durations(schedules: &[&str], rows: &[(f64, Vec<Report>)]) -> String {
+    let mut table = Table::new(&[&["visitors a second"], schedules].concat());
+    for (rate, reports) in rows {
+        let times = reports.iter().map(|report| report.promoted_ms.map_or("–".into(), |it| hours(it.median)));
+        table.row(&[rate.to_string()].into_iter().chain(times).collect::<Vec<_>>());
+    }
+    table.text
+}
+
 /// Table of the injected faults.
 pub fn faults(reports: &[Report]) -> String {
     let mut table = Table::new(&[
@@ -210,6 +220,12 @@ fn span(ms: u64) -> String {
     if ms < 10_000 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
 }
 
+/// Minutes, or hours and minutes.
+fn hours(ms: u64) -> String {
+    let minutes = (ms + 30_000) / 60_000;
+    if minutes < 60 { format!("{minutes} min") } else { format!("{} h {} min", minutes / 60, minutes % 60) }
+}
+
 fn median(quantiles: Option<Quantiles>) -> String {
     quantiles.map_or("–".into(), |it| it.median.to_string())
 }
@@ -226,6 +242,7 @@ mod tests {
     fn numbers_are_as_long_as_they_need_to_be() {
         assert_eq!([0.0, 0.004_56, 0.05, 0.123, 1.0].map(share), ["0 %", "0.46 %", "5 %", "12.3 %", "100 %"]);
         assert_eq!([1_549, 85_000].map(span), ["1.5 s", "85 s"]);
+        assert_eq!([900_000, 3_599_000, 70_200_000].map(hours), ["15 min", "1 h 0 min", "19 h 30 min"]);
     }
 
     #[test]

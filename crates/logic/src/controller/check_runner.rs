@@ -155,11 +155,11 @@ impl CheckRunner {
             answer => {
                 self.holds_since.get_or_insert(now);
                 let held = match answer {
-                    None => held(format!("The check {} has not answered yet. Holding.", check.url.place())),
+                    None => held(format!("The check {} has not responded yet. The step is held.", check.url.place())),
                     Some(answer @ CheckAnswer { verdict: CheckVerdict::Error, .. }) => {
                         Finding::Error { sentence: sentence(check, answer, self.failures) }
                     }
-                    Some(answer) => held(format!("{} Holding.", sentence(check, answer, self.failures))),
+                    Some(answer) => held(format!("{} The step is held.", sentence(check, answer, self.failures))),
                 };
                 (held, true)
             }

@@ -79,7 +79,7 @@ fn a_check_that_waits_holds_the_step_and_the_status_says_so() {
     let mut world = World::checking(PLAN);
     world.run_checked(100, |question| answer(question, "wait"));
     assert_eq!((world.phase(), world.step()), (PhaseKind::Progressing, 1), "waiting never pauses");
-    assert_eq!(world.sentence(), "The check gate.example/slo says wait: p99 is 180 ms. Holding.");
+    assert_eq!(world.sentence(), "The check gate.example/slo says wait: p99 is 180 ms. The step is held.");
     let (headline, awaited) = world.headline();
     assert_eq!(awaited, Awaited::Check);
     assert!(
@@ -133,7 +133,7 @@ fn a_check_without_a_verdict_is_an_error_of_the_analysis_and_holds() {
     let counters = world.controller.state.rollout().unwrap().counters;
     assert!(counters.errors > 10 && counters.failures == 0 && counters.inconclusive == 0, "{counters:?}");
     assert_eq!(world.headline().1, Awaited::Check);
-    assert!(world.audit.last().unwrap().reason.ends_with("the canary is not to blame."));
+    assert!(world.audit.last().unwrap().reason.ends_with("They do not count against the canary."));
     world.run_checked(60, |question| answer(question, "pass"));
     assert_eq!(world.phase(), PhaseKind::Completed);
 }
@@ -168,7 +168,7 @@ fn a_check_that_is_never_answered_is_asked_again_after_its_lease_and_a_late_answ
     // The pass is forgotten when the controller has not asked for long.
     world.now = world.now.after(Duration::from_mins(2));
     world.tick(100, 0);
-    assert_eq!(world.sentence(), "The check gate.example/slo has not answered yet. Holding.");
+    assert_eq!(world.sentence(), "The check gate.example/slo has not responded yet. The step is held.");
 }
 
 #[test]
