@@ -54,6 +54,13 @@ const code = (version, { health = "ok", fragile = false } = {}) => `export defau
 };
 `;
 
+/** The splitter's configuration, in the folder where `serin` runs. */
+const splitterConfig = (canary) => `name = "serin"
+compatibility_date = "${COMPATIBILITY_DATE}"
+services = [{ binding = "STABLE", service = "app" }, { binding = "CANARY", service = "${canary}" }]
+kv_namespaces = [{ binding = "CANARY_STATE" }]
+`;
+
 /** An account with stable's first version, a splitter in front of it, and `serin` for both. */
 async function startWorld(t, { env = {}, ...options } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "serin-canary-"));
@@ -63,7 +70,8 @@ async function startWorld(t, { env = {}, ...options } = {}) {
   const upstreams = { stable: await account.port("app"), canary: await account.port("app-canary") };
   const splitter = await startSerin(t, { separate: true, upstreams, ...options });
   account.store = splitter.storePort;
-  const run = serinFor(program, splitter, { SERIN_WRANGLER: STAND_IN, SERIN_TEST_ACCOUNT: account.url, ...env });
+  await writeFile(join(folder, "wrangler.toml"), splitterConfig("app-canary"));
+  const run = serinFor(program, splitter, { SERIN_WRANGLER: STAND_IN, SERIN_TEST_ACCOUNT: account.url, ...env }, folder);
   const serin = async (args, expected = 0) => {
     const result = await run(args);
     assert.equal(result.code, expected, `serin ${args.join(" ")}:\n${result.stdout}${result.stderr}\n${account.output.join("\n")}`);
@@ -226,6 +234,42 @@ test("a gate at the Worker's own address checks its version and smoke requests",
   await serin([...args, "v2"]);
   assert.equal((await state()).canaryUrl, url);
   assert.match(await serin(["canary", "promote", v2, "--expect-version", "v2"], 2), /--expect-version needs --stable-url/);
+});
+
+test("a canary that the splitter is not bound to is refused, and nothing is deployed", async (t) => {
+  const { account, folder, splitter, serin, release } = await startWorld(t);
+  const v2 = await release("v2");
+  const before = await splitter.values();
+  const refusal = async (expected, ...args) => {
+    const said = await serin(["canary", "deploy", v2, ...QUICK, ...args], 1);
+    assert.match(said, expected);
+    assert.match(said, /nothing was deployed[^]*--canary-name[^]*--splitter-config/, "the next step");
+  };
+  await refusal(/the splitter's CANARY is not other, [^]*wrangler\.toml binds app-canary/, "--canary-name", "other");
+  const other = join(folder, "other.toml");
+  await writeFile(other, splitterConfig("market-canary"));
+  await refusal(/is not app-canary, [^]*other\.toml binds market-canary/, "--splitter-config", other);
+  assert.match(await serin(["canary", "deploy", v2, "--splitter-env", "none", "--splitter-config", other], 2), /there is no env\.none/);
+
+  // The file is right, but the version that answers was deployed before it was.
+  account.versions.set("test-version", [{ type: "service", name: "CANARY", service: "market-canary" }]);
+  await refusal(/version test-version at http[^ ]+ binds market-canary/, "--remote");
+  account.versions.set("test-version", []);
+  await refusal(/version test-version at http[^ ]+ binds no Worker/, "--remote");
+  assert.deepEqual([account.has("app-canary"), await splitter.values()], [false, before]);
+
+  account.versions.set("test-version", [{ type: "service", name: "CANARY", service: "app-canary" }]);
+  assert.match(await serin(["canary", "deploy", v2, ...QUICK, "--remote"]), /checked +CANARY in wrangler\.toml, and CANARY of version test-version at /);
+  assert.ok(account.has("app-canary"));
+});
+
+test("what cannot be checked of the splitter's binding is said, and the gates decide", async (t) => {
+  const { account, folder, serin, release } = await startWorld(t);
+  const v2 = await release("v2");
+  account.versions.clear();
+  assert.match(await serin(["canary", "deploy", v2, ...QUICK, "--remote", "--dry-run"]), /not checked: that the deployed splitter's CANARY is app-canary: [^]*10007/);
+  await rm(join(folder, "wrangler.toml"));
+  assert.match(await serin(["canary", "deploy", v2, ...QUICK]), /not checked: that the splitter's CANARY is app-canary; --splitter-config FILE/);
 });
 
 test("the stand-in for wrangler refuses unknown arguments", async (t) => {

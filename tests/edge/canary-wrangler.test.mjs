@@ -29,6 +29,14 @@ kv_namespaces = [{ binding = "DATA", id = "0123456789abcdef0123456789abcde0" }]
 }`,
 };
 
+/** The splitter's configuration: its KV, and the canary that `serin` compares its own with. */
+const splitterConfig = (canary) => `name = "serin"
+main = "index.js"
+compatibility_date = "2026-11-01"
+services = [{ binding = "CANARY", service = "${canary}" }]
+kv_namespaces = [{ binding = "CANARY_STATE" }]
+`;
+
 let program;
 
 before(() => {
@@ -55,7 +63,9 @@ for (const [file, config] of Object.entries(CONFIGS)) {
       await mkdir(at);
       await writeFile(join(at, file), config);
       await writeFile(join(at, "index.js"), 'export default { fetch: () => new Response("v1") };\n');
-      const splitter = ["--splitter-config", join(ROOT, "wrangler.toml"), "--dry-run", "--json"];
+      const name = env.length > 0 ? "app-staging" : "app";
+      await writeFile(join(folder, "splitter.toml"), splitterConfig(`${name}-canary`));
+      const splitter = ["--splitter-config", join(folder, "splitter.toml"), "--dry-run", "--json"];
       const planned = async (command) => JSON.parse(await serin(["canary", command, at, ...env, ...splitter]));
       const take = async ({ call, document }) => {
         const file = join(at, ".document.json");
@@ -65,7 +75,6 @@ for (const [file, config] of Object.entries(CONFIGS)) {
         return stdout + stderr;
       };
       const { worker, canary, steps } = await planned("deploy");
-      const name = env.length > 0 ? "app-staging" : "app";
       assert.deepEqual([worker, canary], [name, `${name}-canary`]);
       const deployed = await take(steps.find(({ step }) => step === `deploy ${canary}`));
       assert.doesNotMatch(deployed, /WARNING|Unexpected/i, deployed);

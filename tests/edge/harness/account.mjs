@@ -23,6 +23,8 @@ class Account {
   calls = [];
   /** Requests of visitors to a missing Worker: its name and the path. */
   missed = [];
+  /** The bindings of the splitter's deployed versions, by the version's id. */
+  versions = new Map();
   /** Output of workerd. */
   output = [];
   /** Awaited before new code takes over, with the Worker's name. */
@@ -75,6 +77,10 @@ class Account {
       case "POST calls":
         this.calls.push(JSON.parse(text));
         return answer(200, { store: this.store });
+      case "GET versions": {
+        const bindings = this.versions.get(incoming.url.slice("/versions/".length));
+        return bindings ? answer(200, { resources: { bindings } }) : answer(404, { code: 10007 });
+      }
       case "PUT workers":
         await this.deploy(name, JSON.parse(text)).then(() => answer(200, {}), (error) => answer(400, { error: error.message }));
         return;

@@ -18,12 +18,14 @@ export function buildProgram() {
   return program;
 }
 
-/** Runs `program` on `splitter`. Returns its exit code and its output. `begun` receives the process when it starts. */
-export function serinFor(program, splitter, env = {}) {
+/**
+ * Runs `program` on `splitter`, in the folder `cwd`. Returns its exit code and its output. `begun` receives the process when it starts.
+ */
+export function serinFor(program, splitter, env = {}, cwd = undefined) {
   const own = { SERIN_URL: `http://127.0.0.1:${splitter.port}`, SERIN_TOKEN: ADMIN_TOKEN, SERIN_WHO: "ada", ...env };
   return (args, begun = () => {}) =>
     new Promise((resolve) => {
-      const child = execFile(program, args, { env: { PATH: process.env.PATH, ...own } }, (error, stdout, stderr) => {
+      const child = execFile(program, args, { cwd, env: { PATH: process.env.PATH, ...own } }, (error, stdout, stderr) => {
         resolve({ code: error?.code ?? 0, signal: error?.signal, stdout, stderr, json: () => JSON.parse(stdout) });
       });
       begun(child);

@@ -13,6 +13,7 @@ const KV = { ...CONFIG, binding: text, local: flag, remote: flag, "persist-to": 
 const COMMANDS = [
   { words: ["deploy"], options: { ...CONFIG, name: text }, run: deploy },
   { words: ["delete"], options: { ...CONFIG, name: text, force: flag }, run: remove },
+  { words: ["versions", "view", "KEY"], options: { ...CONFIG, json: flag }, run: view },
   { words: ["kv", "key", "get", "KEY"], options: { ...KV, text: flag }, run: get },
   { words: ["kv", "key", "put", "KEY"], options: { ...KV, path: text }, run: put },
 ];
@@ -53,6 +54,15 @@ async function remove(options) {
   if (answer.status === 404) fail("This Worker does not exist on your account. [code: 10007]");
   assert.ok(answer.ok, answer.status);
   console.log(`Successfully deleted ${name}`);
+}
+
+/** The part of a version that `serin` reads. */
+async function view(options, [, , version]) {
+  assert.equal((await read(options)).name, "serin");
+  assert.ok(options.json, "--json is missing");
+  const answer = await account("GET", `/versions/${version}`);
+  if (answer.status === 404) fail("This version does not exist on your account. [code: 10007]");
+  console.log(await answer.text());
 }
 
 function address({ binding, local, remote }, key) {

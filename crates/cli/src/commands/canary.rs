@@ -8,6 +8,7 @@ mod gates;
 mod job;
 mod promote;
 mod rollback;
+mod splitter;
 mod worker;
 
 use std::path::PathBuf;
@@ -18,10 +19,13 @@ use serde_json::Value;
 
 use self::current_state::{CurrentState, Edit};
 use self::job::{Job, Step};
+use self::splitter::Splitter;
 use super::state::{Configuration, Place, Store};
+use crate::client::Client;
 use crate::clock;
 use crate::connection::{Connection, Why};
 use crate::exit::Failure;
+use crate::output::{self, CAUTION, styled};
 use crate::time_format::span;
 use serin_logic::Timestamp;
 
@@ -43,7 +47,7 @@ pub(crate) enum Canary {
 pub(crate) struct CommonOptions {
     #[command(flatten)]
     place: Place,
-    /// Wrangler configuration of the splitter; default: the one that wrangler finds here.
+    /// Wrangler configuration of the splitter, for its KV and its bindings; default: the one that wrangler finds here.
     #[arg(long, value_name = "FILE", help_heading = "Policy document")]
     splitter_config: Option<PathBuf>,
     /// Environment in the splitter's configuration.
@@ -83,6 +87,30 @@ impl CommonOptions {
     fn store(&self, connection: &Connection) -> Result<Store, Failure> {
         let (config, env) = (self.splitter_config.clone(), self.splitter_env.clone());
         Store::open(connection, &self.place, &Configuration { config, env })
+    }
+
+    /// Checks that the splitter's `CANARY` is the Worker `canary`, as far as that can be known. Returns what was checked.
+    fn check_bound(&self, canary: &str, connection: &Connection, store: &Store) -> Result<String, Failure> {
+        let warn = |text: &str| output::error_line(&styled(CAUTION, &format!("warning: {text}")));
+        let Some(splitter) = Splitter::read(self.splitter_config.as_deref(), self.splitter_env.as_deref())? else {
+            warn(&format!(
+                "not checked: that the splitter's CANARY is {canary}; --splitter-config FILE names its configuration"
+            ));
+            return Ok("not checked".to_owned());
+        };
+        let in_file = splitter.check(canary)?;
+        // A splitter on this machine has no version that an account knows.
+        if store.is_local() {
+            return Ok(in_file);
+        }
+        match splitter.deployed(&Client::new(connection)?, &self.place.wrangler) {
+            Ok(Some(deployed)) => Ok(format!("{in_file}, and {}", splitter.check_deployed(canary, &deployed)?)),
+            Ok(None) => Ok(in_file),
+            Err(failure) => {
+                warn(&format!("not checked: that the deployed splitter's CANARY is {canary}: {failure}"));
+                Ok(in_file)
+            }
+        }
     }
 
     fn job<'a>(&'a self, command: &'static str, connection: &'a Connection, store: &'a Store) -> Job<'a> {

@@ -47,6 +47,7 @@ impl Deploy {
         let current = CurrentState::read(&store)?;
         refuse(&current, &worker)?;
         current.edited(&edit, false)?;
+        let bound = self.common.check_bound(&worker.canary, connection, &store)?;
         for warning in &worker.warnings {
             output::error_line(&styled(CAUTION, &format!("warning: {warning}")));
         }
@@ -55,6 +56,7 @@ impl Deploy {
         job.about = vec![
             ("worker", worker.name.clone()),
             ("canary", worker.canary.clone()),
+            ("checked", bound),
             ("percentage", self.percentage.to_string()),
             ("next", "`serin start SCHEDULE`, `serin canary promote` or `serin canary rollback`".into()),
         ];

@@ -9,7 +9,7 @@ use crate::exit::Failure;
 use crate::wrangler::{Document, Invocation};
 
 /// Names of configuration files, in the order in which wrangler looks for them.
-const FILES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
+pub(super) const FILES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
 /// File in which build tools name the wrangler configuration that they generated.
 const REDIRECT: &str = ".wrangler/deploy/config.json";
@@ -118,7 +118,8 @@ impl Worker {
     }
 }
 
-fn parse(file: &Path, text: &str) -> Result<Map<String, Value>, String> {
+/// Reads a wrangler configuration in either of its languages.
+pub(super) fn parse(file: &Path, text: &str) -> Result<Map<String, Value>, String> {
     let is_toml = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
     let value = if is_toml {
         toml::from_str(text).map(json).map_err(|error| error.to_string())?
@@ -162,7 +163,7 @@ fn names(config: &Map<String, Value>, env: Option<&str>, canary: Option<&str>) -
     Ok((name, canary))
 }
 
-fn environment<'a>(config: &'a Map<String, Value>, env: &str) -> Option<&'a Map<String, Value>> {
+pub(super) fn environment<'a>(config: &'a Map<String, Value>, env: &str) -> Option<&'a Map<String, Value>> {
     config.get("env")?.get(env)?.as_object()
 }
 

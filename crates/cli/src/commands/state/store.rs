@@ -102,6 +102,11 @@ impl Store {
         self.api.as_ref()
     }
 
+    /// Whether the splitter and its KV are on this machine.
+    pub(in crate::commands) const fn is_local(&self) -> bool {
+        self.is_local
+    }
+
     fn goes_round(failure: &Failure) -> bool {
         output::error_line(&format!("using KV: {failure}"));
         false
