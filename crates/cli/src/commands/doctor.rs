@@ -29,10 +29,13 @@ const PARTS: [(&str, &str); 7] = [
     ("canary", "bind the canary as CANARY, or switch it off: `serin state set --disable --why TEXT`"),
     ("kv", "bind a KV namespace as CANARY_STATE"),
     ("policy", "`serin state get` shows the document, `serin state set` writes a valid one"),
-    ("controller", "bind the class RolloutController as ROLLOUT, and deploy with its migration"),
+    (CONTROLLER, "bind the class RolloutController as ROLLOUT, and deploy with its migration"),
     ("metrics", "bind the class MetricsShard as METRICS, and deploy with its migration"),
     ("randomness", "deploy again: the runtime gives no random numbers"),
 ];
+
+/// The part that carries rollouts out.
+const CONTROLLER: &str = "controller";
 
 /// Result of one check.
 struct Finding {
@@ -62,7 +65,9 @@ impl Doctor {
                 findings.push(Finding::ok("route", format!("Serin answers at {}", client.origin())));
                 findings.push(versions(&health));
                 findings.extend(control_api(&client)?);
-                findings.extend(parts(&health));
+                // Without a controller, `/health` has nothing to say against it.
+                let is_unbound = findings.iter().any(|finding| finding.check == CONTROLLER);
+                findings.extend(parts(&health).into_iter().filter(|part| !(is_unbound && part.check == CONTROLLER)));
                 findings.extend(openness(&client, connection)?);
             }
         }
@@ -105,6 +110,11 @@ fn versions(health: &HealthView) -> Finding {
 fn control_api(client: &Client) -> Result<Vec<Finding>, Failure> {
     let status: StatusView = match client.get("status").and_then(|answer| answer.read()) {
         Ok(status) => status,
+        Err(Failure::Refused(refusal)) if refusal.is("unbound") => {
+            let next = "bind the class RolloutController as ROLLOUT, and deploy with its migration; until then KV alone steers";
+            let token = Finding::ok("token", "opens the control API".to_owned());
+            return Ok(vec![token, Finding::warning(CONTROLLER, refusal.title.clone(), next)]);
+        }
         Err(Failure::Refused(refusal)) => {
             let next = refusal.hint().unwrap_or("run `serin status` for the details");
             return Ok(vec![Finding::bad("token", refusal.title.clone(), next)]);

@@ -56,3 +56,15 @@ fn a_token_that_is_wrong_and_a_route_that_leads_elsewhere_are_named() {
     assert!(run.stdout.contains("route  http://SERIN is not Serin: it answered 200"), "{}", run.stdout);
     assert!(run.stdout.contains("→ give Serin the route"), "{}", run.stdout);
 }
+
+#[test]
+fn a_controller_that_is_not_bound_is_named_once() {
+    let unbound = json!({"type": "urn:serin:unbound", "title": "There is no rollout controller", "status": 501});
+    let server =
+        Server::start().on("GET /health", health("ok")).on("GET /__serin/status", Answer::problem(501, &unbound));
+    let run = server.serin(&["doctor"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let lines: Vec<&str> = run.stdout.lines().filter(|line| line.contains("controller")).collect();
+    assert_eq!(lines, ["degraded  controller  There is no rollout controller"], "{}", run.stdout);
+    assert!(run.stdout.contains("→ bind the class RolloutController as ROLLOUT"), "{}", run.stdout);
+}
