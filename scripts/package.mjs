@@ -23,12 +23,12 @@ const PARTS = { worker, cli, npm };
 if (values.only !== undefined && !(values.only in PARTS)) stop(`--only is ${values.only}, should be worker, cli or npm`);
 mkdirSync(DIST, { recursive: true });
 for (const [name, part] of Object.entries(PARTS)) {
-  if (values.only === undefined || values.only === name) await part();
+  if (values.only === undefined || values.only === name) part();
 }
 checksums();
 
 /** The built Worker with its configuration. */
-async function worker() {
+function worker() {
   run("node", ["scripts/build.mjs"]);
   const name = `serin-worker-${version}`;
   const folder = empty(name);
@@ -36,29 +36,11 @@ async function worker() {
   for (const file of ["index.js", "index_bg.wasm", "console"]) {
     if (existsSync(join(build, file))) cpSync(join(build, file), join(folder, file), { recursive: true });
   }
-  writeFileSync(join(folder, "wrangler.jsonc"), `${JSON.stringify(await configuration(), undefined, 2)}\n`);
+  // `serin init` fills the same text in.
+  cpSync(join(ROOT, "crates/cli/src/commands/init/wrangler.jsonc"), join(folder, "wrangler.jsonc"));
   cpSync(join(ROOT, "docs", "without-rust.md"), join(folder, "README.md"));
   for (const file of LICENSES) cpSync(join(ROOT, file), join(folder, file));
   archive(name);
-}
-
-/** wrangler's configuration of production, for a folder that holds the built files. */
-async function configuration() {
-  // The command line is built without node_modules.
-  const { experimental_readRawConfig: readConfig } = await import("wrangler");
-  const { rawConfig } = readConfig({ config: join(ROOT, "wrangler.toml") });
-  const { name, compatibility_date, no_bundle, find_additional_modules, rules, env } = rawConfig;
-  const { assets, ...production } = env.production;
-  return {
-    name,
-    main: "index.js",
-    compatibility_date,
-    no_bundle,
-    find_additional_modules,
-    rules,
-    ...production,
-    ...(assets && { assets: { ...assets, directory: "console" } }),
-  };
 }
 
 /** The command line. */

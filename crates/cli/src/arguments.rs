@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, canary, completions, console, doctor, explain, gate, health, rollout, simulate, start, state, switch, watch,
+    audit, canary, completions, console, doctor, explain, gate, health, init, rollout, simulate, start, state, switch,
+    watch,
 };
 use crate::connection::Connection;
 use crate::exit::CODES;
@@ -21,6 +22,8 @@ pub(crate) struct Arguments {
 /// A command.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Put Serin in front of two Workers: write its wrangler.jsonc and print the next commands.
+    Init(init::Init),
     /// Show the status of the rollout, the policy and the switches.
     Status,
     /// Follow a rollout until it is over.

@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod gate;
 pub(crate) mod health;
+pub(crate) mod init;
 pub(crate) mod rollout;
 pub(crate) mod simulate;
 pub(crate) mod start;
@@ -27,6 +28,7 @@ pub(crate) fn run(Arguments { connection, command }: Arguments) -> Result<(), Fa
     let connection = &connection;
     time_format::show_times_in(connection.utc);
     match command {
+        Command::Init(init) => init.run(connection.json),
         Command::Status => status::run(connection),
         Command::Watch(watch) => watch.run(connection),
         Command::Start(start) => start.run(connection),

@@ -8,6 +8,7 @@ mod errors;
 mod gate;
 mod health;
 mod help;
+mod init;
 mod reading;
 mod rollout;
 mod server;
