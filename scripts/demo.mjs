@@ -67,7 +67,7 @@ async function run() {
     const demo = new Demo(splitter.url, token, program, screen);
     traffic = demo.traffic = new Traffic(splitter.url, rate);
     const isGood = (await demo.firstAct()) && (await demo.secondAct());
-    if (values.picture) await demo.picture.write(values.picture);
+    await demo.picture?.write(values.picture);
     return isGood ? 0 : 1;
   } catch (error) {
     if (error !== screen.left) console.error(`demo: ${error.message}`);
@@ -87,7 +87,8 @@ class Demo {
   #screen;
   #last = { at: performance.now(), stable: 0, canary: 0, errors: 0 };
   traffic;
-  picture = new Picture();
+  /** The second act's frames, where a picture is asked for. */
+  picture = values.picture && new Picture();
 
   constructor(url, token, program, screen) {
     this.#url = url;
@@ -137,7 +138,7 @@ class Demo {
       const { rollout, headline } = await this.#api("GET", "status");
       const isOver = ["completed", "rolled-back", "aborted"].includes(rollout.phase);
       const rates = this.#rates();
-      if (rollout.id === BROKEN.id) this.picture.add(this.#screen.titled, headline, rates);
+      if (rollout.id === BROKEN.id) this.picture?.add(this.#screen.titled, headline, rates);
       this.#screen.show(this.#screen.hasTerminal ? await this.#status() : headline, rates);
       if (isOver) return rollout.phase;
       // In the second act, the wait for a key has no end.
