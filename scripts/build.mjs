@@ -11,9 +11,9 @@
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
@@ -94,8 +94,9 @@ function optimise() {
 async function bundle() {
   const [crate] = readdirSync(join(GLUE, "snippets")).filter((name) => /^serin-[0-9a-f]+$/.test(name));
   const esbuild = await import("esbuild").catch(() => stop("esbuild is missing: run `npm run setup`"));
-  await esbuild.build({
+  const { outputFiles } = await esbuild.build({
     absWorkingDir: ROOT,
+    write: false,
     // Only the shim's exports for the runtime are kept. The others are for Rust.
     stdin: {
       contents: `export { default, RolloutController, MetricsShard } from "./snippets/${crate}/src/shim.js";`,
@@ -110,15 +111,15 @@ async function bundle() {
     // The generator repeats keys of its import object.
     logOverride: { "duplicate-object-key": "silent" },
   }).catch(() => stop("esbuild could not bundle src/shim.js, see above"));
+  place(outputFiles);
 }
 
 /** The console's page, which the Worker serves from its assets: src/console.rs. */
 async function bundleConsole() {
   const [from, to] = [join(ROOT, "console"), join(OUT, "console")];
-  rmSync(to, { recursive: true, force: true });
-  mkdirSync(to, { recursive: true });
   const esbuild = await import("esbuild").catch(() => stop("esbuild is missing: run `npm run setup`"));
-  await esbuild.build({
+  const { outputFiles } = await esbuild.build({
+    write: false,
     entryPoints: [
       { in: join(from, "src/main.tsx"), out: "console" },
       { in: join(from, "style/main.css"), out: "console" },
@@ -132,7 +133,22 @@ async function bundleConsole() {
     jsxImportSource: "preact",
     logLevel: "warning",
   }).catch(() => stop("esbuild could not bundle console/, see above"));
-  for (const file of ["console.html", "console.svg"]) copyFileSync(join(from, file), join(to, file));
+  const copied = ["console.html", "console.svg"].map((file) => ({ path: join(to, file), contents: readFileSync(join(from, file)) }));
+  place([...outputFiles, ...copied], to);
+}
+
+/** Writes files that changed, each at once. Tests and `wrangler dev` may read them meanwhile. Other files of `folder` are removed. */
+function place(files, folder) {
+  for (const { path, contents } of files) {
+    if (existsSync(path) && readFileSync(path).equals(contents)) continue;
+    mkdirSync(dirname(path), { recursive: true });
+    const temporary = join(OUT, `.${basename(path)}.${process.pid}`);
+    writeFileSync(temporary, contents);
+    renameSync(temporary, path);
+  }
+  if (folder === undefined) return;
+  const kept = new Set(files.map(({ path }) => basename(path)));
+  for (const name of readdirSync(folder)) if (!kept.has(name)) rmSync(join(folder, name), { recursive: true });
 }
 
 function report() {

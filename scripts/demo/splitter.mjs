@@ -11,9 +11,11 @@ const START_LIMIT = 300_000;
 
 /** Starts the splitter with the variables and the state in `folder`. Returns its address, and `stop()`. */
 export async function startSplitter(folder) {
-  const args = ["--port", "0", "--persist-to", folder, "--env-file", join(folder, ".dev.vars")];
+  // Several wranglers may run: each has an inspector and a registry of Workers of its own.
+  const args = ["--port", "0", "--inspector-port", "0", "--persist-to", folder, "--env-file", join(folder, ".dev.vars")];
+  const env = { ...process.env, WRANGLER_REGISTRY_PATH: join(folder, "registry") };
   // A process group of its own: Ctrl-C in the terminal is the demo's, which stops the splitter in order.
-  const child = spawn("node", ["scripts/start.mjs", ...args], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = spawn("node", ["scripts/start.mjs", ...args], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
   const output = [];
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;

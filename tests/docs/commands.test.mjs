@@ -22,7 +22,6 @@ const CHANGES = /^serin (halt|resume|pause|abort|start|switch|resume-canary|stat
 
 test("the commands in the README and in docs/operations do what they say", async (t) => {
   const scratch = await mkdtemp(join(tmpdir(), "serin-docs-"));
-  t.after(() => rm(scratch, { recursive: true, force: true }));
   const setting = { scratch, url: "http://localhost:8787" };
   let env = { ...WRANGLER_ENV, SERIN_WHO: "ada", SERIN_TOKEN: TOKEN };
   env.PATH = dirname(buildSerin()) + delimiter + env.PATH;
@@ -51,6 +50,8 @@ test("the commands in the README and in docs/operations do what they say", async
 
   await writeFile(join(scratch, ".dev.vars"), `ADMIN_TOKEN=${TOKEN}\n`);
   const splitter = await startSplitter(t, scratch, TOKEN);
+  // Hooks run in the order in which they are added: wrangler does not end if its folder is gone.
+  t.after(() => rm(scratch, { recursive: true, force: true, maxRetries: 5 }));
   setting.url = splitter.url;
   env.SERIN_URL = splitter.url;
 

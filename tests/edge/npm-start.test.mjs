@@ -20,7 +20,6 @@ const FLIP = { within: 15_000 };
 
 test("npm start serves both variants, and applies every key that the wrangler command line writes", async (t) => {
   const state = await mkdtemp(join(tmpdir(), "serin-start-"));
-  t.after(() => rm(state, { recursive: true, force: true }));
   const { port } = await start(t, state);
   const client = new Client(port);
   t.after(() => client.close());
@@ -53,14 +52,18 @@ test("npm start serves both variants, and applies every key that the wrangler co
   }
 });
 
-/** Starts with its own port and its own KV, so that a running `npm start` and its state are not affected. */
+/** Starts with its own ports, KV and registry of Workers, so that a running `npm start` and its state are not affected. */
 async function start(t, state) {
-  const child = spawn("node", ["scripts/start.mjs", "--port", "0", "--persist-to", state], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  const args = ["--port", "0", "--inspector-port", "0", "--persist-to", state];
+  const env = { ...process.env, WRANGLER_REGISTRY_PATH: join(state, "registry") };
+  const child = spawn("node", ["scripts/start.mjs", ...args], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
   const output = [];
+  const ended = once(child, "exit");
   t.after(async () => {
-    if (child.exitCode !== null) return;
     child.kill("SIGTERM");
-    await once(child, "exit");
+    await ended;
+    // wrangler does not end if its folder is gone.
+    await rm(state, { recursive: true, force: true, maxRetries: 5 });
   });
   for (const stream of [child.stdout, child.stderr]) createInterface(stream).on("line", (line) => output.push(line));
   return eventually(() => {

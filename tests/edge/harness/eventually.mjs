@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Calls `check` until it does not throw, and returns its result. Rethrows the last error at the deadline. */
-export async function eventually(check, { within = 10_000 } = {}) {
+export async function eventually(check, { within = 30_000 } = {}) {
   const deadline = performance.now() + within;
   for (;;) {
     try {
