@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "./pages.mjs";
+import { serinCommands } from "./serin.mjs";
 import { checkWrangler } from "./wrangler.mjs";
 
 const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
@@ -40,6 +41,8 @@ const FORMS = [
     why: "it needs an account; tests/edge/canary-commands.test.mjs runs it against local Workers",
   },
   { fits: /^npm run demo( -- --picture \S+)?$/, check: () => assert.ok(scripts.demo), why: "demo.test.mjs runs it" },
+  { fits: /^npm run package$/, check: () => assert.ok(scripts.package), why: "package.test.mjs runs its script" },
+  { fits: /^serin init$/, check: async () => (await serinCommands()).check("init"), why: "the same test runs it in a folder of its own" },
   { fits: /^npm run -s serin -- simulate$/, run: (line) => `${line} --runs 1`, why: "thousands of rollouts take minutes" },
   { fits: /^serin watch --for 2m /, run: (line) => line.replace("2m", "3s"), why: "a rollout takes minutes" },
   {
