@@ -1,7 +1,11 @@
 // The history of the control API: the series, past rollouts, locations. The console draws nothing else.
 
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
+import { visitorCookie } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
 import { startSerin } from "./harness/workerd.mjs";
@@ -95,4 +99,38 @@ test("a minute is forgotten after seven days, a rollout is not", async (t) => {
   assert.equal((await serin.api("GET", everything(9))).json.points.length, 0);
   const { rows } = (await serin.api("GET", "rollouts")).json;
   assert.deepEqual(rows.map(({ id }) => id), ["new", "old"]);
+});
+
+test("the series says which failures stable rescued and which a client saw, and rows of a version that did not are read", async (t) => {
+  const serin = await startSerin(t, { kv: { "canary-state": STATE }, separate: true });
+  const load = startLoad(t, serin, { connections: 4 });
+  assert.equal((await serin.api("POST", "rollouts", { ...PLAN, id: "r1" })).status, 200);
+  // A write with a body cannot be sent to stable again.
+  const failing = (visitor, options) => serin.request("/?stable=name&canary=status:500&quiet", { headers: { ...visitorCookie(visitor), "content-type": "text/plain" }, ...options });
+  let visitor = 0;
+  const point = await eventually(async () => {
+    await failing(visitor++, {});
+    await failing(visitor++, { method: "POST", body: "x" });
+    const { points } = (await serin.api("GET", "series")).json;
+    const last = points.findLast(({ rescued, seen }) => rescued > 0 && seen > 0);
+    assert.ok(last, JSON.stringify(points));
+    return last;
+  }, { within: 30_000 });
+  assert.equal(point.rescued + point.seen, point.canary.failures);
+  await load.stop();
+
+  await serin.killAndRestart(undefined, async (folder) => {
+    const changed = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith(".sqlite")).map((file) => {
+      const database = new DatabaseSync(join(folder, file));
+      const hasSeries = database.prepare("SELECT name FROM sqlite_master WHERE name = 'series'").get();
+      const { changes } = hasSeries ? database.prepare("UPDATE series SET body = json_remove(body, '$.rescued', '$.seen')").run() : { changes: 0 };
+      database.close();
+      return Number(changes);
+    });
+    assert.ok(changed.some((rows) => rows > 0), `${changed}: the rows of the series were not found`);
+  });
+  const { points } = (await serin.api("GET", "series")).json;
+  const old = points.find(({ at }) => at === point.at);
+  assert.ok(old.canary.failures >= point.canary.failures, JSON.stringify(points));
+  assert.ok(points.every(({ rescued, seen, canary }) => rescued + seen <= canary.failures) && points.some(({ rescued, seen }) => rescued + seen === 0), JSON.stringify(points));
 });

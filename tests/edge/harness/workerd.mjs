@@ -159,11 +159,12 @@ class Serin {
     }
   }
 
-  /** Kills the splitter and starts it again, as another build if one is named, with the stored data of its objects; needs `separate`. */
-  async killAndRestart(build) {
+  /** Kills the splitter and starts it again, as another build if one is named, with the stored data of its objects; needs `separate`. `change` may change the data, in the folder that it gets. */
+  async killAndRestart(build, change = async () => {}) {
     for (const client of [this.client, ...this.others, this.#labControl]) client.close();
     await this.#splitter.kill();
     if (build !== undefined) await this.#install(build, "");
+    await change(join(this.#directory, "objects"));
     await this.#listen();
   }
 
@@ -178,7 +179,7 @@ class Serin {
     return this.#splitter.peakMemory();
   }
 
-  /** The splitter's memory in bytes and its open files; outside Linux 0. */
+  /** The splitter's memory in bytes, its open files, and its CPU time in ms; outside Linux 0. */
   resources() {
     return this.#splitter.resources();
   }

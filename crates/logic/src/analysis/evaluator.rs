@@ -265,8 +265,8 @@ impl Evaluator {
         let slower = |test: &LatencyTest, quantile: Quantile| {
             test.is_strong().then(|| Reason::Slower {
                 quantile,
-                canary_ms: quantile_ms(&self.step_latency.canary, quantile),
-                stable_ms: quantile_ms(&self.step_latency.stable, quantile),
+                canary_ms: quantile_ms(&self.step_latency.canary, quantile.get()),
+                stable_ms: quantile_ms(&self.step_latency.stable, quantile.get()),
                 evidence: test.evidence(),
             })
         };
@@ -354,7 +354,7 @@ impl Evaluator {
                 visitors: affected(*self.all_failed.get(variant), &self.all_visitors, visits.requests()),
             },
             Threshold::P95 {
-                p95_ms: quantile_ms(latency, Quantile::P95).unwrap_or(0),
+                p95_ms: quantile_ms(latency, Quantile::P95.get()).unwrap_or(0),
                 slow: latency.slower_than(ceiling_ms as f64),
                 requests: latency.total(),
                 ceiling_ms,
@@ -433,8 +433,9 @@ impl Evaluator {
     pub fn figures(&self) -> Figures {
         let variant = |counts, latency: &Histogram| VariantFigures {
             counts,
-            p95_ms: quantile_ms(latency, Quantile::P95),
-            p99_ms: quantile_ms(latency, Quantile::P99),
+            p50_ms: quantile_ms(latency, 0.5),
+            p95_ms: quantile_ms(latency, Quantile::P95.get()),
+            p99_ms: quantile_ms(latency, Quantile::P99.get()),
         };
         let step = self.errors.step();
         Figures {
@@ -460,8 +461,8 @@ fn breaker(context: &LookContext, now: u64) -> Option<Reason> {
     ago_ms.filter(|ago_ms| *ago_ms < BREAKER_MS).map(|ago_ms| Reason::BreakerOpen { ago_ms })
 }
 
-fn quantile_ms(histogram: &Histogram, quantile: Quantile) -> Option<u64> {
-    histogram.quantile_ms(quantile.get()).map(|ms| whole(ms.round()))
+fn quantile_ms(histogram: &Histogram, quantile: f64) -> Option<u64> {
+    histogram.quantile_ms(quantile).map(|ms| whole(ms.round()))
 }
 
 #[cfg(test)]

@@ -215,6 +215,9 @@ pub struct Figures {
 pub struct VariantFigures {
     /// Requests and failures.
     pub counts: Counts,
+    /// Median of the latency, in ms.
+    #[serde(default)]
+    pub p50_ms: Option<u64>,
     /// 95th percentile of the latency, in ms.
     pub p95_ms: Option<u64>,
     /// 99th percentile of the latency, in ms.

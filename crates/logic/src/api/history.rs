@@ -77,6 +77,10 @@ pub struct SeriesPoint {
     pub stable: CountsView,
     /// Canary requests that breakers sent to stable.
     pub short_circuited: u64,
+    /// Failed canary requests that stable answered. Like `seen` it is 0 where an earlier version recorded the point.
+    pub rescued: u64,
+    /// Failed canary requests whose failure a client saw.
+    pub seen: u64,
     /// Natural logarithms of the e-values against the canary.
     pub evidence: Option<MinuteEvidence>,
 }
@@ -231,6 +235,8 @@ impl SeriesPoint {
             canary: canary.into(),
             stable: stable.into(),
             short_circuited: minute.short_circuited,
+            rescued: minute.rescued,
+            seen: minute.seen,
             evidence: minute.evidence,
         }
     }
@@ -335,11 +341,12 @@ mod tests {
     #[test]
     fn a_point_has_the_counts_of_its_minutes_and_the_state_of_the_last() {
         let query = SeriesQuery::parse("from=2027-01-15T07:50:00Z&step=300", NOW).unwrap();
-        let last = Minute { percentage: Percentage::percent(25), ..minute(4) };
+        let last = Minute { percentage: Percentage::percent(25), rescued: 2, seen: 1, ..minute(4) };
         let page = SeriesPage::new(&query, [(MINUTE - 10, minute(1)), (MINUTE - 4, minute(2)), (MINUTE - 1, last)]);
         let points: Vec<_> = page.points.iter().map(|point| (point.at.as_str(), point.canary.requests)).collect();
         assert_eq!(points, [("2027-01-15T07:50:00.000Z", 1), ("2027-01-15T07:55:00.000Z", 6)]);
-        assert_eq!(page.points[1].percentage, Percentage::percent(25));
+        let SeriesPoint { percentage, rescued, seen, .. } = page.points[1];
+        assert_eq!((percentage, rescued, seen), (Percentage::percent(25), 2, 1));
         assert_eq!((page.step_ms, page.next), (300_000, None));
     }
 

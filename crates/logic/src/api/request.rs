@@ -68,7 +68,7 @@ pub enum ApiRequest {
     Explain(Box<ExplainQuery>),
     /// `GET metrics`.
     Metrics,
-    /// `GET state`.
+    /// `GET state`, and `PUT state?dryRun=true` with a valid document.
     State,
     /// `POST rollouts`.
     StartRollout {
@@ -262,7 +262,9 @@ fn put_state(request: &IncomingRequest<'_>) -> Result<ApiRequest, Problem> {
     }
     let document = document.to_string();
     CanaryState::parse("state", &document)?;
-    Ok(ApiRequest::PutState { document, actor: body.actor(request) })
+    // A check alone answers what KV has, which the document would replace.
+    let put = ApiRequest::PutState { document, actor: body.actor(request) };
+    Ok(if dry_run(request.query)? { ApiRequest::State } else { put })
 }
 
 fn put_switch(request: &IncomingRequest<'_>, switch: Switch, now: Timestamp) -> Result<ApiRequest, Problem> {

@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use crate::rollout::is_valid_id;
 
 /// The path, below the prefix, to which a plan is sent: to start it, or to check it only.
-pub(super) const ROLLOUTS: &str = "rollouts";
+const ROLLOUTS: &str = "rollouts";
 
 /// Paths that a viewer may read. A path that is added to the API is closed to viewers until it is in this list.
 const VIEWABLE: [&str; 7] = ["status", "audit", "metrics", "explain", "series", "locations", ROLLOUTS];

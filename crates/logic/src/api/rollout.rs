@@ -38,6 +38,9 @@ pub struct RolloutView {
     pub schedule: String,
     /// Steps of the plan.
     pub steps: Vec<StepView>,
+    /// Windows in which no step is taken, as a plan has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<Value>,
     /// Start of the rollout.
     pub started_at: String,
     /// Actor that started the rollout.
@@ -169,6 +172,8 @@ pub struct VariantView {
     pub visitors: u64,
     /// Visitors with a failed request, each once a rollout.
     pub failed_visitors: u64,
+    /// Median of the latency, in ms.
+    pub p50_ms: Option<u64>,
     /// 95th percentile of the latency, in ms.
     pub p95_ms: Option<u64>,
     /// 99th percentile of the latency, in ms.
@@ -208,6 +213,7 @@ impl RolloutView {
             ring: step.and_then(|step| step.ring.clone()),
             schedule: word(&rollout.plan.schedule()),
             steps,
+            freeze: rollout.plan.freeze().map(json),
             started_at: rollout.started_at.to_rfc3339(),
             started_by: rollout.started_by.clone(),
             started_reason: rollout.reason.clone(),
@@ -297,12 +303,13 @@ impl From<&Figures> for FiguresView {
 
 impl From<&VariantFigures> for VariantView {
     fn from(figures: &VariantFigures) -> Self {
-        let VariantFigures { counts, p95_ms, p99_ms } = *figures;
+        let VariantFigures { counts, p50_ms, p95_ms, p99_ms } = *figures;
         Self {
             requests: counts.requests(),
             failures: counts.failures(),
             visitors: counts.visitors(),
             failed_visitors: counts.evidence(Unit::StickyKey),
+            p50_ms,
             p95_ms,
             p99_ms,
         }

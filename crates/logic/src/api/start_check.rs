@@ -1,6 +1,5 @@
 //! Checks of the start of a rollout, beyond a valid plan: refusals and warnings.
 
-use super::role::ROLLOUTS;
 use crate::percentage::Percentage;
 use crate::policy::Switch;
 use crate::policy::switches::Setting;
@@ -84,12 +83,12 @@ impl StartCheck<'_> {
     }
 }
 
-/// Whether the query of `POST rollouts` asks for a check alone.
+/// Whether the query of `POST rollouts` or `PUT state` asks for a check alone.
 ///
 /// # Errors
 /// The query is another one.
 pub(super) fn dry_run(query: &str) -> Result<bool, Problem> {
-    let message = format!("the query is {query:?}, accepted: POST {ROLLOUTS}?dryRun=true, or no query");
+    let message = format!("the query is {query:?}, accepted: dryRun=true, or no query");
     super::role::is_dry_run(query).ok_or_else(|| Problem::invalid("dryRun", &message))
 }
 

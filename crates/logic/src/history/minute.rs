@@ -32,6 +32,10 @@ pub struct Minute {
     pub variants: PerVariant<MinuteCounts>,
     /// Canary requests that breakers sent to stable.
     pub short_circuited: u64,
+    /// Failed canary requests that stable answered. Like `seen` it is 0 in rows of versions that did not record it.
+    pub rescued: u64,
+    /// Failed canary requests whose failure a client saw.
+    pub seen: u64,
     /// The evidence at the end of the minute.
     pub evidence: Option<MinuteEvidence>,
 }
@@ -90,14 +94,18 @@ impl Minute {
         self.variants.canary.add(sample, |sample| &sample.variants.canary);
         self.variants.stable.add(sample, |sample| &sample.variants.stable);
         self.short_circuited = self.short_circuited.saturating_add(sample.short_circuited);
+        self.rescued = self.rescued.saturating_add(sample.rescued);
+        self.seen = self.seen.saturating_add(sample.variants.canary.failures.saturating_sub(sample.rescued));
     }
 
     /// Merges a later minute into this one: counts add up, the rest is the later one's.
     pub fn merge(&mut self, later: &Self) {
-        let Self { rollout_id, step, percentage, halted, variants, short_circuited, evidence } = later;
+        let Self { rollout_id, step, percentage, halted, variants, short_circuited, rescued, seen, evidence } = later;
         self.variants.canary.merge(&variants.canary);
         self.variants.stable.merge(&variants.stable);
         self.short_circuited = self.short_circuited.saturating_add(*short_circuited);
+        self.rescued = self.rescued.saturating_add(*rescued);
+        self.seen = self.seen.saturating_add(*seen);
         self.rollout_id.clone_from(rollout_id);
         (self.step, self.percentage, self.halted, self.evidence) = (*step, *percentage, *halted, *evidence);
     }
@@ -142,17 +150,31 @@ pub(super) mod tests {
     fn a_stored_minute_is_frozen_and_an_empty_one_is_read() {
         let mut minute =
             Minute { rollout_id: "r".into(), step: 2, percentage: Percentage::percent(25), ..Minute::default() };
-        minute.add(&sample(2, 1, 10.0));
+        minute.add(&Sample { rescued: 2, ..sample(2, 3, 10.0) });
         minute.evidence = Some(MinuteEvidence { errors: 0.5, p95: -1.0, p99: 0.0 });
         let json = concat!(
             r#"{"rolloutId":"r","step":2,"percentage":25,"halted":false,"variants":{"#,
-            r#""canary":{"requests":2,"failures":1,"latency":{"116":2}},"#,
-            r#""stable":{"requests":0,"failures":0,"latency":{}}},"shortCircuited":0,"#,
+            r#""canary":{"requests":2,"failures":3,"latency":{"116":2}},"#,
+            r#""stable":{"requests":0,"failures":0,"latency":{}}},"shortCircuited":0,"rescued":2,"seen":1,"#,
             r#""evidence":{"errors":0.5,"p95":-1.0,"p99":0.0}}"#
         );
         assert_eq!(serde_json::to_string(&minute).unwrap(), json, "rows of a week ago have this form");
         assert_eq!(serde_json::from_str::<Minute>(json).unwrap(), minute);
         assert_eq!(serde_json::from_str::<Minute>(r#"{"ofTomorrow":1}"#).unwrap(), Minute::default());
+    }
+
+    #[test]
+    fn a_row_of_a_version_that_did_not_record_rescued_requests_is_read_and_merged() {
+        let json = concat!(
+            r#"{"rolloutId":"r","step":2,"percentage":25,"halted":false,"variants":{"#,
+            r#""canary":{"requests":9,"failures":4,"latency":{"116":9}},"#,
+            r#""stable":{"requests":0,"failures":0,"latency":{}}},"shortCircuited":0,"#,
+            r#""evidence":{"errors":0.5,"p95":-1.0,"p99":0.0}}"#
+        );
+        let mut minute: Minute = serde_json::from_str(json).unwrap();
+        assert_eq!((minute.variants.canary.failures, minute.rescued, minute.seen), (4, 0, 0));
+        minute.add(&Sample { rescued: 1, ..sample(3, 3, 10.0) });
+        assert_eq!((minute.variants.canary.failures, minute.rescued, minute.seen), (7, 1, 2));
     }
 
     #[test]
@@ -168,9 +190,10 @@ pub(super) mod tests {
             let (mut merged, mut whole) = (Minute::default(), Minute::default());
             for (requests, failures, latency) in counts {
                 let mut minute = Minute::default();
-                minute.add(&sample(requests, failures, latency));
+                let sample = Sample { rescued: failures / 2, ..sample(requests, failures, latency) };
+                minute.add(&sample);
                 merged.merge(&minute);
-                whole.add(&sample(requests, failures, latency));
+                whole.add(&sample);
             }
             prop_assert_eq!(merged, whole);
         }

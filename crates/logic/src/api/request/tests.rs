@@ -93,6 +93,10 @@ fn a_dry_run_changes_nothing_and_a_start_does() {
         let request = parse(&sent("POST", path, r#"{"schedule":"fast"}"#)).unwrap();
         assert_eq!(request.is_query(), expected, "{path}");
     }
+    let document = r#"{"state":{"enabled":true,"percentage":5}}"#;
+    assert_eq!(parse(&sent("PUT", "/__serin/state?dryRun=true", document)).unwrap(), ApiRequest::State);
+    let invalid = sent("PUT", "/__serin/state?dryRun=true", r#"{"state":{"enabled":true,"percentage":101}}"#);
+    assert_eq!(refused(&invalid), (422, "percentage".into()));
     assert_eq!(
         refused(&sent("POST", "/__serin/rollouts?dryRun=yes", r#"{"schedule":"fast"}"#)),
         (422, "dryRun".into())
