@@ -55,6 +55,9 @@ const PAGE = "/articles/1234?from=mail";
 
 const known = { path: PAGE, headers: { ...BROWSER, Cookie: `${SESSION}; __Host-serin=${VISITOR}` } };
 const chosen = { path: PAGE, headers: { ...BROWSER, Cookie: `${SESSION}; __Host-serin=${CANARY_VISITOR}` } };
+// An operator who has the console open on the same host. No Worker behind Serin gets this cookie, so the headers are written again.
+const OPERATOR = `__Host-serin-console=admin.1800000000.${"a".repeat(43)}`;
+const operator = { path: PAGE, headers: { ...BROWSER, Cookie: `${SESSION}; __Host-serin=${VISITOR}; ${OPERATOR}` } };
 const newcomer = { path: PAGE, headers: { ...BROWSER, Cookie: SESSION } };
 const client = {
   path: "/v1/orders?page=2",
@@ -123,8 +126,11 @@ export const CONTESTANTS = [
   javascript("observed, on stable", OBSERVED, { document: { ...STATE, percentage: 0 }, side: "stable" }),
   javascript("observed, on the canary", OBSERVED_GUARDED, EVERYBODY),
   serin("steady visitor", {}),
+  serin("steady visitor, ASSETS bound", { assets: true }),
+  serin("steady visitor, console's cookie", { assets: true, request: operator }),
   serin("canary off, no policy", { document: undefined }),
   serin("canary off, 0 %", { document: { ...STATE, percentage: 0 } }),
+  serin("canary off, 0 %, console's cookie", { assets: true, request: operator, document: { ...STATE, percentage: 0 } }),
   serin("first visit", { request: newcomer, document: { ...STATE, percentage: 0 }, setsCookie: true }),
   serin("API client by header", {
     document: { ...STATE, percentage: 0.001, stickiness: ["header:x-api-key"] },
@@ -179,6 +185,8 @@ export function workers(contestants) {
     variant("stable", "stable", 200),
     variant("canary", "canary", 200),
     variant("broken", "broken", 503),
+    // No measured request may reach the console's files: it would be answered by neither variant.
+    variant("assets", "assets", 500),
     ...contestants.filter(({ direct }) => !direct).flatMap(withKv),
     { name: "driver", modules: script("driver.js"), bindings: Object.fromEntries(driven) },
   ];
@@ -193,7 +201,7 @@ export async function prepare({ plan, request, crowd = 0 }, port) {
   if (connection) connection.close();
 }
 
-function withKv({ name, modules, document, canary = "canary", plan }) {
+function withKv({ name, modules, document, canary = "canary", plan, assets }) {
   const kv = `${name}-kv`;
   return [
     { name: kv, modules: script("kv.js"), bindings: document ? { DOCUMENT: { text: JSON.stringify(document) } } : {} },
@@ -206,6 +214,7 @@ function withKv({ name, modules, document, canary = "canary", plan }) {
         CANARY: { service: canary },
         CANARY_STATE: { kvNamespace: kv },
         OVERRIDE_TOKEN: { text: OVERRIDE_TOKEN },
+        ...(assets && { ASSETS: { service: "assets" } }),
         ...(plan && {
           ADMIN_TOKEN: { text: ADMIN_TOKEN },
           ROLLOUT: { durableObjectNamespace: "RolloutController" },
