@@ -1,17 +1,18 @@
-// The sections of docs/reliability.md that commands write.
+// The sections of docs/reliability.md and docs/console.md that commands write.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-const PAGE = join(import.meta.dirname, "..", "..", "docs", "reliability.md");
+const DOCS = join(import.meta.dirname, "..", "..", "docs");
 
 /** Writes a section, which goes from its heading to the next one of its level; at the end of the page if it is new. */
-export async function writeSection(heading, text) {
-  const page = await readFile(PAGE, "utf8");
+export async function writeSection(heading, text, file = "reliability.md") {
+  const path = join(DOCS, file);
+  const page = await readFile(path, "utf8");
   const begins = page.indexOf(`\n## ${heading}\n`) + 1;
   const next = page.indexOf("\n## ", begins) + 1;
   const [before, after] = begins === 0 ? [page, ""] : [page.slice(0, begins), next === 0 ? "" : page.slice(next)];
-  await writeFile(PAGE, `${before.trimEnd()}\n\n## ${heading}\n\n${text.trim()}\n${after && `\n${after}`}`);
+  await writeFile(path, `${before.trimEnd()}\n\n## ${heading}\n\n${text.trim()}\n${after && `\n${after}`}`);
 }
 
 /** A Markdown table. */
