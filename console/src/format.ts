@@ -1,5 +1,7 @@
 // Numbers and times as people read them. Times are in the viewer's zone, and say which.
 
+import type { Freeze } from "./types";
+
 const ZONE = Intl.DateTimeFormat(undefined, { timeZoneName: "short" });
 const CLOCK = Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const SHORT = Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -55,19 +57,32 @@ export function interval(failures: number, requests: number): [number, number] |
 export function evidenceWord(evidence: number, limit: number): { word: string; tone: "good" | "warn" | "bad" } {
   if (evidence >= limit) return { word: "strong: rolls back", tone: "bad" };
   if (evidence >= 10) return { word: "suspicious: holds", tone: "warn" };
-  if (evidence >= 3) return { word: "a hint", tone: "good" };
-  return { word: "nothing", tone: "good" };
+  if (evidence >= 3) return { word: "a hint against it", tone: "good" };
+  return { word: evidence <= 1 / 3 ? "for the canary" : "nothing", tone: "good" };
 }
 
-export const odds = (evidence: number) => (evidence < 1.5 ? "none" : `${count(evidence)} : 1`);
+/** `, 40 : 1`, whichever side it speaks for; empty where it is about nothing. */
+export function odds(evidence: number): string {
+  const ratio = evidence >= 1 ? evidence : 1 / Math.max(evidence, 1e-6);
+  if (ratio < 1.5) return "";
+  return ratio >= 1e6 ? ", over a million : 1" : `, ${count(ratio)} : 1`;
+}
 
 export const isOver = ({ phase }: { phase: string }) => ["completed", "rolled-back", "aborted"].includes(phase);
+
+const DAYS: Record<string, string> = { mon: "Mon", tue: "Tue", wed: "Wed", thu: "Thu", fri: "Fri", sat: "Sat", sun: "Sun" };
+
+/** Windows in which no step is taken: `Sat, Sun; 22:00–06:00 (Europe/Berlin)`. */
+export function windows({ timeZone, days = [], hours = [], dates = [] }: Freeze): string {
+  const parts = [days.map((day) => DAYS[day] ?? day), hours, dates.map((date) => date.replace("..", " to "))].filter(({ length }) => length > 0);
+  return `${parts.map((names) => names.join(", ")).join("; ")} (${timeZone})`;
+}
 
 /** A ring's matcher in words: `country DE or AT`. */
 export function ring(matcher: unknown): string | undefined {
   if (!matcher || typeof matcher !== "object") return undefined;
   const parts = Object.entries(matcher).map(([name, value]) => {
-    const values = Array.isArray(value) ? value.join(" or ") : typeof value === "object" ? JSON.stringify(value) : String(value);
+    const values = Array.isArray(value) ? value.join(" or ") : typeof value === "object" && value ? Object.entries(value).map(([name, text]) => `${name}: ${text}`).join(" and ") : String(value);
     return `${name} ${values}`;
   });
   return parts.join(", ");

@@ -9,7 +9,8 @@ import type { Audit, AuditRow, Series, Status } from "./types";
 export interface Live {
   status?: Status;
   series?: Series;
-  looks: AuditRow[];
+  /** The newest rows of the audit log, newest first. */
+  audit: AuditRow[];
   /** When the last answer came, in ms since the Unix epoch. */
   heardAt?: number;
   /** Why there is no newer one. */
@@ -21,10 +22,12 @@ const HIDDEN_MS = 10_000;
 /** The series gains a point a minute, so it is asked for less often. */
 const SERIES_MS = 10_000;
 
-let current: Live = { looks: [] };
+let current: Live = { audit: [] };
 const listeners = new Set<(live: Live) => void>();
 let timer: ReturnType<typeof setTimeout> | undefined;
 let seriesAt = 0;
+/** The changes that the audit log on the page has. */
+let audited = "";
 let isAsking = false;
 
 function publish(next: Live) {
@@ -41,8 +44,16 @@ async function ask() {
     publish({ ...current, status, heardAt: Date.now(), error: undefined });
     if (Date.now() - seriesAt >= SERIES_MS) {
       seriesAt = Date.now();
-      const [series, audit] = await Promise.all([get<Series>(seriesPath(status)), get<Audit>("audit?limit=200")]).catch(() => []);
-      if (series && audit) publish({ ...current, series, looks: audit.rows.filter(({ rolloutId }) => rolloutId === status.rollout?.id) });
+      const series = await get<Series>(seriesPath(status)).catch(() => undefined);
+      if (series) publish({ ...current, series });
+    }
+    const changes = changesOf(status);
+    if (changes !== audited) {
+      const audit = await get<Audit>("audit?limit=200").catch(() => undefined);
+      if (audit) {
+        audited = changes;
+        publish({ ...current, audit: audit.rows });
+      }
     }
   } catch (error) {
     publish({ ...current, error: error instanceof Problem ? error : new Problem(0, "", "", String(error)) });
@@ -50,6 +61,9 @@ async function ask() {
   isAsking = false;
   if (listeners.size > 0) timer = setTimeout(ask, document.hidden ? HIDDEN_MS : VISIBLE_MS);
 }
+
+/** Differs where the audit log has something new that the page shows: the log is the largest answer, and changes once a minute. */
+const changesOf = ({ epoch, switches, halt, rollout }: Status) => JSON.stringify([epoch, switches, halt, rollout?.id, rollout?.lastLook?.at]);
 
 /** The series of the rollout, or of the last hour. */
 function seriesPath({ rollout, time }: Status): string {
@@ -67,7 +81,8 @@ export function refresh() {
 
 export function forget() {
   seriesAt = 0;
-  publish({ looks: [] });
+  audited = "";
+  publish({ audit: [] });
 }
 
 export function useLive(): Live {

@@ -10,7 +10,9 @@ export interface Figures {
   p95Ms: number | null;
   p99Ms: number | null;
 }
-export interface Step { percentage: number; holdMs: number; where: unknown; approval: boolean }
+export interface Step { percentage: number; holdMs: number; where: unknown; approval: boolean; check?: string }
+/** Windows in which no step is taken. */
+export interface Freeze { timeZone: string; days?: string[]; hours?: string[]; dates?: string[] }
 export interface Rollout {
   id: string;
   phase: "progressing" | "paused" | "baking" | "completed" | "rolled-back" | "aborted";
@@ -23,6 +25,7 @@ export interface Rollout {
   where: unknown;
   schedule: string;
   steps: Step[];
+  freeze?: Freeze;
   startedAt: string;
   startedBy: string;
   startedReason: string;
@@ -32,6 +35,8 @@ export interface Rollout {
   ceilings?: { errorRate: number; p95Ms: number } | null;
   lastLook: { at: string; verdict: string; sentence: string } | null;
   figures: { canary: Figures | null; stable: Figures | null; errors: Evidence | null; p95: Evidence | null; p99: Evidence | null } | null;
+  /** What became of the rollout's failed canary requests. */
+  impact?: { failed: number; rescued: number; seen: number };
   alarms: string[];
 }
 export interface Switch { on: boolean; reason?: string; until?: string; heldBy?: string; since?: string }
@@ -68,6 +73,8 @@ export interface Point {
   canary: Figures;
   stable: Figures;
   shortCircuited: number;
+  rescued: number;
+  seen: number;
   evidence: { errors: number; p95: number; p99: number } | null;
 }
 export interface Series { from: string; to: string; stepMs: number; points: Point[]; next: string | null }
@@ -102,7 +109,14 @@ export interface Past {
 export interface Page<Row> { rows: Row[]; next: string | null }
 export interface Location { name: string; lastReport: string; rolloutId: string; canary: Figures; stable: Figures }
 export interface Session { role: "admin" | "viewer"; expires: string; identity: string | null }
-export interface CommandAnswer { already: boolean; epoch: number; rollout: Rollout | null; warnings?: string[]; failed?: { kv?: string; controller?: string } }
+/** What the traffic of the last hour makes of a plan. */
+export interface Expected {
+  durationMs: number | null;
+  steps: { durationMs: number | null; canaryPerMinute: number | null; needed: number }[];
+  smallestRegression: { factor: number; points: number } | null;
+  sentence: string;
+}
+export interface CommandAnswer { already: boolean; epoch: number; rollout: Rollout | null; warnings?: string[]; expected?: Expected; failed?: { kv?: string; controller?: string } }
 export interface Explanation {
   key: string | null;
   keyFrom: string | null;

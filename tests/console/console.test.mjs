@@ -10,6 +10,7 @@ import { eventually } from "../edge/harness/eventually.mjs";
 import { startLoad } from "../edge/harness/load.mjs";
 import { ADMIN_TOKEN, startSerin } from "../edge/harness/workerd.mjs";
 import { DESKTOP, PHONE, newPage, openWindow, signIn, startBrowser } from "./harness/browser.mjs";
+import { held, hurry, polled } from "./harness/day.mjs";
 
 const STATE = { enabled: true, percentage: 0, stableWorker: "shop-v41", canaryWorker: "shop-v42" };
 const VIEWER_TOKEN = "token-of-a-viewer";
@@ -18,6 +19,19 @@ const TIMES = { settle: "200ms", lookEvery: "300ms", bake: "2s", analysis: ANALY
 const SLOW = { schedule: "custom", steps: [25, 100], hold: "1h", ...TIMES };
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const VIEWS = ["now", "traffic", "history", "explain", "policy", "start"];
+
+/** What a dry run answers about a plan of four steps, in the form of docs/control-api.md. */
+const EXPECTED = {
+  durationMs: 4_140_000,
+  steps: [
+    { durationMs: 900_000, canaryPerMinute: 4, needed: 20 },
+    { durationMs: 2_340_000, canaryPerMinute: 40, needed: 6_010 },
+    { durationMs: 900_000, canaryPerMinute: 80, needed: 20 },
+    { durationMs: null, canaryPerMinute: null, needed: 20 },
+  ],
+  smallestRegression: { factor: 2, points: 0.1 },
+  sentence: "About 1 h 9 min at the traffic of the last hour (80 visitors a minute).",
+};
 
 let browser;
 before(async () => {
@@ -70,6 +84,14 @@ test("a canary breaks, and the page says why; its history keeps the curves and t
   await page.getByText("Progressing", { exact: true }).waitFor();
   behaviour = "status:500";
   await page.getByText("Rolled back.", { exact: true }).waitFor({ timeout: 30_000 });
+  const { rollout: { impact, figures } } = await serin.status();
+  assert.ok(impact.failed > 0 && impact.rescued > 0, JSON.stringify(impact));
+  const row = (name) => page.getByRole("row").filter({ has: page.getByRole("rowheader", { name }) });
+  await row(/^Rescued by stable/).getByText(impact.rescued.toLocaleString("en"), { exact: true }).waitFor();
+  await row(/^Seen by clients/).getByText(impact.seen.toLocaleString("en"), { exact: true }).waitFor();
+  await row(/^p50/).getByText(`${figures.stable.p50Ms} ms`, { exact: true }).first().waitFor();
+  await page.getByRole("meter", { name: "Errors" }).waitFor();
+  assert.match(await page.getByRole("meter", { name: "Errors" }).getAttribute("aria-valuetext"), /rolls back at 200 to 1/);
   await page.getByText(/The canary fails more often than stable|above a ceiling/).first().waitFor();
   assert.equal((await share(page).textContent()).trim(), "0 %");
   // A colour is never alone.
@@ -81,6 +103,13 @@ test("a canary breaks, and the page says why; its history keeps the curves and t
   await page.getByText(/^Error rate$/).waitFor();
   await page.getByText("ada: faster search", { exact: true }).waitFor();
   await page.getByText(/rolled back · controller/).waitFor();
+  await page.getByText(/^\d+: \d+ rescued by stable, \d+ seen by clients$/).waitFor();
+  // The sentence of an analysis is read at its place in the curve, by keyboard as well.
+  await page.locator(".chart svg").first().focus();
+  await page.keyboard.press("End");
+  const reading = page.locator(".chart .reading").first();
+  for (let step = 0; step < 5 && !/rolled back/.test(await reading.textContent()); step += 1) await page.keyboard.press("ArrowLeft");
+  assert.match(await reading.textContent(), /canary .*, stable .*rolled back by controller/);
   assert.deepEqual(complaints, []);
 });
 
@@ -153,6 +182,114 @@ test("a rollout is checked by the splitter, and started from the form by keyboar
   assert.deepEqual([rollout.id, rollout.startedBy, rollout.startedReason, rollout.percentage], ["by-keyboard", "ada", "a try", 2]);
   assert.deepEqual(rollout.steps.map(({ approval }) => approval), [false, true, false]);
   assert.deepEqual(complaints, []);
+});
+
+test("a plan with windows says when it takes no step, what it will take and what it will notice", async (t) => {
+  const { start, window } = await open(t);
+  const { page, complaints } = await window();
+  // The estimate depends on the traffic of the last hour, so the answer's is replaced by one that is known.
+  await page.route("**/rollouts?dryRun=true", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), expected: EXPECTED } });
+  });
+  await page.getByRole("link", { name: "New rollout" }).click();
+  await page.getByText("Windows in which no step is taken").click();
+  await page.getByLabel("Hours of every day").fill("22:00-6");
+  await page.getByText(/freeze\.hours/).first().waitFor();
+  assert.equal(await page.getByLabel("Hours of every day").getAttribute("aria-invalid"), "true");
+  await page.getByLabel("Hours of every day").fill("22:00-06:00");
+  await page.getByLabel("Saturday and Sunday").check();
+  await page.getByText("The splitter accepts this plan.").waitFor();
+  const panel = page.getByRole("region", { name: "At the traffic of the last hour" });
+  await panel.getByText(EXPECTED.sentence).waitFor();
+  await panel.getByText("1 h 9 min", { exact: true }).waitFor();
+  await panel.getByText("2 × the errors", { exact: true }).waitFor();
+  await panel.getByText("0.1 percentage points more than stable", { exact: true }).waitFor();
+  const cells = await panel.getByRole("row").evaluateAll((rows) => rows.map((row) => [...row.cells].map(({ textContent }) => textContent)));
+  assert.deepEqual(cells[2], ["25 %", "15 min", "39 min", "40", "6,010"]);
+  assert.deepEqual(cells[4], ["100 %", "15 min", "–", "–", "20"]);
+
+  await start({ ...SLOW, freeze: { timeZone: "Europe/Berlin", days: ["sat", "sun"], hours: ["22:00-06:00"] }, id: "frozen" });
+  await page.getByRole("link", { name: "Now" }).click();
+  await page.getByText("No step in Sat, Sun; 22:00-06:00 (Europe/Berlin).").waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test("the policy's document marks what is wrong at its line, and is written after its differences were shown", async (t) => {
+  const rules = [{ match: { path: "/api/*", asn: [64_496] }, serve: "canary" }];
+  const { serin, window } = await open(t, { kv: { "canary-state": { ...STATE, rules } } });
+  const { page, complaints } = await window();
+  await page.goto("/__serin/#/policy");
+  const editor = page.getByLabel("Document", { exact: true });
+  await page.getByText("1. asn 64496, path /api/*").waitFor();
+  const text = await editor.inputValue();
+  const marked = page.locator(".editor li.marked");
+  const lineOf = (part, of, from = 0) => String(of.slice(0, of.indexOf(part, from)).split("\n").length);
+  const write = page.getByRole("button", { name: "Review and write…" });
+
+  // Syntax: the line where the comma is missing.
+  const broken = text.replace('"enabled": true,', '"enabled": true');
+  await editor.fill(broken);
+  await marked.waitFor();
+  assert.equal(await marked.textContent(), String(Number(lineOf('"enabled"', broken)) + 1));
+  assert.deepEqual([await editor.getAttribute("aria-invalid"), await write.isDisabled()], ["true", true]);
+
+  // A field that the splitter refuses, by the path that its answer names.
+  const refused = text.replace("64496", '"x"');
+  await editor.fill(refused);
+  await page.getByRole("status").getByText(/rules\[0\]\.match\.asn\[0\]/).waitFor();
+  assert.equal(await marked.textContent(), lineOf('"x"', refused));
+  assert.equal(await write.isDisabled(), true);
+  assert.deepEqual((await serin.values())["canary-state"], JSON.stringify({ ...STATE, rules }), "a check writes nothing");
+
+  // A missing field is marked at its parent.
+  const without = text.replace(/"serve": "canary"/, '"server": "canary"');
+  await editor.fill(without);
+  await page.getByRole("status").getByText(/rules\[0\]\.serve/).waitFor();
+  assert.equal(await marked.textContent(), lineOf("{", without, without.indexOf('"rules"')));
+
+  await editor.fill(text.replace("64496", "64511"));
+  await page.getByText("Nothing is written yet.").waitFor();
+  await write.click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("64511").waitFor();
+  await dialog.getByText("64496").waitFor();
+  await dialog.getByRole("button", { name: "Write it" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await page.getByText("1. asn 64511, path /api/*").waitFor();
+  assert.deepEqual(JSON.parse((await serin.values())["canary-state"]).rules[0].match.asn, [64_511]);
+  assert.deepEqual(complaints, []);
+});
+
+test("a switch's banner says why, by whom, since when and until when", async (t) => {
+  const { serin, window } = await open(t);
+  const until = new Date(Date.now() + 3_600_000).toISOString();
+  assert.equal((await serin.api("PUT", "switches/disable_writes", { on: true, actor: "bob", reason: "failover", until })).status, 200);
+  const { page } = await window();
+  await page.getByRole("alert").getByText(/“failover”, bob, since \d\d:\d\d:\d\d GMT\+[12], until .*\d\d:\d\d:\d\d GMT\+[12]/).waitFor();
+});
+
+test("the page neither jumps nor grows while it is open", async (t) => {
+  const { serin, start } = await open(t);
+  await start({ ...SLOW, id: "r1" });
+  const { page, context } = await openWindow(browser, serin);
+  t.after(() => context.close());
+  await hurry(context);
+  await context.addInitScript(() => {
+    window.jumps = 0;
+    new PerformanceObserver((list) => {
+      for (const { value, hadRecentInput } of list.getEntries()) if (!hadRecentInput) window.jumps += value;
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  await signIn(page, ADMIN_TOKEN);
+  const devtools = await context.newCDPSession(page);
+  await polled(page, 30);
+  const [first, early] = [await page.evaluate(() => window.jumps), await held(devtools)];
+  await polled(page, 150);
+  const late = await held(devtools);
+  // 0.1 is the limit of a good page by Core Web Vitals, for its whole life.
+  assert.ok((await page.evaluate(() => window.jumps)) < 0.1, `${first} and then ${await page.evaluate(() => window.jumps)}`);
+  assert.ok(late.heap < early.heap * 1.25 && late.nodes < early.nodes * 1.5 && late.listeners < early.listeners * 1.5, JSON.stringify({ early, late }));
 });
 
 test("explain shows the variant of a key, and the percentage at which it would change", async (t) => {
@@ -272,13 +409,14 @@ test("axe finds nothing serious in any view, in light, dark and at phone width",
 });
 
 test("a visitor keeps one side in two tabs, after a reload and for a year; a private window is another visitor", async (t) => {
-  const { serin } = await open(t, { kv: { "canary-state": { ...STATE, percentage: 50 } } });
+  const { serin } = await open(t, { lab: true, kv: { "canary-state": { ...STATE, percentage: 50 } } });
   const visit = async (context) => {
     const page = await context.newPage();
     await page.goto("/?both=name");
     return { page, variant: (await page.textContent("body")).split(" ")[0] };
   };
-  const sides = new Set();
+  const visitorOf = async (context) => (await context.cookies()).find(({ name }) => name === "__Host-serin");
+  const seen = [];
   for (let window = 0; window < 8; window++) {
     const { context } = await openWindow(browser, serin);
     const first = await visit(context);
@@ -286,11 +424,21 @@ test("a visitor keeps one side in two tabs, after a reload and for a year; a pri
     await first.page.reload();
     const reloaded = (await first.page.textContent("body")).split(" ")[0];
     assert.deepEqual([second.variant, reloaded], [first.variant, first.variant]);
-    const [cookie] = (await context.cookies()).filter(({ name }) => name === "__Host-serin");
+    const cookie = await visitorOf(context);
     const days = (cookie.expires - Date.now() / 1_000) / 86_400;
     assert.ok(days > 364 && days <= 365.1, `${days} days`);
-    sides.add(first.variant);
+    seen.push({ variant: first.variant, cookie });
     await context.close();
   }
-  assert.deepEqual([...sides].sort(), ["canary", "stable"]);
+  assert.deepEqual([...new Set(seen.map(({ variant }) => variant))].sort(), ["canary", "stable"]);
+  assert.equal(new Set(seen.map(({ cookie }) => cookie.value)).size, 8, "each private window is a visitor of its own");
+
+  // A day before the year is over, the browsers come back with what they kept, which is good for one more day.
+  await serin.clockAhead(364 * 86_400);
+  for (const { variant, cookie } of seen) {
+    const { context } = await openWindow(browser, serin, { storageState: { cookies: [{ ...cookie, expires: cookie.expires - 364 * 86_400 }], origins: [] } });
+    assert.equal((await visit(context)).variant, variant);
+    assert.equal((await visitorOf(context)).value, cookie.value);
+    await context.close();
+  }
 });

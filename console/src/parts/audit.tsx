@@ -10,17 +10,27 @@ import { Chip, Notice, Skeleton } from "./notice";
 const LOOKS = ["looked", "look-failed"];
 const PAGE = 100;
 
-export function AuditLog({ given, title = "Audit" }: { given?: AuditRow[]; title?: string }) {
-  const { answer, error } = useAnswer<Audit>(given ? undefined : `audit?limit=${PAGE}`);
+interface Props {
+  /** The first page, where it is known. */
+  first?: Audit;
+  title?: string;
+  /** Asks for the page before this row. */
+  before?: (seq: number) => Promise<Audit>;
+}
+
+export function AuditLog({ first, title = "Audit", before = (seq) => get<Audit>(`audit?limit=${PAGE}&before=${seq}`) }: Props) {
+  const { answer: asked, error } = useAnswer<Audit>(first ? undefined : `audit?limit=${PAGE}`);
+  const answer = first ?? asked;
   const [older, setOlder] = useState<Audit>();
   const [hasLooks, setLooks] = useState(false);
   const [filter, setFilter] = useState("");
-  const rows = given ?? [...(answer?.rows ?? []), ...(older?.rows ?? [])];
-  const next = given ? null : older ? older.next : answer?.next;
+  const rows: AuditRow[] = [...(answer?.rows ?? []), ...(older?.rows ?? [])];
+  const next = older ? older.next : answer?.next;
   const wanted = filter.trim().toLowerCase();
   const shown = rows.filter((row) => (hasLooks || !LOOKS.includes(row.action)) && `${row.actor} ${row.action} ${row.sentence}`.toLowerCase().includes(wanted));
   const more = async () => {
-    const page = await get<Audit>(`audit?limit=${PAGE}&before=${next}`);
+    if (typeof next !== "number") return;
+    const page = await before(next);
     setOlder({ rows: [...(older?.rows ?? []), ...page.rows], next: page.next });
   };
   return (
@@ -31,8 +41,8 @@ export function AuditLog({ given, title = "Audit" }: { given?: AuditRow[]; title
       </header>
       <input type="search" aria-label="Filter the audit" placeholder="Filter by person, action or words" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
       {error && <Notice tone="bad" title="The audit cannot be read.">{error.message}</Notice>}
-      {!given && !answer && !error && <Skeleton lines={6} />}
-      {(given || answer) && shown.length === 0 && <p class="empty">{rows.length === 0 ? "Nothing has been changed yet." : "Nothing here matches."}</p>}
+      {!answer && !error && <Skeleton lines={6} />}
+      {answer && shown.length === 0 && <p class="empty">{rows.length === 0 ? "Nothing has been changed yet." : "Nothing here matches."}</p>}
       <ol class="rows">
         {shown.map((row) => (
           <li key={row.seq}>

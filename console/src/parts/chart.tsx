@@ -31,7 +31,6 @@ export function Chart({ title, times, step, canary, stable, format, limit, bound
   const frame = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(600);
   const [at, setAt] = useState<number>();
-  const [look, setLook] = useState<Mark>();
   useEffect(() => {
     if (!frame.current) return;
     const observer = new ResizeObserver(([entry]) => entry && setWidth(Math.max(240, entry.contentRect.width)));
@@ -62,10 +61,12 @@ export function Chart({ title, times, step, canary, stable, format, limit, bound
   const ticks = width < 420 ? 3 : 5;
   const index = at === undefined ? undefined : Math.min(at, times.length - 1);
   const nearest = (clientX: number) => {
-    const box = frame.current?.getBoundingClientRect();
-    const wanted = clientX - (box?.left ?? 0);
+    const wanted = clientX - (frame.current?.getBoundingClientRect().left ?? 0);
     return times.reduce((best, _, index) => (Math.abs(middle(index) - wanted) < Math.abs(middle(best) - wanted) ? index : best), 0);
   };
+  const shownLooks = looks.filter(({ at }) => at >= first && at <= last);
+  // The point's last analysis, with its sentence.
+  const look = index === undefined ? undefined : shownLooks.filter(({ at }) => at >= (times[index] ?? 0) && at < (times[index] ?? 0) + step).sort((one, other) => other.at - one.at)[0];
   const keys = (event: KeyboardEvent) => {
     const move = { ArrowLeft: -1, ArrowRight: 1, Home: -times.length, End: times.length }[event.key];
     if (move === undefined) return;
@@ -76,6 +77,7 @@ export function Chart({ title, times, step, canary, stable, format, limit, bound
   const lines = (values: (number | null)[], name: string) => (
     <>
       <path class={`line ${name}`} d={path(values, middle, y, times, step)} />
+      <Last values={values} name={name} x={middle} y={y} />
       {values.map((value, index) => value !== null && isAlone(values, index) && <circle key={index} class={`dot ${name}`} cx={middle(index)} cy={y(value)} r="4" />)}
     </>
   );
@@ -119,17 +121,29 @@ export function Chart({ title, times, step, canary, stable, format, limit, bound
         {area !== undefined && <path class="area" d={filled(canary, times, step, x, y)} />}
         {stable && lines(stable, "stable")}
         {lines(canary, "canary")}
-        {looks.filter(({ at }) => at >= first && at <= last).map((mark) => (
-          <rect key={mark.at} class={`look ${mark.tone ?? ""}`} x={x(mark.at) - 1.5} y={HEIGHT - PAD.bottom + 3} width="3" height="9" rx="1.500" onPointerEnter={() => setLook(mark)} onPointerLeave={() => setLook(undefined)}>
-            <title>{mark.word}</title>
-          </rect>
+        {shownLooks.map((mark) => (
+          <g key={mark.at} class={`look ${mark.tone ?? ""} ${mark === look ? "is-read" : ""}`}>
+            <rect class="target" x={x(mark.at) - 6} y={HEIGHT - PAD.bottom} width="12" height="16"><title>{mark.word}</title></rect>
+            <rect x={x(mark.at) - 1.5} y={HEIGHT - PAD.bottom + 3} width="3" height="9" rx="1.500" />
+          </g>
         ))}
         {index !== undefined && <line class="cursor" x1={middle(index)} x2={middle(index)} y1={PAD.top} y2={HEIGHT - PAD.bottom} />}
       </svg>
-      <Legend hasStable={!!stable} limit={shown?.word} looks={looks.length > 0} />
-      <p class="reading" aria-live="polite">{look ? look.word : index !== undefined && reading(times[index] ?? 0, canary[index], stable?.[index], format, !!stable)}</p>
+      <Legend hasStable={!!stable} limit={shown?.word} looks={shownLooks.length > 0} />
+      <p class="reading" aria-live="polite">
+        {index !== undefined && reading(times[index] ?? 0, canary[index], stable?.[index], format, !!stable)}
+        {look && <span>{look.word}</span>}
+        {index === undefined && <span aria-hidden="true">Point at the curves, or use the arrow keys, to read a minute.</span>}
+      </p>
     </figure>
   );
+}
+
+/** The newest point, which the eye looks for first. */
+function Last({ values, name, x, y }: { values: (number | null)[]; name: string; x: (index: number) => number; y: (value: number) => number }) {
+  const index = values.findLastIndex((value) => value !== null);
+  const value = values[index];
+  return value == null ? null : <circle class={`dot ${name}`} cx={x(index)} cy={y(value)} r="4.500" />;
 }
 
 function Legend({ hasStable, limit, looks }: { hasStable: boolean; limit?: string; looks?: boolean }): ComponentChildren {
@@ -138,7 +152,7 @@ function Legend({ hasStable, limit, looks }: { hasStable: boolean; limit?: strin
       <span><i class="swatch" />canary</span>
       {hasStable && <span><i class="swatch stable" />stable, control group</span>}
       {limit && <span><i class="swatch limit" />ceiling</span>}
-      {looks && <span>▮ analyses</span>}
+      {looks && <span><i class="swatch look" />analysis</span>}
     </div>
   );
 }

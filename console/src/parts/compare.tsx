@@ -4,7 +4,8 @@ import { count, interval, ms, percent } from "../format";
 import type { Figures, Rollout, Status } from "../types";
 
 export function Compare({ rollout, telemetry }: { rollout: Rollout; telemetry: Status["telemetry"] }) {
-  const { canary, stable } = rollout.figures ?? {};
+  const { impact, figures } = rollout;
+  const { canary, stable } = figures ?? {};
   const diverted = telemetry?.shortCircuited ?? 0;
   const hasVisitors = (canary?.visitors ?? 0) + (stable?.visitors ?? 0) > 0;
   return (
@@ -22,8 +23,15 @@ export function Compare({ rollout, telemetry }: { rollout: Rollout; telemetry: S
             {hasVisitors && <tr><th scope="row">Visitors</th><td>{count(canary?.visitors ?? 0)}</td><td>{count(stable?.visitors ?? 0)}</td></tr>}
             <tr><th scope="row">Requests</th><td>{count(canary?.requests ?? 0)}</td><td>{count(stable?.requests ?? 0)}</td></tr>
             <tr><th scope="row">Error rate</th><td><Rate {...canary} /></td><td><Rate {...stable} /></td></tr>
+            <tr><th scope="row">p50</th><td>{ms(canary?.p50Ms)}</td><td>{ms(stable?.p50Ms)}</td></tr>
             <tr><th scope="row">p95</th><td>{ms(canary?.p95Ms)}</td><td>{ms(stable?.p95Ms)}</td></tr>
             <tr><th scope="row">p99</th><td>{ms(canary?.p99Ms)}</td><td>{ms(stable?.p99Ms)}</td></tr>
+            {impact && impact.failed > 0 && (
+              <>
+                <tr><th scope="row">Rescued by stable<span class="range">failures, whole rollout</span></th><td>{count(impact.rescued)}</td><td>–</td></tr>
+                <tr><th scope="row">Seen by clients<span class="range">failures, whole rollout</span></th><td>{count(impact.seen)}</td><td>–</td></tr>
+              </>
+            )}
             {diverted > 0 && <tr><th scope="row">Sent to stable by a breaker</th><td>{count(diverted)}</td><td>–</td></tr>}
           </tbody>
         </table>

@@ -2,13 +2,13 @@
 
 import { useState } from "preact/hooks";
 import { get } from "../api";
-import { localised, percent, span, time } from "../format";
+import { count, localised, percent, span, time } from "../format";
 import { useAnswer } from "../live";
 import { AuditLog } from "../parts/audit";
 import { Curves } from "../parts/curves";
 import { Chip, Notice, PhaseChip, Skeleton } from "../parts/notice";
 import { Stairs } from "../parts/steps";
-import type { Audit, Page, Past, Series } from "../types";
+import type { Audit, Page, Past, Point, Series } from "../types";
 
 export function History() {
   const { answer, error } = useAnswer<Page<Past>>("rollouts");
@@ -51,13 +51,19 @@ export function History() {
   );
 }
 
+interface Detail { rollout: Past; series: Series; audit: Audit }
+
 export function PastRollout({ id }: { id: string }) {
-  const { answer, error } = useAnswer<{ rollout: Past; series: Series; audit: Audit }>(`rollouts/${encodeURIComponent(id)}?limit=500`);
+  const path = `rollouts/${encodeURIComponent(id)}?limit=500`;
+  const { answer, error } = useAnswer<Detail>(path);
   if (error) {
     return <section class="card"><Notice tone="bad" title={error.status === 404 ? `There is no rollout ${id} in the history.` : "The rollout cannot be read."}>{error.status === 404 ? "" : error.message}</Notice><p><a href="#/history">All rollouts</a></p></section>;
   }
   if (!answer) return <section class="card" aria-busy="true"><Skeleton lines={8} /></section>;
   const { rollout, series, audit } = answer;
+  const before = async (seq: number) => (await get<Detail>(`${path}&before=${seq}`)).audit;
+  const sum = (of: (point: Point) => number) => series.points.reduce((sum, point) => sum + of(point), 0);
+  const failed = sum(({ canary }) => canary.failures);
   return (
     <>
       <section class="card" aria-labelledby="past">
@@ -73,12 +79,13 @@ export function PastRollout({ id }: { id: string }) {
           <div><dt>Ended</dt><dd>{rollout.endedAt ? time(rollout.endedAt) : "under way"}</dd></div>
           <div><dt>Took</dt><dd>{rollout.durationMs === null ? "–" : span(rollout.durationMs)}</dd></div>
           <div><dt>Highest share</dt><dd>{percent(rollout.highest)}</dd></div>
+          {failed > 0 && <div><dt>Failed canary requests</dt><dd>{count(failed)}: {count(sum(({ rescued }) => rescued))} rescued by stable, {count(sum(({ seen }) => seen))} seen by clients</dd></div>}
           <div><dt>Versions</dt><dd>{rollout.versions.from ?? "stable"} → {rollout.versions.to ?? "canary"}</dd></div>
           <div><dt>Plan</dt><dd>{rollout.schedule}: {rollout.steps.map(({ percentage }) => percent(percentage)).join(", ")}<Stairs steps={rollout.steps} /></dd></div>
         </dl>
         {series.points.length > 0 ? <Curves series={series} looks={audit.rows} /> : <Chip icon="clock">Curves are kept for seven days.</Chip>}
       </section>
-      <AuditLog given={audit.rows} title="What happened" />
+      <AuditLog first={audit} before={before} title="What happened" />
     </>
   );
 }

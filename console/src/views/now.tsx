@@ -2,7 +2,7 @@
 
 import { count, isOver, localised, percent, ring, time } from "../format";
 import type { Live } from "../live";
-import type { AuditRow, Series, Session, Status, Switch } from "../types";
+import type { AuditRow, Series, Session, Status } from "../types";
 import { Compare } from "../parts/compare";
 import type { Change } from "../parts/confirm";
 import { Curves } from "../parts/curves";
@@ -10,11 +10,12 @@ import { EvidencePanel } from "../parts/evidence";
 import { Icon } from "../parts/icon";
 import { Chip, Notice, PhaseChip, Skeleton } from "../parts/notice";
 import { Steps } from "../parts/steps";
+import { SwitchBanners } from "../parts/switches";
 
 interface Props { live: Live; session: Session; ask: (change: Change) => void }
 
 export function Now({ live, session, ask }: Props) {
-  const { status, series, looks } = live;
+  const { status, series, audit } = live;
   if (!status) {
     return <section class="card hero" aria-busy="true"><Skeleton lines={5} /></section>;
   }
@@ -22,23 +23,25 @@ export function Now({ live, session, ask }: Props) {
   const isAdmin = session.role === "admin";
   return (
     <>
-      <Banners status={status} ask={isAdmin ? ask : undefined} />
+      <Banners status={status} audit={audit} ask={isAdmin ? ask : undefined} />
       <Hero status={status} />
       {!rollout && <NoRollout isAdmin={isAdmin} />}
-      {rollout && <RolloutCard status={status} series={series} ask={isAdmin ? ask : undefined} looks={looks} />}
+      {rollout && <RolloutCard status={status} series={series} ask={isAdmin ? ask : undefined} looks={audit.filter(({ rolloutId }) => rolloutId === rollout.id)} />}
       {rollout && (
         <div class="two">
           <Compare rollout={rollout} telemetry={status.telemetry} />
-          {rollout.figures && <EvidencePanel figures={rollout.figures} />}
+          <EvidencePanel figures={rollout.figures} />
         </div>
       )}
     </>
   );
 }
 
-/** The headline in the viewer's time; commands of the command line stand in backticks. */
+/** The headline in the viewer's time, its first sentence large; commands of the command line stand in backticks. */
 function Headline({ text }: { text: string }) {
-  return <h1>{localised(text).split("`").map((part, index) => (index % 2 ? <code key={index}>{part}</code> : part))}</h1>;
+  const [, first = "", rest] = /^(.*?[.!?])(?: (?=[A-Z]))(.*)$/s.exec(localised(text)) ?? [text, localised(text)];
+  const withCode = (text: string) => text.split("`").map((part, index) => (index % 2 ? <code key={index}>{part}</code> : part));
+  return <><h1 class={first.length > 90 ? "long" : ""}>{withCode(first)}</h1>{rest && <p class="next">{withCode(rest)}</p>}</>;
 }
 
 function Hero({ status }: { status: Status }) {
@@ -73,46 +76,21 @@ function Hero({ status }: { status: Status }) {
   );
 }
 
-const SWITCHES: Record<string, { title: string; effect: string }> = {
-  maintenance: { title: "Maintenance", effect: "every visitor gets 503" },
-  disable_writes: { title: "Writes are disabled", effect: "requests that write get 503" },
-  disable_canary: { title: "The canary is disabled", effect: "all visitors get stable" },
-};
-
-function Banners({ status, ask }: { status: Status; ask?: (change: Change) => void }) {
-  const on = Object.entries(status.switches).filter(([, { on }]) => on);
+function Banners({ status, audit, ask }: { status: Status; audit: AuditRow[]; ask?: (change: Change) => void }) {
   return (
     <>
       {status.halt && !(status.halt.byRollout && status.rollout?.reason) && (
         <Notice tone="bad" title="Halted." role="alert">
-          {status.halt.actor} halted the canary at {time(status.halt.at)}{status.halt.reason && <>: {localised(status.halt.reason)}</>}. Everybody gets stable until the halt is lifted.
+          {status.halt.actor} halted the canary at {time(status.halt.at)}{status.halt.reason && <>: {localised(status.halt.reason)}</>}. All visitors get stable until the halt is lifted.
         </Notice>
       )}
-      {on.map(([name, state]) => (
-        <Notice key={name} tone={name === "maintenance" ? "bad" : "warn"} title={`${SWITCHES[name]?.title ?? name}:`} role="alert" action={ask && <button class="button" onClick={() => ask(clear(name))}>Clear…</button>}>
-          {SWITCHES[name]?.effect}. {switchStory(state)}
-        </Notice>
-      ))}
+      <SwitchBanners switches={status.switches} audit={audit} ask={ask} />
       {status.policy.error && <Notice tone="bad" title="The policy in KV is not in force:">{status.policy.error}</Notice>}
       {status.policy.warnings.map((warning) => <Notice key={warning} tone="warn" title="Policy:">{warning}</Notice>)}
       {status.outbox.includes("write") && <Notice title="Not everywhere yet:">the controller's decision is still to be written to KV. Busy locations have it.</Notice>}
     </>
   );
 }
-
-export function switchStory({ reason, since, until, heldBy }: Switch): string {
-  const by = heldBy === "kv" && !since ? "turned on in KV by hand" : since ? `on since ${time(since)}` : "on";
-  return [reason && `“${reason}”`, by, until ? `until ${time(until)}` : "until it is cleared"].filter(Boolean).join(", ");
-}
-
-const clear = (name: string): Change => ({
-  title: `Clear ${name}?`,
-  effect: <p>Without this switch {name === "disable_canary" ? "the canary gets its share of visitors again" : "visitors are served again"}, within seconds in busy locations and within a minute everywhere.</p>,
-  verb: "Clear the switch",
-  method: "PUT",
-  path: `switches/${name}`,
-  body: { on: false },
-});
 
 function NoRollout({ isAdmin }: { isAdmin: boolean }) {
   return (
@@ -140,7 +118,7 @@ function RolloutCard({ status, series, looks, ask }: { status: Status; series?: 
       <Steps rollout={rollout} now={Date.parse(now)} />
       {rollout.reason && ["paused", "rolled-back", "aborted"].includes(rollout.phase) && (
         <Notice tone={rollout.phase === "paused" ? "warn" : "bad"} title={rollout.phase === "paused" ? "Paused." : rollout.phase === "aborted" ? "Aborted." : "Rolled back."}>
-          {localised(rollout.reason)} <span class="muted">{rollout.actor}, {time(rollout.since)}</span>
+          {!status.headline.includes(rollout.reason) && localised(rollout.reason)} <span class="muted">{rollout.actor}, {time(rollout.since)}</span>
         </Notice>
       )}
       {look && look.sentence !== rollout.reason && !isOver(rollout) && <Notice tone={tone ?? "plain"} title={{ pass: "Healthy.", fail: "Failing.", inconclusive: "Held.", error: "Not analysed." }[look.verdict]}>{localised(look.sentence)} <span class="muted nowrap">{time(look.at)}</span></Notice>}

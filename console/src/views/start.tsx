@@ -2,16 +2,19 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { call, Problem } from "../api";
-import { count, isOver, localised, percent, ring, span } from "../format";
+import { isOver, localised, percent, ring, span } from "../format";
 import type { Live } from "../live";
 import type { Change } from "../parts/confirm";
+import { ExpectedPanel } from "../parts/expected";
 import { Icon } from "../parts/icon";
 import { Notice } from "../parts/notice";
 import { Stairs } from "../parts/steps";
+import { freezeOf, NO_WINDOWS, Windows } from "../parts/windows";
 import type { CommandAnswer, Session } from "../types";
 
 interface Props { live: Live; session: Session; ask: (change: Change) => void }
-interface StepForm { percentage: string; hold: string; country: string; approval: boolean }
+interface StepForm { percentage: string; hold: string; ring: Ring; places: string; approval: boolean }
+type Ring = "country" | "colo";
 
 const SCHEDULES = [
   ["standard", "Standard", "15 min a step", [5, 25, 50, 100]],
@@ -21,19 +24,21 @@ const SCHEDULES = [
 ] as const;
 
 const FIRST: StepForm[] = [
-  { percentage: "5", hold: "15m", country: "", approval: false },
-  { percentage: "50", hold: "15m", country: "", approval: true },
-  { percentage: "100", hold: "15m", country: "", approval: false },
+  { percentage: "5", hold: "15m", ring: "country", places: "", approval: false },
+  { percentage: "50", hold: "15m", ring: "country", places: "", approval: true },
+  { percentage: "100", hold: "15m", ring: "country", places: "", approval: false },
 ];
 
-export function Start({ live: { status, series }, session, ask }: Props) {
+export function Start({ live: { status }, session, ask }: Props) {
   const [schedule, setSchedule] = useState("standard");
   const [id, setId] = useState("");
   const [steps, setSteps] = useState(FIRST);
+  const [windows, setWindows] = useState(NO_WINDOWS);
   const [check, setCheck] = useState<{ plan: string; answer?: CommandAnswer; problem?: Problem }>();
   const [isAnyway, setAnyway] = useState(false);
   const [confirmed, setConfirmed] = useState<number>();
-  const plan = planOf(schedule, id, steps, { ...(isAnyway && { anyway: true }), ...(confirmed !== undefined && { percentage: confirmed }) });
+  const freeze = freezeOf(windows);
+  const plan = planOf(schedule, id, steps, { ...(freeze && { freeze }), ...(isAnyway && { anyway: true }), ...(confirmed !== undefined && { percentage: confirmed }) });
   const text = JSON.stringify(plan);
   const known = check?.plan === text ? check : undefined;
 
@@ -51,7 +56,6 @@ export function Start({ live: { status, series }, session, ask }: Props) {
 
   const isRunning = known?.problem?.status === 409 && status?.rollout && !isOver(status.rollout);
   const planned = known?.answer?.rollout?.steps;
-  const minute = series?.points.findLast(({ canary, stable }) => canary.requests + stable.requests > 0);
   const start = () =>
     planned && ask({
       title: `Start ${known.answer?.rollout?.id ?? "the rollout"}?`,
@@ -70,6 +74,7 @@ export function Start({ live: { status, series }, session, ask }: Props) {
         location.hash = "#/now";
       },
     });
+  const { expected } = known?.answer ?? {};
   const change = (index: number, part: Partial<StepForm>) => setSteps(steps.map((step, at) => (at === index ? { ...step, ...part } : step)));
   const fieldOf = (index: number) => known?.problem?.field?.startsWith(`steps[${index}]`);
 
@@ -92,18 +97,25 @@ export function Start({ live: { status, series }, session, ask }: Props) {
             <div class="step-form" key={index} role="group" aria-label={`Step ${index + 1}`}>
               <label class="field">Percent<input inputMode="decimal" value={step.percentage} aria-invalid={fieldOf(index)} onInput={(event) => change(index, { percentage: event.currentTarget.value })} /></label>
               <label class="field">Hold<input value={step.hold} placeholder="15m" aria-invalid={fieldOf(index)} onInput={(event) => change(index, { hold: event.currentTarget.value })} /></label>
-              <label class="field wide">Only in countries<input value={step.country} placeholder="everywhere; or DE, AT" onInput={(event) => change(index, { country: event.currentTarget.value })} /></label>
+              <div class="field wide">
+                <label>
+                  Only in{" "}
+                  <select value={step.ring} onChange={(event) => change(index, { ring: event.currentTarget.value as Ring })}><option value="country">countries</option><option value="colo">locations</option></select>
+                </label>
+                <input aria-label={`Only in, of step ${index + 1}`} value={step.places} placeholder={step.ring === "country" ? "everywhere; or DE, AT" : "everywhere; or FRA, VIE"} aria-invalid={fieldOf(index)} onInput={(event) => change(index, { places: event.currentTarget.value })} />
+              </div>
               <label class="check"><input type="checkbox" checked={step.approval} onChange={(event) => change(index, { approval: event.currentTarget.checked })} />Approval</label>
               <button class="button quiet" disabled={steps.length === 1} onClick={() => setSteps(steps.filter((_, at) => at !== index))} aria-label={`Remove step ${index + 1}`}><Icon name="cross" /></button>
             </div>
           ))}
-          <div class="buttons"><button class="button" disabled={steps.length >= 20} onClick={() => setSteps([...steps.slice(0, -1), { percentage: "75", hold: "15m", country: "", approval: false }, ...steps.slice(-1)])}>Add a step</button></div>
+          <div class="buttons"><button class="button" disabled={steps.length >= 20} onClick={() => setSteps([...steps.slice(0, -1), { percentage: "75", hold: "15m", ring: "country", places: "", approval: false }, ...steps.slice(-1)])}>Add a step</button></div>
         </div>
       )}
+      <Windows form={windows} isWrong={known?.problem?.field?.startsWith("freeze")} change={setWindows} />
       <div class="form-row">
         <label class="field">Name <span class="hint">of the rollout; made up if empty</span><input value={id} placeholder="release-42" autocapitalize="off" spellcheck={false} aria-invalid={known?.problem?.field === "id"} onInput={(event) => setId(event.currentTarget.value)} /></label>
       </div>
-      <div aria-live="polite" style={{ minHeight: "5.5rem" }} class="form">
+      <div aria-live="polite" class="form checked">
         {!known && <p class="muted">Checking…</p>}
         {known?.problem && (isRunning
           ? <Notice tone="warn" title="A rollout is under way.">One runs at a time: wait for the end of {status?.rollout?.id}, or abort it.</Notice>
@@ -112,12 +124,12 @@ export function Start({ live: { status, series }, session, ask }: Props) {
         {known?.problem?.percentage !== undefined && <div><button class="button" onClick={() => setConfirmed(known.problem?.percentage)}>Yes, {percent(known.problem.percentage)} is what I mean</button></div>}
         {planned && (
           <Notice tone="good" title="The splitter accepts this plan.">
-            {planned.map(({ percentage, where }) => `${percent(percentage)}${ring(where) ? ` (${ring(where)})` : ""}`).join(" → ")}, at least {span(total(planned))}
-            {planned.some(({ approval }) => approval) && " and the time of approvals"}.
-            {minute && ` At the last traffic the first step gets about ${count(visitorsOf(minute, planned[0]?.percentage ?? 0))} requests a minute.`}
+            {planned.map(({ percentage, where }) => `${percent(percentage)}${ring(where) ? ` (${ring(where)})` : ""}`).join(" → ")}
+            {!expected && <>, at least {span(total(planned))}{planned.some(({ approval }) => approval) && " and the time of approvals"}</>}.
           </Notice>
         )}
         {known?.answer?.warnings?.map((warning) => <Notice key={warning} tone="warn" title="Note:">{warning}</Notice>)}
+        {planned && expected && <ExpectedPanel expected={expected} steps={planned} />}
       </div>
       <div class="buttons">
         {session.role === "admin" ? <button class="button primary big" disabled={!planned} onClick={start}><Icon name="play" />Start…</button> : <p class="muted">A viewer checks plans; starting needs ADMIN_TOKEN.</p>}
@@ -128,24 +140,18 @@ export function Start({ live: { status, series }, session, ask }: Props) {
 
 const total = (steps: { holdMs: number }[]) => steps.reduce((sum, { holdMs }) => sum + holdMs, 0);
 
-/** Requests a minute at this share: the control group has four times the canary's buckets, as far as there are. */
-function visitorsOf({ canary, stable, percentage }: { canary: { requests: number }; stable: { requests: number }; percentage: number }, share: number): number {
-  const measured = Math.min(percentage * 5, 100) || 1;
-  return ((canary.requests + stable.requests) / measured) * share;
-}
-
 function planOf(schedule: string, id: string, steps: StepForm[], consent: Record<string, unknown>): Record<string, unknown> {
   const own = { ...(id.trim() && { id: id.trim() }), ...consent };
   if (schedule !== "custom") return { ...own, schedule };
   return {
     ...own,
     schedule,
-    steps: steps.map(({ percentage, hold, country, approval }) => {
-      const countries = country.toUpperCase().split(/[\s,]+/).filter(Boolean);
+    steps: steps.map(({ percentage, hold, ring, places, approval }) => {
+      const names = places.toUpperCase().split(/[\s,]+/).filter(Boolean);
       return {
         percentage: Number(percentage.replace(",", ".")),
         ...(hold.trim() && { hold: hold.trim() }),
-        ...(countries.length > 0 && { where: { country: countries } }),
+        ...(names.length > 0 && { where: { [ring]: names } }),
         ...(approval && { approval: true }),
       };
     }),
