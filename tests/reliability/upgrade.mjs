@@ -157,8 +157,9 @@ function buildOf(ref) {
   const folder = join(ROOT, "target", "versions", commit);
   if (!existsSync(join(folder, "build", "index.js"))) {
     mkdirSync(folder, { recursive: true });
+    // A folder of its own: cargo takes crates of the same name and place in their workspace for the same, whichever the workspace.
     const shell = (command) => {
-      const { status } = spawnSync("sh", ["-c", command], { cwd: folder, stdio: "inherit", env: { ...process.env, CARGO_TARGET_DIR: join(ROOT, "target") } });
+      const { status } = spawnSync("sh", ["-c", command], { cwd: folder, stdio: "inherit", env: { ...process.env, CARGO_TARGET_DIR: join(ROOT, "target", "versions", "target") } });
       if (status !== 0) throw new Error(`\`${command}\` failed`);
     };
     shell(`git -C "${ROOT}" archive ${commit} | tar -x`);
