@@ -9,7 +9,7 @@ import { startSerin } from "../edge/harness/workerd.mjs";
 const CONNECTIONS = 8;
 /** How long a client waits for the head of an answer, or for more of its body, in ms: longer than a busy machine needs. */
 const PATIENCE = 10_000;
-/** The same where a variant never answers: longer than the canary's deadline. */
+/** The same for an answer that never comes. */
 const PATIENCE_IN_VAIN = 1_000;
 export const DEADLINE = 400;
 /** How long a slow client pauses in its upload or download, in ms: longer than the canary's deadline. */
@@ -118,7 +118,6 @@ export async function load(clients, faults, requests, tally, { isCalm = true } =
     stableFails: has("stable"),
     // The variant of a visitor is known only while no fault keeps Serin from assigning visitors.
     isAssigned: isCalm && !["KV", "Serin", "clock"].some(has),
-    patience: [queries.canary, queries.stable].some((query) => ["hang", "stall"].includes(query)) ? PATIENCE_IN_VAIN : PATIENCE,
     loops: [queries.canary, queries.stable].includes("loop"),
   };
   const until = tally.sent + requests;
@@ -133,7 +132,9 @@ export async function load(clients, faults, requests, tally, { isCalm = true } =
       const panics = panicsEvery && number % panicsEvery === Math.floor(number / panicsEvery) % panicsEvery;
       const headers = panics ? { "x-serin-panic": "route" } : {};
       const asked = path(INSTEAD[kind]);
-      const answer = await ask(client, asked, kind, visitor, number, headers, conditions);
+      // The canary has a deadline for a request without a body, and only for its head.
+      const isInVain = asked.includes("stall") || queries.stable === "hang" || (queries.canary === "hang" && ["POST", "upload"].includes(kind));
+      const answer = await ask(client, asked, kind, visitor, number, headers, isInVain ? PATIENCE_IN_VAIN : PATIENCE);
       const describe = () => `${kind} ${asked}: ${answer.status} ${answer.text}`;
       tally.count(judge(answer, kind, visitor, conditions), answer, describe);
       for (const where of leaving) await leave(client, where);
@@ -150,7 +151,7 @@ const INSTEAD = { upload: "count", download: `mebibytes:${DOWNLOAD}` };
  * Sends one request. If the client timed out or the answer broke off, the status is 0 and the text is what had arrived. `took` is without what
  * a slow client does.
  */
-async function ask(client, path, kind, { id }, number, extra, { patience }) {
+async function ask(client, path, kind, { id }, number, extra, patience) {
   const method = { "first visit": "GET", download: "GET", upload: "POST" }[kind] ?? kind;
   const body = method === "POST" ? "a write" : undefined;
   const headers = {
