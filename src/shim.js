@@ -71,8 +71,8 @@ export function guard(sent, exchange, limit, request, stable) {
 export function hasAny(headers, names) { return names.some((name) => headers.has(name)); }
 export async function retryWhen(ready, limit, request, env, context, instance = restart()) {
   // A panic leaves `ready` pending for ever: a waiting request notices within 50 ms, and asks the next instance.
-  const isReady = (left) => within(Math.min(left, 50), ready.then(() => true));
-  for (let left = limit; left > 0 && restart() === instance && !(await isReady(left)); left -= 50);
+  const isOver = within(limit, ready.then(() => true), true);
+  while (restart() === instance && !(await within(50, isOver)));
   return handler.fetch(request, env, context, restart() === instance);
 }
 export function within(limit, work, instead) {

@@ -58,8 +58,10 @@ export async function soak(requests, say) {
     await serin.kvSettled(document({}));
     await until(WARM_UP);
     for (let tenth = 1; tenth <= CHECKPOINTS && !isInterrupted; tenth += 1) await until(WARM_UP + (requests * tenth) / CHECKPOINTS);
-    const health = await serin.health();
-    return { turns: turn, ...tally, repeated: (await serin.writes()).repeated, checkpoints, health: health.status };
+    const { status, components } = await serin.health();
+    const troubled = Object.keys(components).filter((name) => components[name].status !== "ok");
+    const health = [status, ...troubled].join(", ");
+    return { turns: turn, ...tally, repeated: (await serin.writes()).repeated, checkpoints, health };
   } finally {
     process.off("SIGINT", interrupt);
     await close();

@@ -13,6 +13,11 @@ let ahead = 0;
 const machineTime = Date.now;
 Date.now = () => machineTime() + ahead;
 
+/** How late each of Serin's timers is, in ms. */
+let late = 0;
+const machineTimer = setTimeout;
+globalThis.setTimeout = (act, delay = 0, ...own) => machineTimer(act, Number(delay) + late, ...own);
+
 /** Whether a second attempt at a request cannot be made. */
 let hasNoRetries = false;
 globalThis.Request = new Proxy(Request, {
@@ -23,13 +28,13 @@ globalThis.Request = new Proxy(Request, {
   },
 });
 
-/** The entry point of tests: POST sets modes, `ahead` and `hasNoRetries`. */
+/** The entry point of tests: POST sets modes, `ahead`, `late` and `hasNoRetries`. */
 export const lab = {
   async fetch(request) {
-    const { ahead: wanted = ahead, hasNoRetries: without = hasNoRetries, ...others } = await request.json();
-    [ahead, hasNoRetries] = [wanted, without];
-    Object.assign(modes, others);
-    return Response.json({ ...modes, ahead, hasNoRetries });
+    const wanted = { ...modes, ahead, late, hasNoRetries, ...(await request.json()) };
+    ({ ahead, late, hasNoRetries } = wanted);
+    for (const object of Object.keys(modes)) modes[object] = wanted[object];
+    return Response.json(wanted);
   },
 };
 

@@ -291,6 +291,11 @@ class Serin {
     await this.#labControl.request("/", { method: "POST", body: JSON.stringify({ ahead: seconds * 1_000 }) });
   }
 
+  /** Makes each of Serin's timers late, in ms, as a busy machine does; needs `lab`. */
+  async delayTimers(late) {
+    await this.#labControl.request("/", { method: "POST", body: JSON.stringify({ late }) });
+  }
+
   /** Lets the runtime refuse to make a second attempt at a request; needs `lab`. */
   async refuseRetries() {
     await this.#labControl.request("/", { method: "POST", body: JSON.stringify({ hasNoRetries: true }) });
