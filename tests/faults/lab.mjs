@@ -17,8 +17,8 @@ const PAUSE = 500;
 /** What a slow client downloads, in MiB: more than sockets hold for a client that does not read. */
 const DOWNLOAD = 2;
 const ROLLOUT = "lab";
-/** Half of the visitors are on the canary, for longer than the lab runs, so that no analysis happens. */
-const PLAN = { schedule: "custom", id: ROLLOUT, steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1h", actor: "lab", reason: "faults" };
+/** Half of the visitors are on the canary, for longer than the lab runs. An analysis that fails the canary takes nobody off it. */
+const PLAN = { schedule: "custom", id: ROLLOUT, steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1h", onFail: "hold", actor: "lab", reason: "faults" };
 const VISITORS = Array.from({ length: 200 }, (_, n) => ({ id: visitorId(n), bucket: bucket(visitorId(n), ROLLOUT) }));
 /** A visitor on the canary who is none of the others. */
 const ATTACKER = visitorId(Array.from({ length: 100 }, (_, n) => 1_000 + n).find((n) => expected(visitorId(n), 50, ROLLOUT) === "canary"));
