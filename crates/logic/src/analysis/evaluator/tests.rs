@@ -94,7 +94,7 @@ fn a_ceiling_rolls_back_at_the_third_consecutive_analysis() {
     );
     assert_eq!(
         looks[2].reason.to_string(),
-        "The canary is above a ceiling: 120 of 1200 requests failed (10.00 %), ceiling 5.00 %; look 3 in a row, limit 3."
+        "The canary is above a ceiling: 120 of 1200 requests failed (10.00 %), ceiling 5.00 %; analysis 3 in a row, limit 3."
     );
 }
 
@@ -117,7 +117,7 @@ fn a_p95_above_its_ceiling_rolls_back_too() {
     assert_eq!(
         looks[2].reason.to_string(),
         "The canary is above a ceiling: p95 703 ms (1200 of 1200 requests slower than the ceiling of 500 ms); \
-         look 3 in a row, limit 3."
+         analysis 3 in a row, limit 3."
     );
 }
 
@@ -161,7 +161,7 @@ fn a_canary_that_says_it_is_down_is_rolled_back_without_any_traffic() {
     story.context.health = Health::Unhealthy;
     let looks = [(); 3].map(|()| story.look());
     assert_eq!(looks[1].verdict, Verdict::Inconclusive);
-    let sentence = "The canary is above a ceiling: its own /health says it is down; look 3 in a row, limit 3.";
+    let sentence = "The canary is above a ceiling: its own /health says it is down; analysis 3 in a row, limit 3.";
     assert_eq!(said(&looks[2]), (Verdict::Fail, sentence.to_owned()));
 }
 

@@ -145,7 +145,7 @@ fn a_document_of_the_control_api_is_audited_under_its_writers_name_and_only_wher
     world.event(write(60));
     let entry = world.audit.values().last().unwrap().clone();
     assert_eq!((entry.action, entry.actor.as_str(), entry.claimed), (Action::HandEdited, "bob", true), "{entry}");
-    assert!(entry.reason.contains("canary-state says 60 %") && entry.reason.contains("as bob wrote it"), "{entry}");
+    assert!(entry.reason.contains("canary-state says 60 %") && entry.reason.contains("changed by bob"), "{entry}");
 
     world.execute(Command::Abort { rollout: None }).unwrap();
     let (rows, epoch) = (world.audit.len(), world.state.epoch());

@@ -44,7 +44,7 @@ fn a_step_whose_hold_ends_on_friday_night_is_taken_on_monday_morning() {
 fn waiting_for_a_window_is_audited_and_notified_once() {
     let mut world = started_at("2026-11-20T15:30:00Z", OFFICE);
     world.run("2d");
-    let notified: Vec<_> = world.audit.values().filter(|entry| entry.reason.contains("window")).collect();
+    let notified: Vec<_> = world.audit.values().filter(|entry| entry.reason.contains("Frozen")).collect();
     let [entry] = notified.as_slice() else { panic!("{notified:?}") };
     assert_eq!(
         entry.reason,
