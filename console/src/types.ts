@@ -33,6 +33,8 @@ export interface Rollout {
   frozenUntil: string | null;
   nextLook: string | null;
   ceilings?: { errorRate: number; p95Ms: number } | null;
+  /** The last answer of the step's own check. */
+  check?: { at: string; verdict: "pass" | "fail" | "wait" | "error"; message: string };
   lastLook: { at: string; verdict: string; sentence: string } | null;
   figures: { canary: Figures | null; stable: Figures | null; errors: Evidence | null; p95: Evidence | null; p99: Evidence | null } | null;
   /** What became of the rollout's failed canary requests. */

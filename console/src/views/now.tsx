@@ -122,6 +122,7 @@ function RolloutCard({ status, series, looks, ask }: { status: Status; series?: 
         </Notice>
       )}
       {look && look.sentence !== rollout.reason && !isOver(rollout) && <Notice tone={tone ?? "plain"} title={{ pass: "Healthy.", fail: "Failing.", inconclusive: "Held.", error: "Not analysed." }[look.verdict]}>{localised(look.sentence)} <span class="muted nowrap">{time(look.at)}</span></Notice>}
+      {rollout.check && !isOver(rollout) && <Notice tone={({ pass: "good", fail: "bad", wait: "warn", error: "warn" } as const)[rollout.check.verdict]} title={`The step's own check: ${rollout.check.verdict}.`}>{rollout.check.message} <span class="muted nowrap">{time(rollout.check.at)}</span></Notice>}
       {rollout.alarms.map((alarm) => <Notice key={alarm} tone="warn" title="Check this:">{alarm}</Notice>)}
       {ask && <Commands status={status} series={series} ask={ask} />}
       <Curves series={series} looks={looks} ceilings={rollout.ceilings} />
