@@ -104,18 +104,18 @@ test("with onFail hold, a check that fails pauses the rollout where it is", asyn
 
 test("a check without a verdict is an error of the analysis that holds the step, and never the canary's failure", async (t) => {
   const cases = [
-    ["hangs", () => {}, /has no verdict: no answer within 300 ms/],
+    ["hangs", () => {}, /has no verdict: no answer within 2000 ms/],
     ["breaks off", (response) => response.destroy(), /has no verdict: /],
     ["fails", (response) => response.writeHead(502).end("bad gateway"), /has no verdict: it answered 502/],
     ["is another API", (response) => response.end('{"status":"success"}'), /answered 200 with the status "success", accepted: pass, fail or wait/],
-    ["is too long", (response) => response.write("x".repeat(65 << 10)), /has no verdict: its answer is longer than 64 KiB/],
+    ["is too long", (response) => response.end("x".repeat(65 << 10)), /has no verdict: its answer is longer than 64 KiB/],
   ];
   for (const [what, reply, expected] of cases) {
     await t.test(`that ${what}`, async (t) => {
       let verdict = reply;
       const gate = await startCheck(t, (response) => verdict(response));
       const serin = await startSerin(t, { kv: { "canary-state": OFF } });
-      await startRollout(t, serin, { url: gate.url, timeout: what === "hangs" ? "300ms" : "5s", failureLimit: 1 });
+      await startRollout(t, serin, { url: gate.url, timeout: what === "hangs" ? "2s" : "10s", failureLimit: 1 });
       const { rollout, waitsFor } = await serin.status(({ rollout }) => rollout.errors >= 2);
       assert.deepEqual([rollout.phase, rollout.step, rollout.failures, waitsFor.for], ["progressing", 1, 0, "check"]);
       assert.match(rollout.lastLook.sentence, expected);

@@ -19,9 +19,9 @@ const EFFECTS = {
   "serin abort": ["stable", "stable"],
   // Needs an account: canary-commands.test.mjs runs it.
   "serin canary rollback": undefined,
-  "serin switch disable_canary on": ["stable", "stable"],
-  "serin switch disable_writes on": ["canary", "unavailable"],
-  "serin switch maintenance on": ["unavailable", "unavailable"],
+  "serin switch disable_canary on --why TEXT": ["stable", "stable"],
+  "serin switch disable_writes on --why TEXT": ["canary", "unavailable"],
+  "serin switch maintenance on --why TEXT": ["unavailable", "unavailable"],
 };
 
 const page = await readFile(join(import.meta.dirname, "..", "..", "docs", "cli.md"), "utf8");
