@@ -1,7 +1,6 @@
 //! One request while a variant answers it: everything that belongs to it, in one value. `shim.js` calls its methods when the variant's
 //! promise settles, so that no Rust future waits for a variant.
 
-use core::time::Duration;
 use std::rc::Rc;
 
 use js_sys::Promise;
@@ -10,19 +9,20 @@ use serin_logic::fallback::{Answer, has_deadline, may_retry};
 use serin_logic::problem::Problem;
 use serin_logic::rollout::Observation;
 use serin_logic::telemetry::{Answered, Observed};
-use serin_logic::visitors::Network;
 use serin_logic::{Timestamp, Variant};
 use wasm_bindgen::prelude::*;
 use web_sys::{ReadableStream, Request, Response};
 use worker::{Context, worker_sys};
 
-use crate::canary_guard::{CanaryOutcome, Fallback};
+use crate::canary_guard::Fallback;
 use crate::isolate::Isolate;
+use crate::mirrored_copy::{MirroredCopy, Selected, StableAnswer};
+use crate::outcome::Outcome;
 #[cfg(feature = "panic-on-request")]
 use crate::platform::panic_point;
 use crate::platform::{background, body, clock, exception, response};
 use crate::telemetry::Flush;
-use crate::{isolate, proxy};
+use crate::{isolate, proxy, request};
 
 /// A request that was sent to a variant and is not answered yet.
 #[wasm_bindgen]
@@ -44,6 +44,8 @@ pub(crate) struct Terms {
     pub(crate) observed: Option<ObservedRequest>,
     /// The observed step, if the breaker sent the request to the canary as a probe. Stable's answer to the same request is a part of it.
     pub(crate) probe: Option<Rc<Observation>>,
+    /// The copy that is to follow stable's answer.
+    pub(crate) mirror: Option<Selected>,
     /// The `Set-Cookie` of a new visitor.
     pub(crate) set_cookie: Option<String>,
     pub(crate) sent_at: Timestamp,
@@ -91,13 +93,6 @@ extern "C" {
     ) -> Promise;
 }
 
-/// A variant's response, or what kept it from giving one.
-enum Outcome {
-    Response(Response),
-    Exception(JsValue),
-    TimedOut,
-}
-
 // === impl Exchange ===
 
 impl Exchange {
@@ -141,7 +136,7 @@ impl Exchange {
     fn retry_on_stable(&self, set_cookie: Option<String>) -> Promise {
         let Terms { visitor, sent_at, ref probe, .. } = self.terms;
         let route = if self.terms.route == Route::Canary { Route::Retried } else { Route::Stable };
-        let terms = Terms { route, visitor, observed: None, probe: probe.clone(), set_cookie, sent_at };
+        let terms = Terms { route, visitor, observed: None, probe: probe.clone(), mirror: None, set_cookie, sent_at };
         match proxy::marked_as_retry(&self.request) {
             Ok(request) => Self::send(&self.isolate, &self.context, &request, terms),
             Err(error) => Promise::resolve(&JsValue::from(self.passed_on(Outcome::Exception(error)))),
@@ -161,10 +156,14 @@ impl Exchange {
                 }
             }
             Route::Stable | Route::Canary | Route::ForcedCanary => {
-                if self.terms.observed.is_some() {
+                if self.terms.observed.is_some() || self.terms.mirror.is_some() {
                     guard.record_stable(visitor, answer);
                 }
                 self.observe(answer);
+                if let Some(selected) = self.terms.mirror.take() {
+                    let stable = StableAnswer { answer, latency: clock::now().since(self.terms.sent_at) };
+                    MirroredCopy::send_behind(&self.isolate, &self.context, &self.request, selected, stable);
+                }
             }
         }
         ClientResponse::Response(self.passed_on(outcome))
@@ -226,7 +225,7 @@ impl Exchange {
         let latency_ms = (!has_body(&self.request)).then_some(latency.as_secs_f64() * 1000.0);
         let answered = Answered { failed: answer.is_failure(), latency_ms };
         let ObservedRequest { observed, window } = request;
-        let network = || client_network(&self.request, &window.rollout_id);
+        let network = || request::client_network(&self.request, &window.rollout_id);
         let snapshot = self.isolate.policy.known();
         let measure = &snapshot.overlay().measure;
         self.flush(self.isolate.telemetry.record(window, *observed, answered, measure, network));
@@ -238,13 +237,13 @@ impl Exchange {
         let Some(request) = self.observed_now() else { return };
         let is_failed = Answer::Status(response.status()).is_failure();
         let Some(copy) = (!is_failed).then(|| self.sampled_copy(response)).flatten() else { return };
-        let network = client_network(&self.request, &request.window.rollout_id);
+        let network = request::client_network(&self.request, &request.window.rollout_id);
         let (isolate, context, request) = (self.isolate.clone(), self.context.clone(), request.clone());
         background::wait_until(&self.context, async move {
             let is_broken = body::breaks_off(&copy, body_watch::MAX_BYTES, body_watch::MAX_TIME).await;
             if is_broken && request.is_current(&isolate) {
                 let flush = isolate.telemetry.record_broken_body(&request.window, request.observed, || network);
-                begin_flush(isolate, &context, flush);
+                Isolate::begin_flush(isolate, &context, flush);
             }
         });
     }
@@ -277,7 +276,7 @@ impl Exchange {
     }
 
     fn flush(&self, flush: Flush) {
-        begin_flush(self.isolate.clone(), &self.context, flush);
+        Isolate::begin_flush(self.isolate.clone(), &self.context, flush);
     }
 
     /// Counts how the request ended, if it is a probe.
@@ -297,7 +296,8 @@ fn falls_back(isolate: &Isolate) -> bool {
     isolate.policy.known().last_good().is_none_or(|state| state.fallback)
 }
 
-fn can_be_sent_again(request: &Request) -> bool {
+/// Whether a request may be sent a second time.
+pub(crate) fn can_be_sent_again(request: &Request) -> bool {
     may_retry(&request.method(), has_body(request), is_upgrade(request))
 }
 
@@ -309,35 +309,12 @@ fn is_upgrade(request: &Request) -> bool {
     request.headers().has("upgrade").unwrap_or(true)
 }
 
-/// The client's network, salted for a rollout.
-fn client_network(request: &Request, salt: &str) -> Network {
-    let address = request.headers().get("cf-connecting-ip").ok().flatten();
-    address.map_or(Network::UNKNOWN, |address| Network::of(salt, &address))
-}
-
-/// Sends the counts, behind the request.
-fn begin_flush(isolate: Rc<Isolate>, context: &Context, flush: Flush) {
-    match flush {
-        Flush::NotYet => {}
-        Flush::Now => background::wait_until(context, async move {
-            let _ = isolate.flush().await;
-        }),
-        Flush::AfterInterval => background::wait_until(context, async move {
-            isolate.telemetry.interval().await;
-            if isolate.telemetry.has_counts() {
-                let _ = isolate.flush().await;
-            }
-        }),
-    }
-}
-
 // === impl ObservedRequest ===
 
 impl ObservedRequest {
     /// Whether the step that was observed when the request was sent still is.
     fn is_current(&self, isolate: &Isolate) -> bool {
-        let snapshot = isolate.policy.known();
-        snapshot.observation_window().is_some_and(|present| *present.observation == *self.window)
+        isolate.observes(&self.window)
     }
 }
 
@@ -403,7 +380,7 @@ enum ClientResponse {
 impl Terms {
     /// Whether nothing follows: stable's own promise can be handed on.
     pub(crate) fn is_plain(&self) -> bool {
-        self.route == Route::Stable && self.observed.is_none() && self.set_cookie.is_none()
+        self.route == Route::Stable && self.observed.is_none() && self.mirror.is_none() && self.set_cookie.is_none()
     }
 }
 
@@ -415,44 +392,6 @@ impl Route {
         match self {
             Self::Stable | Self::ShortCircuited | Self::Retried => Variant::Stable,
             Self::Canary | Self::ForcedCanary => Variant::Canary,
-        }
-    }
-}
-
-// === impl Outcome ===
-
-impl Outcome {
-    fn answer(&self) -> Answer {
-        match self {
-            Self::Response(response) => Answer::Status(response.status()),
-            Self::Exception(_) | Self::TimedOut => Answer::Exception,
-        }
-    }
-
-    fn for_guard(&self, deadline: Duration) -> CanaryOutcome {
-        let answer = self.answer();
-        CanaryOutcome {
-            answer,
-            retry_after: self.retry_after(),
-            cause: if answer.is_failure() { self.cause(deadline) } else { String::new() },
-        }
-    }
-
-    fn retry_after(&self) -> Option<u64> {
-        match self {
-            Self::Response(response) if matches!(response.status(), 429 | 503) => {
-                response.headers().get("retry-after").ok()??.parse().ok()
-            }
-            Self::Response(_) | Self::Exception(_) | Self::TimedOut => None,
-        }
-    }
-
-    /// Why the variant failed, for the log.
-    fn cause(&self, deadline: Duration) -> String {
-        match self {
-            Self::Response(response) => response.status().to_string(),
-            Self::Exception(error) => exception::text(error),
-            Self::TimedOut => format!("the canary did not answer within {} ms", deadline.as_millis()),
         }
     }
 }

@@ -18,6 +18,7 @@ use worker::{Context, Env, worker_sys};
 
 use crate::exchange::{self, Exchange, ObservedRequest, Route, Terms};
 use crate::isolate::Isolate;
+use crate::mirrored_copy::Selected;
 #[cfg(feature = "panic-on-request")]
 use crate::platform::panic_point;
 use crate::platform::{background, clock, response};
@@ -132,6 +133,7 @@ fn terms(
     // Where every request counts for itself, a few keys may be behind all of them.
     let unit = snapshot.overlay().measure.unit;
     let visitor = decision.visitor.filter(|_| unit == Unit::StickyKey);
+    let mirror = decision.mirrored.and_then(|mirrored| selected(isolate, request, snapshot, mirrored, visitor));
     let mut probe = None;
     let route = match variant {
         Variant::Stable => Route::Stable,
@@ -158,9 +160,28 @@ fn terms(
         visitor,
         observed: observed.map(|(observed, window)| ObservedRequest { observed, window }),
         probe,
+        mirror,
         set_cookie: decision.new_visitor.map(|visitor| visitor.set_cookie()),
         sent_at: now,
     }
+}
+
+/// The copy that is to follow stable's answer to the request, if it is drawn and may be sent twice.
+fn selected(
+    isolate: &Isolate,
+    request: &Request,
+    snapshot: &Snapshot,
+    visitor: u32,
+    breaker_visitor: Option<u32>,
+) -> Option<Selected> {
+    let window = snapshot.observation_window()?;
+    let order = window.mirror.as_ref().filter(|order| isolate.mirror.draws(order.percentage))?;
+    exchange::can_be_sent_again(request).then(|| Selected {
+        visitor,
+        breaker_visitor,
+        window: window.observation.clone(),
+        order: order.clone(),
+    })
 }
 
 /// The request as the variant gets it, where it has to be rebuilt: no header of Serin's own travels on, and neither do QA's cookie and the

@@ -6,18 +6,20 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use futures_util::future::{Either, join, select};
+use serin_logic::rollout::Observation;
 use serin_logic::snapshot::AgeLimits;
-use worker::{Delay, Env};
+use worker::{Context, Delay, Env};
 
 use crate::access::AccessVerifier;
 use crate::canary_guard::CanaryGuard;
 use crate::config::Config;
-use crate::platform::{clock, log};
+use crate::mirror::Mirror;
+use crate::platform::{background, clock, log};
 use crate::policy_cache::PolicyCache;
 use crate::policy_store::PolicyStore;
 use crate::proxy::Proxy;
 use crate::request;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Flush, Telemetry};
 
 /// How often a waiting request checks for the result of another request's read.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -28,6 +30,7 @@ pub(crate) struct Isolate {
     pub(crate) policy: PolicyCache,
     pub(crate) proxy: Proxy,
     pub(crate) guard: CanaryGuard,
+    pub(crate) mirror: Mirror,
     pub(crate) telemetry: Telemetry,
     pub(crate) access: AccessVerifier,
 }
@@ -59,6 +62,7 @@ impl Isolate {
             policy: PolicyCache::new(store, config.refresh, limits),
             proxy: Proxy::new(config.stable.clone(), config.canary.clone()),
             guard: CanaryGuard::new(config.canary_deadline),
+            mirror: Mirror::default(),
             telemetry: Telemetry::new(config.metrics.clone(), config.analytics.clone(), config.refresh),
             access: AccessVerifier::new(config.access.clone()),
             config,
@@ -117,6 +121,27 @@ impl Isolate {
             self.reset_unless(self.policy.apply_overlay(overlay));
         }
         Ok(())
+    }
+
+    /// Sends the counts, behind the request.
+    pub(crate) fn begin_flush(isolate: Rc<Self>, context: &Context, flush: Flush) {
+        match flush {
+            Flush::NotYet => {}
+            Flush::Now => background::wait_until(context, async move {
+                let _ = isolate.flush().await;
+            }),
+            Flush::AfterInterval => background::wait_until(context, async move {
+                isolate.telemetry.interval().await;
+                if isolate.telemetry.has_counts() {
+                    let _ = isolate.flush().await;
+                }
+            }),
+        }
+    }
+
+    /// Whether this observation is in force.
+    pub(crate) fn observes(&self, observation: &Observation) -> bool {
+        self.policy.known().observation_window().is_some_and(|present| *present.observation == *observation)
     }
 
     /// What the guard learnt about one rollout's canary does not apply to another's.

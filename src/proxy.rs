@@ -8,11 +8,12 @@ use serin_logic::Variant;
 use serin_logic::headers;
 use serin_logic::log_event::LogEvent;
 use serin_logic::log_rate_limiter::LogRateLimiter;
+use serin_logic::mirror;
 use serin_logic::problem::Problem;
 use serin_logic::visitor;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Headers, Request, RequestInit, Response};
+use web_sys::{AbortSignal, Headers, Request, RequestInit, Response};
 use worker::worker_sys;
 
 use crate::platform::{clock, log, response};
@@ -167,6 +168,16 @@ pub(crate) fn marked_as_retry(request: &Request) -> Result<Request, JsValue> {
     let headers = Headers::new_with_headers(&request.headers())?;
     headers.set(ATTEMPT, "2")?;
     with_headers(request, &headers)
+}
+
+/// The copy of a request that goes to a canary without visitors, and ends with `signal`.
+pub(crate) fn marked_as_mirror(request: &Request, signal: &AbortSignal) -> Result<Request, JsValue> {
+    let headers = Headers::new_with_headers(&request.headers())?;
+    headers.set(mirror::HEADER, "1")?;
+    let init = RequestInit::new();
+    init.set_headers(&headers);
+    init.set_signal(Some(signal));
+    Request::new_with_request_and_init(request, &init)
 }
 
 fn with_headers(request: &Request, headers: &Headers) -> Result<Request, JsValue> {

@@ -11,6 +11,7 @@ use serin_logic::matcher::pattern::normal_path;
 use serin_logic::request_attributes::RequestAttributes;
 use serin_logic::routing::{cookies, override_token};
 use serin_logic::visitor::VisitorId;
+use serin_logic::visitors::Network;
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Request};
 use worker::worker_sys::IncomingRequestCfProperties;
@@ -46,6 +47,12 @@ pub(crate) fn intern_header_names() {
     for name in NAMES {
         wasm_bindgen::intern(name);
     }
+}
+
+/// The client's network, salted for a rollout.
+pub(crate) fn client_network(request: &Request, salt: &str) -> Network {
+    let address = request.headers().get("cf-connecting-ip").ok().flatten();
+    address.map_or(Network::UNKNOWN, |address| Network::of(salt, &address))
 }
 
 /// One request's attributes.

@@ -5,10 +5,11 @@ use core::time::Duration;
 use std::cell::{Cell, OnceCell, RefCell};
 
 use serin_logic::analysis::{Measure, Unit};
-use serin_logic::body_watch::BodySampler;
+use serin_logic::mirror::MirrorOrder;
 use serin_logic::policy::KvReading;
 use serin_logic::rollout::{Observation, Overlay};
-use serin_logic::telemetry::{Answered, Batch, Observed, OutcomeBatcher};
+use serin_logic::sampler::Sampler;
+use serin_logic::telemetry::{Answered, Batch, Observed, OutcomeBatcher, Pair, Uncopied};
 use serin_logic::visitors::Network;
 use serin_logic::{Percentage, Timestamp, Variant};
 use worker::{AnalyticsEngineDataPointBuilder, AnalyticsEngineDataset, Delay, ObjectNamespace};
@@ -26,7 +27,7 @@ pub(crate) struct Telemetry {
     refresh: Duration,
     /// Made by the first request that counts, because randomness is not to be had before there is a request.
     batcher: OnceCell<RefCell<OutcomeBatcher>>,
-    bodies: OnceCell<RefCell<BodySampler>>,
+    bodies: OnceCell<RefCell<Sampler>>,
     location: RefCell<String>,
     /// When a request last took it upon itself to flush.
     flush_claimed_at: Cell<Timestamp>,
@@ -101,10 +102,7 @@ impl Telemetry {
 
     /// Whether the next observed body is in a sample of this percentage.
     pub(crate) fn samples_body(&self, percentage: Percentage) -> bool {
-        let sampler = || {
-            let [seed @ .., _, _, _, _, _, _, _, _] = random::bits().unwrap_or_default();
-            RefCell::new(BodySampler::new(seed))
-        };
+        let sampler = || RefCell::new(Sampler::of_random(random::bits().unwrap_or_default()));
         percentage != Percentage::ZERO && self.bodies.get_or_init(sampler).borrow_mut().draw(percentage)
     }
 
@@ -131,6 +129,23 @@ impl Telemetry {
     /// Counts a failed canary request that stable answers.
     pub(crate) fn record_rescue(&self, window: &Observation) {
         self.batcher().borrow_mut().rescue(window);
+    }
+
+    /// Counts both answers to a request that was copied to the canary.
+    pub(crate) fn record_pair(
+        &self,
+        window: &Observation,
+        pair: &Pair<'_>,
+        settings: (&MirrorOrder, &Measure),
+        network: impl FnOnce() -> Network,
+    ) -> Flush {
+        self.batcher().borrow_mut().record_pair(window, pair, settings, network);
+        self.next_flush()
+    }
+
+    /// Counts a request that was selected to be copied, and was not.
+    pub(crate) fn record_uncopied(&self, window: &Observation, why: Uncopied) {
+        self.batcher().borrow_mut().record_uncopied(window, why);
     }
 
     /// Notes that the breaker opened.

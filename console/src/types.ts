@@ -10,7 +10,7 @@ export interface Figures {
   p95Ms: number | null;
   p99Ms: number | null;
 }
-export interface Step { percentage: number; holdMs: number; where: unknown; approval: boolean; check?: string }
+export interface Step { percentage: number; holdMs: number; where: unknown; approval: boolean; check?: string; mirror?: number }
 /** Windows in which no step is taken. */
 export interface Freeze { timeZone: string; days?: string[]; hours?: string[]; dates?: string[] }
 export interface Rollout {

@@ -36,7 +36,7 @@ struct Transaction {
     store: Store,
     texts: [Option<String>; 5],
     /// The stored documents of the visitors that were counted, where they were loaded: they are large, and only alarms need them.
-    known_texts: Option<[Option<String>; 4]>,
+    known_texts: Option<[Option<String>; 6]>,
     controller: Controller,
     /// The alarm that is set.
     alarm: Option<Timestamp>,
@@ -93,12 +93,19 @@ impl Transaction {
     }
 
     fn load_known(&mut self) -> Result<(), StorageError> {
-        let [scope, failed, slow, seen] = documents::KNOWN;
+        let [scope, failed, slow, seen, worse, slower] = documents::KNOWN;
         let scope = self.store.load(scope)?;
         let [failed, slow, seen] = [self.store.load(failed)?, self.store.load(slow)?, self.store.load(seen)?];
-        self.known_texts = Some([scope.text, failed.text, slow.text, seen.text]);
-        self.controller.known =
-            KnownVisitors { scope: scope.document, failed: failed.document, slow: slow.document, seen: seen.document };
+        let [worse, slower] = [self.store.load(worse)?, self.store.load(slower)?];
+        self.known_texts = Some([scope.text, failed.text, slow.text, seen.text, worse.text, slower.text]);
+        self.controller.known = KnownVisitors {
+            scope: scope.document,
+            failed: failed.document,
+            slow: slow.document,
+            seen: seen.document,
+            worse: worse.document,
+            slower: slower.document,
+        };
         Ok(())
     }
 
@@ -121,12 +128,14 @@ impl Transaction {
         store.save(documents::METRICS, metrics, metrics_text.as_deref())?;
         store.save(documents::SWITCHES, switches, switches_text.as_deref())?;
         store.save(documents::OUTBOX, outbox, outbox_text.as_deref())?;
-        if let Some([scope_text, failed_text, slow_text, seen_text]) = known_texts {
-            let [scope, failed, slow, seen] = documents::KNOWN;
+        if let Some([scope_text, failed_text, slow_text, seen_text, worse_text, slower_text]) = known_texts {
+            let [scope, failed, slow, seen, worse, slower] = documents::KNOWN;
             store.save(scope, &known.scope, scope_text.as_deref())?;
             store.save(failed, &known.failed, failed_text.as_deref())?;
             store.save(slow, &known.slow, slow_text.as_deref())?;
             store.save(seen, &known.seen, seen_text.as_deref())?;
+            store.save(worse, &known.worse, worse_text.as_deref())?;
+            store.save(slower, &known.slower, slower_text.as_deref())?;
         }
 
         if is_changed.contains(&true) {

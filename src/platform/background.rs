@@ -1,5 +1,6 @@
 //! Work that continues after the response.
 
+use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 use worker::Context;
@@ -11,5 +12,10 @@ pub(crate) fn wait_until(context: &Context, work: impl Future<Output = ()> + 'st
         work.await;
         Ok(JsValue::UNDEFINED)
     });
-    let _ = context.as_ref().wait_until(&work);
+    keep_alive(context, &work);
+}
+
+/// The same for a promise.
+pub(crate) fn keep_alive(context: &Context, work: &Promise) {
+    let _ = context.as_ref().wait_until(work);
 }

@@ -35,11 +35,20 @@ pub(crate) fn or_problem(limit: Duration, answer: &Promise, problem: &Problem) -
     within_js(limit.as_secs_f64() * 1000.0, answer, &response::problem(problem))
 }
 
+/// What `work` gives, or `undefined` after `limit`.
+pub(crate) fn or_undefined(limit: Duration, work: &Promise) -> Promise {
+    within_or_undefined(limit.as_secs_f64() * 1000.0, work)
+}
+
 #[wasm_bindgen(module = "/src/shim.js")]
 extern "C" {
     /// What `work` gives, or `instead` after `limit_ms`.
     #[wasm_bindgen(js_name = within)]
     fn within_js(limit_ms: f64, work: &Promise, instead: &Response) -> Promise;
+
+    /// What `work` gives, or `undefined` after `limit_ms`.
+    #[wasm_bindgen(js_name = within)]
+    fn within_or_undefined(limit_ms: f64, work: &Promise) -> Promise;
 }
 
 impl fmt::Display for TimedOut {

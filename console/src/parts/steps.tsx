@@ -18,7 +18,7 @@ export function Steps({ rollout, now }: { rollout: Rollout; now: number }) {
             <li key={number} class={`${isCurrent ? "current" : ""} ${isCurrent && isOver ? "ended" : ""}`} aria-current={isCurrent ? "step" : undefined}>
               <div class="bar"><i style={{ width: `${(part * 100).toFixed(1)}%` }} /></div>
               <span class="percent">
-                {percent(step.percentage)}
+                {step.mirror === undefined ? percent(step.percentage) : `mirror ${percent(step.mirror)}`}
                 {isDone && <><Icon name="check" /><span class="hidden-text">done</span></>}
                 {isCurrent && isOver && <><Icon name="cross" /><span class="hidden-text">ended here</span></>}
               </span>

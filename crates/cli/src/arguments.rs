@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, canary, completions, console, doctor, explain, gate, health, init, rollout, simulate, start, state, switch,
-    watch,
+    audit, canary, completions, console, diff, doctor, explain, gate, health, init, rollout, simulate, start, state,
+    switch, watch,
 };
 use crate::connection::Connection;
 use crate::exit::CODES;
@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Switch(switch::SetSwitch),
     /// Show which variant a visitor gets, and why.
     Explain(explain::Explain),
+    /// Show in which answers the canary and stable differ, where a rollout mirrors.
+    Diff(diff::Diff),
     /// Show the health of Serin and of the services it needs.
     Health(health::Check),
     /// Check an installation and name the next step for each fault.

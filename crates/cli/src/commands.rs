@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod canary;
 pub(crate) mod completions;
 pub(crate) mod console;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod gate;
@@ -41,6 +42,7 @@ pub(crate) fn run(Arguments { connection, command }: Arguments) -> Result<(), Fa
         Command::ResumeCanary(command) => command.run(connection),
         Command::Switch(switch) => switch.run(connection),
         Command::Explain(explain) => explain.run(connection),
+        Command::Diff(diff) => diff.run(connection),
         Command::Health(check) => check.run(connection),
         Command::Doctor(doctor) => doctor.run(connection),
         Command::Gate(gate) => gate.run(connection),

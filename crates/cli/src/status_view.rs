@@ -113,6 +113,7 @@ fn analysis_rows(rollout: &RolloutView, status: &StatusView) -> Vec<(&'static st
     let mut rows = vec![
         ("evidence", rollout.figures.as_ref().and_then(evidence)),
         ("failures", figures::impact(rollout.impact)),
+        ("mirror", rollout.mirror.as_ref().and_then(figures::mirror)),
         ("analysis", last),
         ("in a row", (!counts.is_empty()).then(|| counts.join(", "))),
         ("next", plan::next(rollout, now)),

@@ -23,6 +23,8 @@ mod evaluator;
 mod latency;
 /// Settings that isolates need to count an outcome.
 mod measure;
+/// The paired tests of a step that mirrors.
+mod paired;
 /// The sample-ratio test: is the split the configured one? Its result is an alarm and does not influence the verdict.
 mod sample_ratio;
 /// The amount of traffic that a comparison needs.
@@ -40,6 +42,7 @@ pub use error_test::{ErrorOutcome, ErrorTest, Floors};
 pub use evaluator::{Evaluator, Health, LookContext, SlowVisitors, Tick};
 pub use latency::{Histogram, InvalidHistogram, LatencyTest, Quantile, StableWindow, bucket_of};
 pub use measure::{Measure, SlowLimits};
+pub use paired::{PairCounts, PairedFigures, PairedReason, PairedTest, PairedTick};
 pub use sample_ratio::SampleRatio;
 pub use sample_size::Regression;
 pub use threshold::{Affected, Threshold};

@@ -17,6 +17,8 @@ mod history;
 mod incoming;
 /// Messages to the webhook.
 mod message;
+/// Mirrored traffic, as the status shows it.
+mod mirror;
 /// The present state, its reason and the next step.
 mod outlook;
 /// Metrics for Prometheus.
@@ -41,6 +43,7 @@ pub use history::{
     CountsView, LocationView, NumberedRollout, Page, PageQuery, RolloutDetail, SeriesPage, SeriesPoint, SeriesQuery,
 };
 pub use incoming::{IncomingRequest, MAX_BODY};
+pub use mirror::{DifferenceView, MirrorView, PairedView};
 pub use outlook::{Awaited, Outlook, TrafficView, WaitsFor};
 pub use prometheus::metrics;
 pub use request::{ApiRequest, HALT_SWITCH, PREFIX, is_halt};

@@ -5,9 +5,6 @@
 
 use core::time::Duration;
 
-use crate::bucket::Bucket;
-use crate::percentage::Percentage;
-
 /// Bytes of a body, after decompression, that are watched. What the client has not read of them yet is held in memory.
 pub const MAX_BYTES: usize = 1_048_576;
 
@@ -35,30 +32,6 @@ pub fn is_watchable(method: &str, head: ResponseHead<'_>) -> bool {
         && !matches!(status, 204..=206 | 304)
         && content_length.map(str::trim) != Some("0")
         && !media_type.eq_ignore_ascii_case("text/event-stream")
-}
-
-/// Draws the sample of requests whose bodies are watched, independently of their variant.
-#[derive(Clone, Debug)]
-pub struct BodySampler(u64);
-
-// === impl BodySampler ===
-
-impl BodySampler {
-    /// A sampler whose draws follow from random bits.
-    pub fn new(seed: [u8; 8]) -> Self {
-        Self(u64::from_le_bytes(seed))
-    }
-
-    /// Whether the next request is in a sample of this percentage.
-    pub fn draw(&mut self, percentage: Percentage) -> bool {
-        // SplitMix64 (Steele, Lea and Flood, 2014).
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let [.., a, b, c, d] = bits.to_le_bytes();
-        percentage.contains(Bucket::from_hash(u32::from_le_bytes([a, b, c, d])))
-    }
 }
 
 #[cfg(test)]
@@ -90,16 +63,5 @@ mod tests {
             assert!(!is_watchable("GET", ResponseHead { content_type: Some(content_type), ..PLAIN }), "{content_type}");
         }
         assert!(!is_watchable("GET", ResponseHead { content_length: Some("0"), ..PLAIN }));
-    }
-
-    #[test]
-    fn the_sample_is_as_large_as_it_should_be() {
-        for percent in [0, 5, 50, 100] {
-            let mut sampler = BodySampler::new([7; 8]);
-            let drawn = (0..100_000).filter(|_| sampler.draw(Percentage::percent(percent))).count();
-            let expected = 1_000 * percent as usize;
-            assert!(drawn.abs_diff(expected) <= 700, "{drawn} of 100,000 at {percent} %");
-            assert!(!matches!(percent, 0 | 100) || drawn == expected, "{drawn} of 100,000 at {percent} %");
-        }
     }
 }

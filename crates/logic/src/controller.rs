@@ -12,6 +12,8 @@ mod check_runner;
 mod known_visitors;
 /// Counts that shards reported since the last tick.
 mod metrics_buffer;
+/// What a rollout has mirrored.
+mod mirror_totals;
 /// Deliveries to the outside.
 mod outbox;
 /// When a delivery is tried again.
@@ -32,6 +34,7 @@ pub use self::check_answer::{CheckAnswer, CheckVerdict};
 pub use self::check_runner::{CheckQuestion, CheckRunner};
 pub use self::known_visitors::{KnownScope, KnownVisitors};
 pub use self::metrics_buffer::{Impact, MetricsBuffer};
+pub use self::mirror_totals::MirrorTotals;
 use self::outbox::{LONGEST_NOTIFICATION_PAUSE, LONGEST_WRITE_PAUSE, MAX_NOTIFICATION_FAILURES};
 pub use self::outbox::{Outbox, QueuedMessage};
 pub use self::retry_state::RetryState;
@@ -60,8 +63,10 @@ pub mod documents {
     pub const SWITCHES: &str = "switches";
     /// Name of the document of [`Controller::outbox`](super::Controller::outbox).
     pub const OUTBOX: &str = "outbox";
-    /// Names of the documents of [`Controller::known`](super::Controller::known): scope, failed, slow and seen visitors.
-    pub const KNOWN: [&str; 4] = ["visitors", "visitors-failed", "visitors-slow", "visitors-seen"];
+    /// Names of the documents of [`Controller::known`](super::Controller::known): scope, failed, slow and seen visitors, and those of pairs
+    /// in which an answer was worse, or slower.
+    pub const KNOWN: [&str; 6] =
+        ["visitors", "visitors-failed", "visitors-slow", "visitors-seen", "visitors-worse", "visitors-slower"];
 }
 
 /// Everything a controller stores.

@@ -22,7 +22,7 @@ impl Answer {
     }
 }
 
-/// Whether a request can be retried: its method is safe (RFC 9110 §9.2.1), it has no body that the first attempt may have consumed, and it
+/// Whether a request can be sent twice, as a retry on stable or as a copy to the canary: its method is safe (RFC 9110 §9.2.1), it has no body that the first attempt may have consumed, and it
 /// does not ask for another protocol.
 pub fn may_retry(method: &str, has_body: bool, is_upgrade: bool) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS") && !has_body && !is_upgrade
@@ -116,6 +116,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn whatever_the_method_only_three_are_sent_twice_and_none_with_a_body(
+            method in prop_oneof!["[A-Za-z]{1,12}", "GET|HEAD|OPTIONS|TRACE|POST|PUT|PATCH|DELETE"],
+            has_body in any::<bool>(), is_upgrade in any::<bool>(),
+        ) {
+            let is_safe = ["GET", "HEAD", "OPTIONS"].contains(&method.as_str());
+            prop_assert_eq!(may_retry(&method, has_body, is_upgrade), is_safe && !has_body && !is_upgrade);
+        }
+
         #[test]
         fn retries_stay_below_a_fifth_of_the_canarys_requests_and_ten(answers in proptest::collection::vec(any::<bool>(), 0..500)) {
             let mut budget = RetryBudget::default();

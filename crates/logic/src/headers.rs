@@ -1,13 +1,17 @@
 //! Request headers that Serin removes before a request reaches a variant, and the meaning of `Cache-Control` for shared caches.
 
+use crate::mirror;
+
 /// The header names that each request is searched for: the names in Serin's own namespace that have a meaning, also in the spelling of
 /// gateways that turn `-` into `_`, and the platform's version overrides, which a service binding would obey. A search through all names of
 /// a request would cost more than the rest of Serin's work on it.
-pub const RESERVED: [&str; 6] = [
+pub const RESERVED: [&str; 8] = [
     "serin-override",
     "serin_override",
     "serin-attempt",
     "serin_attempt",
+    mirror::HEADER,
+    "serin_mirror",
     "cloudflare-workers-version-overrides",
     "cloudflare-workers-version-key",
 ];

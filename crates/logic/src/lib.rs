@@ -4,6 +4,8 @@
 //! - `snapshot`: the policy as one isolate knows it, from KV and the controller's overlay
 //! - `routing`: the decision which variant serves a request, with its reason
 //! - `matcher`, `request_attributes`, `sticky_key`, `visitor`, `bucket`, `percentage`: the parts of a decision
+//! - `mirror`: copies of requests, sent to a canary without visitors
+//! - `sampler`, `body_watch`: samples of requests, and of bodies that are watched
 //! - `breaker`, `fallback`: protection from a failing canary within one isolate
 //! - `controller`: rollout, analysis and switches as one value
 //! - `analysis`: the comparison of the canary with stable
@@ -36,12 +38,14 @@ pub mod history;
 pub mod log_event;
 pub mod log_rate_limiter;
 pub mod matcher;
+pub mod mirror;
 pub mod percentage;
 pub mod policy;
 pub mod problem;
 pub mod request_attributes;
 pub mod rollout;
 pub mod routing;
+pub mod sampler;
 pub mod snapshot;
 pub mod span;
 pub mod sticky_key;

@@ -92,7 +92,8 @@ impl Matcher {
     }
 }
 
-fn paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Patterns>, D::Error> {
+/// Patterns for paths, as a text or a list of texts.
+pub(crate) fn paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Patterns>, D::Error> {
     let texts = one_or_many::<String, D>(deserializer)?;
     Ok(Some(Patterns::new(texts.iter().map(|text| Pattern::path(text)).collect())))
 }

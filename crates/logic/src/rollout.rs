@@ -36,7 +36,8 @@ pub use overlay::{DesiredState, Overlay};
 pub use phase::{PauseKind, Phase, PhaseKind, RollbackKind, RolloutSummary};
 pub use published_state::PublishedState;
 pub use schedule::{
-    Check, CheckUrl, Freeze, Limits, OnFail, OnMaxWait, Plan, PlanStep, Schedule, Timing, UnknownZone, UtcOffset,
+    Check, CheckUrl, Freeze, Limits, Mirroring, OnFail, OnMaxWait, Plan, PlanStep, Schedule, Timing, UnknownZone,
+    UtcOffset,
 };
 pub use state::{Counters, Halted, Resumed, Rollout, State};
 pub use transition::Step;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{InvalidDocument, parse_object};
 use crate::log_event::LogEvent;
+use crate::mirror::MirrorOrder;
 use crate::percentage::Percentage;
 pub use crate::policy::KvValues;
 use crate::policy::rules::RuleNumber;
@@ -57,7 +58,7 @@ pub struct Snapshot {
 }
 
 /// The requests whose outcomes are counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ObservationWindow {
     /// The observation that the outcomes count for.
     pub observation: Rc<Observation>,
@@ -65,6 +66,8 @@ pub struct ObservationWindow {
     pub ring: Option<RuleNumber>,
     /// The percentage of the observed requests whose response bodies are watched to their end.
     pub watch_bodies: Percentage,
+    /// The requests of which the canary gets a copy, while no visitor is on it.
+    pub mirror: Option<Rc<MirrorOrder>>,
 }
 
 /// The last good policy.
@@ -357,6 +360,7 @@ impl Snapshot {
             observation: Rc::new(observation.clone()),
             ring,
             watch_bodies: rollout.watch_bodies,
+            mirror: rollout.mirror.clone().map(Rc::new),
         })
     }
 

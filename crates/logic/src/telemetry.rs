@@ -10,6 +10,8 @@ mod batch;
 mod batcher;
 /// The messages that have been counted.
 mod deduplicator;
+/// Pairs of answers to mirrored requests.
+mod mirror_sample;
 /// One location's shard: batches of many isolates in, one report out.
 mod shard;
 /// A visitor's first request in each message.
@@ -18,4 +20,5 @@ mod visits;
 pub use batch::{Batch, Sample, VariantSample};
 pub use batcher::{Answered, Observed, OutcomeBatcher};
 pub use deduplicator::Deduplicator;
+pub use mirror_sample::{MirrorSample, Pair, Uncopied};
 pub use shard::Shard;

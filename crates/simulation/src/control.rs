@@ -181,6 +181,8 @@ impl Control {
             failed: through_json(&self.live.known.failed, around),
             slow: through_json(&self.live.known.slow, around),
             seen: through_json(&self.live.known.seen, around),
+            worse: through_json(&self.live.known.worse, around),
+            slower: through_json(&self.live.known.slower, around),
         };
         self.live = next;
     }

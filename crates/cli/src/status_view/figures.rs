@@ -1,6 +1,6 @@
 //! Figures of a rollout: the canary beside its control group, and the evidence against it in words.
 
-use serin_logic::api::{EvidenceView, FiguresView, ImpactView, VariantView};
+use serin_logic::api::{EvidenceView, FiguresView, ImpactView, MirrorView, PairedView, VariantView};
 
 use crate::output::{BAD, CAUTION, GOOD, styled, table};
 
@@ -56,6 +56,26 @@ pub(super) fn impact(impact: ImpactView) -> Option<String> {
     let style = if seen > 0 { CAUTION } else { GOOD };
     let clients = styled(style, &format!("clients saw {seen}"));
     (failed > 0).then(|| format!("{failed} in this rollout: stable answered {rescued}, {clients}"))
+}
+
+/// What was copied to the canary, and the evidence of the pairs in the step: `812 copies, 9 failed (stable failed 7); answers none, times weak
+/// (4 to 1); rolls back at 400 to 1`.
+pub(super) fn mirror(mirror: &MirrorView) -> Option<String> {
+    let MirrorView { percentage, copies, canary_failures, stable_failures, busy, withheld, .. } = mirror;
+    if *copies == 0 && percentage.thousandths() == 0 {
+        return None;
+    }
+    let mut text = format!("{copies} copies, {canary_failures} failed (stable failed {stable_failures})");
+    for (count, why) in [(busy, "not sent: too many under way"), (withheld, "kept back by breakers")] {
+        if *count > 0 {
+            text = format!("{text}, {count} {why}");
+        }
+    }
+    let Some(PairedView { answers: Some(answers), latency: Some(latency), .. }) = &mirror.figures else {
+        return Some(text);
+    };
+    let (limit, answers, latency) = (answers.limit, in_words(answers), in_words(latency));
+    Some(format!("{text}; answers {answers}, times {latency}; rolls back at {limit} to 1"))
 }
 
 /// A variant in a short phrase: `174 requests, 0.57 % failed, p95 131 ms`.

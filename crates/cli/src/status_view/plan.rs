@@ -65,7 +65,10 @@ fn current(step: &StepView, rollout: &RolloutView, now: &str) -> String {
 
 fn share(step: &StepView) -> String {
     let ring = step.ring.as_ref().map(|ring| format!(" of {ring}")).unwrap_or_default();
-    format!("{} %{ring}", step.percentage)
+    match step.mirror {
+        Some(mirror) => format!("mirror {mirror} %{ring}"),
+        None => format!("{} %{ring}", step.percentage),
+    }
 }
 
 fn terms(step: &StepView) -> String {

@@ -211,3 +211,40 @@ fn an_empty_audit_says_so() {
         "the audit log is empty\n"
     );
 }
+
+#[test]
+fn a_step_that_mirrors_says_what_it_copies_and_what_speaks_against_the_canary() {
+    let mut status = status();
+    let rollout = &mut status["rollout"];
+    rollout["steps"] =
+        json!([{"percentage": 0, "mirror": 10, "holdMs": 600_000}, {"percentage": 5, "holdMs": 900_000}]);
+    rollout["mirror"] = json!({
+        "percentage": 10, "copies": 812, "canaryFailures": 9, "stableFailures": 7, "busy": 3, "withheld": 0,
+        "figures": {"pairs": 812, "answers": {"evidence": 4.2, "limit": 400}, "latency": {"evidence": 0.1, "limit": 400}}
+    });
+    let text = printed("GET /__serin/status", &status, &["status"]);
+    assert!(text.contains("\nplan      ● mirror 10 % 10m, 10m left → 5 % 15m\n"), "{text}");
+    let line = "\nmirror    812 copies, 9 failed (stable failed 7), 3 not sent: too many under way; answers weak (4 to 1), times none; rolls back at 400 to 1\n";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
+fn differences_are_a_table_and_their_absence_is_said() {
+    let rollout = |differences: Value| json!({"id": "r1", "mirror": {"copies": 812, "differences": differences}});
+    let differences = json!([
+        {"path": "/item/*", "stable": 200, "canary": 404, "counts": "against-canary", "pairs": 12, "example": "8f-FRA"},
+        {"path": "/", "stable": 200, "canary": null, "counts": "neither", "pairs": 3, "example": ""}
+    ]);
+    let diff = |answer: &Value, arguments: &[&str]| printed("GET /__serin/rollouts/current", answer, arguments);
+    assert_eq!(
+        diff(&rollout(differences.clone()), &["diff"]),
+        "pairs  stable  canary  counts as     example  path\n12     200     404     canary worse  8f-FRA   /item/*\n3      200     none    neither       -        /\n"
+    );
+    let one = diff(&rollout(differences.clone()), &["diff", "--limit", "1"]);
+    assert_eq!(one.lines().count(), 2, "{one}");
+    let text = diff(&rollout(differences), &["diff", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap()[0]["canary"], 404);
+    let none = "812 requests were copied, and no answer had another status.\n";
+    assert_eq!(diff(&rollout(json!([])), &["diff"]), none);
+    assert!(diff(&json!({"id": "r1"}), &["diff"]).starts_with("No step of the rollout mirrors"));
+}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::counts::Unit;
+use super::counts::{Unit, is_zero};
 use super::sample_size::Regression;
 
 /// The `analysis` of a plan. Every field has a default; unknown ones are ignored.
@@ -28,6 +28,9 @@ pub struct AnalysisConfig {
     /// The smallest regression that must have been detectable before the canary replaces stable. The plan's `detect`.
     #[serde(skip_serializing_if = "is_default")]
     pub detect: Regression,
+    /// Planned time of the steps that mirror, in ms; 0 where there are none. The plan's.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub mirror_ms: u64,
     /// Unit of assignment; sticky keys by default.
     pub unit: Unit,
     /// Time between two ticks in ms, 1..=60000; 5000.
@@ -65,6 +68,7 @@ impl Default for AnalysisConfig {
             error_tolerance: 1.0,
             latency_tolerance: 0.2,
             detect: Regression::default(),
+            mirror_ms: 0,
             unit: Unit::StickyKey,
             tick_ms: 5_000,
             flush_interval_ms: 5_000,
@@ -100,12 +104,22 @@ impl AnalysisConfig {
 
     /// α of the error test.
     pub fn alpha_errors(&self) -> f64 {
-        self.alpha / 2.0
+        self.alpha_of_visitors() / 2.0
     }
 
     /// α of each of the two latency tests.
     pub fn alpha_latency(&self) -> f64 {
+        self.alpha_of_visitors() / 4.0
+    }
+
+    /// α of each of the two paired tests, which have half of it where the plan mirrors.
+    pub fn alpha_paired(&self) -> f64 {
         self.alpha / 4.0
+    }
+
+    /// What is left for the tests that compare visitors.
+    fn alpha_of_visitors(&self) -> f64 {
+        if self.mirror_ms > 0 { self.alpha / 2.0 } else { self.alpha }
     }
 }
 
@@ -119,6 +133,13 @@ mod tests {
         assert_eq!(config, AnalysisConfig::default());
         config.check().unwrap();
         assert!((config.alpha_errors() - 0.005).abs() < 1e-15 && (config.alpha_latency() - 0.0025).abs() < 1e-15);
+    }
+
+    #[test]
+    fn where_the_plan_mirrors_the_paired_tests_have_half_of_it() {
+        let config = AnalysisConfig { mirror_ms: 1, ..AnalysisConfig::default() };
+        let all = config.alpha_errors() + 2.0 * config.alpha_latency() + 2.0 * config.alpha_paired();
+        assert!((all - config.alpha).abs() < 1e-15 && (config.alpha_paired() - 0.0025).abs() < 1e-15);
     }
 
     #[test]

@@ -95,6 +95,14 @@ impl EProcess {
     /// Adds a closed tick: `canary_bad` of the canary's units and `stable_bad` of stable's were bad, and `share` is the canary's share of
     /// all units.
     pub fn close_tick(&mut self, canary_bad: u64, stable_bad: u64, share: Fraction) {
+        self.close_tick_as_at_most(u64::MAX, canary_bad, stable_bad, share);
+    }
+
+    /// The same for a tick that counts as at most `most` bad units, so that a burst cannot decide. The tick's factor gets an exponent of at most
+    /// 1 that follows from the number of bad units alone; by Jensen's inequality its expectation stays at most 1.
+    pub fn close_tick_as_at_most(&mut self, most: u64, canary_bad: u64, stable_bad: u64, share: Fraction) {
+        let bad = canary_bad.saturating_add(stable_bad);
+        let exponent = if bad > most { most as f64 / bad as f64 } else { 1.0 };
         let w = share.get();
         // Reports of a canary without a share remain from an earlier split and are not evidence.
         let canary_bad = if w > 0.0 { canary_bad as f64 } else { 0.0 };
@@ -105,7 +113,7 @@ impl EProcess {
             let staked = if self.ticks == 0 { ln_stake } else { ln_add(nats(*ln_r), ln_stake) };
             let ln_alternative = (w * (rho - 1.0)).ln_1p();
             let won = canary_bad * (rho / self.theta0).ln() - (canary_bad + stable_bad) * (ln_alternative - ln_null);
-            *ln_r = steps(staked + won);
+            *ln_r = steps(staked + exponent * won);
         }
         self.ticks = self.ticks.saturating_add(1);
     }

@@ -12,12 +12,16 @@ use super::e_process::{Restarts, whole};
 use super::error_test::{ErrorOutcome, ErrorTest, Floors, SOFT_HOLD};
 use super::latency::{Histogram, LatencyTest, Quantile, StableWindow, bucket_of};
 use super::measure::{Measure, SlowLimits};
+use super::paired::{PairedTest, PairedTick};
 use super::sample_ratio::SampleRatio;
 use super::sample_size::needed_requests;
 use super::threshold::{Affected, Threshold};
 use super::verdict::{Alarm, Figures, Look, Metric, Reason, VariantFigures};
 use crate::variant::Variant;
 use crate::visitors::{HeavyKeys, VisitorSketch};
+
+/// The analysis of a step that mirrors.
+mod mirrored;
 
 /// Number of flush intervals without telemetry after which telemetry is stale.
 const STALE_FLUSHES: u64 = 3;
@@ -49,6 +53,8 @@ pub struct Tick {
     pub diversion: Diversion,
     /// Configured widths of the canary and of the control slice, in buckets.
     pub split: PerVariant<u64>,
+    /// Pairs of answers, in a step that mirrors.
+    pub paired: Option<PairedTick>,
 }
 
 /// Visitors with their first slow answer of the step.
@@ -73,6 +79,8 @@ pub struct LookContext {
     pub health: Health,
     /// Whether this is the last step that compares. That step needs enough traffic to detect a bad canary.
     pub last_comparison: bool,
+    /// Whether the step mirrors, so that pairs of answers are judged and not visitors.
+    pub mirrors: bool,
 }
 
 /// Response of the canary's own /health, requested through its binding.
@@ -121,6 +129,9 @@ pub struct Evaluator {
     /// Visits that breakers divert from the canary at present.
     #[serde(default, skip_serializing_if = "DiversionTest::is_empty")]
     diversion: DiversionTest,
+    /// The tests of pairs, if a step of the plan mirrors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    paired: Option<PairedTest>,
     /// Limits for the next tick.
     #[serde(default)]
     slow_limits: SlowLimits,
@@ -159,6 +170,7 @@ impl Evaluator {
             all_failed: PerVariant::default(),
             step_heavy: HeavyKeys::default(),
             diversion: DiversionTest::default(),
+            paired: (config.mirror_ms > 0).then(|| PairedTest::new(&config, config.mirror_ms)),
             slow_limits: SlowLimits::default(),
             breaches: 0,
             unhealthy: 0,
@@ -179,6 +191,7 @@ impl Evaluator {
         self.diversion = DiversionTest::default();
         self.recent = PerVariant::default();
         self.recent_latency = PerVariant::default();
+        self.paired.iter_mut().for_each(PairedTest::begin_step);
     }
 
     /// Settings that isolates need to count outcomes until the next tick closes.
@@ -200,7 +213,10 @@ impl Evaluator {
     /// Adds the tick that closed at `now` (ms since the epoch). Ticks close by the clock alone, empty ones too, because closing one early
     /// after a failure would bias the evidence.
     pub fn close_tick(&mut self, tick: Tick, now: u64) {
-        let Tick { counts, visits, latency, visitors, slow, assigned, heavy, diversion, split } = tick;
+        let Tick { counts, visits, latency, visitors, slow, assigned, heavy, diversion, split, paired } = tick;
+        if let (Some(test), Some(tick)) = (&mut self.paired, &paired) {
+            test.close_tick(tick);
+        }
         let share = Fraction::of(split.canary, split.stable);
         for variant in Variant::ALL {
             self.step_visitors.get_mut(variant).merge(visitors.get(variant));
@@ -274,6 +290,7 @@ impl Evaluator {
             .or_else(|| slower(&self.p95, Quantile::P95))
             .or_else(|| slower(&self.p99, Quantile::P99))
             .or_else(|| self.diverted())
+            .or_else(|| self.paired.as_ref().and_then(PairedTest::strong_evidence))
     }
 
     fn diverted(&self) -> Option<Reason> {
@@ -291,6 +308,11 @@ impl Evaluator {
 
     /// The first reason that applies, in order of precedence.
     fn reason(&mut self, context: &LookContext, now: u64) -> Reason {
+        if context.mirrors
+            && let Some(reason) = self.reason_by_pairs(context, now)
+        {
+            return reason;
+        }
         let stale = self.stale_telemetry(context, now);
         let (incident, broken) = if stale.is_none() { self.check_thresholds() } else { (None, None) };
         let above_threshold = self.above_threshold(context.health, broken);
@@ -444,6 +466,7 @@ impl Evaluator {
             errors: self.errors.evidence(),
             p95: self.p95.evidence(),
             p99: self.p99.evidence(),
+            paired: self.paired.as_ref().map(PairedTest::figures),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::counts::{Counts, Unit, ratio};
 use super::e_process::Evidence;
 use super::latency::Quantile;
+use super::paired::{PairedFigures, PairedReason};
 use super::threshold::{Affected, Threshold};
 
 /// Verdict on the canary.
@@ -45,6 +46,10 @@ pub enum Metric {
     P95,
     /// 99th percentile of the latencies.
     P99,
+    /// Answers to requests that both variants answered.
+    Answers,
+    /// Latencies of these.
+    Latency,
 }
 
 /// Reason of a verdict. Counts are those of the current step unless said otherwise.
@@ -146,6 +151,8 @@ pub enum Reason {
         #[serde(default)]
         unit: Unit,
     },
+    /// What pairs of answers say, in a step that mirrors.
+    Pairs(PairedReason),
     /// No evidence against the canary.
     Healthy {
         /// The canary's counts.
@@ -207,6 +214,9 @@ pub struct Figures {
     pub p95: Evidence,
     /// Evidence that the canary's p99 is worse.
     pub p99: Evidence,
+    /// Numbers of a step that mirrors; none if the plan has no such step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paired: Option<PairedFigures>,
 }
 
 /// Numbers of one variant in the current step.
@@ -230,6 +240,7 @@ impl Reason {
     /// The verdict for this reason.
     pub fn verdict(&self) -> Verdict {
         match self {
+            Self::Pairs(reason) => reason.verdict(),
             Self::MoreFailures { .. } | Self::Slower { .. } | Self::Diverted { .. } => Verdict::Fail,
             Self::AboveThreshold { looks, limit, .. } if looks >= limit => Verdict::Fail,
             Self::Healthy { .. } => Verdict::Pass,
@@ -250,6 +261,7 @@ impl Reason {
             Self::TooFewRequests { .. } | Self::WaitingForTraffic { .. } | Self::StaleTelemetry { .. } => {
                 HeldFor::Traffic
             }
+            Self::Pairs(PairedReason::TooFew { .. }) => HeldFor::Traffic,
             Self::BreakerOpen { .. } => HeldFor::Breakers,
             _ => HeldFor::Evidence,
         }
@@ -262,6 +274,7 @@ impl Reason {
         match self {
             Self::TooFewRequests { requests, needed, .. } => Some((*requests, Some(*needed))),
             Self::WaitingForTraffic { requests, needed, .. } => Some((*requests, *needed)),
+            Self::Pairs(PairedReason::TooFew { units, needed, .. }) => Some((*units, *needed)),
             _ => None,
         }
     }
@@ -308,6 +321,8 @@ impl fmt::Display for Reason {
                     Metric::Errors => "failures",
                     Metric::P95 => "p95",
                     Metric::P99 => "p99",
+                    Metric::Answers => "answers to copied requests",
+                    Metric::Latency => "times for copied requests",
                 };
                 write!(
                     f,
@@ -328,6 +343,7 @@ impl fmt::Display for Reason {
                 let units = unit.plural();
                 write!(f, "Waiting for traffic: {requests} {units} on the canary, and nothing to compare them with.")
             }
+            Self::Pairs(reason) => reason.fmt(f),
             Self::Healthy { canary, stable } => {
                 write!(f, "No evidence against the canary: {}.", Against(canary, stable))
             }

@@ -196,7 +196,13 @@ fn headline(
         return format!("Stable serves all visitors: {why}. The rollout is {}.", state.summary());
     }
     let summary = state.summary();
-    let place = format!("Canary at {} %, step {} of {}", summary.percentage, summary.step, summary.of);
+    let place = match state.mirror_order() {
+        Some(order) => format!(
+            "Mirroring {} % of requests to the canary; no visitor is on it. Step {} of {}",
+            order.percentage, summary.step, summary.of
+        ),
+        None => format!("Canary at {} %, step {} of {}", summary.percentage, summary.step, summary.of),
+    };
     let look = controller.analysis.last_look();
     match waits_for.awaited {
         Awaited::Approval => match &rollout.phase {

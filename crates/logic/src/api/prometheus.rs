@@ -5,8 +5,9 @@ use core::fmt::{Display, Write as _};
 use super::audit::word;
 use super::outlook::Outlook;
 use super::status::{ApiContext, unfinished};
+use crate::controller::MirrorTotals;
 use crate::policy::Switch;
-use crate::rollout::PhaseKind;
+use crate::rollout::{PhaseKind, State};
 use crate::timestamp::Timestamp;
 
 /// A page of metrics.
@@ -117,6 +118,7 @@ fn rollout(page: &mut Page, context: &ApiContext<'_>, now: Timestamp) {
     let impact = metrics.impact();
     page.gauge("rollout_rescued", "Failed canary requests of the rollout that stable answered.", impact.rescued);
     page.gauge("rollout_seen_failures", "Failed canary requests of the rollout that a client saw.", impact.seen());
+    mirror(page, metrics.mirrored(), state);
     let Some(figures) = analysis.figures() else { return };
     let variants = [("canary", &figures.canary), ("stable", &figures.stable)];
     page.head("step_requests", "gauge", "Requests in this step; stable's are those of the control slice.");
@@ -137,8 +139,24 @@ fn rollout(page: &mut Page, context: &ApiContext<'_>, now: Timestamp) {
     }
     page.head("evidence", "gauge", "Evidence against the canary. At the limit the canary is rolled back.");
     page.head("evidence_limit", "gauge", "Evidence at which the canary is rolled back.");
-    for (metric, evidence) in [("errors", figures.errors), ("p95", figures.p95), ("p99", figures.p99)] {
+    let paired = figures.paired.map(|paired| [("answers", paired.answers), ("latency", paired.latency)]);
+    let of_visitors = [("errors", figures.errors), ("p95", figures.p95), ("p99", figures.p99)];
+    for (metric, evidence) in of_visitors.into_iter().chain(paired.into_iter().flatten()) {
         page.value("evidence", &[("metric", metric)], evidence.value());
         page.value("evidence_limit", &[("metric", metric)], evidence.limit);
+    }
+}
+
+/// The load that mirroring adds to the canary.
+fn mirror(page: &mut Page, totals: &MirrorTotals, state: &State) {
+    let percentage = state.mirror_order().map(|order| order.percentage).unwrap_or_default();
+    page.gauge("mirror_percentage", "The share of requests of which the canary gets a copy, in percent.", percentage);
+    page.head("mirror_requests", "gauge", "Requests of the rollout that were selected to be copied to the canary.");
+    let MirrorTotals { counts, busy, withheld, .. } = totals;
+    let answered = counts.pairs.saturating_sub(counts.failures.canary);
+    for (result, count) in
+        [("answered", answered), ("failed", counts.failures.canary), ("busy", *busy), ("withheld", *withheld)]
+    {
+        page.value("mirror_requests", &[("result", result)], count);
     }
 }

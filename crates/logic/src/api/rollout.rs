@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::audit::{json, word};
+use super::mirror::MirrorView;
 use crate::analysis::{AnalysisConfig, Evidence, Figures, Unit, VariantFigures};
 use crate::controller::{CheckAnswer, CheckRunner, Controller, Impact, LastLook, analysis_config};
 use crate::percentage::Percentage;
@@ -74,6 +75,9 @@ pub struct RolloutView {
     pub figures: Option<FiguresView>,
     /// Outcome of the rollout's failed canary requests.
     pub impact: ImpactView,
+    /// What the rollout mirrors; none if no step of its plan does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<MirrorView>,
     /// Anomalies besides the canary, as sentences.
     pub alarms: Vec<String>,
 }
@@ -91,6 +95,12 @@ pub struct StepView {
     pub ring: Option<Value>,
     /// Whether the step waits for an approval.
     pub approval: bool,
+    /// Percentage of the requests of which the canary gets a copy; none unless the step mirrors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Percentage>,
+    /// Patterns of the paths that are copied; none if all are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths: Option<Value>,
     /// Host and path of the step's own check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<String>,
@@ -230,6 +240,7 @@ impl RolloutView {
             check: analysis.check().and_then(CheckRunner::last).map(CheckView::from),
             figures: analysis.figures().as_ref().map(FiguresView::from),
             impact: controller.metrics.impact().into(),
+            mirror: MirrorView::new(controller, rollout),
             alarms: analysis.alarms().iter().map(ToString::to_string).collect(),
         })
     }
@@ -259,12 +270,14 @@ impl From<Impact> for ImpactView {
 
 impl From<&PlanStep> for StepView {
     fn from(step: &PlanStep) -> Self {
-        let PlanStep { percentage, hold, ring, approval, check } = step;
+        let PlanStep { percentage, hold, ring, approval, mirror, paths, check } = step;
         Self {
             percentage: *percentage,
             hold_ms: hold.as_millis(),
             ring: ring.as_ref().map(json),
             approval: *approval,
+            mirror: *mirror,
+            paths: paths.as_ref().map(json),
             check: check.as_ref().map(|check| check.url.place().to_owned()),
         }
     }
@@ -290,7 +303,7 @@ impl From<&LastLook> for LastLookView {
 
 impl From<&Figures> for FiguresView {
     fn from(figures: &Figures) -> Self {
-        let Figures { canary, stable, errors, p95, p99 } = figures;
+        let Figures { canary, stable, errors, p95, p99, paired: _ } = figures;
         Self {
             canary: Some(canary.into()),
             stable: Some(stable.into()),

@@ -117,7 +117,8 @@ impl AnalysisRunner {
         }
         self.ticked_at = now;
         let evaluator = self.evaluator.as_mut()?;
-        evaluator.close_tick(metrics.close_tick(known, split(state.share())), ms(now));
+        let mirrors = state.mirror_order().is_some();
+        evaluator.close_tick(metrics.close_tick(known, split(state.share()), mirrors), ms(now));
         let reason = evaluator.strong_evidence()?;
         let finding = Finding::Fail { strong: true, sentence: with_impact(reason.to_string(), metrics) };
         self.last_look = Some(LastLook::new(&finding, now));
@@ -168,6 +169,7 @@ impl AnalysisRunner {
                     last_flush_at: metrics.last_report_at().map(ms),
                     breaker_opened_at: metrics.breaker_opened_at().map(ms),
                     health,
+                    mirrors: state.mirror_order().is_some(),
                     last_comparison: plan.is_some_and(|plan| plan.is_last_comparison(step)),
                 };
                 let look = evaluator.look(&context, ms(now));
@@ -238,6 +240,7 @@ pub(crate) fn analysis_config(plan: &Plan) -> Result<AnalysisConfig, String> {
         document::read("settings", settings).map_err(|error| format!("analysis.{error}"))?;
     config.failure_limit = plan.limits().failure_limit;
     config.detect = plan.detect();
+    config.mirror_ms = plan.mirrored().as_millis();
     config.check().map_err(|error| format!("analysis.{error}"))?;
     Ok(config)
 }

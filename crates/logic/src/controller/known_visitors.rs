@@ -24,6 +24,10 @@ pub struct KnownVisitors {
     pub slow: KeySet,
     /// Visitors that were seen in the step.
     pub seen: KeySet,
+    /// Visitors of the rollout with a pair of answers of which one was worse.
+    pub worse: KeySet,
+    /// Visitors of the rollout with a pair of answers whose times were compared.
+    pub slower: KeySet,
 }
 
 /// The observation that the visitors were counted for.
@@ -55,6 +59,8 @@ impl KnownVisitors {
         };
         if !before.as_ref().is_some_and(same_canary) {
             self.failed = KeySet::default();
+            self.worse = KeySet::default();
+            self.slower = KeySet::default();
         }
         self.slow = KeySet::default();
         self.seen = KeySet::default();
@@ -80,6 +86,18 @@ impl KnownVisitors {
             counts.ceiling += u64::from(marks.contains(Marks::ABOVE_CEILING));
         }
         new
+    }
+
+    /// Remembers visitors of pairs, and counts what is new of them: by the variant of the worse answer, and of the slower one.
+    pub(super) fn count_pairs(&mut self, worse: &KeySet, slower: &KeySet) -> [PerVariant<u64>; 2] {
+        [(worse, &mut self.worse), (slower, &mut self.slower)].map(|(set, known)| {
+            let mut new = PerVariant::default();
+            for (key, entry) in set.iter() {
+                let marks = known.offer(key, entry, MAX_KNOWN);
+                *new.get_mut(entry.variant) += u64::from(!marks.is_empty());
+            }
+            new
+        })
     }
 }
 
@@ -115,6 +133,19 @@ mod tests {
         assert_eq!(counted(&at("r", 0)), (0, 0, 0));
         assert_eq!(counted(&at("r", 1)), (0, 1, 2));
         assert_eq!(counted(&at("s", 0)), (2, 1, 2));
+    }
+
+    #[test]
+    fn the_first_pair_of_a_visitor_counts_once_a_rollout_whatever_later_ones_say() {
+        let of = |variant| of([1, 2], variant, Marks::SEEN);
+        let mut known = KnownVisitors::default();
+        let mut counted = |observation: &Observation, variant| {
+            known.observe(Some(observation));
+            known.count_pairs(&of(variant), &KeySet::default())[0]
+        };
+        assert_eq!(counted(&at("r", 0), Variant::Canary), PerVariant::new(2, 0));
+        assert_eq!(counted(&at("r", 1), Variant::Stable), PerVariant::default());
+        assert_eq!(counted(&at("s", 0), Variant::Stable), PerVariant::new(0, 2));
     }
 
     #[test]

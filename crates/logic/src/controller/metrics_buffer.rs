@@ -5,10 +5,11 @@ use std::{fmt, mem};
 use serde::{Deserialize, Serialize};
 
 use super::known_visitors::{KnownVisitors, NewVisitors};
+use super::mirror_totals::MirrorTotals;
 use super::traffic::Traffic;
-use crate::analysis::{Counts, Diversion, PerVariant, Tick};
+use crate::analysis::{Counts, Diversion, PairedTick, PerVariant, Tick};
 use crate::rollout::Observation;
-use crate::telemetry::{Batch, Deduplicator, Sample, VariantSample};
+use crate::telemetry::{Batch, Deduplicator, MirrorSample, Sample, VariantSample};
 use crate::timestamp::Timestamp;
 use crate::visitors::{HeavyKeys, KeySet};
 
@@ -39,6 +40,12 @@ pub struct MetricsBuffer {
     /// The rollout, and which attempt of it, whose failures `impact` has.
     impact_of: Option<(String, u32)>,
     impact: Impact,
+    /// Pairs since the last tick.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pairs: Option<Box<MirrorSample>>,
+    /// What the rollout has mirrored.
+    #[serde(skip_serializing_if = "MirrorTotals::is_empty")]
+    mirrored: MirrorTotals,
     /// All requests, also while nothing is observed.
     #[serde(skip_serializing_if = "Traffic::is_empty")]
     traffic: Traffic,
@@ -70,12 +77,13 @@ impl MetricsBuffer {
         }
         let canary = observation.map(|observation| (observation.rollout_id.clone(), observation.attempt));
         if canary.is_some() && canary != self.impact_of {
-            (self.impact_of, self.impact) = (canary, Impact::default());
+            (self.impact_of, self.impact, self.mirrored) = (canary, Impact::default(), MirrorTotals::default());
         }
         // The numbers of a rollout stay after its end.
-        let Self { received, breaker_opened_at, last_report_at, impact_of, impact, traffic, .. } = mem::take(self);
-        let kept = Self { received, breaker_opened_at, last_report_at, impact_of, impact, traffic, ..Self::default() };
-        *self = Self { observation: observation.cloned(), ..kept };
+        let Self { received, breaker_opened_at, last_report_at, impact_of, impact, mirrored, traffic, .. } =
+            mem::take(self);
+        let kept = Self { received, breaker_opened_at, last_report_at, impact_of, impact, ..Self::default() };
+        *self = Self { observation: observation.cloned(), mirrored, traffic, ..kept };
     }
 
     /// Counts a report; false if it was counted before.
@@ -98,18 +106,28 @@ impl MetricsBuffer {
             self.diversion += sample.diversion;
             self.impact.failed = self.impact.failed.saturating_add(sample.variants.canary.failures);
             self.impact.rescued = self.impact.rescued.saturating_add(sample.rescued);
-            if sample.breaker_opened || sample.short_circuited > 0 {
+            let mut is_withheld = false;
+            if let Some(mirror) = &sample.mirror {
+                is_withheld = mirror.withheld > 0;
+                self.pairs.get_or_insert_default().merge(mirror, MAX_OPEN);
+                self.mirrored.add(mirror);
+            }
+            if sample.breaker_opened || sample.short_circuited > 0 || is_withheld {
                 self.breaker_opened_at = Some(now);
             }
         }
         true
     }
 
-    /// Takes the counts since the last tick. `known` has the visitors that were counted before.
-    pub(super) fn close_tick(&mut self, known: &mut KnownVisitors, split: PerVariant<u64>) -> Tick {
+    /// Takes the counts since the last tick. `known` has the visitors that were counted before. In a step that mirrors, the tick has pairs.
+    pub(super) fn close_tick(&mut self, known: &mut KnownVisitors, split: PerVariant<u64>, mirrors: bool) -> Tick {
         known.observe(self.observation.as_ref());
         let NewVisitors { failed, seen, slow } = known.count(&self.failed, &self.slow, &self.seen);
         (self.failed, self.slow, self.seen) = Default::default();
+        let pairs = self.pairs.take().unwrap_or_default();
+        let [worse, slower] = known.count_pairs(&pairs.worse, &pairs.slower);
+        let MirrorSample { counts, visitors, failing, .. } = *pairs;
+        let paired = mirrors.then_some(PairedTick { counts, visitors, failing, worse, slower });
         let PerVariant { canary, stable } = mem::take(&mut self.open);
         let counts = |open: &VariantSample, failed| Counts::sticky(open.requests, open.failures, failed);
         let visits = |open: &VariantSample| Counts::new(open.visits, open.failed_visits);
@@ -123,6 +141,7 @@ impl MetricsBuffer {
             heavy: mem::take(&mut self.heavy),
             diversion: mem::take(&mut self.diversion),
             split,
+            paired,
         }
     }
 
@@ -144,6 +163,11 @@ impl MetricsBuffer {
     /// Outcome of the rollout's failed canary requests.
     pub fn impact(&self) -> Impact {
         self.impact
+    }
+
+    /// What the rollout has mirrored.
+    pub fn mirrored(&self) -> &MirrorTotals {
+        &self.mirrored
     }
 
     /// All requests of the last hour.
@@ -211,7 +235,7 @@ mod tests {
         let now = Timestamp::from_seconds(9);
         let (mut metrics, mut known) = (MetricsBuffer::default(), KnownVisitors::default());
         let mut tick = |metrics: &mut MetricsBuffer| {
-            let tick = metrics.close_tick(&mut known, PerVariant::new(5_000, 20_000));
+            let tick = metrics.close_tick(&mut known, PerVariant::new(5_000, 20_000), false);
             (tick.counts.canary, tick.assigned.canary)
         };
         metrics.observe(Some(&at(0)));
@@ -258,8 +282,9 @@ mod tests {
     fn a_report_of_another_step_does_not_count() {
         let now = Timestamp::from_seconds(9);
         let (mut metrics, mut known) = (MetricsBuffer::default(), KnownVisitors::default());
-        let mut tick =
-            |metrics: &mut MetricsBuffer| metrics.close_tick(&mut known, PerVariant::new(5_000, 20_000)).counts.canary;
+        let mut tick = |metrics: &mut MetricsBuffer| {
+            metrics.close_tick(&mut known, PerVariant::new(5_000, 20_000), false).counts.canary
+        };
         metrics.observe(Some(&at(0)));
         metrics.ingest(&report(1, 0, &[1]), now);
         tick(&mut metrics);
@@ -271,6 +296,33 @@ mod tests {
         metrics.observe(None);
         metrics.ingest(&report(4, 1, &[5]), now);
         assert_eq!(tick(&mut metrics).requests(), 0);
+    }
+
+    #[test]
+    fn pairs_go_to_the_next_tick_and_into_the_rollouts_totals() {
+        let now = Timestamp::from_seconds(9);
+        let (mut metrics, mut known) = (MetricsBuffer::default(), KnownVisitors::default());
+        metrics.observe(Some(&at(0)));
+        for seq in 1..=2 {
+            let mut report = report(seq, 0, &[]);
+            let mut mirror = MirrorSample { withheld: 1, ..MirrorSample::default() };
+            mirror.counts.pairs = 5;
+            let entry = Entry { variant: Variant::Canary, network: Network::UNKNOWN, marks: Marks::SEEN };
+            mirror.worse.offer(7, entry, 100);
+            report.sample.as_mut().unwrap().mirror = Some(Box::new(mirror));
+            metrics.ingest(&report, now);
+            let stored = serde_json::to_string(&metrics).unwrap();
+            metrics = serde_json::from_str(&stored).unwrap();
+        }
+        assert_eq!(metrics.breaker_opened_at(), Some(now));
+        let paired = metrics.close_tick(&mut known, PerVariant::default(), true).paired.unwrap();
+        assert_eq!((paired.counts.pairs, paired.worse), (10, PerVariant::new(1, 0)));
+        let paired = metrics.close_tick(&mut known, PerVariant::default(), true).paired.unwrap();
+        assert_eq!(paired, PairedTick::default());
+        metrics.observe(None);
+        assert_eq!((metrics.mirrored().counts.pairs, metrics.mirrored().withheld), (10, 2));
+        metrics.observe(Some(&Observation { attempt: 1, ..at(0) }));
+        assert!(metrics.mirrored().is_empty());
     }
 
     #[test]

@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::event::Observation;
 use crate::analysis::Measure;
 use crate::document::{self, InvalidDocument};
+use crate::mirror::MirrorOrder;
 use crate::percentage::Percentage;
 use crate::policy::{KvReading, PolicyPatch, SwitchOrders, Target};
 use crate::timestamp::Timestamp;
@@ -64,6 +66,14 @@ pub struct DesiredState {
     pub share: Percentage,
     /// The percentage of the observed requests whose response bodies are watched to their end. Without the field, none are.
     pub watch_bodies: Percentage,
+    /// The requests to copy to the canary while no visitor is on it; none unless the step mirrors.
+    #[serde(deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<MirrorOrder>,
+}
+
+/// An order that this version cannot read is none: the halt and the switches beside it count all the same.
+fn readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MirrorOrder>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
 }
 
 // === impl Overlay ===
@@ -122,7 +132,14 @@ mod tests {
             (percentage(), percentage()),
         )
             .prop_map(
-                |((epoch, halted, generation, since), rollout_id, target, observation, ring, (share, watch_bodies))| {
+                move |(
+                    (epoch, halted, generation, since),
+                    rollout_id,
+                    target,
+                    observation,
+                    ring,
+                    (share, watch_bodies),
+                )| {
                     DesiredState {
                         epoch,
                         halted,
@@ -136,6 +153,11 @@ mod tests {
                         ring,
                         share,
                         watch_bodies,
+                        mirror: (!halted).then(|| MirrorOrder {
+                            percentage: share,
+                            ring: Some(matcher()),
+                            ..MirrorOrder::default()
+                        }),
                     }
                 },
             );
@@ -160,6 +182,13 @@ mod tests {
             let text = serde_json::to_string(&overlay).unwrap();
             prop_assert_eq!(Overlay::parse(&text).unwrap(), Some(overlay));
         }
+    }
+
+    #[test]
+    fn a_mirror_order_of_a_newer_version_does_not_hide_a_halt() {
+        let text = r#"{"rollout":{"halted":true,"mirror":{"percentage":10,"statuses":[{"stable":"9xx"}]}}}"#;
+        let overlay = Overlay::parse(text).unwrap().unwrap();
+        assert!(overlay.rollout.halted && overlay.rollout.mirror.is_none());
     }
 
     #[test]

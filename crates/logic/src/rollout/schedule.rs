@@ -8,18 +8,22 @@ use serde_json::{Map, Value};
 
 use crate::analysis::Regression;
 use crate::document::InvalidDocument;
-use crate::matcher::Matcher;
+use crate::matcher::pattern::Patterns;
+use crate::matcher::{self, Matcher};
+use crate::mirror;
 use crate::percentage::Percentage;
 use crate::span::Span;
 
 mod check;
 mod document;
 mod freeze;
+mod mirroring;
 #[cfg(test)]
 mod tests;
 
 pub use check::{Check, CheckUrl};
 pub use freeze::{Freeze, UnknownZone, UtcOffset};
+pub use mirroring::Mirroring;
 
 /// Most steps of a plan.
 const MAX_STEPS: usize = 20;
@@ -45,6 +49,9 @@ pub struct Plan {
     /// The smallest regression that must have been detectable before the canary replaces stable.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) detect: Regression,
+    /// How steps that mirror do it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) mirroring: Mirroring,
     /// Windows in which the rollout takes no step by itself.
     #[serde(default, deserialize_with = "stored_freeze", skip_serializing_if = "Option::is_none")]
     pub(super) freeze: Option<Freeze>,
@@ -83,6 +90,12 @@ pub struct PlanStep {
     /// The ring that the step is limited to.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub ring: Option<Matcher>,
+    /// Percentage of the requests of which the canary gets a copy. Such a step gives the canary no visitor: `percentage` is 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Percentage>,
+    /// Paths whose requests may be copied; all without it.
+    #[serde(default, deserialize_with = "matcher::paths", skip_serializing_if = "Option::is_none")]
+    pub paths: Option<Patterns>,
     /// The operator's own check, without which the step does not end by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
@@ -155,6 +168,8 @@ impl Plan {
             hold,
             approval: false,
             ring: None,
+            mirror: None,
+            paths: None,
             check: None,
         };
         Self {
@@ -165,6 +180,7 @@ impl Plan {
             on_fail: OnFail::default(),
             watch_bodies: watched_bodies(),
             detect: Regression::default(),
+            mirroring: Mirroring::default(),
             freeze: None,
             analysis: Map::new(),
         }
@@ -220,6 +236,21 @@ impl Plan {
         step + 1 == self.last()
     }
 
+    /// What isolates are to copy at `step`; none unless the step mirrors.
+    pub fn mirror_order(&self, step: usize) -> Option<mirror::MirrorOrder> {
+        let PlanStep { mirror, ring, paths, .. } = self.steps.get(step)?;
+        let Mirroring { in_flight, statuses } = self.mirroring.clone();
+        let (ring, paths) = (ring.clone(), paths.clone());
+        mirror.map(|percentage| mirror::MirrorOrder { percentage, in_flight, ring, paths, statuses })
+    }
+
+    /// Duration of the steps that mirror, if every look passes; zero where there are none.
+    pub fn mirrored(&self) -> Span {
+        let mirrored = self.steps.iter().filter(|step| step.mirror.is_some());
+        let ms = mirrored.map(|step| step.hold.as_millis().max(self.timing.settle.as_millis()).max(1));
+        Span::from_millis(ms.fold(0, u64::saturating_add))
+    }
+
     /// Duration of the rollout if every analysis passes. The analysis spreads its error budget over it.
     pub fn planned(&self) -> Span {
         let before = self.steps.iter().take(self.last());
@@ -246,26 +277,31 @@ fn stored_freeze<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Fr
     Option::<Freeze>::deserialize(deserializer)?.map(Freeze::check).transpose().map_err(D::Error::custom)
 }
 
-/// Within its ring or within the world a step must grow; the steps of rings come before those of the world.
+/// Steps that mirror come first, then those of rings, then those of the world; within its ring or within the world a step must grow.
 fn check_steps(steps: Vec<PlanStep>) -> Result<Vec<PlanStep>, InvalidDocument> {
     if steps.is_empty() || steps.len() > MAX_STEPS {
         let message = format!("{} steps are not accepted, accepted: a list of 1 to {MAX_STEPS} steps", steps.len());
         return Err(InvalidDocument { field: "steps".into(), message });
     }
-    let mut before: Option<&PlanStep> = None;
     for (index, step) in steps.iter().enumerate() {
         let percentage = |accepted: &str| {
             Err(InvalidDocument::new(format!("steps[{index}].percentage"), &step.percentage, accepted))
         };
         let ring = |accepted| Err(InvalidDocument::new(format!("steps[{index}].where"), &step.ring, accepted));
-        if step.ring.is_some() && before.is_some_and(|before| before.ring.is_none()) {
+        let is_last = index + 1 == steps.len();
+        let before = index.checked_sub(1).and_then(|before| steps.get(before));
+        mirroring::check(step, before, index, is_last)?;
+        if step.mirror.is_some() {
+            continue;
+        }
+        if step.ring.is_some() && before.is_some_and(|before| before.mirror.is_none() && before.ring.is_none()) {
             return ring("left out, because the steps of rings come before those of the world");
         }
-        let is_last = index + 1 == steps.len();
         if is_last && step.ring.is_some() {
             return ring("left out, because the last step is 100 % of everything");
         }
-        let smaller = steps.iter().take(index).rev().find(|earlier| earlier.ring == step.ring);
+        let is_earlier = |earlier: &&PlanStep| earlier.ring == step.ring && earlier.mirror.is_none();
+        let smaller = steps.iter().take(index).rev().find(is_earlier);
         match smaller.map(|smaller| smaller.percentage) {
             Some(smaller) if step.percentage <= smaller => {
                 return percentage(&format!("more than {smaller}, because steps ascend"));
@@ -274,7 +310,6 @@ fn check_steps(steps: Vec<PlanStep>) -> Result<Vec<PlanStep>, InvalidDocument> {
             _ if is_last && step.percentage != Percentage::FULL => return percentage("100, as the last step"),
             _ => {}
         }
-        before = Some(step);
     }
     Ok(steps)
 }

@@ -11,6 +11,7 @@ use super::overlay::DesiredState;
 use super::phase::{PauseKind, Phase, PhaseKind, RolloutSummary};
 use super::published_state::PublishedState;
 use super::schedule::{Plan, PlanStep};
+use crate::mirror::MirrorOrder;
 use crate::percentage::Percentage;
 use crate::policy::{Ring, Target};
 use crate::span::Span;
@@ -182,7 +183,15 @@ impl State {
             ring: self.ring(),
             share: self.share(),
             watch_bodies: self.rollout.as_ref().map(|rollout| rollout.plan.watch_bodies).unwrap_or_default(),
+            mirror: self.mirror_order(),
         }
+    }
+
+    /// What isolates are to copy to the canary; none unless the step mirrors and is in force.
+    pub fn mirror_order(&self) -> Option<MirrorOrder> {
+        let rollout = self.rollout.as_ref().filter(|rollout| rollout.edited.is_none() && rollout.is_served())?;
+        let order = rollout.plan.mirror_order(rollout.phase.step(rollout.plan.last()));
+        order.filter(|_| self.halted.is_none() && !rollout.phase.kind().is_over())
     }
 
     /// The canary's percentage at this step: of the step's ring, or of all visitors.
@@ -220,7 +229,8 @@ impl State {
     /// The observation to count and analyse; none while there is nothing to analyse.
     pub fn observation(&self) -> Option<Observation> {
         let rollout = self.rollout.as_ref()?;
-        let served = rollout.edited.is_some() || self.target().is_some_and(|target| !target.is_zero());
+        let has_visitors = rollout.edited.is_some() || self.target().is_some_and(|target| !target.is_zero());
+        let served = has_visitors || self.mirror_order().is_some();
         let judged = !rollout.phase.kind().is_over() && self.halted.is_none() && served;
         judged.then(|| Observation {
             rollout_id: rollout.id.clone(),
@@ -244,13 +254,8 @@ impl State {
     /// The canary's percentages; none while the edited `canary-state` holds.
     pub(super) fn target(&self) -> Option<Target> {
         let rollout = self.rollout.as_ref().filter(|rollout| rollout.edited.is_none())?;
-        let served = match rollout.phase.kind() {
-            PhaseKind::Progressing | PhaseKind::Baking | PhaseKind::Completed => true,
-            PhaseKind::Paused => rollout.phase.pause() != Some(PauseKind::RollbackUndone),
-            PhaseKind::RolledBack | PhaseKind::Aborted => false,
-        };
         let step = rollout.phase.step(rollout.plan.last());
-        Some(if served && self.halted.is_none() { rollout.plan.target(step) } else { Target::default() })
+        Some(if rollout.is_served() && self.halted.is_none() { rollout.plan.target(step) } else { Target::default() })
     }
 
     /// Whether the rollout wrote this document, or it is a stale read from before.
@@ -304,6 +309,15 @@ impl Rollout {
     /// Salt of the split.
     pub fn salt(&self) -> &str {
         self.kept_salt.as_deref().unwrap_or(&self.id)
+    }
+
+    /// Whether the step's percentage is in force, unless there is a halt.
+    fn is_served(&self) -> bool {
+        match self.phase.kind() {
+            PhaseKind::Progressing | PhaseKind::Baking | PhaseKind::Completed => true,
+            PhaseKind::Paused => self.phase.pause() != Some(PauseKind::RollbackUndone),
+            PhaseKind::RolledBack | PhaseKind::Aborted => false,
+        }
     }
 
     /// Whether an analysis is due. An analysis further ahead than the longest interval was set before the clock went back.

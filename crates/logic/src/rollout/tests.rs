@@ -12,6 +12,7 @@ mod commands;
 mod crash;
 mod documented;
 mod frozen;
+mod mirrored;
 mod properties;
 mod stories;
 mod transitions;

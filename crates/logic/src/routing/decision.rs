@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::override_token::OverrideKey;
 use crate::bucket::Bucket;
+use crate::mirror::MirrorOrder;
 use crate::percentage::Percentage;
 use crate::policy::rules::{RuleNumber, Serve};
 use crate::policy::{CanaryState, Switch};
@@ -39,6 +40,8 @@ pub struct Decision {
     pub new_visitor: Option<VisitorId>,
     /// The cohort that the request's outcome counts for, if a rollout observes it.
     pub observed: Option<Observed>,
+    /// The visitor, as in [`Observed`], if a copy of the request may go to the canary.
+    pub mirrored: Option<u32>,
     /// Hash of the sticky key, which tells visitors apart within an isolate; none without a sticky key.
     pub visitor: Option<u32>,
 }
@@ -118,7 +121,14 @@ pub fn decide(
     now: Timestamp,
 ) -> Decision {
     let switches = snapshot.switches();
-    let decision = |outcome, reason| Decision { outcome, reason, new_visitor: None, observed: None, visitor: None };
+    let decision = |outcome, reason| Decision {
+        outcome,
+        reason,
+        new_visitor: None,
+        observed: None,
+        mirrored: None,
+        visitor: None,
+    };
     let stable = |reason| decision(Outcome::Serve(Variant::Stable), reason);
     let unavailable = |switch, reason| decision(Outcome::Unavailable(switch), reason);
 
@@ -148,11 +158,14 @@ pub fn decide(
         Some((number, Serve::Variant(variant))) => decision(Outcome::Serve(variant), Reason::Rule(number)),
         Some((number, Serve::Percentage(percentage))) => {
             let is_observed = snapshot.observation_window().is_some_and(|window| window.ring == Some(number));
-            split(state, percentage, Reason::Rule(number), is_observed, request)
+            split(state, percentage, Reason::Rule(number), is_observed, None, request)
         }
         None => {
-            let is_observed = snapshot.observation_window().is_some_and(|window| window.ring.is_none());
-            split(state, state.percentage, Reason::Percentage, is_observed, request)
+            let window = snapshot.observation_window();
+            let is_observed = window.is_some_and(|window| window.ring.is_none());
+            // What a rule decides is not copied: its author said where it goes.
+            let mirror = window.and_then(|window| window.mirror.as_deref());
+            split(state, state.percentage, Reason::Percentage, is_observed, mirror, request)
         }
     }
 }
@@ -162,6 +175,7 @@ fn split(
     percentage: Percentage,
     reason: Reason,
     is_observed: bool,
+    mirror: Option<&MirrorOrder>,
     request: &impl RequestAttributes,
 ) -> Decision {
     let key = state.stickiness.key_of(request);
@@ -174,11 +188,12 @@ fn split(
         _ => None,
     };
     let is_compared = variant == Variant::Canary || percentage.control_contains(bucket);
-    let observed = key.filter(|_| is_observed && is_compared).map(|key| {
-        let visitor = Bucket::independent_hash(&state.rollout_id, key.as_bytes());
-        Observed { variant, visitor }
-    });
-    Decision { outcome: Outcome::Serve(variant), reason, new_visitor, observed, visitor: key_hash }
+    let is_mirrored = variant == Variant::Stable && mirror.is_some_and(|mirror| mirror.selects(request));
+    let hash = |key: StickyKey<'_>| Bucket::independent_hash(&state.rollout_id, key.as_bytes());
+    let visitor = key.filter(|_| (is_observed && is_compared) || is_mirrored).map(hash);
+    let observed = visitor.filter(|_| is_observed && is_compared).map(|visitor| Observed { variant, visitor });
+    let mirrored = visitor.filter(|_| is_mirrored);
+    Decision { outcome: Outcome::Serve(variant), reason, new_visitor, observed, mirrored, visitor: key_hash }
 }
 
 #[cfg(test)]

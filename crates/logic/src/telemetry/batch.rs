@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::mirror_sample::MirrorSample;
 use crate::analysis::{Diversion, Histogram, PerVariant};
 use crate::policy::KvReading;
 use crate::rollout::Observation;
@@ -66,6 +67,9 @@ pub struct Sample {
     /// Failed canary requests that were sent to stable again, so that no client saw the canary's failure.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rescued: u64,
+    /// Requests that were copied to the canary, in a step that mirrors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Box<MirrorSample>>,
 }
 
 /// One variant's part of a sample.
@@ -102,6 +106,7 @@ impl Sample {
             short_circuited: 0,
             diversion: Diversion::default(),
             rescued: 0,
+            mirror: None,
         }
     }
 
@@ -118,6 +123,7 @@ impl Sample {
             short_circuited,
             diversion,
             rescued,
+            mirror,
         } = other;
         self.variants.canary.merge(&variants.canary);
         self.variants.stable.merge(&variants.stable);
@@ -129,6 +135,9 @@ impl Sample {
         self.short_circuited = self.short_circuited.saturating_add(*short_circuited);
         self.diversion += *diversion;
         self.rescued = self.rescued.saturating_add(*rescued);
+        if let Some(mirror) = mirror {
+            self.mirror.get_or_insert_default().merge(mirror, MAX_REPORTED);
+        }
     }
 }
 

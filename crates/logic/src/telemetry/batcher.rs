@@ -4,8 +4,10 @@ use std::mem;
 use std::rc::Rc;
 
 use super::batch::{Batch, Sample};
+use super::mirror_sample::{MirrorSample, Pair, ReportedPairs, Uncopied, take_known};
 use super::visits::Visits;
 use crate::analysis::{Diversion, Measure, PerVariant, Unit, bucket_of};
+use crate::mirror::MirrorOrder;
 use crate::rollout::Observation;
 use crate::variant::Variant;
 use crate::visitors::{Entry, KeySet, Marks, Network, VisitorSketch};
@@ -66,6 +68,7 @@ struct Reported {
     slow: KeySet,
     seen: KeySet,
     visitors: PerVariant<VisitorSketch>,
+    pairs: ReportedPairs,
 }
 
 // === impl OutcomeBatcher ===
@@ -193,6 +196,33 @@ impl OutcomeBatcher {
         }
     }
 
+    /// Counts both answers to a request that was copied. `network` gives the client's network; it is asked for only where the pair is
+    /// evidence.
+    pub fn record_pair(
+        &mut self,
+        observation: &Observation,
+        pair: &Pair<'_>,
+        settings: (&MirrorOrder, &Measure),
+        network: impl FnOnce() -> Network,
+    ) {
+        if !self.counts(observation) {
+            return;
+        }
+        self.canary_requests = self.canary_requests.saturating_add(1);
+        let is_warm = self.canary_requests > WARM_UP;
+        let Self { open, reported, .. } = self;
+        let sample = open.get_or_insert_with(|| Sample::new(observation.clone())).mirror.get_or_insert_default();
+        reported.pairs.record(sample, pair, settings, is_warm, network, MAX_FLUSHED);
+    }
+
+    /// Counts a request that was selected and not copied.
+    pub fn record_uncopied(&mut self, observation: &Observation, why: Uncopied) {
+        if self.counts(observation) {
+            let mirror: &mut MirrorSample = self.open(observation).mirror.get_or_insert_default();
+            mirror.skip(why);
+        }
+    }
+
     /// Records that the breaker opened.
     pub fn open_breaker(&mut self, observation: &Observation) {
         if self.counts(observation) {
@@ -260,10 +290,10 @@ impl Reported {
         self.slow.merge(&sample.slow, MAX_REMEMBERED);
         self.seen.merge(&sample.seen, MAX_REMEMBERED);
         for variant in Variant::ALL {
-            let (known, visitors) = (self.visitors.get_mut(variant), &mut sample.variants.get_mut(variant).visitors);
-            let seen = mem::take(visitors);
-            *visitors = seen.since(known);
-            known.merge(&seen);
+            take_known(self.visitors.get_mut(variant), &mut sample.variants.get_mut(variant).visitors);
+        }
+        if let Some(mirror) = &mut sample.mirror {
+            self.pairs.take(mirror, MAX_REMEMBERED);
         }
     }
 }

@@ -366,6 +366,7 @@ fn any_tick() -> impl Strategy<Value = Tick> {
             assigned,
             diversion: Diversion { visits: assigned.canary, probes: assigned.stable, failed: split.canary },
             split,
+            paired: None,
         })
 }
 
@@ -380,7 +381,7 @@ proptest! {
     ) {
         let config = AnalysisConfig { unit, ..AnalysisConfig::default() };
         let mut evaluator = Evaluator::new(config, 3_600_000).unwrap();
-        let context = LookContext { last_flush_at: flushed, breaker_opened_at: opened, health: Health::Unknown, last_comparison };
+        let context = LookContext { last_flush_at: flushed, breaker_opened_at: opened, health: Health::Unknown, last_comparison, mirrors: false };
         for (tick, now) in ticks {
             evaluator.close_tick(tick, now);
             let look = evaluator.look(&context, now);

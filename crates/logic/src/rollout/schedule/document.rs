@@ -10,10 +10,13 @@ use serde_json::{Map, Value};
 
 use super::check::CheckDocument;
 use super::freeze::FreezeDocument;
-use super::{Freeze, Limits, OnFail, OnMaxWait, Plan, PlanStep, Schedule, Timing, check_steps, watched_bodies};
+use super::{
+    Freeze, Limits, Mirroring, OnFail, OnMaxWait, Plan, PlanStep, Schedule, Timing, check_steps, watched_bodies,
+};
 use crate::analysis::Regression;
 use crate::document::InvalidDocument;
-use crate::matcher::Matcher;
+use crate::matcher::pattern::Patterns;
+use crate::matcher::{self, Matcher};
 use crate::percentage::Percentage;
 use crate::span::Span;
 
@@ -43,6 +46,7 @@ pub(super) struct PlanDocument {
     on_fail: OnFail,
     watch_bodies: Percentage,
     detect: RegressionWithin,
+    mirroring: Mirroring,
     freeze: Option<FreezeDocument>,
     analysis: Map<String, Value>,
 }
@@ -53,6 +57,8 @@ struct StepDocument(StepFields);
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct StepFields {
+    /// 0 where the step mirrors.
+    #[serde(default)]
     percentage: Percentage,
     /// The plan's.
     hold: Option<SpanWithin<0, { 30 * DAY }>>,
@@ -60,6 +66,9 @@ struct StepFields {
     approval: bool,
     #[serde(rename = "where", default, deserialize_with = "ring")]
     ring: Option<Matcher>,
+    mirror: Option<Percentage>,
+    #[serde(default, deserialize_with = "matcher::paths")]
+    paths: Option<Patterns>,
     check: Option<CheckDocument>,
 }
 
@@ -126,6 +135,7 @@ impl Default for PlanDocument {
             on_fail: OnFail::default(),
             watch_bodies: watched_bodies(),
             detect: RegressionWithin::default(),
+            mirroring: Mirroring::default(),
             freeze: None,
             analysis: Map::new(),
         }
@@ -180,6 +190,7 @@ impl TryFrom<PlanDocument> for Plan {
             on_fail: document.on_fail,
             watch_bodies: document.watch_bodies,
             detect: document.detect.into(),
+            mirroring: document.mirroring.check()?,
             freeze: document.freeze.map(|freeze| Freeze::from(freeze).check()).transpose()?,
             analysis: document.analysis,
         })
@@ -194,15 +205,17 @@ fn missing(field: &str, accepted: &str) -> InvalidDocument {
 
 impl StepDocument {
     fn with_defaults(self, default_hold: Span, failure_limit: u32) -> PlanStep {
-        let StepFields { percentage, hold, approval, ring, check } = self.0;
+        let StepFields { percentage, hold, approval, ring, mirror, paths, check } = self.0;
         let hold = hold.map_or(default_hold, |hold| hold.0);
-        PlanStep { percentage, hold, approval, ring, check: check.map(|check| check.with_limit(failure_limit)) }
+        let check = check.map(|check| check.with_limit(failure_limit));
+        PlanStep { percentage, hold, approval, ring, mirror, paths, check }
     }
 }
 
 impl From<Percentage> for StepDocument {
     fn from(percentage: Percentage) -> Self {
-        Self(StepFields { percentage, hold: None, approval: false, ring: None, check: None })
+        let (hold, approval) = (None, false);
+        Self(StepFields { percentage, hold, approval, ring: None, mirror: None, paths: None, check: None })
     }
 }
 

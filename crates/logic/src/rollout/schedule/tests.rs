@@ -45,7 +45,7 @@ fn steps_of_rings_come_first_and_each_ring_ascends() {
     );
     assert_eq!(
         said(r#"{"steps":[{"percentage":5,"where":{"contry":["NZ"]}},100]}"#),
-        format!(r#"steps[0].where: {{"contry":["NZ"]}} is not accepted, accepted: {}"#, crate::matcher::ACCEPTED_RING)
+        format!(r#"steps[0].where: {{"contry":["NZ"]}} is not accepted, accepted: {}"#, matcher::ACCEPTED_RING)
     );
 }
 

@@ -149,3 +149,40 @@ proptest! {
         prop_assert!(safe || outcome != CANARY);
     }
 }
+
+/// A snapshot in a step that mirrors, as the controller orders it.
+fn mirroring(state: &str, mirror: &str, on: &[Switch]) -> Snapshot {
+    let overlay = format!(
+        r#"{{"revision":1,"rollout":{{"epoch":1,"observation":{{"rolloutId":"r1","attempt":0,"step":0}},"mirror":{mirror}}}}}"#
+    );
+    let overlay = crate::rollout::Overlay::parse(&overlay).unwrap().unwrap();
+    snapshot(Some(state), on).apply_overlay("canary-state", overlay, NOW).0
+}
+
+fn may_be_copied(snapshot: &Snapshot, request: &SampleRequest) -> bool {
+    let decision = decide(snapshot, &config(), request, NOW);
+    assert_eq!(
+        (decision.outcome, decision.observed),
+        (STABLE, None),
+        "nobody is on the canary, and nobody is compared"
+    );
+    decision.mirrored.is_some()
+}
+
+#[test]
+fn what_the_percentage_decides_may_be_copied_and_what_a_rule_or_a_switch_decides_may_not() {
+    let state = r#"{"enabled": true, "percentage": 0, "rules": [{"match": {"path": "/r*"}, "serve": "stable"}, {"match": {"path": "/p*"}, "serve": {"percentage": 0}}]}"#;
+    let all = r#"{"percentage":100,"inFlight":8}"#;
+    let on = mirroring(state, all, &[]);
+    let get = |path: &str| SampleRequest::get(path).header("cf-connecting-ip", "203.0.113.7");
+    assert!(may_be_copied(&on, &get("/a")));
+    assert!(!may_be_copied(&on, &get("/rule")) && !may_be_copied(&on, &get("/part")));
+    assert!(!may_be_copied(&mirroring(state, all, &[Switch::DisableCanary]), &get("/a")));
+    let disabled = r#"{"enabled": false, "percentage": 0}"#;
+    assert!(!may_be_copied(&mirroring(disabled, all, &[]), &get("/a")));
+    assert!(!may_be_copied(&snapshot(Some(state), &[]), &get("/a")), "no step mirrors");
+    let narrow = r#"{"percentage":100,"inFlight":8,"where":{"header":{"x-ring":"1"}},"paths":["/api/*"]}"#;
+    let narrow = mirroring(state, narrow, &[]);
+    assert!(may_be_copied(&narrow, &get("/api/x").header("x-ring", "1")));
+    assert!(!may_be_copied(&narrow, &get("/api/x")) && !may_be_copied(&narrow, &get("/x").header("x-ring", "1")));
+}
