@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { FAULTS } from "../faults/faults.mjs";
+import { FAULTS, MIRRORED_FAULTS } from "../faults/faults.mjs";
 import { DEADLINE, run } from "../faults/lab.mjs";
 
 /** Delay that a machine may add, in ms, beside what it takes without a fault. */
@@ -18,5 +18,18 @@ for (const fault of FAULTS.filter(({ name }) => !/^(canary|stable): hangs in its
     assert.ok(worst <= DEADLINE + SLACK + worstBefore, `the slowest answer took ${worst} ms, and ${worstBefore} ms before the fault`);
     const takesItsToll = fault.place === "stable" || fault.place === "canary";
     assert.ok(takesItsToll || owned === 0, `${owned} of ${sent} failed although both variants were well`);
+  });
+}
+
+for (const fault of MIRRORED_FAULTS) {
+  test(`${fault.name}, with copies of requests: nothing is lost, and nobody waits for it`, async () => {
+    const { sent, answered, owned, lost, twice, repeated, worst, worstBefore, examples, copies } = await run([fault], 150, { mirrors: true });
+    assert.deepEqual([lost, owned], [0, 0], examples.join("\n"));
+    assert.deepEqual([sent, answered], [250, 250]);
+    assert.deepEqual([twice, repeated], [0, 0], "nobody gets the canary's answer, and no write is copied");
+    // Both variants of the lab share a thread, which a flood takes.
+    const isTimed = !fault.name.includes("floods");
+    assert.ok(!isTimed || worst < DEADLINE + worstBefore, `the slowest answer took ${worst} ms, and ${worstBefore} ms before the fault`);
+    assert.ok(copies.copies + copies.busy + copies.withheld > 0, "requests were selected");
   });
 }

@@ -51,6 +51,14 @@ const variantFaults = (of) => [
   of("redirects to itself", "loop"),
 ];
 
+/** What a canary may do with copies of requests, beside the faults that it has with visitors. */
+export const MIRRORED_FAULTS = [
+  ...variantFaults(variant("canary")),
+  variant("canary")("floods, 64 MiB", "mebibytes:64"),
+  variant("canary")("sets cookies", "cookies"),
+  variant("canary")("body without end", "endless"),
+];
+
 export const FAULTS = [
   kv("KV: 500", { kind: "status", status: 500 }),
   kv("KV: exception", { kind: "throw" }),

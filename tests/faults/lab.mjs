@@ -19,6 +19,8 @@ const DOWNLOAD = 2;
 const ROLLOUT = "lab";
 /** Half of the visitors are on the canary, for longer than the lab runs. An analysis that fails the canary takes nobody off it. */
 const PLAN = { schedule: "custom", id: ROLLOUT, steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1h", onFail: "hold", actor: "lab", reason: "faults" };
+/** Nobody is on the canary; it gets a copy of every request that may be sent twice. */
+const MIRROR_PLAN = { ...PLAN, steps: [{ mirror: 100 }, 100] };
 const VISITORS = Array.from({ length: 200 }, (_, n) => ({ id: visitorId(n), bucket: bucket(visitorId(n), ROLLOUT) }));
 /** A visitor on the canary who is none of the others. */
 const ATTACKER = visitorId(Array.from({ length: 100 }, (_, n) => 1_000 + n).find((n) => expected(visitorId(n), 50, ROLLOUT) === "canary"));
@@ -26,8 +28,8 @@ const ATTACKER = visitorId(Array.from({ length: 100 }, (_, n) => 1_000 + n).find
 /** Kinds of ten requests: seven of known visitors, a first visit, a HEAD and a write. */
 const KINDS = ["GET", "GET", "GET", "GET", "GET", "GET", "GET", "first visit", "HEAD", "POST"];
 
-/** Serin with a running rollout, and a client of each isolate; `close()` ends all. */
-export async function open(options = {}) {
+/** Serin with a running rollout, whose step `mirrors` or has visitors, and a client of each isolate; `close()` ends all. */
+export async function open({ mirrors = false, ...options } = {}) {
   const after = [];
   const serin = await startSerin(
     { after: (end) => after.push(end) },
@@ -39,7 +41,7 @@ export async function open(options = {}) {
     for (const end of after) await end();
   };
   if (!options.without?.length) {
-    const answer = await serin.api("POST", "rollouts", PLAN);
+    const answer = await serin.api("POST", "rollouts", mirrors ? MIRROR_PLAN : PLAN);
     assert.equal(answer.status, 200, answer.text);
   }
   return { serin, clients, close };
@@ -73,10 +75,12 @@ export class Tally {
 
 /**
  * Runs `faults` together for the given number of requests, or one after the other if they are in the same place. `repeated` are writes that
- * variants received more than once; `worstBefore` is the longest time to an answer before the faults.
+ * variants received more than once; `worstBefore` is the longest time to an answer before the faults; `copies` is what a step that
+ * mirrors has copied.
  */
-export async function run(faults, requests) {
+export async function run(faults, requests, { mirrors = false } = {}) {
   const { serin, clients, close } = await open({
+    mirrors,
     without: faults.flatMap((fault) => fault.without ?? []),
     others: faults.flatMap((fault) => fault.others ?? []),
     panics: faults.some(({ panicsEvery }) => panicsEvery),
@@ -88,11 +92,12 @@ export async function run(faults, requests) {
     const isTogether = new Set(faults.map(({ place }) => place)).size === faults.length;
     for (const together of isTogether ? [faults] : faults.map((fault) => [fault])) {
       for (const fault of together) await fault.begin(serin);
-      await load(clients, together, requests, tally);
+      await load(clients, together, requests, tally, { mirrors });
       for (const fault of together) await fault.end(serin);
     }
     await load(clients, [], 50, tally);
-    return { faults: faults.map(({ name }) => name), ...tally, worstBefore, repeated: (await serin.writes()).repeated };
+    const copies = mirrors ? (await serin.api("GET", "rollouts/current")).json.mirror : undefined;
+    return { faults: faults.map(({ name }) => name), ...tally, worstBefore, repeated: (await serin.writes()).repeated, copies };
   } finally {
     await close();
   }
@@ -100,9 +105,9 @@ export async function run(faults, requests) {
 
 /**
  * Sends the given number of requests to the isolates in turn while `faults` are active, and counts their outcomes. `isCalm`: no earlier fault
- * keeps Serin from assigning visitors by its policy.
+ * keeps Serin from assigning visitors by its policy. `mirrors`: nobody is on the canary.
  */
-export async function load(clients, faults, requests, tally, { isCalm = true } = {}) {
+export async function load(clients, faults, requests, tally, { isCalm = true, mirrors = false } = {}) {
   const queries = Object.assign({ canary: "name", stable: "name" }, ...faults.map(({ query }) => query));
   const path = (instead = "name") => {
     const of = (side) => `${side}=${queries[side] === "name" ? instead : queries[side]}`;
@@ -114,10 +119,11 @@ export async function load(clients, faults, requests, tally, { isCalm = true } =
   const has = (place) => faults.some((fault) => fault.place === place);
   const conditions = {
     breaksBodies: faults.some(({ place, breaksBodies }) => place === "canary" && breaksBodies),
-    canaryFails: has("canary"),
+    // A copy that fails is no visitor's failure.
+    canaryFails: has("canary") && !mirrors,
     stableFails: has("stable"),
     // The variant of a visitor is known only while no fault keeps Serin from assigning visitors.
-    isAssigned: isCalm && !["KV", "Serin", "clock"].some(has),
+    isAssigned: isCalm && !mirrors && !["KV", "Serin", "clock"].some(has),
     loops: [queries.canary, queries.stable].includes("loop"),
   };
   const until = tally.sent + requests;

@@ -1,6 +1,7 @@
 // `npm run faults`: every fault, every pair of them, and the soak, as a scorecard. Loopback only.
 //   --only TEXT      faults with this in their names, alone and in pairs
 //   --singles        no pairs
+//   --mirror         what the canary does with copies of requests, while a step mirrors
 //   --requests N     per fault (150)
 //   --soak N         requests of the soak after a warm-up of 50,000 (1,000,000); an interrupt ends it early, with its figures
 //   --part PART      only `faults` or `soak`
@@ -11,7 +12,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { FAULTS } from "./faults.mjs";
+import { FAULTS, MIRRORED_FAULTS } from "./faults.mjs";
 import { run } from "./lab.mjs";
 import { writeSection } from "../reliability/page.mjs";
 import { SOAK, faultsPart, isLossless, soakPart, table } from "./scorecard.mjs";
@@ -22,6 +23,7 @@ const { values } = parseArgs({
   options: {
     only: { type: "string", default: "" },
     singles: { type: "boolean", default: false },
+    mirror: { type: "boolean", default: false },
     requests: { type: "string", default: "150" },
     soak: { type: "string", default: "1000000" },
     part: { type: "string" },
@@ -37,8 +39,9 @@ const [requests, soakRequests] = ["requests", "soak"].map((name) => {
 });
 
 const scorecard = {};
+if (values.mirror && (values.write || values.part === "soak")) throw new Error("--mirror goes with neither --write nor --part soak");
 if (values.part !== "soak") scorecard.results = await allFaults();
-if (values.part !== "faults") scorecard.soak = await soak(soakRequests, say);
+if (values.part !== "faults" && !values.mirror) scorecard.soak = await soak(soakRequests, say);
 console.log(table(scorecard));
 if (values.json) await writeFile(values.json, `${JSON.stringify(scorecard, null, 1)}\n`);
 if (values.write) await write();
@@ -46,15 +49,16 @@ process.exitCode = isLossless(scorecard) ? 0 : 1;
 
 /** Runs each fault and, unless excluded, each pair. As many run at a time as there are cores, because they mostly wait. */
 async function allFaults() {
-  const pairs = (at) => (values.singles ? [] : FAULTS.slice(at + 1).map((second) => [FAULTS[at], second]));
-  const scenarios = FAULTS.flatMap((fault, at) => [[fault], ...pairs(at)]);
+  const all = values.mirror ? MIRRORED_FAULTS : FAULTS;
+  const pairs = (at) => (values.singles || values.mirror ? [] : all.slice(at + 1).map((second) => [all[at], second]));
+  const scenarios = all.flatMap((fault, at) => [[fault], ...pairs(at)]);
   const wanted = scenarios.filter((faults) => faults.some(({ name }) => name.includes(values.only)));
   const results = Array(wanted.length);
   let next = 0;
   const work = async () => {
     while (next < wanted.length) {
       const at = next++;
-      results[at] = await run(wanted[at].map((fault) => Object.create(fault)), requests);
+      results[at] = await run(wanted[at].map((fault) => Object.create(fault)), requests, { mirrors: values.mirror });
       if (next % 50 === 0) console.error(`${next} of ${wanted.length} faults and pairs`);
     }
   };

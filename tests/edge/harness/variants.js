@@ -17,7 +17,8 @@ class Variant extends WorkerEntrypoint {
     const number = sequence++;
     const write = request.headers.get("x-write");
     if (write) writes.set(write, (writes.get(write) ?? 0) + 1);
-    const entry = { number, variant: this.name, method: request.method, path: url.pathname };
+    const mirror = request.headers.get("serin-mirror");
+    const entry = { number, variant: this.name, method: request.method, path: url.pathname, ...(mirror !== null && { mirror }) };
     // The soak asks by the ten thousand, and has its answers' numbers instead.
     if (!url.searchParams.has("quiet")) journal.push(entry);
     const [behaviour, argument] = (url.searchParams.get(this.name) ?? url.searchParams.get("both") ?? "echo").split(":");
