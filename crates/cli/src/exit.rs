@@ -105,10 +105,10 @@ impl Failure {
         let bad = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
         let word = if matches!(self, Self::NotOver(_)) { "serin" } else { "error" };
         let mut text = format!("{bad}{word}:{bad:#} {}", self.lines().join("\n  "));
-        if let Self::Refused(refusal) = self {
-            if let Some(field) = refusal.field.as_ref().filter(|field| !refusal.names(field)) {
-                let _ = write!(text, "\n  field: {field}");
-            }
+        if let Self::Refused(refusal) = self
+            && let Some(field) = refusal.field.as_ref().filter(|field| !refusal.names(field))
+        {
+            let _ = write!(text, "\n  field: {field}");
         }
         if let Some(hint) = self.hint() {
             let _ = write!(text, "\n  hint: {hint}");

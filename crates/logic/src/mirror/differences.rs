@@ -233,9 +233,9 @@ mod tests {
                 all.record("/frequent", GONE, OK, Comparison::AgainstStable, &ray);
             }
             let differing = paths.len() + frequent;
-            let counted = all.most_frequent().into_iter().find(|it| it.path == "/frequent").map_or(0, |it| it.pairs);
-            prop_assert!(counted as usize <= frequent);
-            prop_assert!(counted as usize + differing / (KEPT + 1) >= frequent);
+            let counted = all.most_frequent().into_iter().find(|it| it.path == "/frequent").map_or(0, |it| usize::try_from(it.pairs).unwrap());
+            prop_assert!(counted <= frequent);
+            prop_assert!(counted + differing / (KEPT + 1) >= frequent);
             prop_assert!(all.0.len() <= KEPT);
             prop_assert!(serde_json::to_string(&all).unwrap().len() < 24_000);
             prop_assert!(all.most_frequent().iter().all(|it| !it.path.contains(['?', '%'])));

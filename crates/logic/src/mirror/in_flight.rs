@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::timestamp::Timestamp;
 
 /// After this time a place is free again, whatever became of its copy. The runtime ends work behind a response after 30 s.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// The copies under way.
 #[derive(Clone, Debug, Default)]

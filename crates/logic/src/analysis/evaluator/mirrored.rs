@@ -15,10 +15,10 @@ impl Evaluator {
     }
 
     fn reason_of(&mut self, paired: &mut PairedTest, context: &LookContext, now: u64) -> Reason {
-        let stale = self.stale_telemetry(context, now);
+        let no_reports = self.stale_telemetry(context, now);
         let (ceiling, limit) = (self.config.error_rate_ceiling, self.config.failure_limit);
         let [canary, stable] = [Variant::Canary, Variant::Stable].map(|variant| paired.threshold(variant, ceiling));
-        let enough = stale.is_none() && paired.take_recent(self.config.min_requests);
+        let enough = no_reports.is_none() && paired.take_recent(self.config.min_requests);
         let broken = Some(canary).filter(|canary| enough && canary.is_broken(limit));
         let is_incident = enough && (stable.is_broken(limit) || (broken.is_some() && stable.is_exceeded()));
         if enough {
@@ -29,7 +29,7 @@ impl Evaluator {
             .strong_evidence()
             .or_else(|| is_incident.then_some(Reason::StableIncident { threshold: stable }))
             .or(above_threshold)
-            .or(stale)
+            .or(no_reports)
             .or_else(|| breaker(context, now))
             .or_else(|| paired.suspicion())
             .or_else(|| paired.too_few(&self.config, context.last_comparison))
