@@ -97,6 +97,8 @@ fn restarted(controller: &Controller) -> Controller {
             failed: reloaded(&known.failed),
             slow: reloaded(&known.slow),
             seen: reloaded(&known.seen),
+            worse: reloaded(&known.worse),
+            slower: reloaded(&known.slower),
         },
     }
 }
