@@ -143,15 +143,12 @@ impl MirroredCopy {
     pub fn answered(self, response: JsValue) {
         #[cfg(feature = "panic-on-request")]
         panic_point::reach("copy", &self.request);
-        match response.dyn_into::<Response>() {
-            Ok(response) => {
-                proxy::discard(&response);
-                self.settle(&Outcome::Response(response));
-            }
-            Err(_) => {
-                self.abort.abort();
-                self.settle(&Outcome::TimedOut);
-            }
+        if let Ok(response) = response.dyn_into::<Response>() {
+            proxy::discard(&response);
+            self.settle(&Outcome::Response(response));
+        } else {
+            self.abort.abort();
+            self.settle(&Outcome::TimedOut);
         }
     }
 
