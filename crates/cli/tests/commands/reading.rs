@@ -223,7 +223,7 @@ fn a_step_that_mirrors_says_what_it_copies_and_what_speaks_against_the_canary() 
         "figures": {"pairs": 812, "answers": {"evidence": 4.2, "limit": 400}, "latency": {"evidence": 0.1, "limit": 400}}
     });
     let text = printed("GET /__serin/status", &status, &["status"]);
-    assert!(text.contains("\nplan      ● mirror 10 % 10m, 10m left → 5 % 15m\n"), "{text}");
+    assert!(text.contains("\nplan     ● mirror 10 % 10m, 10m left → 5 % 15m\n"), "{text}");
     let line = "\nmirror    812 copies, 9 failed (stable failed 7), 3 not sent: too many under way; answers weak (4 to 1), times none; rolls back at 400 to 1\n";
     assert!(text.contains(line), "{text}");
 }
@@ -238,7 +238,9 @@ fn differences_are_a_table_and_their_absence_is_said() {
     let diff = |answer: &Value, arguments: &[&str]| printed("GET /__serin/rollouts/current", answer, arguments);
     assert_eq!(
         diff(&rollout(differences.clone()), &["diff"]),
-        "pairs  stable  canary  counts as     example  path\n12     200     404     canary worse  8f-FRA   /item/*\n3      200     none    neither       -        /\n"
+        "pairs  stable  canary  counts as              example  path\n\
+         12     200     404     canary worse  8f-FRA   /item/*\n\
+         3      200     none    neither                -        /\n"
     );
     let one = diff(&rollout(differences.clone()), &["diff", "--limit", "1"]);
     assert_eq!(one.lines().count(), 2, "{one}");
