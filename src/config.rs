@@ -7,9 +7,11 @@ use js_sys::Reflect;
 use serin_logic::access::AccessApplication;
 use serin_logic::controller::WebhookFormat;
 use serin_logic::fallback::CANARY_DEADLINE_SECONDS;
+use serin_logic::headers;
 use serin_logic::log_event::LogEvent;
 use serin_logic::routing::decision::RoutingConfig;
 use serin_logic::routing::override_token::OverrideKey;
+use serin_logic::version::{VERSION_HEADER, WorkerName};
 use wasm_bindgen::JsValue;
 use worker::{AnalyticsEngineDataset, Env, Fetcher, KvStore, ObjectNamespace, worker_sys};
 
@@ -57,6 +59,10 @@ pub(crate) struct Config {
     pub(crate) access: Result<Option<AccessApplication>, String>,
     /// `HEALTH_DETAIL`: whether `/health?detailed=true` needs the token.
     pub(crate) detail_needs_token: bool,
+    /// `SERVICE_WORKER`: the Worker behind `STABLE`, whose versions are the variants where the policy names versions.
+    pub(crate) service_worker: Option<WorkerName>,
+    /// `VERSION_HEADER`, by default `serin-version`: the response header in which that Worker states its version.
+    pub(crate) version_header: String,
     /// `SERVICE_NAME`: the service's name in messages to the webhook.
     pub(crate) service_name: Option<String>,
     /// `WEBHOOK_URL`: receives a POST on every change of a rollout, a halt, a switch or the document.
@@ -115,14 +121,30 @@ impl Config {
             let message = format!("{message}; the control API is closed");
             LogEvent::Misconfigured { name: "ACCESS_TEAM_DOMAIN, ACCESS_AUD", message }
         }));
-        let canary = service(env, "CANARY");
+        let service_worker = variable(env, "SERVICE_WORKER").map(|name| WorkerName::new(&name)).transpose();
+        let service_worker = service_worker.unwrap_or_else(|error| {
+            let message = format!("{error}; no version of it can be the canary");
+            misconfigured.push(LogEvent::Misconfigured { name: "SERVICE_WORKER", message });
+            None
+        });
+        let version_header = variable(env, "VERSION_HEADER").unwrap_or_else(|| VERSION_HEADER.to_owned());
+        let version_header = if headers::is_name(&version_header) {
+            version_header
+        } else {
+            let message =
+                format!("{version_header} is not accepted, accepted: a header's name; {VERSION_HEADER} is used");
+            misconfigured.push(LogEvent::Misconfigured { name: "VERSION_HEADER", message });
+            VERSION_HEADER.to_owned()
+        };
+        let (stable, canary) = (service(env, "STABLE"), service(env, "CANARY"));
         let config = Self {
             routing: RoutingConfig {
                 canary_bound: canary.is_some(),
+                has_versions: service_worker.is_some() && stable.is_some(),
                 override_key: variable(env, "OVERRIDE_TOKEN").as_deref().and_then(OverrideKey::new),
                 max_stale,
             },
-            stable: service(env, "STABLE"),
+            stable,
             canary,
             canary_state: is_object(env, "CANARY_STATE").then(|| env.kv("CANARY_STATE").ok()).flatten(),
             rollout: env.durable_object("ROLLOUT").ok(),
@@ -138,6 +160,8 @@ impl Config {
             viewer_token: variable(env, "VIEWER_TOKEN"),
             access,
             detail_needs_token,
+            service_worker,
+            version_header,
             service_name: variable(env, "SERVICE_NAME"),
             check_token: variable(env, "CHECK_TOKEN"),
             webhook_url,

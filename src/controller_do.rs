@@ -5,20 +5,23 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use futures_util::future::join;
+use serin_logic::Variant;
 use serin_logic::analysis::Health;
 use serin_logic::controller::{AlarmInputs, WantedInputs};
 use serin_logic::policy::CanaryState;
 use serin_logic::problem::Problem;
 use serin_logic::rollout::{Overlay, PublishedState};
 use serin_logic::telemetry::Batch;
+use serin_logic::version::{VersionCheck, VersionOverrides};
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
 use crate::config::Config;
+use crate::control_api;
 use crate::controller::transaction::{self, Claimed, ControllerContext};
 use crate::controller::{ControllerError, commands, outbox, rpc};
 use crate::platform::{clock, log, response, time_zone, timeout, url};
 use crate::policy_store::PolicyStore;
-use crate::{control_api, proxy};
+use crate::versions::{self, Probe};
 
 /// How long an alarm waits for what it wants to know.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -96,18 +99,37 @@ impl RolloutController {
             let values = policy.read(LIMIT).await;
             let text = values.inspect_err(|error| log::control_trouble("KV", error.clone())).ok()?.canary_state;
             // A document that is not valid is not in force.
-            let state = text.map(|text| CanaryState::parse(policy.state_key(), &text)).transpose().ok()?;
-            Some(state.as_ref().map(PublishedState::from))
+            text.map(|text| CanaryState::parse(policy.state_key(), &text)).transpose().ok()
         };
-        let health = async {
-            let Some(canary) = config.canary.as_ref().filter(|_| wants.health) else { return Health::Unknown };
-            match timeout::within(LIMIT, proxy::status_of(canary, "https://canary/health")).await {
-                Ok(Ok(status)) if status < 500 => Health::Healthy,
-                Ok(Ok(_) | Err(_)) | Err(_) => Health::Unhealthy,
-            }
+        let (document, (health, version)) = if config.routing.has_versions {
+            // The policy says which version is the canary.
+            let document = document.await;
+            let state = document.as_ref().and_then(Option::as_ref);
+            let health = self.probe(state, wants).await;
+            (document, health)
+        } else {
+            join(document, self.probe(None, wants)).await
         };
-        let (document, health) = join(document, health).await;
-        AlarmInputs { document, health, utc_offset: time_zone::utc_offset }
+        let document = document.map(|state| state.as_ref().map(PublishedState::from));
+        AlarmInputs { document, health, version, utc_offset: time_zone::utc_offset }
+    }
+
+    /// The canary's health, and the version that it states where the policy names one. An answer of another version says nothing about the
+    /// canary's health.
+    async fn probe(&self, state: Option<&CanaryState>, wants: WantedInputs) -> (Health, Option<VersionCheck>) {
+        let config = &self.context.config;
+        let versions = config.service_worker.as_ref().zip(state.and_then(|state| state.versions.clone()));
+        let overrides = versions.map(|(worker, versions)| VersionOverrides::new(worker, versions));
+        let binding = if overrides.is_some() { &config.stable } else { &config.canary };
+        let Some(binding) = binding.as_ref().filter(|_| wants.health) else { return (Health::Unknown, None) };
+        let url = "https://canary/health";
+        let probe = versions::probe(binding, url, Variant::Canary, overrides.as_ref(), &config.version_header);
+        match timeout::within(LIMIT, probe).await {
+            Ok(Ok(Probe { check: Some(VersionCheck::Wrong), .. })) => (Health::Unknown, Some(VersionCheck::Wrong)),
+            Ok(Ok(Probe { status, check, .. })) if status < 500 => (Health::Healthy, check),
+            Ok(Ok(Probe { check, .. })) => (Health::Unhealthy, check),
+            Ok(Err(_)) | Err(_) => (Health::Unhealthy, None),
+        }
     }
 
     /// Takes a shard's report. Returns the overlay.

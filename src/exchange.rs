@@ -9,6 +9,7 @@ use serin_logic::fallback::{Answer, has_deadline, may_retry};
 use serin_logic::problem::Problem;
 use serin_logic::rollout::Observation;
 use serin_logic::telemetry::{Answered, Observed};
+use serin_logic::version::{VersionCheck, VersionOverrides};
 use serin_logic::{Timestamp, Variant};
 use wasm_bindgen::prelude::*;
 use web_sys::{ReadableStream, Request, Response};
@@ -22,7 +23,7 @@ use crate::outcome::Outcome;
 use crate::platform::panic_point;
 use crate::platform::{background, body, clock, exception, response};
 use crate::telemetry::Flush;
-use crate::{isolate, proxy, request};
+use crate::{isolate, proxy, request, versions};
 
 /// A request that was sent to a variant and is not answered yet.
 #[wasm_bindgen]
@@ -46,6 +47,8 @@ pub(crate) struct Terms {
     pub(crate) probe: Option<Rc<Observation>>,
     /// The copy that is to follow stable's answer.
     pub(crate) mirror: Option<Selected>,
+    /// The versions that are the variants; none where the variants are two Workers.
+    pub(crate) overrides: Option<Rc<VersionOverrides>>,
     /// The `Set-Cookie` of a new visitor.
     pub(crate) set_cookie: Option<String>,
     pub(crate) sent_at: Timestamp,
@@ -99,7 +102,7 @@ impl Exchange {
     /// Sends a request to its variant. Returns the client's response.
     pub(crate) fn send(isolate: &Rc<Isolate>, context: &Rc<Context>, request: &Request, terms: Terms) -> Promise {
         let target = terms.route.target();
-        let sent = isolate.proxy.send(target, request);
+        let sent = isolate.proxy.send(target, request, terms.overrides.as_deref());
         if terms.is_plain() {
             return or_else(&sent);
         }
@@ -134,9 +137,10 @@ impl Exchange {
 
     /// Stable's response to a second attempt at the request, or a 502 if the attempt cannot be made.
     fn retry_on_stable(&self, set_cookie: Option<String>) -> Promise {
-        let Terms { visitor, sent_at, ref probe, .. } = self.terms;
+        let Terms { visitor, sent_at, ref probe, ref overrides, .. } = self.terms;
         let route = if self.terms.route == Route::Canary { Route::Retried } else { Route::Stable };
-        let terms = Terms { route, visitor, observed: None, probe: probe.clone(), mirror: None, set_cookie, sent_at };
+        let (probe, overrides) = (probe.clone(), overrides.clone());
+        let terms = Terms { route, visitor, observed: None, probe, mirror: None, overrides, set_cookie, sent_at };
         match proxy::marked_as_retry(&self.request) {
             Ok(request) => Self::send(&self.isolate, &self.context, &request, terms),
             Err(error) => Promise::resolve(&JsValue::from(self.passed_on(Outcome::Exception(error)))),
@@ -145,6 +149,7 @@ impl Exchange {
 
     fn settle_stable(&mut self, outcome: Outcome) -> ClientResponse {
         let answer = outcome.answer();
+        self.check_version(&outcome);
         let (guard, visitor) = (&self.isolate.guard, self.terms.visitor);
         match self.terms.route {
             Route::ShortCircuited => guard.record_stable(visitor, answer),
@@ -172,7 +177,7 @@ impl Exchange {
     fn settle_canary(&mut self, outcome: Outcome) -> ClientResponse {
         let answer = outcome.answer();
         let canary = outcome.for_guard(self.isolate.guard.deadline());
-        if self.terms.route == Route::Canary {
+        if self.check_version(&outcome) != Some(VersionCheck::Wrong) && self.terms.route == Route::Canary {
             self.observe(answer);
             if self.isolate.guard.record_canary(self.terms.visitor, &canary) {
                 self.breaker_opened();
@@ -200,6 +205,27 @@ impl Exchange {
                 ClientResponse::Retry
             }
         }
+    }
+
+    /// Counts the answer to a request that is observed or to be copied by its version. One of another version says nothing about this
+    /// variant, so the request is neither any more.
+    fn check_version(&mut self, outcome: &Outcome) -> Option<VersionCheck> {
+        let target = self.terms.route.target();
+        let check = versions::check(self.terms.overrides.as_deref(), target, outcome, &self.isolate.config)?;
+        let telemetry = &self.isolate.telemetry;
+        if let Some(ObservedRequest { observed, window }) = self.observed_now() {
+            self.flush(telemetry.record_version(window, *observed, check));
+        } else if let Some(selected) =
+            self.terms.mirror.as_ref().filter(|selected| self.isolate.observes(&selected.window))
+        {
+            self.flush(telemetry.record_pair_version(&selected.window, target, check));
+        } else {
+            return None;
+        }
+        if check == VersionCheck::Wrong {
+            (self.terms.observed, self.terms.probe, self.terms.mirror) = (None, None, None);
+        }
+        Some(check)
     }
 
     /// The variant's own response, or what a client sees where there is none.

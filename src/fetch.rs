@@ -161,6 +161,7 @@ fn terms(
         observed: observed.map(|(observed, window)| ObservedRequest { observed, window }),
         probe,
         mirror,
+        overrides: isolate.policy.overrides(),
         set_cookie: decision.new_visitor.map(|visitor| visitor.set_cookie()),
         sent_at: now,
     }

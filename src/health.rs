@@ -3,8 +3,9 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use futures_util::future::join5;
+use futures_util::future::{FutureExt as _, join5};
 use js_sys::Promise;
+use serin_logic::Variant;
 use serin_logic::api::Role;
 use serin_logic::health::{BuildDetail, Component, Report, STABLE, Status, is_detailed};
 use serin_logic::problem::Problem;
@@ -17,8 +18,8 @@ use crate::console;
 use crate::controller::rpc;
 use crate::isolate::Isolate;
 use crate::platform::{clock, random, response, timeout};
-use crate::proxy;
 use crate::request::IncomingRequest;
+use crate::versions::{self, Probe};
 
 pub(crate) const PATH: &str = "/health";
 
@@ -56,10 +57,18 @@ fn may_see_detail(isolate: &Isolate, attributes: &IncomingRequest<'_>) -> bool {
 
 async fn check(isolate: &Isolate, url: &str) -> Report {
     let config = &isolate.config;
+    let read = isolate.read_policy().shared();
+    let canary = async {
+        // The policy says which version is the canary.
+        if config.routing.has_versions {
+            let _ = timeout::within(LIMIT / 2, read.clone()).await;
+        }
+        canary(isolate, url).await
+    };
     let (kv, stable, canary, controller, metrics) = join5(
-        timed(async { working(isolate.read_policy().await) }),
-        timed(stable(isolate.proxy.stable(), url)),
-        timed(canary(isolate.proxy.canary(), url)),
+        timed(async { working(read.clone().await) }),
+        timed(stable(isolate, url)),
+        timed(canary),
         timed(controller(isolate)),
         timed(async { working(isolate.flush().await) }),
     )
@@ -96,23 +105,39 @@ fn working(result: Result<(), String>) -> Component {
     result.map_or_else(|trouble| Component::wrong(Status::Down, trouble), |()| Component::ok())
 }
 
-async fn stable(binding: Option<&worker_sys::Fetcher>, url: &str) -> Component {
-    match binding {
-        Some(binding) => variant(binding, url).await,
+async fn stable(isolate: &Isolate, url: &str) -> Component {
+    match isolate.proxy.stable() {
+        Some(binding) => variant(isolate, binding, Variant::Stable, url).await,
         None => Component::wrong(Status::Down, "the service binding STABLE is missing"),
     }
 }
 
-async fn canary(binding: Option<&worker_sys::Fetcher>, url: &str) -> Component {
+/// The canary's check. A policy that names a version needs the name of its Worker, and any other a binding.
+async fn canary(isolate: &Isolate, url: &str) -> Component {
+    let names_version = isolate.policy.known().last_good().is_some_and(|state| state.versions.is_some());
+    let binding = match (isolate.policy.overrides(), names_version) {
+        (Some(_), _) => isolate.proxy.stable(),
+        (None, true) => return Component::unnamed(),
+        (None, false) => isolate.proxy.canary(),
+    };
     match binding {
-        Some(binding) => variant(binding, url).await,
+        Some(binding) => variant(isolate, binding, Variant::Canary, url).await,
+        None if isolate.config.routing.has_versions => Component::without_version(),
         None => Component::unbound(),
     }
 }
 
-async fn variant(binding: &worker_sys::Fetcher, url: &str) -> Component {
-    match proxy::status_of(binding, url).await {
-        Ok(status) => Component::variant(status),
+async fn variant(isolate: &Isolate, binding: &worker_sys::Fetcher, variant: Variant, url: &str) -> Component {
+    let overrides = isolate.policy.overrides();
+    let header = &isolate.config.version_header;
+    match versions::probe(binding, url, variant, overrides.as_deref(), header).await {
+        Ok(Probe { status, stated, .. }) => {
+            let component = Component::variant(status);
+            match overrides {
+                Some(overrides) => component.of_version(&overrides, variant, stated),
+                None => component,
+            }
+        }
         // The exception's text may hold the variant's secrets; it is in the variant's own log.
         Err(_) => Component::wrong(Status::Down, "threw an exception"),
     }

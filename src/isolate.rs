@@ -59,7 +59,7 @@ impl Isolate {
         let store = PolicyStore::new(config.canary_state.clone(), config.state_key.clone());
         let limits = AgeLimits { write: config.max_switch_age, read: config.routing.max_stale };
         Self {
-            policy: PolicyCache::new(store, config.refresh, limits),
+            policy: PolicyCache::new(store, config.refresh, limits, config.service_worker.clone()),
             proxy: Proxy::new(config.stable.clone(), config.canary.clone()),
             guard: CanaryGuard::new(config.canary_deadline),
             mirror: Mirror::default(),

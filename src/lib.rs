@@ -31,6 +31,7 @@ mod policy_store;
 mod proxy;
 mod request;
 mod telemetry;
+mod versions;
 
 /// Runs once per Wasm instance: logs a panic's message and place before the runtime replaces the instance.
 #[event(start)]

@@ -10,6 +10,7 @@ use serin_logic::fallback::{Answer, CANARY_DEADLINE_SECONDS};
 use serin_logic::mirror::{MirrorOrder, Slot};
 use serin_logic::rollout::Observation;
 use serin_logic::telemetry::{Pair, Uncopied};
+use serin_logic::version::{VersionCheck, VersionOverrides};
 use serin_logic::{Timestamp, Variant};
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortController, Request, Response};
@@ -20,7 +21,7 @@ use crate::outcome::Outcome;
 #[cfg(feature = "panic-on-request")]
 use crate::platform::panic_point;
 use crate::platform::{background, clock, timeout, url};
-use crate::{proxy, request};
+use crate::{proxy, request, versions};
 
 /// A copy that the canary has not answered yet.
 #[wasm_bindgen]
@@ -30,6 +31,8 @@ pub struct MirroredCopy {
     request: Request,
     selected: Selected,
     stable: StableAnswer,
+    /// The versions that are the variants; none where the variants are two Workers.
+    overrides: Option<Rc<VersionOverrides>>,
     sent_at: Timestamp,
     slot: Slot,
     abort: AbortController,
@@ -100,15 +103,21 @@ impl MirroredCopy {
         let Ok((copy, abort)) = copy else { return isolate.mirror.end(slot) };
         let deadline = Some(isolate.guard.deadline()).filter(|deadline| !deadline.is_zero());
         let limit = deadline.unwrap_or(Duration::from_secs(CANARY_DEADLINE_SECONDS));
-        let sent = timeout::or_undefined(limit, &isolate.proxy.send(Variant::Canary, &copy));
-        let exchange = Self { isolate, context: context.clone(), request, selected, stable, sent_at: now, slot, abort };
+        let overrides = isolate.policy.overrides();
+        let sent = timeout::or_undefined(limit, &isolate.proxy.send(Variant::Canary, &copy, overrides.as_deref()));
+        let context_of_copy = context.clone();
+        let exchange =
+            Self { isolate, context: context_of_copy, request, selected, stable, overrides, sent_at: now, slot, abort };
         background::keep_alive(context, &observe_copy(&sent, exchange));
     }
 
     fn settle(self, outcome: &Outcome) {
-        let Self { isolate, context, request, selected, stable, sent_at, slot, .. } = self;
+        self.isolate.mirror.end(self.slot);
+        if self.check_version(outcome) == Some(VersionCheck::Wrong) {
+            return;
+        }
+        let Self { isolate, context, request, selected, stable, sent_at, .. } = self;
         let Selected { visitor, breaker_visitor, window, order } = selected;
-        isolate.mirror.end(slot);
         let canary = outcome.for_guard(isolate.guard.deadline());
         if isolate.guard.record_canary(breaker_visitor, &canary) && isolate.observes(&window) {
             let flush = isolate.telemetry.record_open_breaker(&window);
@@ -134,6 +143,16 @@ impl MirroredCopy {
         let network = || request::client_network(&request, &window.rollout_id);
         let flush = isolate.telemetry.record_pair(&window, &pair, settings, network);
         Isolate::begin_flush(isolate.clone(), &context, flush);
+    }
+
+    /// Counts the canary's answer by its version. One of another version is no half of a pair, and says nothing to the breaker.
+    fn check_version(&self, outcome: &Outcome) -> Option<VersionCheck> {
+        let check = versions::check(self.overrides.as_deref(), Variant::Canary, outcome, &self.isolate.config)?;
+        if self.isolate.observes(&self.selected.window) {
+            let flush = self.isolate.telemetry.record_pair_version(&self.selected.window, Variant::Canary, check);
+            Isolate::begin_flush(self.isolate.clone(), &self.context, flush);
+        }
+        Some(check)
     }
 }
 

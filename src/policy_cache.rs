@@ -11,6 +11,7 @@ use serin_logic::log_event::LogEvent;
 use serin_logic::policy::KvReading;
 use serin_logic::rollout::Overlay;
 use serin_logic::snapshot::{AgeLimits, Snapshot};
+use serin_logic::version::{VersionOverrides, Versions, WorkerName};
 
 use crate::platform::{clock, log};
 use crate::policy_store::PolicyStore;
@@ -32,6 +33,10 @@ pub(crate) struct PolicyCache {
     store: PolicyStore,
     refresh: Duration,
     limits: AgeLimits,
+    /// The Worker whose versions a policy may name.
+    worker: Option<WorkerName>,
+    /// The overrides of the policy's versions; none where it names none.
+    overrides: RefCell<Option<Rc<VersionOverrides>>>,
     /// None until KV or the controller has been heard.
     snapshot: RefCell<Option<Rc<Snapshot>>>,
     /// What KV answered last, for the other isolates of the location.
@@ -48,11 +53,13 @@ pub(crate) struct PolicyCache {
 // === impl PolicyCache ===
 
 impl PolicyCache {
-    pub(crate) fn new(store: PolicyStore, refresh: Duration, limits: AgeLimits) -> Self {
+    pub(crate) fn new(store: PolicyStore, refresh: Duration, limits: AgeLimits, worker: Option<WorkerName>) -> Self {
         Self {
             store,
             refresh,
             limits,
+            worker,
+            overrides: RefCell::default(),
             snapshot: RefCell::default(),
             reading: RefCell::default(),
             read_begun_at: Cell::default(),
@@ -86,6 +93,11 @@ impl PolicyCache {
     /// Whether a waiting request may go on.
     pub(crate) fn is_settled(&self, is_write: bool, now: Timestamp) -> bool {
         self.snapshot(|| is_write, now).is_some() || self.known().refuses_by_order(is_write, now)
+    }
+
+    /// The overrides of the policy's versions; none where the variants are two Workers.
+    pub(crate) fn overrides(&self) -> Option<Rc<VersionOverrides>> {
+        self.overrides.borrow().clone()
     }
 
     /// How long a request may wait.
@@ -160,7 +172,17 @@ impl PolicyCache {
         let before = self.effective.replace(Some(effective)).unwrap_or_default();
         log::events(effective.changed_since(before).as_slice());
         let continues = next.continues(&self.known());
+        self.adopt_versions(next.last_good().and_then(|state| state.versions.as_ref()));
         *self.snapshot.borrow_mut() = Some(Rc::new(next));
         continues
+    }
+
+    /// Makes the overrides of a policy's versions, unless they are the present ones.
+    fn adopt_versions(&self, versions: Option<&Versions>) {
+        let mut present = self.overrides.borrow_mut();
+        let named = self.worker.as_ref().zip(versions);
+        if present.as_ref().map(|overrides| overrides.versions()) != named.map(|(_, versions)| versions) {
+            *present = named.map(|(worker, versions)| Rc::new(VersionOverrides::new(worker, versions.clone())));
+        }
     }
 }

@@ -10,6 +10,7 @@ use serin_logic::log_event::LogEvent;
 use serin_logic::log_rate_limiter::LogRateLimiter;
 use serin_logic::mirror;
 use serin_logic::problem::Problem;
+use serin_logic::version::VersionOverrides;
 use serin_logic::visitor;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -17,6 +18,7 @@ use web_sys::{AbortSignal, Headers, Request, RequestInit, Response};
 use worker::worker_sys;
 
 use crate::platform::{clock, log, response};
+use crate::versions;
 
 /// Marks the second attempt at a request, so that its receiver can tell it from the first.
 const ATTEMPT: &str = "serin-attempt";
@@ -35,16 +37,20 @@ impl Proxy {
         Self { stable, canary, unanswered: RefCell::default() }
     }
 
-    /// Sends a request to a variant. The promise is the runtime's own.
-    pub(crate) fn send(&self, variant: Variant, request: &Request) -> Promise {
+    /// Sends a request to a variant: with `overrides` to a version of stable's Worker. The promise is the runtime's own.
+    pub(crate) fn send(&self, variant: Variant, request: &Request, overrides: Option<&VersionOverrides>) -> Promise {
         let binding = match variant {
-            Variant::Stable => &self.stable,
-            Variant::Canary => &self.canary,
+            Variant::Canary if overrides.is_none() => &self.canary,
+            Variant::Stable | Variant::Canary => &self.stable,
         };
         let Some(binding) = binding else {
             return Promise::reject(&format!("the service binding of {variant} is missing").into());
         };
-        binding.fetch(request).unwrap_or_else(|error| Promise::reject(&error))
+        let sent = match overrides.and_then(|overrides| overrides.header(variant)) {
+            Some(value) => versions::with_override(request, value).and_then(|request| binding.fetch(&request)),
+            None => binding.fetch(request),
+        };
+        sent.unwrap_or_else(|error| Promise::reject(&error))
     }
 
     /// The client's response where a variant failed for this cause, and no other could answer.
@@ -144,13 +150,6 @@ fn forbid_sharing(headers: &Headers) -> Result<(), JsValue> {
 
 fn names(headers: &Headers) -> Vec<String> {
     headers.keys().into_iter().flatten().filter_map(|name| name.as_string()).collect()
-}
-
-/// The status of a variant's answer to a GET. Its body is not read.
-pub(crate) async fn status_of(binding: &worker_sys::Fetcher, url: &str) -> Result<u16, JsValue> {
-    let response: Response = JsFuture::from(binding.fetch_with_str(url)?).await?.unchecked_into();
-    discard(&response);
-    Ok(response.status())
 }
 
 /// Cancels the body of a response that is not used, so that its connection is free again.

@@ -10,6 +10,7 @@ use serin_logic::policy::KvReading;
 use serin_logic::rollout::{Observation, Overlay};
 use serin_logic::sampler::Sampler;
 use serin_logic::telemetry::{Answered, Batch, Observed, OutcomeBatcher, Pair, Uncopied};
+use serin_logic::version::VersionCheck;
 use serin_logic::visitors::Network;
 use serin_logic::{Percentage, Timestamp, Variant};
 use worker::{AnalyticsEngineDataPointBuilder, AnalyticsEngineDataset, Delay, ObjectNamespace};
@@ -87,6 +88,19 @@ impl Telemetry {
         self.batcher().borrow_mut().record(window, observed, answered, measure, network);
         self.write_data_point(window, observed.variant, answered);
         self.next_flush()
+    }
+
+    /// Counts an answer to an observed request by its version.
+    pub(crate) fn record_version(&self, window: &Observation, observed: Observed, check: VersionCheck) -> Flush {
+        self.batcher().borrow_mut().record_version(window, observed, check);
+        // What follows of an answer of the right version sends the counts.
+        if check == VersionCheck::Wrong { self.next_flush() } else { Flush::NotYet }
+    }
+
+    /// Counts an answer of a pair by its version.
+    pub(crate) fn record_pair_version(&self, window: &Observation, variant: Variant, check: VersionCheck) -> Flush {
+        self.batcher().borrow_mut().record_pair_version(window, variant, check);
+        if check == VersionCheck::Wrong { self.next_flush() } else { Flush::NotYet }
     }
 
     /// Counts a body that broke off as a failure of an observed request that is counted already.

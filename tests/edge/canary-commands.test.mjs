@@ -3,93 +3,13 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import test, { before } from "node:test";
+import test from "node:test";
 import { promisify } from "node:util";
-import { startAccount } from "./harness/account.mjs";
-import { buildProgram, serinFor } from "./harness/command-line.mjs";
+import { COMPATIBILITY_DATE, QUICK, STAND_IN, splitterConfig, startWorld } from "./harness/canary-world.mjs";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
-import { startSerin } from "./harness/workerd.mjs";
-
-const STAND_IN = join(import.meta.dirname, "harness", "wrangler-stand-in.mjs");
-const COMPATIBILITY_DATE = "2026-11-01";
-const PLAN = {
-  schedule: "custom",
-  steps: [5, 25, 100],
-  hold: "1s",
-  settle: "200ms",
-  lookEvery: "300ms",
-  bake: "1s",
-  detect: { points: 10 },
-  analysis: { tickMs: 200, flushIntervalMs: 200 },
-};
-/** Routes and crons belong to stable alone: the stand-in for wrangler refuses a canary with either. */
-const CONFIG = `name = "app"
-main = "index.js"
-compatibility_date = "${COMPATIBILITY_DATE}"
-routes = ["shop.example/*"]
-[triggers]
-crons = ["0 * * * *"]
-`;
-const QUICK = ["--settle", "1s", "--every", "100ms"];
-
-let program;
-
-before(() => {
-  program = buildProgram();
-});
-
-/** A version's code. It responds with its name, unless a request asks it to fail. */
-const code = (version, { health = "ok", fragile = false } = {}) => `export default {
-  fetch(request) {
-    const { pathname, searchParams } = new URL(request.url);
-    const health = ${JSON.stringify(health)};
-    if (pathname === "/health") return Response.json({ status: health, version: "${version}" }, { status: health === "ok" ? 200 : 503 });
-    if (${fragile} && searchParams.has("strain")) return new Response("broken", { status: 503 });
-    return new Response("${version}");
-  },
-};
-`;
-
-/** The splitter's configuration, in the folder where `serin` runs. */
-const splitterConfig = (canary) => `name = "serin"
-compatibility_date = "${COMPATIBILITY_DATE}"
-services = [{ binding = "STABLE", service = "app" }, { binding = "CANARY", service = "${canary}" }]
-kv_namespaces = [{ binding = "CANARY_STATE" }]
-`;
-
-/** An account with stable's first version, a splitter in front of it, and `serin` for both. */
-async function startWorld(t, { env = {}, ...options } = {}) {
-  const folder = await mkdtemp(join(tmpdir(), "serin-canary-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  const account = await startAccount(t);
-  await account.deploy("app", { source: code("v1"), compatibilityDate: COMPATIBILITY_DATE });
-  const upstreams = { stable: await account.port("app"), canary: await account.port("app-canary") };
-  const splitter = await startSerin(t, { separate: true, upstreams, ...options });
-  account.store = splitter.storePort;
-  await writeFile(join(folder, "wrangler.toml"), splitterConfig("app-canary"));
-  const run = serinFor(program, splitter, { SERIN_WRANGLER: STAND_IN, SERIN_TEST_ACCOUNT: account.url, ...env }, folder);
-  const serin = async (args, expected = 0) => {
-    const result = await run(args);
-    assert.equal(result.code, expected, `serin ${args.join(" ")}:\n${result.stdout}${result.stderr}\n${account.output.join("\n")}`);
-    return result.stdout + result.stderr;
-  };
-  /** A version's folder. */
-  const release = async (version, faults) => {
-    const at = join(folder, version);
-    await mkdir(at);
-    await writeFile(join(at, "wrangler.toml"), CONFIG);
-    await writeFile(join(at, "index.js"), code(version, faults));
-    return at;
-  };
-  const plan = join(folder, "plan.json");
-  await writeFile(plan, JSON.stringify(PLAN));
-  const state = async () => JSON.parse((await splitter.values())["canary-state"] ?? "{}");
-  return { account, folder, splitter, run, serin, release, plan, state };
-}
 
 test("one version is promoted, one is rejected, one is rolled back, and no visitor notices", async (t) => {
   const { account, splitter, serin, release, plan, state } = await startWorld(t);

@@ -56,7 +56,7 @@ test("a good canary completes under load, and the audit records it", async (t) =
   }
   const document = JSON.parse((await serin.values())["canary-state"]);
   const { updatedAt, ...rest } = document;
-  assert.deepEqual(rest, { ...OFF, enabled: true, percentage: 100, rolloutId: "r1", generation: 5, updatedBy: "controller" });
+  assert.deepEqual(rest, { ...serin.named, ...OFF, enabled: true, percentage: 100, rolloutId: "r1", generation: 5, updatedBy: "controller" });
   assert.ok(Date.parse(updatedAt) > 0);
   t.diagnostic(`${answers.length} requests, none failed`);
 });
@@ -164,7 +164,7 @@ test("a document edited by hand applies, and the rollout pauses", async (t) => {
   await serin.kv({ "canary-state": mine });
   const { rollout } = await inPhase(serin, "paused");
   assert.match(rollout.reason, /canary-state says 1 %.*did not write/);
-  assert.deepEqual(JSON.parse((await serin.values())["canary-state"]), mine);
+  assert.deepEqual(JSON.parse((await serin.values())["canary-state"]), { ...serin.named, ...mine });
 });
 
 test("while KV refuses writes no step is taken; then the rollout continues", async (t) => {

@@ -6,7 +6,7 @@ mod plan;
 
 use std::time::Duration;
 
-use serin_logic::api::{HaltView, PolicyView, RolloutView, StatusView, SwitchView};
+use serin_logic::api::{HaltView, PolicyView, RolloutView, StatusView, SwitchView, Verified};
 
 pub(crate) use self::figures::{evidence, summary};
 pub(crate) use self::plan::time_left;
@@ -150,10 +150,26 @@ fn splitter_rows(status: &StatusView) -> Vec<(&'static str, Option<String>)> {
         ("canary", Some(share(policy, status))),
         ("stable", policy.stable_worker.clone()),
         ("rules", policy.rules.filter(|rules| *rules > 0).map(|rules| rules.to_string())),
+        ("versions", versions(status)),
         ("telemetry", reports),
         ("serin", version),
     ]);
     rows
+}
+
+/// What is wrong with the versions of answers: other ones came, or they are not verified.
+pub(crate) fn unverified(status: &StatusView) -> Option<String> {
+    let view = status.versions.as_ref()?;
+    let is_fine = view.verified == Verified::EachRequest && view.wrong == 0;
+    (!is_fine).then(|| styled(CAUTION, &view.message))
+}
+
+/// The versions that are the variants, and how far answers are verified.
+fn versions(status: &StatusView) -> Option<String> {
+    let view = status.versions.as_ref()?;
+    let message = unverified(status).unwrap_or_else(|| view.message.clone());
+    let stable = view.stable.as_ref().map(|stable| format!(", stable {stable}")).unwrap_or_default();
+    Some(format!("canary {}{stable}; {message}", view.canary))
 }
 
 fn share(policy: &PolicyView, status: &StatusView) -> String {

@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::Args;
+use serde_json::Value;
 
 use crate::exit::Failure;
 
 /// Environment variable that names the wrangler program.
 const VARIABLE: &str = "SERIN_WRANGLER";
+
+/// Environment variable that names the file in which wrangler reports what it did, one JSON document a line.
+const REPORT_VARIABLE: &str = "WRANGLER_OUTPUT_FILE_PATH";
 
 /// Options that name the wrangler program.
 #[derive(Args, Clone, Debug, Default)]
@@ -82,7 +86,7 @@ impl Wrangler {
     /// # Errors
     /// wrangler is not installed, or its temporary file cannot be written.
     pub(crate) fn output(&self, call: &Invocation) -> Result<Outcome, Failure> {
-        self.run(call, Stdio::piped(), Stdio::piped())
+        self.run(call, Stdio::piped(), Stdio::piped(), None)
     }
 
     /// Runs a call and shows its output on this process's standard error.
@@ -90,18 +94,37 @@ impl Wrangler {
     /// # Errors
     /// wrangler is not installed, its temporary file cannot be written, or the call failed.
     pub(crate) fn follow(&self, call: &Invocation) -> Result<(), Failure> {
-        let outcome = self.run(call, std::io::stderr().into(), Stdio::inherit())?;
+        self.show(call, None)
+    }
+
+    /// As [`follow`](Self::follow), and gives what wrangler reports of it.
+    ///
+    /// # Errors
+    /// As [`follow`](Self::follow), or wrangler reports nothing.
+    pub(crate) fn report(&self, call: &Invocation) -> Result<Vec<Value>, Failure> {
+        let wrong = |error| Failure::Failed(format!("wrangler's report cannot be read: {error}"));
+        let file = tempfile::Builder::new().prefix("serin-").suffix(".ndjson").tempfile().map_err(wrong)?;
+        self.show(call, Some(file.path()))?;
+        let text = std::fs::read_to_string(file.path()).map_err(wrong)?;
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    fn show(&self, call: &Invocation, report: Option<&Path>) -> Result<(), Failure> {
+        let outcome = self.run(call, std::io::stderr().into(), Stdio::inherit(), report)?;
         let failed = || Failure::Failed(format!("`{}` failed; see its output above", self.describe(call)));
         outcome.is_good.then_some(()).ok_or_else(failed)
     }
 
-    fn run(&self, call: &Invocation, stdout: Stdio, stderr: Stdio) -> Result<Outcome, Failure> {
+    fn run(&self, call: &Invocation, stdout: Stdio, stderr: Stdio, report: Option<&Path>) -> Result<Outcome, Failure> {
         let file = call.document.as_ref().map(|document| document.write(call.folder.as_deref())).transpose()?;
         let (program, before) = self.program();
         let mut command = Command::new(&program);
         command.args(before).args(&call.args);
         if let (Some(document), Some(file)) = (&call.document, &file) {
             command.arg(document.flag).arg(file.path());
+        }
+        if let Some(report) = report {
+            command.env(REPORT_VARIABLE, report);
         }
         if let Some(folder) = &call.folder {
             command.current_dir(folder);

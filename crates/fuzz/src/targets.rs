@@ -36,7 +36,7 @@ const KEY: &str = "canary-state";
 const GOOD: &str =
     r#"{"enabled":true,"percentage":25,"rolloutId":"good","rules":[{"match":{"path":"/a"},"serve":"canary"}]}"#;
 const SETUP: RoutingConfig =
-    RoutingConfig { canary_bound: true, override_key: None, max_stale: Duration::from_mins(5) };
+    RoutingConfig { canary_bound: true, has_versions: false, override_key: None, max_stale: Duration::from_mins(5) };
 
 /// Decodes the bytes as JavaScript does.
 fn text(input: &[u8]) -> Cow<'_, str> {

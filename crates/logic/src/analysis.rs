@@ -33,6 +33,8 @@ pub mod sample_size;
 mod threshold;
 /// Verdicts, and their reasons as sentences.
 mod verdict;
+/// Answers of another version than the one that was asked for.
+mod versions;
 
 pub use config::{AnalysisConfig, InvalidAnalysisConfig};
 pub use counts::{Counts, Fraction, PerVariant, Unit};
@@ -47,3 +49,4 @@ pub use sample_ratio::SampleRatio;
 pub use sample_size::Regression;
 pub use threshold::{Affected, Threshold};
 pub use verdict::{Alarm, Figures, HeldFor, Look, Metric, Reason, VariantFigures, Verdict};
+pub use versions::{MAX_WRONG_PERCENT, VersionWindow};

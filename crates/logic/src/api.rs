@@ -33,6 +33,8 @@ mod rollout;
 mod start_check;
 /// Status of the policy, the switches and the rollout.
 mod status;
+/// Versions that are variants.
+mod versions;
 
 pub use answers::{ChangeAnswer, CommandAnswer, FailedWays, StateAnswer};
 pub use audit::{AuditPage, AuditRecord};
@@ -53,3 +55,4 @@ pub use rollout::{
 };
 pub use start_check::StartCheck;
 pub use status::{ApiContext, EffectiveView, HaltView, PolicyView, StatusView, SwitchView, TelemetryView};
+pub use versions::{Verified, VersionsView};

@@ -50,6 +50,7 @@ use crate::rollout::{
 };
 use crate::telemetry::{Batch, Sample};
 use crate::timestamp::Timestamp;
+use crate::version::VersionCheck;
 
 /// Names of the documents that hold a [`Controller`].
 pub mod documents {
@@ -114,6 +115,8 @@ pub struct AlarmInputs {
     pub document: Option<Option<PublishedState>>,
     /// Answer of the canary's own /health.
     pub health: Health,
+    /// Version of that answer; none where the canary is a Worker of its own, or did not answer.
+    pub version: Option<VersionCheck>,
     /// Offsets from the time zone database.
     pub utc_offset: UtcOffset,
 }
@@ -137,7 +140,7 @@ impl Controller {
                 to_do.push(effect);
                 continue;
             };
-            let finding = self.analysis.look(&self.metrics, &self.state, inputs.health, now);
+            let finding = self.analysis.look(&self.metrics, &self.state, (inputs.health, inputs.version), now);
             let (finding, frozen_until) = self.frozen_until(finding, inputs.utc_offset, now);
             to_do.extend(self.transition(Event::Look(Look { observation, finding, frozen_until }), now));
         }
@@ -337,6 +340,9 @@ impl Controller {
         let late = self.state.overdue(now);
         let late = late.map(|late| format!("no look at the canary for {late} after it was due: the percentage holds"));
         let unwritten = |key: &str| format!("{key} could not be written to KV yet");
+        let is_over = self.state.rollout().is_none_or(|rollout| rollout.phase.kind().is_over());
+        let mixed = self.analysis.mixed_versions().filter(|_| !is_over);
+        let late = late.or_else(|| mixed.map(|why| format!("{why} The rollout holds.")));
         late.or_else(|| self.outbox.writes.is_failing().then(|| unwritten("canary-state"))).or_else(|| {
             let (switch, _) = self.switches.unwritten().filter(|_| self.outbox.switches.is_failing())?;
             Some(unwritten(switch.key()))

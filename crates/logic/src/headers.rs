@@ -22,6 +22,12 @@ pub fn is_reserved(name: &str) -> bool {
     name.starts_with("serin-") || name.starts_with("serin_") || RESERVED.contains(&name)
 }
 
+/// Whether a text is a header's name: a token of RFC 9110 §5.6.2.
+pub fn is_name(text: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_token)
+}
+
 /// Whether a `Cache-Control` header keeps shared caches from storing the response (RFC 9111 §5.2.2). `private` with an argument does not,
 /// because it is about single header fields.
 pub fn forbids_sharing(cache_control: &str) -> bool {
@@ -60,6 +66,12 @@ mod tests {
         for name in ["serinette", "x-serin-override", "cloudflare-workers-version-key-2", "cookie"] {
             assert!(!is_reserved(name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_header_has_a_token_for_a_name() {
+        assert!(is_name("serin-version") && is_name("X-Version.1"));
+        assert!(["", "a b", "a:", "ü", "a\n"].into_iter().all(|text| !is_name(text)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::document::InvalidDocument;
+use crate::document::{InvalidDocument, shown};
 use crate::effective::Effective;
 use crate::percentage::Percentage;
 use crate::policy::switches::Setting;
@@ -12,6 +12,8 @@ use crate::policy::{Metadata, Switch};
 use crate::rollout::DesiredState;
 use crate::snapshot::{HeldBy, PolicyFreshness, Snapshot};
 use crate::timestamp::Timestamp;
+use crate::variant::Variant;
+use crate::version::{VersionCheck, VersionOverrides};
 
 /// The status of a part. The whole Worker has the worst status of its parts, except that only stable can take the whole Worker down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -62,6 +64,15 @@ enum Detail {
     },
     Halt(HaltDetail),
     Build(BuildDetail),
+    #[serde(rename_all = "camelCase")]
+    Version {
+        /// The version that was asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        asked_version: Option<String>,
+        /// The version that answered, if the answer states one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+    },
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -206,6 +217,42 @@ impl Component {
     /// A canary without a binding in the Worker. Stable gets every request.
     pub fn unbound() -> Self {
         Self::wrong(Status::Degraded, "not bound: stable gets all requests")
+    }
+
+    /// A canary that is a version of stable's Worker, whose name the Worker does not have. Stable gets every request.
+    pub fn unnamed() -> Self {
+        let message = "canary-state names a version, but SERVICE_WORKER is not set: stable gets everything";
+        Self::wrong(Status::Degraded, message)
+    }
+
+    /// A Worker whose canaries are versions, while the policy names none. Stable gets every request.
+    pub fn without_version() -> Self {
+        Self { message: Some("canary-state names no canaryVersion: stable gets everything".to_owned()), ..Self::ok() }
+    }
+
+    /// A variant that is a version of one Worker, and whose answer states this version.
+    pub fn of_version(self, overrides: &VersionOverrides, variant: Variant, stated: Option<String>) -> Self {
+        let versions = overrides.versions();
+        let asked = match variant {
+            Variant::Canary => Some(&versions.canary),
+            Variant::Stable => versions.stable.as_ref(),
+        };
+        let check = overrides.check(variant, stated.as_deref());
+        let (status, message) = match (check, &stated) {
+            (VersionCheck::Wrong, Some(version)) => {
+                let asked = asked.map_or_else(|| "which is the canary's".to_owned(), |asked| format!("not by {asked}"));
+                let message = format!("answered by version {}, {asked}", shown(version));
+                (self.status.max(Status::Degraded), Some(message))
+            }
+            (VersionCheck::Unmarked, _) if variant == Variant::Canary => {
+                let unverified = || "its version is not verified: the answer states none".to_owned();
+                (self.status, self.message.or_else(|| Some(unverified())))
+            }
+            _ => (self.status, self.message),
+        };
+        let asked_version = asked.map(ToString::to_string);
+        let version = stated.map(|version| shown(&version));
+        Self { status, message, detail: Detail::Version { asked_version, version }, latency_ms: self.latency_ms }
     }
 
     /// The deployed build.

@@ -16,6 +16,7 @@
 //! - `health`, `log_event`, `log_rate_limiter`, `problem`: reports to operators and clients
 //! - `document`: JSON documents that operators write, and the messages about those that are refused
 //! - `span`, `timestamp`: lengths of time and points in time
+//! - `version`: versions of one Worker as variants, and the check of answers
 //! - `bearer`: the token of the control API
 //! - `access`: the identity that Cloudflare Access vouches for
 #![forbid(unsafe_code)]
@@ -53,6 +54,7 @@ pub mod telemetry;
 pub mod timestamp;
 pub mod utc_offset;
 pub mod variant;
+pub mod version;
 pub mod visitor;
 pub mod visitors;
 

@@ -226,8 +226,10 @@ impl Snapshot {
     /// Whether the rollout and its step are the same as in `before`, so that the breaker's knowledge of the canary still holds. What opened
     /// the breaker before a step was observed is no evidence in that step, so the breaker starts there from the beginning.
     pub fn continues(&self, before: &Self) -> bool {
-        let running =
-            |snapshot: &Self| snapshot.last_good().filter(|state| state.enabled).map(|state| state.rollout_id.clone());
+        let running = |snapshot: &Self| {
+            let state = snapshot.last_good().filter(|state| state.enabled);
+            state.map(|state| (state.rollout_id.clone(), state.versions.clone()))
+        };
         let observed = |snapshot: &Self| snapshot.observation_window.as_ref().map(|window| window.observation.clone());
         let is_next_step = observed(self).is_some() && observed(self) != observed(before);
         running(self) == running(before) && !is_next_step

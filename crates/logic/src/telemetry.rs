@@ -17,6 +17,7 @@ mod shard;
 /// A visitor's first request in each message.
 mod visits;
 
+pub(crate) use batch::no_versions;
 pub use batch::{Batch, Sample, VariantSample};
 pub use batcher::{Answered, Observed, OutcomeBatcher};
 pub use deduplicator::Deduplicator;

@@ -23,7 +23,7 @@ use crate::kv::KEY;
 pub(crate) const COOKIE: &str = "account";
 
 const SETUP: RoutingConfig =
-    RoutingConfig { canary_bound: true, override_key: None, max_stale: Duration::from_mins(5) };
+    RoutingConfig { canary_bound: true, has_versions: false, override_key: None, max_stale: Duration::from_mins(5) };
 
 /// An isolate.
 pub(crate) struct Isolate {

@@ -253,7 +253,8 @@ impl<'a> World<'a> {
         let document = is_read.then(|| self.kv.document(self.scenario.edge.locations, self.now));
         let (control, mut around) = self.parts();
         control.handle_alarm(&mut around, |controller, now| {
-            let mut effects = controller.alarm(AlarmInputs { document, health: Health::Unknown, utc_offset }, now);
+            let mut effects =
+                controller.alarm(AlarmInputs { document, health: Health::Unknown, version: None, utc_offset }, now);
             // A check of the plan is outside of the simulation: it passes.
             if let Some(question) = controller.claim_check(now) {
                 let passes = CheckAnswer::read(&question.check, question.check.expect, "");

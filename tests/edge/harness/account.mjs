@@ -1,9 +1,11 @@
 // An account with Workers on this machine. Each name has one permanent address, with a workerd behind it that runs the last deployed code.
-// As on the platform, new code takes over when it is ready, and old code finishes the requests it has begun.
+// As on the platform, new code takes over when it is ready, and old code finishes the requests it has begun. A Worker may have versions:
+// a deployment has some of them, and a request's override selects one of those.
 
 import { Agent, createServer, request as send } from "node:http";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { once } from "node:events";
+import { randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Workerd } from "./process.mjs";
@@ -27,6 +29,8 @@ class Account {
   versions = new Map();
   /** Output of workerd. */
   output = [];
+  /** How long an uploaded version is not there for overrides although it is deployed, in ms. */
+  lag = 0;
   /** Awaited before new code takes over, with the Worker's name. */
   beforeDeploy = async () => {};
   /** Called for each request to a Worker, with its name and the path. */
@@ -36,6 +40,8 @@ class Account {
 
   async start() {
     this.#server = createServer((incoming, outgoing) => this.#answer(incoming, outgoing));
+    // Between two calls of the stand-in for wrangler its connection may be idle for long: it loads wrangler meanwhile.
+    this.#server.keepAliveTimeout = 0;
     await listening(this.#server);
     this.url = `http://127.0.0.1:${this.#server.address().port}`;
   }
@@ -67,13 +73,37 @@ class Account {
     await this.#slots.get(name).deploy(source, compatibilityDate);
   }
 
+  /** The present deployment of a Worker. */
+  deployment(name) {
+    return this.#slots.get(name).deployment;
+  }
+
+  /** Deploys versions of a Worker, as another person may do with the dashboard. */
+  async deployVersions(name, versions) {
+    await this.beforeDeploy(name);
+    await this.#slots.get(name).deployVersions(versions);
+  }
+
   /** The changes that wrangler makes to the account. */
   async #answer(incoming, outgoing) {
     let text = "";
     for await (const chunk of incoming) text += chunk;
-    const name = decodeURIComponent(incoming.url.slice("/workers/".length));
+    const [, , encoded, part] = incoming.url.split("/");
+    const name = decodeURIComponent(encoded ?? "");
     const answer = (status, body) => outgoing.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
-    switch (`${incoming.method} ${incoming.url.split("/")[1]}`) {
+    if (part !== undefined && !this.has(name)) return answer(404, { code: 10007 });
+    switch (`${incoming.method} ${part ?? incoming.url.split("/")[1]}`) {
+      case "POST versions": {
+        const { source, compatibilityDate } = JSON.parse(text);
+        const upload = this.#slots.get(name).upload(source, compatibilityDate);
+        await upload.then((id) => answer(200, { id }), (error) => answer(400, { error: error.message }));
+        return;
+      }
+      case "GET deployment":
+        return answer(200, this.deployment(name));
+      case "PUT deployment":
+        await this.deployVersions(name, JSON.parse(text)).then(() => answer(200, {}), (error) => answer(400, { error: error.message }));
+        return;
       case "POST calls":
         this.calls.push(JSON.parse(text));
         return answer(200, { store: this.store });
@@ -99,7 +129,9 @@ class Slot {
   #name;
   #account;
   #server;
-  #running;
+  /** Every version, by its id. */
+  #versions = new Map();
+  deployment;
 
   constructor(name, account) {
     this.#name = name;
@@ -115,33 +147,59 @@ class Slot {
   }
 
   get isThere() {
-    return this.#running !== undefined;
+    return this.deployment !== undefined;
   }
 
   async deploy(source, compatibilityDate) {
+    const id = await this.upload(source, compatibilityDate);
+    await this.deployVersions([{ version_id: id, percentage: 100 }]);
+  }
+
+  async upload(source, compatibilityDate) {
+    const id = randomUUID();
     const next = new Running();
-    await next.start(source, compatibilityDate, this.#account.output);
-    const last = this.#running;
-    this.#running = next;
-    await last?.retire();
+    await next.start(source, compatibilityDate, this.#account.output, id);
+    this.#versions.set(id, next);
+    return id;
+  }
+
+  async deployVersions(versions) {
+    if (!versions.every(({ version_id }) => this.#versions.has(version_id))) throw new Error("there is no such version");
+    const last = this.deployment?.versions ?? [];
+    const about = { id: randomUUID(), created_on: new Date().toISOString(), author_email: "ada@shop.example", source: "wrangler", strategy: "percentage" };
+    this.deployment = { ...about, versions };
+    this.deployedAt = Date.now();
+    const gone = last.filter(({ version_id }) => !versions.some((one) => one.version_id === version_id));
+    await Promise.all(gone.map(({ version_id }) => this.#versions.get(version_id).rest()));
   }
 
   async empty() {
-    const last = this.#running;
-    this.#running = undefined;
-    await last?.retire();
+    this.deployment = undefined;
+    const last = [...this.#versions.values()];
+    this.#versions.clear();
+    await Promise.all(last.map((version) => version.retire()));
+  }
+
+  /** The version for a request: the one that its override names, if it is deployed, else the one with the share. */
+  #versionFor(headers) {
+    const { versions } = this.deployment;
+    const wanted = /^([a-z][a-z0-9_-]*)="([^"\\]*)"$/.exec(headers["cloudflare-workers-version-overrides"] ?? "");
+    const isThere = Date.now() - this.deployedAt >= this.#account.lag;
+    const named = versions.find(({ version_id }) => isThere && wanted?.[1] === this.#name && wanted[2] === version_id);
+    const { version_id } = named ?? versions.find(({ percentage }) => percentage === 100) ?? versions[0];
+    return this.#versions.get(version_id);
   }
 
   async stop() {
     this.#server.closeAllConnections();
     this.#server.close();
-    await this.#running?.stop();
+    for (const version of this.#versions.values()) await version.stop();
   }
 
   #forward(incoming, outgoing) {
     const { url } = incoming;
     this.#account.onRequest(this.#name, url);
-    if (this.#running) return this.#running.forward(incoming, outgoing);
+    if (this.isThere) return this.#versionFor(incoming.headers).forward(incoming, outgoing);
     if (!url.startsWith("/health")) this.#account.missed.push({ name: this.#name, path: url });
     outgoing.writeHead(500).end(`there is no Worker ${this.#name}`);
   }
@@ -155,10 +213,10 @@ class Running {
   #idle;
   #directory;
 
-  async start(source, compatibilityDate, output) {
+  async start(source, compatibilityDate, output, id) {
     this.#directory = await mkdtemp(join(tmpdir(), "serin-worker-"));
     await writeFile(join(this.#directory, "worker.js"), source);
-    await this.#workerd.start(this.#directory, config(compatibilityDate), ["http"], output);
+    await this.#workerd.start(this.#directory, config(compatibilityDate, id), ["http"], output);
   }
 
   forward(incoming, outgoing) {
@@ -177,9 +235,14 @@ class Running {
     incoming.pipe(onward);
   }
 
+  /** Returns after it has answered all its requests. */
+  async rest() {
+    if (this.#open > 0) await new Promise((resolve) => { this.#idle = resolve; });
+  }
+
   /** Stops the process after it has answered all its requests. */
   async retire() {
-    if (this.#open > 0) await new Promise((resolve) => { this.#idle = resolve; });
+    await this.rest();
     await this.stop();
   }
 
@@ -195,12 +258,13 @@ async function listening(server) {
   await once(server, "listening");
 }
 
-const config = (compatibilityDate) => `
+const config = (compatibilityDate, id) => `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "worker", worker = (
     modules = [(name = "worker.js", esModule = embed "worker.js")],
     compatibilityDate = ${JSON.stringify(compatibilityDate)},
+    bindings = [(name = "VERSION", json = ${JSON.stringify(JSON.stringify({ id }))})],
   ))],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "worker")],
 );

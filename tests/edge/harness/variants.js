@@ -44,9 +44,47 @@ export class Canary extends Variant {
   name = "canary";
 }
 
+/** The ids of both versions, where the variants are versions of one Worker. */
+const VERSIONS = { stable: "0b5e9a4e-6f0c-4a9e-8f43-1b7a6f0d2c11", canary: "9d2f1c70-3c5b-4f0e-b1a6-5e8d7c4b3a22" };
+/**
+ * How the platform treats an override: `honour` or `ignore`; how long it takes to `late` answers, in ms; whether answers state their
+ * version (`marks`: `true`, `false`, or `"health"` for those of /health alone); and whether a request without an override gets the canary (`percentage`: 100) or stable.
+ */
+let platform = { override: "honour", late: 0, marks: true, percentage: 0 };
+
+/** Stands in for the platform in front of one Worker with two versions: a request goes to the version that its override names. */
+export class Platform extends WorkerEntrypoint {
+  async fetch(request) {
+    const { override, late, marks, percentage } = platform;
+    if (late) await scheduler.wait(late);
+    const wanted = override === "honour" ? overrideOf(request.headers, "variants") : undefined;
+    const known = Object.entries(VERSIONS).find(([, id]) => id === wanted)?.[0];
+    const name = known ?? (percentage === 100 ? "canary" : "stable");
+    const Version = name === "canary" ? Canary : Stable;
+    const response = await new Version(this.ctx, this.env).fetch(request);
+    const isMarked = marks === true || (marks === "health" && new URL(request.url).pathname === "/health");
+    if (!isMarked || response.status === 101) return response;
+    const marked = new Response(response.body, response);
+    marked.headers.set("serin-version", VERSIONS[name]);
+    return marked;
+  }
+}
+
+/** The version that a header names for a Worker. As on the platform, a value that is no dictionary of strings is ignored as a whole. */
+function overrideOf(headers, worker) {
+  const value = headers.get("cloudflare-workers-version-overrides");
+  if (value === null || !/^[a-z*][a-z0-9_.*-]*="(?:[ !#-[\]-~]|\\["\\])*"(?:[ \t]*,[ \t]*[a-z*][a-z0-9_.*-]*="(?:[ !#-[\]-~]|\\["\\])*")*$/.test(value)) return undefined;
+  const members = value.matchAll(/([a-z*][a-z0-9_.*-]*)="((?:[^"\\]|\\.)*)"/g);
+  return [...members].findLast(([, key]) => key === worker)?.[2].replaceAll(/\\(.)/g, "$1");
+}
+
 /** Interface for tests: GET returns the journal (`/writes`: how many came, and how many of them more than once), POST sets the answers of /health, DELETE starts afresh. */
 export const control = {
   async fetch(request) {
+    if (request.method === "POST" && new URL(request.url).pathname === "/platform") {
+      platform = { ...platform, ...(await request.json()) };
+      return Response.json(platform);
+    }
     if (request.method === "POST") health = await request.json();
     if (request.method === "DELETE") {
       journal = [];

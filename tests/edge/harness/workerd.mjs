@@ -17,6 +17,9 @@ const BUILD = resolve(ROOT, process.env.SERIN_BUILD || "build");
 const PANIC_BUILD = join(ROOT, "build", "panic");
 const MODULES = ["index.js", "index_bg.wasm"];
 const SOCKETS = ["serin", "variants", "kv"];
+/** The canary's version, where the variants are versions of one Worker; `variants.js` has it too. */
+export const CANARY_VERSION = "9d2f1c70-3c5b-4f0e-b1a6-5e8d7c4b3a22";
+export const STABLE_VERSION = "0b5e9a4e-6f0c-4a9e-8f43-1b7a6f0d2c11";
 export const CF_HEADER = "x-test-cf";
 export const ADMIN_TOKEN = "token-of-the-tests";
 
@@ -27,6 +30,8 @@ const DEFAULTS = {
   vars: {},
   /** Names of bindings to omit. */
   without: [],
+  /** The variants are versions of one Worker. Documents name the canary's version. The files `versions-*.test.mjs` set the variable. */
+  versions: undefined,
   /** Sends data points for Analytics Engine to the variants. */
   analytics: false,
   /** Uses the build that panics where a request's header `x-serin-panic` says: `route`, `answer` or `background`. */
@@ -73,7 +78,11 @@ class Serin {
   #labControl;
   output = [];
 
-  async start({ console: hasConsole, kv, mode, vars, without, panics, lab, separate, upstreams, analytics, caller, internet, others, build, direct }) {
+  async start(options) {
+    const { console: hasConsole, kv, mode, panics, lab, separate, upstreams, analytics, caller, internet, others, build, direct } = options;
+    const { versions = process.env.SERIN_TEST_VARIANTS === "versions" } = options;
+    const { vars, without } = versions ? asVersions(options) : options;
+    this.named = versions ? { canaryVersion: CANARY_VERSION } : {};
     this.#directory = await mkdtemp(join(tmpdir(), "serin-edge-"));
     const own = panics ? PANIC_BUILD : (build ?? BUILD);
     await this.#install(own, "");
@@ -83,12 +92,13 @@ class Serin {
 
     if (separate) {
       this.#world = new Workerd();
-      await this.#world.start(this.#directory, capnp(WORLD, [...WORLD_SOCKETS, ...SERVED_SOCKETS]), WORLD_PORTS, this.output);
+      const served = [socket("stable", stableOf(versions)), ...SERVED_SOCKETS];
+      await this.#world.start(this.#directory, capnp(WORLD, [...WORLD_SOCKETS, ...served]), WORLD_PORTS, this.output);
     }
     const { ports } = this.#world;
     const around = separate ? elsewhere({ ...ports, ...upstreams }) : [...WORLD, ["internet", internet ? PROXY(internet) : INTERNET]];
     const bindings = { REFRESH_SECONDS: "0.05", ADMIN_TOKEN, ...vars };
-    const services = [["serin", `worker = ${splitter(bindings, { without, lab, separate, analytics, hasConsole })}`], OBJECTS(join(this.#directory, "objects")), ...around];
+    const services = [["serin", `worker = ${splitter(bindings, { without, lab, separate, versions, analytics, hasConsole })}`], OBJECTS(join(this.#directory, "objects")), ...around];
     // Plain workerd has no assets; a folder answers as they do.
     if (hasConsole) services.push(["assets", `disk = (path = ${JSON.stringify(consoleOf(own))})`]);
     const sockets = [SERIN_SOCKET, ...(separate ? [] : WORLD_SOCKETS)];
@@ -98,7 +108,7 @@ class Serin {
       names.push("direct");
     }
     for (const name of Array.from(others, (_, at) => `other-${at}`)) {
-      services.push([name, `worker = ${splitter(bindings, { without, separate, analytics, prefix: `${name}-` })}`]);
+      services.push([name, `worker = ${splitter(bindings, { without, separate, versions, analytics, prefix: `${name}-` })}`]);
       sockets.push(socket(name, `"${name}"`));
       names.push(name);
     }
@@ -208,7 +218,7 @@ class Serin {
   async kv(values, mode, writeMode) {
     const texts = Object.entries(values ?? {}).map(([key, value]) => [
       key,
-      typeof value === "string" ? value : JSON.stringify(value),
+      typeof value === "string" ? value : JSON.stringify(key === "canary-state" ? { ...this.named, ...value } : value),
     ]);
     const steer = { values: values && Object.fromEntries(texts), mode, writeMode };
     await this.#kvControl.request("/", { method: "POST", body: JSON.stringify(steer) });
@@ -277,6 +287,11 @@ class Serin {
 
   async variantHealth(answers) {
     await this.#variantControl.request("/", { method: "POST", body: JSON.stringify(answers) });
+  }
+
+  /** How the platform treats overrides: `{ override: "honour" | "ignore", late: ms, marks: true | false, percentage: 0 | 100 }`. */
+  async platform(behaviour) {
+    await this.#variantControl.request("/platform", { method: "POST", body: JSON.stringify(behaviour) });
   }
 
   // === how Serin's own objects fail ===
@@ -348,10 +363,15 @@ const WORLD_SOCKETS = [
 ];
 // The process that a splitter in another process calls.
 const SERVED_SOCKETS = [
-  socket("stable", entrypoint("variants", "Stable")),
   socket("canary", entrypoint("variants", "Canary")),
   socket("store", '"kv"'),
 ];
+const stableOf = (versions) => entrypoint("variants", versions ? "Platform" : "Stable");
+/** Options of a splitter in front of one Worker: what takes CANARY away takes the Worker's name away. */
+const asVersions = ({ vars, without }) => ({
+  vars: without.includes("CANARY") ? vars : { SERVICE_WORKER: "variants", ...vars },
+  without: [...without, "CANARY"],
+});
 const WORLD_PORTS = ["variants", "kv", "stable", "canary", "store"];
 const elsewhere = (ports) => [
   ...["stable", "canary", "store"].map((name) => [name, `external = (address = "127.0.0.1:${ports[name]}", http = ())`]),
@@ -366,10 +386,10 @@ const OWN_OBJECTS = `durableObjectNamespaces = [
     durableObjectStorage = (localDisk = "objects"),`;
 
 /** The Worker, or with a prefix one more isolate of it, which has no objects of its own. */
-function splitter(vars, { without, lab, separate, analytics, hasConsole, prefix = "" }) {
+function splitter(vars, { without, lab, separate, versions, analytics, hasConsole, prefix = "" }) {
   const object = (name) => (prefix ? `durableObjectNamespace = (className = "${name}", serviceName = "serin")` : `durableObjectNamespace = "${name}"`);
   const bindings = [
-    ["STABLE", separate ? 'service = "stable"' : 'service = (name = "variants", entrypoint = "Stable")'],
+    ["STABLE", `service = ${separate ? '"stable"' : stableOf(versions)}`],
     ["CANARY", separate ? 'service = "canary"' : 'service = (name = "variants", entrypoint = "Canary")'],
     ["CANARY_STATE", `kvNamespace = "${separate ? "store" : "kv"}"`],
     ["ROLLOUT", object("RolloutController")],

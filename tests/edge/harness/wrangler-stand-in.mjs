@@ -3,7 +3,7 @@
 // of configurations. An unknown argument is an error. SERIN_TEST_ACCOUNT is the address of the account.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { appendFile, readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 
 const text = { type: "string" };
@@ -14,6 +14,9 @@ const COMMANDS = [
   { words: ["deploy"], options: { ...CONFIG, name: text }, run: deploy },
   { words: ["delete"], options: { ...CONFIG, name: text, force: flag }, run: remove },
   { words: ["versions", "view", "KEY"], options: { ...CONFIG, json: flag }, run: view },
+  { words: ["versions", "upload"], options: { ...CONFIG, name: text }, run: upload },
+  { words: ["versions", "deploy"], options: { ...CONFIG, name: text, yes: flag }, run: deployVersions, more: true },
+  { words: ["deployments", "status"], options: { ...CONFIG, name: text, json: flag }, run: status },
   { words: ["kv", "key", "get", "KEY"], options: { ...KV, text: flag }, run: get },
   { words: ["kv", "key", "put", "KEY"], options: { ...KV, path: text }, run: put },
 ];
@@ -23,7 +26,7 @@ const { store } = await (await account("POST", "/calls", args)).json();
 const command = COMMANDS.find(({ words }) => words.every((word, n) => word === "KEY" || args[n] === word));
 assert.ok(command, `unknown command: ${args.join(" ")}`);
 const { values, positionals } = parseArgs({ args, options: command.options, strict: true, allowPositionals: true });
-assert.equal(positionals.length, command.words.length, `too many words: ${positionals}`);
+assert.ok(command.more || positionals.length === command.words.length, `too many words: ${positionals}`);
 await command.run(values, positionals);
 
 function account(method, path, body) {
@@ -63,6 +66,45 @@ async function view(options, [, , version]) {
   const answer = await account("GET", `/versions/${version}`);
   if (answer.status === 404) fail("This version does not exist on your account. [code: 10007]");
   console.log(await answer.text());
+}
+
+async function upload(options) {
+  const { name, main, compatibility_date } = await read(options);
+  const body = { source: await readFile(main, "utf8"), compatibilityDate: compatibility_date };
+  const answer = await account("POST", `/workers/${name}/versions`, body);
+  if (!answer.ok) fail(`no version of ${name} was uploaded: ${await answer.text()}`);
+  const { id } = await answer.json();
+  console.log("Worker Version ID:", id);
+  await report({ type: "version-upload", version: 1, worker_name: name, version_id: id });
+}
+
+async function deployVersions(options, [, , ...specs]) {
+  const { name } = await read(options);
+  // Without the option wrangler asks for the percentages and a message.
+  assert.ok(options.yes, "--yes is missing");
+  const versions = specs.map((spec) => {
+    const [, version_id, percentage] = /^([0-9a-f-]{36})@(\d+)$/.exec(spec) ?? assert.fail(`no version and percentage: ${spec}`);
+    return { version_id, percentage: Number(percentage) };
+  });
+  assert.equal(versions.reduce((sum, { percentage }) => sum + percentage, 0), 100, "the percentages must total 100");
+  assert.ok(versions.length <= 2, "at most two versions");
+  const answer = await account("PUT", `/workers/${name}/deployment`, versions);
+  if (!answer.ok) fail(`${name} was not deployed: ${await answer.text()}`);
+  await report({ type: "version-deploy", version: 1, worker_name: name });
+}
+
+async function status(options) {
+  const { name } = await read(options);
+  assert.ok(options.json, "--json is missing");
+  const answer = await account("GET", `/workers/${name}/deployment`);
+  if (!answer.ok) fail("This Worker does not exist on your account. [code: 10007]");
+  console.log(JSON.stringify(await answer.json(), null, 2));
+}
+
+/** What wrangler appends to the file that the variable names. */
+async function report(entry) {
+  const file = process.env.WRANGLER_OUTPUT_FILE_PATH;
+  if (file) await appendFile(file, `${JSON.stringify(entry)}\n`);
 }
 
 function address({ binding, local, remote }, key) {

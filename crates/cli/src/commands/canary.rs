@@ -1,9 +1,10 @@
-//! `serin canary`: takes a version from its folder to stable with wrangler, on two Workers: NAME and NAME-canary. Every command can be
-//! stopped at any point and run again.
+//! `serin canary`: takes a version from its folder to stable with wrangler, on two Workers, NAME and NAME-canary, or as a version of NAME.
+//! Every command can be stopped at any point and run again.
 
 mod clean_up;
 mod current_state;
 mod deploy;
+mod deployment;
 mod gates;
 mod job;
 mod promote;
@@ -11,6 +12,7 @@ mod rollback;
 mod splitter;
 mod worker;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,13 +34,13 @@ use serin_logic::Timestamp;
 /// `canary`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Canary {
-    /// Deploy a folder's code as NAME-canary and give it its first visitors once it is healthy.
+    /// Deploy a folder's code as NAME-canary, or with --versions as a version of NAME, and give it its first visitors once it is healthy.
     Deploy(Box<deploy::Deploy>),
     /// Deploy the canary's code as NAME and move all visitors to NAME once it is healthy.
     Promote(Box<promote::Promote>),
     /// Send all visitors to stable at once.
     Rollback(Box<rollback::Rollback>),
-    /// Delete NAME-canary once no location can send visitors to it.
+    /// Delete NAME-canary, or remove its version from NAME's deployment, once no location can send visitors to it.
     CleanUp(Box<clean_up::CleanUp>),
 }
 
@@ -115,7 +117,7 @@ impl CommonOptions {
 
     fn job<'a>(&'a self, command: &'static str, connection: &'a Connection, store: &'a Store) -> Job<'a> {
         let (wrangler, why) = (&self.place.wrangler, &self.why);
-        Job { command, connection, store, wrangler, why, about: vec![], steps: vec![] }
+        Job { command, connection, store, wrangler, why, about: vec![], steps: vec![], uploaded: RefCell::default() }
     }
 }
 

@@ -49,10 +49,10 @@ pub(crate) struct Gate {
 pub(crate) struct RetryOptions {
     /// Number of tries.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(super) tries: u32,
+    pub(in crate::commands) tries: u32,
     /// Time from a failed try to the next.
     #[arg(long, value_name = "SPAN", default_value = "5s", value_parser = span)]
-    pub(super) every: Duration,
+    pub(in crate::commands) every: Duration,
 }
 
 // === impl Gate ===
@@ -67,6 +67,7 @@ impl Gate {
         let health = Health {
             path: if self.detailed { with_detail(&self.path) } else { self.path.clone() },
             part: None,
+            part_version: None,
             version: self.expect_version.clone(),
             parts: self.detailed,
             strict: self.strict,

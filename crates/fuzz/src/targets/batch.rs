@@ -36,7 +36,10 @@ pub fn check(input: &[u8]) {
 
         now = now.after(Duration::from_secs(5));
         let before = controller.state.epoch();
-        let _ = controller.alarm(AlarmInputs { document: None, health: Health::Unknown, utc_offset: |_, _| None }, now);
+        let _ = controller.alarm(
+            AlarmInputs { document: None, health: Health::Unknown, version: None, utc_offset: |_, _| None },
+            now,
+        );
         assert!(controller.state.epoch() >= before);
         controller = restarted(&controller);
         let _ = serin_logic::api::RolloutView::new(&controller, now);

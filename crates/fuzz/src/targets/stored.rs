@@ -80,8 +80,10 @@ fn check_row<T: Serialize + DeserializeOwned>(body: &str, into: impl FnOnce(T) -
 fn check_controller(controller: &mut Controller, now: Timestamp) {
     let before = controller.state.epoch();
     let _ = controller.wants(now);
-    let _ = controller
-        .alarm(AlarmInputs { document: Some(None), health: Health::Unhealthy, utc_offset: |_, _| Some(120) }, now);
+    let _ = controller.alarm(
+        AlarmInputs { document: Some(None), health: Health::Unhealthy, version: None, utc_offset: |_, _| Some(120) },
+        now,
+    );
     controller.switches.order(Switch::Maintenance, Some("1".into()), None, now);
     assert!(controller.state.epoch() >= before, "epochs only grow");
     let _ = (controller.overlay(now), controller.trouble(now), controller.next_alarm(now));

@@ -56,6 +56,7 @@ pub(crate) fn snapshot_of(document: String) -> Snapshot {
 pub(crate) fn setup() -> RoutingConfig {
     RoutingConfig {
         canary_bound: true,
+        has_versions: false,
         override_key: OverrideKey::new("a secret of QA's"),
         max_stale: Duration::from_mins(5),
     }

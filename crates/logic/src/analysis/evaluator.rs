@@ -16,10 +16,14 @@ use super::paired::{PairedTest, PairedTick};
 use super::sample_ratio::SampleRatio;
 use super::sample_size::needed_requests;
 use super::threshold::{Affected, Threshold};
-use super::verdict::{Alarm, Figures, Look, Metric, Reason, VariantFigures};
+use super::verdict::{Figures, Look, Metric, Reason, VariantFigures};
+use super::versions::VersionWindow;
 use crate::variant::Variant;
+use crate::version::{VersionCheck, VersionCounts};
 use crate::visitors::{HeavyKeys, VisitorSketch};
 
+/// Anomalies that operators should know.
+mod alarms;
 /// The analysis of a step that mirrors.
 mod mirrored;
 
@@ -28,9 +32,6 @@ const STALE_FLUSHES: u64 = 3;
 
 /// Time after the opening of a breaker during which the canary is not promoted.
 const BREAKER_MS: u64 = 60_000;
-
-/// Share of the requests from which on one key makes it doubtful that every request counts for itself.
-const HEAVY_SHARE: f64 = 0.2;
 
 /// Counts of one tick, all from one split.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,6 +52,8 @@ pub struct Tick {
     pub heavy: HeavyKeys,
     /// Visits that breakers kept from the canary, and their probes.
     pub diversion: Diversion,
+    /// Answers by their version, where the variants are versions of one Worker.
+    pub versions: PerVariant<VersionCounts>,
     /// Configured widths of the canary and of the control slice, in buckets.
     pub split: PerVariant<u64>,
     /// Pairs of answers, in a step that mirrors.
@@ -77,6 +80,8 @@ pub struct LookContext {
     pub breaker_opened_at: Option<u64>,
     /// Response of the canary's own /health.
     pub health: Health,
+    /// Version of the answer to that request, where the canary is a version.
+    pub version: Option<VersionCheck>,
     /// Whether this is the last step that compares. That step needs enough traffic to detect a bad canary.
     pub last_comparison: bool,
     /// Whether the step mirrors, so that pairs of answers are judged and not visitors.
@@ -132,6 +137,9 @@ pub struct Evaluator {
     /// The tests of pairs, if a step of the plan mirrors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     paired: Option<PairedTest>,
+    /// Answers of the last minute by their version.
+    #[serde(default, skip_serializing_if = "VersionWindow::is_empty")]
+    versions: VersionWindow,
     /// Limits for the next tick.
     #[serde(default)]
     slow_limits: SlowLimits,
@@ -171,6 +179,7 @@ impl Evaluator {
             step_heavy: HeavyKeys::default(),
             diversion: DiversionTest::default(),
             paired: (config.mirror_ms > 0).then(|| PairedTest::new(&config, config.mirror_ms)),
+            versions: VersionWindow::default(),
             slow_limits: SlowLimits::default(),
             breaches: 0,
             unhealthy: 0,
@@ -213,7 +222,8 @@ impl Evaluator {
     /// Adds the tick that closed at `now` (ms since the epoch). Ticks close by the clock alone, empty ones too, because closing one early
     /// after a failure would bias the evidence.
     pub fn close_tick(&mut self, tick: Tick, now: u64) {
-        let Tick { counts, visits, latency, visitors, slow, assigned, heavy, diversion, split, paired } = tick;
+        let Tick { counts, visits, latency, visitors, slow, assigned, heavy, diversion, versions, split, paired } =
+            tick;
         if let (Some(test), Some(tick)) = (&mut self.paired, &paired) {
             test.close_tick(tick);
         }
@@ -227,6 +237,7 @@ impl Evaluator {
         }
         self.step_heavy.merge(&heavy);
         self.diversion.close_tick(diversion, visits.canary.requests(), now);
+        self.versions.close_tick(versions);
 
         let in_step = PerVariant::new(self.step_visitors.canary.estimate(), self.step_visitors.stable.estimate());
         self.errors.close_tick(&counts, in_step, share);
@@ -320,6 +331,7 @@ impl Evaluator {
         self.strong_evidence()
             .or_else(|| incident.map(|threshold| Reason::StableIncident { threshold }))
             .or(above_threshold)
+            .or_else(|| self.versions.reason(context.version))
             .or(stale)
             .or_else(|| breaker(context, now))
             .or_else(|| self.suspicion())
@@ -328,6 +340,11 @@ impl Evaluator {
                 let PerVariant { canary, stable } = *self.errors.step();
                 Reason::Healthy { canary, stable }
             })
+    }
+
+    /// Answers of the last minute of another version, beyond the accepted share.
+    pub fn mixed_versions(&self) -> Option<Reason> {
+        self.versions.reason(None)
     }
 
     fn stale_telemetry(&self, context: &LookContext, now: u64) -> Option<Reason> {
@@ -430,25 +447,6 @@ impl Evaluator {
         let needed = needed_requests(share, stable_rate, self.config.detect, self.config.alpha_errors());
         let waiting = last_comparison && needed.is_none_or(|needed| requests < needed);
         waiting.then_some(Reason::WaitingForTraffic { requests, needed, unit })
-    }
-
-    /// Anomalies that do not influence the verdict.
-    pub fn alarms(&self) -> Vec<Alarm> {
-        let PerVariant { canary, stable } = self.step_assigned;
-        let configured = whole((Fraction::of(self.split.canary, self.split.stable).get() * 1e5).round());
-        let evidence = self.sample_ratio.evidence();
-        let sample_ratio = Alarm::SampleRatio { canary, stable, configured, evidence };
-        let sample_ratio = self.sample_ratio.is_alarmed().then_some(sample_ratio);
-        sample_ratio.into_iter().chain(self.heavy_key()).collect()
-    }
-
-    /// A key behind many of the requests that each count for themselves.
-    fn heavy_key(&self) -> Option<Alarm> {
-        let step = self.errors.step();
-        let requests = step.canary.requests().saturating_add(step.stable.requests());
-        let heaviest = self.step_heavy.heaviest();
-        let is_heavy = requests >= self.config.min_requests && heaviest as f64 > HEAVY_SHARE * requests as f64;
-        (self.config.unit == Unit::Request && is_heavy).then_some(Alarm::HeavyKey { heaviest, requests })
     }
 
     /// Numbers of the current step, for operators.

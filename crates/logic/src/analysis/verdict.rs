@@ -5,11 +5,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::{Counts, Unit, ratio};
+use super::counts::{Counts, PerVariant, Unit, ratio};
 use super::e_process::Evidence;
 use super::latency::Quantile;
 use super::paired::{PairedFigures, PairedReason};
 use super::threshold::{Affected, Threshold};
+use super::versions::MAX_WRONG_PERCENT;
+use crate::version::VersionCounts;
 
 /// Verdict on the canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +104,13 @@ pub enum Reason {
         looks: u32,
         /// Number of consecutive analyses that causes a rollback.
         limit: u32,
+    },
+    /// Answers are of another version than the one that their request was sent to, so that the canary's share is not what it seems.
+    WrongVersion {
+        /// The answers of the last minute, by their version.
+        versions: PerVariant<VersionCounts>,
+        /// Whether the canary's own /health was answered by another version.
+        probed: bool,
     },
     /// Telemetry is stale: the last report of an isolate is too old.
     StaleTelemetry {
@@ -246,6 +255,7 @@ impl Reason {
             Self::Healthy { .. } => Verdict::Pass,
             Self::StableIncident { .. }
             | Self::AboveThreshold { .. }
+            | Self::WrongVersion { .. }
             | Self::StaleTelemetry { .. }
             | Self::BelowFloors { .. }
             | Self::Suspicious { .. }
@@ -306,6 +316,15 @@ impl fmt::Display for Reason {
             }
             Self::AboveThreshold { threshold, looks, limit } => {
                 write!(f, "The canary is above a ceiling: {threshold}; analysis {looks} in a row, limit {limit}.")
+            }
+            Self::WrongVersion { versions: PerVariant { canary, stable }, probed } => {
+                if *probed {
+                    write!(f, "Another version answered the canary's own /health. ")?;
+                } else {
+                    write!(f, "The platform answers by another version: canary, {canary}; stable, {stable}; ")?;
+                    write!(f, "at most {MAX_WRONG_PERCENT} % are accepted. ")?;
+                }
+                write!(f, "Is the canary's version in the Worker's current deployment? Holding.")
             }
             Self::StaleTelemetry { age_ms: Some(age_ms), limit_ms } => {
                 write!(f, "No isolate has reported for {age_ms} ms, limit {limit_ms} ms. Waiting for traffic.")

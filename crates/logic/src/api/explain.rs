@@ -223,7 +223,12 @@ mod tests {
     fn explained(state: &str, query: &str) -> Explanation {
         let documents = KvValues { canary_state: Some(state.to_owned()), ..KvValues::default() };
         let snapshot = Snapshot::default().apply_kv_values("canary-state", documents, NOW).0;
-        let setup = RoutingConfig { canary_bound: true, override_key: None, max_stale: Duration::from_mins(5) };
+        let setup = RoutingConfig {
+            canary_bound: true,
+            has_versions: false,
+            override_key: None,
+            max_stale: Duration::from_mins(5),
+        };
         Explanation::new(&ExplainQuery::parse(query).unwrap(), &snapshot, &setup, NOW)
     }
 

@@ -8,6 +8,7 @@ use super::status::{ApiContext, unfinished};
 use crate::controller::MirrorTotals;
 use crate::policy::Switch;
 use crate::rollout::{PhaseKind, State};
+use crate::telemetry::no_versions;
 use crate::timestamp::Timestamp;
 
 /// A page of metrics.
@@ -115,6 +116,19 @@ fn rollout(page: &mut Page, context: &ApiContext<'_>, now: Timestamp) {
         "Canary requests that breakers sent to stable in this step.",
         metrics.short_circuited(),
     );
+    let versions = metrics.versions();
+    if !no_versions(&versions) {
+        page.head(
+            "rollout_versions",
+            "gauge",
+            "Answers in the rollout by the version they state; wrong ones count for no variant.",
+        );
+        for (variant, counts) in [("canary", versions.canary), ("stable", versions.stable)] {
+            for (version, count) in [("right", counts.right), ("wrong", counts.wrong), ("unmarked", counts.unmarked)] {
+                page.value("rollout_versions", &[("variant", variant), ("version", version)], count);
+            }
+        }
+    }
     let impact = metrics.impact();
     page.gauge("rollout_rescued", "Failed canary requests of the rollout that stable answered.", impact.rescued);
     page.gauge("rollout_seen_failures", "Failed canary requests of the rollout that a client saw.", impact.seen());

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::outlook::{Outlook, WaitsFor};
 use super::rollout::RolloutView;
+use super::versions::VersionsView;
 use crate::controller::Controller;
 use crate::effective::Effective;
 use crate::percentage::Percentage;
@@ -56,6 +57,9 @@ pub struct StatusView {
     pub rollout: Option<RolloutView>,
     /// Telemetry; none without a controller.
     pub telemetry: Option<TelemetryView>,
+    /// The versions that are the variants; none where the variants are two Workers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub versions: Option<VersionsView>,
     /// Kinds of effects that are still to be performed: `write`, `switch`, `notify`, `audit`, `halt`.
     pub outbox: Vec<String>,
 }
@@ -178,6 +182,7 @@ impl StatusView {
             halt: controller.and_then(|controller| controller.state.halted()).map(HaltView::from),
             rollout: controller.and_then(|controller| RolloutView::new(controller, now)),
             telemetry: controller.map(TelemetryView::from),
+            versions: VersionsView::new(context),
             outbox: controller.map(unfinished).unwrap_or_default(),
         }
     }

@@ -13,6 +13,7 @@ use crate::document;
 use crate::percentage::Percentage;
 use crate::rollout::{Finding, FindingKind, Plan, State};
 use crate::timestamp::Timestamp;
+use crate::version::VersionCheck;
 
 /// The evaluator of the current rollout, its clock and its last analysis.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct AnalysisRunner {
     /// The check of the current step; none before its first question.
     #[serde(skip_serializing_if = "Option::is_none")]
     check: Option<CheckRunner>,
+    /// Version of the last answer of the canary's own /health, where the canary is a version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probed: Option<VersionCheck>,
 }
 
 /// The last analysis of the canary.
@@ -159,8 +163,15 @@ impl AnalysisRunner {
     }
 
     /// Analyses the canary.
-    pub(super) fn look(&mut self, metrics: &MetricsBuffer, state: &State, health: Health, now: Timestamp) -> Finding {
+    pub(super) fn look(
+        &mut self,
+        metrics: &MetricsBuffer,
+        state: &State,
+        (health, version): (Health, Option<VersionCheck>),
+        now: Timestamp,
+    ) -> Finding {
         let mut missing = None;
+        self.probed = version;
         let finding = match (&mut self.evaluator, &self.error) {
             (Some(evaluator), _) => {
                 let step = state.observation().map(|observation| observation.step).unwrap_or_default();
@@ -170,6 +181,7 @@ impl AnalysisRunner {
                     breaker_opened_at: metrics.breaker_opened_at().map(ms),
                     health,
                     mirrors: state.mirror_order().is_some(),
+                    version,
                     last_comparison: plan.is_some_and(|plan| plan.is_last_comparison(step)),
                 };
                 let look = evaluator.look(&context, ms(now));
@@ -197,6 +209,16 @@ impl AnalysisRunner {
     /// The last analysis of the canary.
     pub fn last_look(&self) -> Option<&LastLook> {
         self.last_look.as_ref()
+    }
+
+    /// Version of the last answer of the canary's own /health, where the canary is a version.
+    pub fn probed(&self) -> Option<VersionCheck> {
+        self.probed
+    }
+
+    /// Why a rollout holds whose answers of the last minute are of another version than they should be.
+    pub fn mixed_versions(&self) -> Option<String> {
+        self.evaluator.as_ref()?.mixed_versions().map(|reason| reason.to_string())
     }
 
     /// Numbers of the current step.

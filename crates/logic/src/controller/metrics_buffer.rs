@@ -9,8 +9,10 @@ use super::mirror_totals::MirrorTotals;
 use super::traffic::Traffic;
 use crate::analysis::{Counts, Diversion, PairedTick, PerVariant, Tick};
 use crate::rollout::Observation;
+use crate::telemetry::no_versions;
 use crate::telemetry::{Batch, Deduplicator, MirrorSample, Sample, VariantSample};
 use crate::timestamp::Timestamp;
+use crate::version::VersionCounts;
 use crate::visitors::{HeavyKeys, KeySet};
 
 /// Visitors of each kind that are kept between two ticks.
@@ -33,6 +35,11 @@ pub struct MetricsBuffer {
     /// Visits that breakers kept from the canary since the last tick.
     #[serde(skip_serializing_if = "Diversion::is_empty")]
     diversion: Diversion,
+    /// Answers by their version since the last tick, and in the rollout of `impact_of`.
+    #[serde(skip_serializing_if = "no_versions")]
+    open_versions: PerVariant<VersionCounts>,
+    #[serde(skip_serializing_if = "no_versions")]
+    versions: PerVariant<VersionCounts>,
     breaker_opened_at: Option<Timestamp>,
     last_report_at: Option<Timestamp>,
     /// Canary requests that breakers sent to stable in this step.
@@ -77,13 +84,15 @@ impl MetricsBuffer {
         }
         let canary = observation.map(|observation| (observation.rollout_id.clone(), observation.attempt));
         if canary.is_some() && canary != self.impact_of {
-            (self.impact_of, self.impact, self.mirrored) = (canary, Impact::default(), MirrorTotals::default());
+            (self.impact_of, self.impact) = (canary, Impact::default());
+            (self.mirrored, self.versions) = (MirrorTotals::default(), PerVariant::default());
         }
         // The numbers of a rollout stay after its end.
-        let Self { received, breaker_opened_at, last_report_at, impact_of, impact, mirrored, traffic, .. } =
-            mem::take(self);
+        let Self {
+            received, breaker_opened_at, last_report_at, impact_of, impact, mirrored, versions, traffic, ..
+        } = mem::take(self);
         let kept = Self { received, breaker_opened_at, last_report_at, impact_of, impact, ..Self::default() };
-        *self = Self { observation: observation.cloned(), mirrored, traffic, ..kept };
+        *self = Self { observation: observation.cloned(), mirrored, versions, traffic, ..kept };
     }
 
     /// Counts a report; false if it was counted before.
@@ -104,6 +113,8 @@ impl MetricsBuffer {
             self.heavy.merge(&sample.heavy);
             self.short_circuited = self.short_circuited.saturating_add(sample.short_circuited);
             self.diversion += sample.diversion;
+            self.open_versions += sample.versions;
+            self.versions += sample.versions;
             self.impact.failed = self.impact.failed.saturating_add(sample.variants.canary.failures);
             self.impact.rescued = self.impact.rescued.saturating_add(sample.rescued);
             let mut is_withheld = false;
@@ -140,6 +151,7 @@ impl MetricsBuffer {
             assigned: seen,
             heavy: mem::take(&mut self.heavy),
             diversion: mem::take(&mut self.diversion),
+            versions: mem::take(&mut self.open_versions),
             split,
             paired,
         }
@@ -158,6 +170,11 @@ impl MetricsBuffer {
     /// Canary requests that breakers sent to stable in this step.
     pub fn short_circuited(&self) -> u64 {
         self.short_circuited
+    }
+
+    /// Answers in the rollout by their version, where the variants are versions of one Worker.
+    pub fn versions(&self) -> PerVariant<VersionCounts> {
+        self.versions
     }
 
     /// Outcome of the rollout's failed canary requests.
@@ -276,6 +293,27 @@ mod tests {
         metrics.ingest(&report(2), now);
         metrics.observe(None);
         assert!((metrics.traffic().per_minute(now) - 60.0).abs() < 1e-9, "{:?}", metrics.traffic());
+    }
+
+    #[test]
+    fn answers_by_version_are_taken_by_a_tick_and_summed_over_the_rollout() {
+        let now = Timestamp::from_seconds(9);
+        let (mut metrics, mut known) = (MetricsBuffer::default(), KnownVisitors::default());
+        let wrong = |wrong| VersionCounts { wrong, ..VersionCounts::default() };
+        metrics.observe(Some(&at(0)));
+        for seq in 1..=2 {
+            let mut report = report(seq, 0, &[]);
+            report.sample.as_mut().unwrap().versions.canary = wrong(3);
+            metrics.ingest(&report, now);
+            let tick = metrics.close_tick(&mut known, PerVariant::new(5_000, 20_000), false);
+            assert_eq!(tick.versions.canary, wrong(3));
+        }
+        assert_eq!(metrics.versions().canary, wrong(6));
+        metrics.observe(Some(&at(1)));
+        metrics.observe(None);
+        assert_eq!(metrics.versions().canary, wrong(6), "they stay after the rollout's end");
+        metrics.observe(Some(&Observation { attempt: 1, ..at(0) }));
+        assert_eq!(metrics.versions(), PerVariant::default());
     }
 
     #[test]

@@ -117,8 +117,12 @@ impl World {
         self.controller.analysis = serde_json::from_str(&stored).unwrap();
         let stored = serde_json::to_string(&self.controller.metrics).unwrap();
         self.controller.metrics = serde_json::from_str(&stored).unwrap();
-        let inputs =
-            AlarmInputs { document: Some(self.document.clone()), health: Health::Healthy, utc_offset: |_, _| None };
+        let inputs = AlarmInputs {
+            document: Some(self.document.clone()),
+            health: Health::Healthy,
+            version: None,
+            utc_offset: |_, _| None,
+        };
         let effects = self.controller.alarm(inputs, self.now);
         self.perform(effects);
     }

@@ -10,6 +10,7 @@ use super::rules::Rules;
 use crate::document::{self, InvalidDocument};
 use crate::percentage::Percentage;
 use crate::sticky_key::Stickiness;
+use crate::version::{VersionId, Versions};
 
 /// The largest `schemaVersion` whose fields this version knows.
 pub const SCHEMA_VERSION: u64 = 1;
@@ -29,6 +30,8 @@ pub struct CanaryState {
     pub rules: Rules,
     /// Whether stable answers for a failed canary request that can be replayed.
     pub fallback: bool,
+    /// The versions of the Worker that are the variants. Without them, the variants are two Workers.
+    pub versions: Option<Versions>,
     /// Fields for people and tools.
     pub metadata: Metadata,
     /// Notes on the document for its operators, though it is valid.
@@ -75,6 +78,10 @@ struct Fields {
     #[serde(default = "fallback_by_default")]
     fallback: bool,
     #[serde(default)]
+    canary_version: Option<VersionId>,
+    #[serde(default)]
+    stable_version: Option<VersionId>,
+    #[serde(default)]
     schema_version: u64,
 }
 
@@ -100,15 +107,20 @@ impl CanaryState {
     pub(crate) fn read(key: &str, document: Map<String, Value>) -> Result<Self, InvalidDocument> {
         let document = Value::Object(document);
         let metadata = document::read(key, document.clone())?;
-        let Fields { enabled, percentage, rollout_id, stickiness, rules, fallback, schema_version } =
-            document::read(key, document)?;
+        let fields: Fields = document::read(key, document)?;
+        let Fields { enabled, percentage, rollout_id, stickiness, rules, fallback, .. } = fields;
+        let Fields { canary_version, stable_version, schema_version, .. } = fields;
         let mut warnings: Vec<String> = rules.warnings().collect();
         if schema_version > SCHEMA_VERSION {
             warnings.push(format!(
                 "schemaVersion {schema_version} is newer than {SCHEMA_VERSION}: fields this version does not know are ignored"
             ));
         }
-        Ok(Self { enabled, percentage, rollout_id, stickiness, rules, fallback, metadata, warnings })
+        if let (None, Some(stable)) = (&canary_version, &stable_version) {
+            warnings.push(format!("stableVersion {stable} is not used: it works beside canaryVersion alone"));
+        }
+        let versions = canary_version.map(|canary| Versions { canary, stable: stable_version });
+        Ok(Self { enabled, percentage, rollout_id, stickiness, rules, fallback, versions, metadata, warnings })
     }
 }
 

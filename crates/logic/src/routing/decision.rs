@@ -23,6 +23,8 @@ use crate::visitor::VisitorId;
 pub struct RoutingConfig {
     /// Whether the Worker has a binding to a canary.
     pub canary_bound: bool,
+    /// Whether the Worker can send requests to versions of stable: `SERVICE_WORKER` and `STABLE` are set.
+    pub has_versions: bool,
     /// The key of QA's override, if it is set.
     pub override_key: Option<OverrideKey>,
     /// The age of the policy beyond which the canary is off.
@@ -63,7 +65,7 @@ pub enum Reason {
     Maintenance,
     /// `ops:disable_writes` is on and the method writes.
     Writes,
-    /// There is no canary bound to the Worker.
+    /// There is no canary bound to the Worker, or none of the kind that the policy has: another Worker, or a version of stable.
     Unbound,
     /// `ops:disable_canary` is on, or the controller halted the canary.
     Halted,
@@ -81,6 +83,15 @@ pub enum Reason {
     Rule(RuleNumber),
     /// The bucket and the percentage decided.
     Percentage,
+}
+
+// === impl RoutingConfig ===
+
+impl RoutingConfig {
+    /// Whether the Worker can send requests to this policy's canary.
+    pub fn reaches_canary_of(&self, state: &CanaryState) -> bool {
+        if state.versions.is_some() { self.has_versions } else { self.canary_bound }
+    }
 }
 
 // === impl Reason ===
@@ -138,7 +149,7 @@ pub fn decide(
     if switches.is_on(Switch::DisableWrites, now) && is_write(&request.method()) {
         return unavailable(Switch::DisableWrites, Reason::Writes);
     }
-    if !config.canary_bound {
+    if !config.canary_bound && !config.has_versions {
         return stable(Reason::Unbound);
     }
     if switches.is_on(Switch::DisableCanary, now) || snapshot.is_halted() {
@@ -151,6 +162,9 @@ pub fn decide(
         PolicyFreshness::Unknown => return stable(Reason::Unknown),
         PolicyFreshness::Stale => return stable(Reason::Stale),
     };
+    if !config.reaches_canary_of(state) {
+        return stable(Reason::Unbound);
+    }
     if let Some(variant) = config.override_key.as_ref().and_then(|key| key.variant_of(request, now)) {
         return decision(Outcome::Serve(variant), Reason::Override);
     }

@@ -8,6 +8,7 @@ use super::mirror_sample::MirrorSample;
 use crate::analysis::{Diversion, Histogram, PerVariant};
 use crate::policy::KvReading;
 use crate::rollout::Observation;
+use crate::version::VersionCounts;
 use crate::visitors::{HeavyKeys, KeySet, VisitorSketch};
 
 /// Visitors that each set of a shard's report holds. Isolates hold fewer, the controller more.
@@ -70,6 +71,9 @@ pub struct Sample {
     /// Requests that were copied to the canary, in a step that mirrors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<Box<MirrorSample>>,
+    /// Answers by their version, where the variants are versions of one Worker.
+    #[serde(default, skip_serializing_if = "no_versions")]
+    pub versions: PerVariant<VersionCounts>,
 }
 
 /// One variant's part of a sample.
@@ -107,6 +111,7 @@ impl Sample {
             diversion: Diversion::default(),
             rescued: 0,
             mirror: None,
+            versions: PerVariant::default(),
         }
     }
 
@@ -124,6 +129,7 @@ impl Sample {
             diversion,
             rescued,
             mirror,
+            versions,
         } = other;
         self.variants.canary.merge(&variants.canary);
         self.variants.stable.merge(&variants.stable);
@@ -138,12 +144,18 @@ impl Sample {
         if let Some(mirror) = mirror {
             self.mirror.get_or_insert_default().merge(mirror, MAX_REPORTED);
         }
+        self.versions += *versions;
     }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde passes")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+/// Whether no answer was checked for its version.
+pub(crate) fn no_versions(counts: &PerVariant<VersionCounts>) -> bool {
+    counts.canary.is_empty() && counts.stable.is_empty()
 }
 
 // === impl VariantSample ===
@@ -204,6 +216,21 @@ mod tests {
             "isolates and shards of other versions speak this form"
         );
         assert_eq!(serde_json::from_str::<Batch>(json).unwrap(), batch);
+    }
+
+    #[test]
+    fn the_wire_form_of_versions_is_frozen() {
+        let mut sample = Sample::new(observation(0));
+        sample.versions.canary = VersionCounts { right: 5, wrong: 1, unmarked: 2 };
+        let json = serde_json::to_value(&sample).unwrap()["versions"].to_string();
+        let expected = concat!(
+            r#"{"canary":{"right":5,"unmarked":2,"wrong":1},"#,
+            r#""stable":{"right":0,"unmarked":0,"wrong":0}}"#
+        );
+        assert_eq!(json, expected, "isolates and shards of other versions speak this form");
+        let mut sum = sample.clone();
+        sum.merge(&sample);
+        assert_eq!(sum.versions.canary, VersionCounts { right: 10, wrong: 2, unmarked: 4 });
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::analysis::{Diversion, Measure, PerVariant, Unit, bucket_of};
 use crate::mirror::MirrorOrder;
 use crate::rollout::Observation;
 use crate::variant::Variant;
+use crate::version::VersionCheck;
 use crate::visitors::{Entry, KeySet, Marks, Network, VisitorSketch};
 
 /// An isolate's first canary requests, whose latency is not counted: they wait for connections and compilation, which says nothing about
@@ -146,6 +147,33 @@ impl OutcomeBatcher {
             if let Some(bucket) = latency {
                 counts.latency.add(bucket, 1);
             }
+        }
+    }
+
+    /// Counts an answer by its version. One of the wrong version is not to be recorded further; its visitor was assigned all the same, so that
+    /// the split stays the configured one.
+    pub fn record_version(
+        &mut self,
+        observation: &Observation,
+        Observed { variant, visitor }: Observed,
+        check: VersionCheck,
+    ) {
+        if !self.counts(observation) {
+            return;
+        }
+        let is_seen = check != VersionCheck::Wrong || self.reported.seen.knows(visitor, Marks::SEEN);
+        let sample = self.open(observation);
+        sample.versions.get_mut(variant).record(check);
+        if !is_seen {
+            let entry = Entry { variant, network: Network::UNKNOWN, marks: Marks::SEEN };
+            sample.seen.offer(visitor, entry, MAX_FLUSHED);
+        }
+    }
+
+    /// Counts an answer of a pair by its version. Its visitor was assigned to stable, whichever variant answered.
+    pub fn record_pair_version(&mut self, observation: &Observation, variant: Variant, check: VersionCheck) {
+        if self.counts(observation) {
+            self.open(observation).versions.get_mut(variant).record(check);
         }
     }
 

@@ -1,10 +1,12 @@
 //! `serin canary clean-up`: deletes the canary's Worker after no location can send visitors to it.
 
 use clap::Args;
+use serde_json::Value;
 
 use super::current_state::{CurrentState, Edit};
+use super::deployment::{DeployVersions, Deployment, Share};
 use super::job::Step;
-use super::worker::WorkerOptions;
+use super::worker::{Worker, WorkerOptions};
 use super::{CommonOptions, Settle};
 use crate::clock;
 use crate::connection::Connection;
@@ -43,7 +45,28 @@ impl CleanUp {
         if current.document.is_some() {
             job.steps.extend(self.settle.step(&current, clock::now()));
         }
-        job.steps.push(Step::Delete { name: worker.canary.clone(), call: worker.delete_canary() });
+        match current.canary_version() {
+            Some(version) => {
+                job.about = vec![
+                    ("worker", worker.name.clone()),
+                    ("canary", format!("version {version}, out of its deployment")),
+                ];
+                job.steps.extend(self.without(version, &worker)?);
+                let edit = Edit(vec![("canaryVersion", Value::Null), ("stableVersion", Value::Null)]);
+                job.steps.push(Step::Write { edit, must: false });
+            }
+            None => job.steps.push(Step::Delete { name: worker.canary.clone(), call: worker.delete_canary() }),
+        }
         job.run(self.common.dry_run)
+    }
+
+    /// Takes the canary's version out of the deployment, unless it was promoted or is out already.
+    fn without(&self, version: &str, worker: &Worker) -> Result<Option<Step>, Failure> {
+        let before = Deployment::read(&self.common.place.wrangler, &worker.deployment())?;
+        if !before.has(version) || before.is_all(version) {
+            return Ok(None);
+        }
+        let shares = vec![Share::new(before.stable_beside(Some(version))?, 100)];
+        Ok(Some(Step::DeployVersions(Box::new(DeployVersions::new(worker, &before, shares)))))
     }
 }

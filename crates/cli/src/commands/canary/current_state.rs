@@ -24,7 +24,7 @@ pub(super) struct CurrentState {
     pub(super) status: Option<StatusView>,
 }
 
-/// Fields to set in the present document. The other fields stay as they are.
+/// Fields to set in the present document; `null` removes a field. The other fields stay as they are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Edit(pub(super) Vec<(&'static str, Value)>);
 
@@ -88,6 +88,11 @@ impl CurrentState {
         self.field(name)?.as_str()
     }
 
+    /// The version that is the canary; none where the canary is a Worker of its own.
+    pub(super) fn canary_version(&self) -> Option<&str> {
+        self.text("canaryVersion")
+    }
+
     /// The rollout that has not ended.
     pub(super) fn under_way(&self) -> Option<&RolloutView> {
         self.status.as_ref()?.rollout.as_ref().filter(|rollout| !rollout.is_over())
@@ -114,6 +119,7 @@ impl CurrentState {
     pub(super) fn edited(&self, edit: &Edit, must: bool) -> Result<Checked, Failure> {
         let fields = |mut document: Map<String, Value>| {
             document.extend(edit.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+            document.retain(|_, value| !value.is_null());
             Checked::of(&document)
         };
         let checked = fields(self.document.clone().unwrap_or_default());

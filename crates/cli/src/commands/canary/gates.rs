@@ -1,9 +1,11 @@
 //! The gates of a deployment. A gate checks health as `serin gate` does, at a Worker's own address or through the splitter.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
+use super::deployment::UPLOADED;
 use crate::client::Client;
 use crate::commands::gate::{CheckResult, Health, RetryOptions, Smoke, results_table, verdict};
 use crate::commands::health;
@@ -61,7 +63,19 @@ impl Gates {
     /// # Errors
     /// The address is not valid.
     pub(super) fn health(&self, variant: Variant, connection: &Connection) -> Result<Gate, Failure> {
-        let own = self.address(variant).map(|url| Client::other(url, connection)).transpose()?;
+        self.at(variant, self.address(variant), connection)
+    }
+
+    /// A gate that checks a variant's health as the splitter sees it, also where the variant has an address of its own.
+    ///
+    /// # Errors
+    /// The splitter's address is not valid.
+    pub(super) fn of_splitter(&self, variant: Variant, connection: &Connection) -> Result<Gate, Failure> {
+        self.at(variant, None, connection)
+    }
+
+    fn at(&self, variant: Variant, address: Option<&str>, connection: &Connection) -> Result<Gate, Failure> {
+        let own = address.map(|url| Client::other(url, connection)).transpose()?;
         let (path, part) = match own {
             Some(_) => (self.health_path.clone(), None),
             None => (health::path(true).to_owned(), Some(variant.name())),
@@ -116,25 +130,37 @@ impl Gate {
         format!("gate {}", self.variant.name())
     }
 
+    /// The same gate, which also checks that this version answers, and waits for the document that names it for as long as one travels.
+    pub(super) fn of_version(mut self, version: &str, travels: Duration) -> Self {
+        self.health.part_version = Some(version.to_owned());
+        let tries = travels.as_millis() / self.retries.every.as_millis().max(1);
+        self.retries.tries = self.retries.tries.max(u32::try_from(tries).unwrap_or(u32::MAX).saturating_add(1));
+        self
+    }
+
     /// Description of the checks, for a dry run.
     pub(super) fn describe(&self) -> String {
         let RetryOptions { tries, every } = self.retries;
-        let Health { path, part, version, .. } = &self.health;
+        let Health { path, part, version, part_version, .. } = &self.health;
         let mut asked = vec![format!("GET {}{path}", self.client.origin())];
         asked.extend(part.map(|part| format!("component {part}")));
+        asked.extend(part_version.as_ref().map(|version| format!("version {version}")));
         asked.extend(version.as_ref().map(|version| format!("version {version}")));
         asked.extend(self.smoke.iter().map(Smoke::describe));
         format!("{}; {tries} tries, {} apart", asked.join(", "), exact(every))
     }
 
-    /// Runs the checks and returns a summary of the last results.
+    /// Runs the checks, with `uploaded` in place of [`UPLOADED`], and returns a summary of the last results.
     ///
     /// # Errors
     /// The gate did not pass. The error contains the results.
-    pub(super) fn pass(&self) -> Result<String, Failure> {
+    pub(super) fn pass(&self, uploaded: Option<&str>) -> Result<String, Failure> {
+        let known = |version: String| if version == UPLOADED { uploaded.map(str::to_owned) } else { Some(version) };
+        let part_version = self.health.part_version.clone().and_then(known);
+        let health = Health { part_version, ..self.health.clone() };
         let (passed, results) = self.retries.until(|| {
             let checks = self.smoke.iter().map(|smoke| smoke.check(&self.client));
-            std::iter::once(self.health.check(&self.client)).chain(checks).collect()
+            std::iter::once(health.check(&self.client)).chain(checks).collect()
         });
         if !passed {
             let head = verdict(self.client.origin(), &results);

@@ -1,11 +1,13 @@
 //! The steps of a command as a list. `--dry-run` prints the list; otherwise the steps run in this command.
 
 use serin_logic::api::StatusView;
+use std::cell::RefCell;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::current_state::{CurrentState, Edit};
+use super::deployment::{DeployVersions, UPLOADED, uploaded};
 use super::gates::Gate;
 use crate::client::Client;
 use crate::clock;
@@ -28,6 +30,10 @@ pub(super) enum Step {
     Wait(Duration),
     /// Deploys a Worker.
     Deploy { name: String, call: Invocation },
+    /// Uploads a version of a Worker. Later steps have its id in place of [`UPLOADED`].
+    Upload { name: String, call: Invocation },
+    /// Changes which versions of a Worker serve.
+    DeployVersions(Box<DeployVersions>),
     /// Deletes a Worker.
     Delete { name: String, call: Invocation },
     /// Sends a command to the controller.
@@ -57,6 +63,8 @@ pub(super) struct Job<'a> {
     /// Names and values for the summary.
     pub(super) about: Vec<(&'static str, String)>,
     pub(super) steps: Vec<Step>,
+    /// Id of the version that this command has uploaded.
+    pub(super) uploaded: RefCell<Option<String>>,
 }
 
 // === impl Job ===
@@ -149,7 +157,8 @@ impl Job<'_> {
         Ok(match step {
             Step::Gate(gate) => (gate.describe(), None),
             Step::Wait(time) => (format!("wait {}", exact(*time)), None),
-            Step::Deploy { call, .. } | Step::Delete { call, .. } => {
+            Step::DeployVersions(change) => (self.wrangler.describe(&change.call), None),
+            Step::Deploy { call, .. } | Step::Upload { call, .. } | Step::Delete { call, .. } => {
                 let document = call.document.as_ref().and_then(|document| serde_json::from_str(&document.text).ok());
                 (self.wrangler.describe(call), document)
             }
@@ -165,7 +174,7 @@ impl Job<'_> {
 
     fn perform(&self, step: &Step) -> Result<String, Failure> {
         match step {
-            Step::Gate(gate) => gate.pass(),
+            Step::Gate(gate) => gate.pass(self.uploaded.borrow().as_deref()),
             Step::Wait(time) => {
                 if !self.connection.json {
                     output::error_line(&format!(
@@ -177,11 +186,20 @@ impl Job<'_> {
                 Ok(format!("for {}", exact(*time)))
             }
             Step::Deploy { name, call } => self.wrangler.follow(call).map(|()| name.clone()),
+            Step::Upload { call, .. } => {
+                let report = self.wrangler.report(call)?;
+                let id = uploaded(&report).ok_or_else(|| {
+                    Failure::Failed("wrangler reports no version id; is it older than 4.0? Nothing was deployed".into())
+                })?;
+                Ok(self.uploaded.borrow_mut().insert(id).clone())
+            }
+            Step::DeployVersions(change) => change.perform(self.wrangler, self.uploaded.borrow().as_deref()),
             Step::Delete { name, call } => self.delete(name, call),
             Step::Command(command) => self.send(command),
             Step::Write { edit, must } => {
+                let edit = self.with_upload(edit);
                 // The document is read again because the steps before this one took time.
-                let checked = CurrentState::of(self.store.read()?.as_deref()).edited(edit, *must)?;
+                let checked = CurrentState::of(self.store.read()?.as_deref()).edited(&edit, *must)?;
                 for warning in &checked.warnings {
                     output::error_line(&styled(CAUTION, &format!("warning: {warning}")));
                 }
@@ -189,6 +207,16 @@ impl Job<'_> {
                 Ok(format!("{}{}", if already { "unchanged: " } else { "" }, checked.summary()))
             }
         }
+    }
+
+    /// The changes with the id of the version that was uploaded.
+    fn with_upload(&self, Edit(fields): &Edit) -> Edit {
+        let uploaded = self.uploaded.borrow();
+        let known = |value: &Value| match &*uploaded {
+            Some(id) if value == UPLOADED => Value::from(id.clone()),
+            _ => value.clone(),
+        };
+        Edit(fields.iter().map(|(name, value)| (*name, known(value))).collect())
     }
 
     fn delete(&self, name: &str, call: &Invocation) -> Result<String, Failure> {
@@ -243,6 +271,8 @@ impl Step {
             Self::Gate(gate) => gate.title(),
             Self::Wait(_) => "wait for the last visitors".into(),
             Self::Deploy { name, .. } => format!("deploy {name}"),
+            Self::Upload { name, .. } => format!("upload a version of {name}"),
+            Self::DeployVersions(change) => format!("deploy versions of {}", change.name),
             Self::Delete { name, .. } => format!("delete {name}"),
             Self::Command(command) => command.title().into(),
             Self::Write { .. } => "write canary-state".into(),

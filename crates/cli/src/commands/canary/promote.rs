@@ -1,9 +1,12 @@
 //! `serin canary promote`: makes the canary's code stable. The canary keeps its visitors until stable has the same code and is healthy,
 //! so no request reaches a Worker that is missing or not ready.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::current_state::{CurrentState, PROMOTED, ROLLED_BACK};
+use super::deployment::{DeployVersions, Deployment, Share};
 use super::gates::{Gates, Variant};
 use super::job::Step;
 use super::worker::{Worker, WorkerOptions};
@@ -47,12 +50,22 @@ impl Promote {
             return Ok(());
         }
         refuse(&current, &worker)?;
-        job.steps = vec![
-            Step::Gate(canary),
-            Step::Deploy { name: worker.name.clone(), call: worker.deploy() },
-            Step::Gate(stable),
-            Step::Write { edit: off(PROMOTED, connection), must: false },
-        ];
+        job.steps.push(Step::Gate(canary));
+        match current.canary_version() {
+            Some(version) => {
+                let canary = format!("version {version}, which is {} now", worker.name);
+                job.about = vec![("worker", worker.name.clone()), ("canary", canary)];
+                job.steps.extend(self.version(version, &worker, connection)?);
+                if self.gates.address(Variant::Stable).is_some() {
+                    job.steps.push(Step::Gate(stable));
+                }
+            }
+            None => {
+                job.steps.push(Step::Deploy { name: worker.name.clone(), call: worker.deploy() });
+                job.steps.push(Step::Gate(stable));
+            }
+        }
+        job.steps.push(Step::Write { edit: off(PROMOTED, connection), must: false });
         let done = job.run(self.common.dry_run);
         done.map_err(|failure| match failure {
             Failure::Unhealthy(why) if why.starts_with(Variant::Stable.name()) => Failure::Unhealthy(format!(
@@ -61,6 +74,28 @@ impl Promote {
             )),
             failure => failure,
         })
+    }
+}
+
+impl Promote {
+    /// Deploys the canary's version at 100 %, unless it is already, and waits until requests for stable reach it.
+    fn version(&self, version: &str, worker: &Worker, connection: &Connection) -> Result<Vec<Step>, Failure> {
+        let before = Deployment::read(&self.common.place.wrangler, &worker.deployment())?;
+        let mut steps = Vec::new();
+        if !before.is_all(version) {
+            before.stable_beside(Some(version))?;
+            if !before.has(version) {
+                return Err(Failure::Failed(format!(
+                    "version {version} is not in {}'s deployment any more; nothing was deployed. `serin canary rollback`, then deploy it again",
+                    worker.name
+                )));
+            }
+            let shares = vec![Share::new(version, 100)];
+            steps.push(Step::DeployVersions(Box::new(DeployVersions::new(worker, &before, shares))));
+        }
+        let gate = self.gates.of_splitter(Variant::Stable, connection)?;
+        steps.push(Step::Gate(gate.of_version(version, Duration::ZERO)));
+        Ok(steps)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Map, Value};
 
+use super::deployment::Share;
 use crate::exit::Failure;
 use crate::wrangler::{Document, Invocation};
 
@@ -92,25 +93,50 @@ impl WorkerOptions {
 impl Worker {
     /// Deploys the folder's code as the stable Worker.
     pub(super) fn deploy(&self) -> Invocation {
-        self.named("deploy", &self.name).option("--config", Some(&self.file))
+        self.own(&["deploy"])
+    }
+
+    /// Uploads the folder's code as a version of the stable Worker, which serves nobody yet.
+    pub(super) fn upload_version(&self) -> Invocation {
+        self.own(&["versions", "upload"])
+    }
+
+    /// Shows the Worker's present deployment.
+    pub(super) fn deployment(&self) -> Invocation {
+        let mut call = self.own(&["deployments", "status"]);
+        call.args.push("--json".to_owned());
+        call
+    }
+
+    /// Deploys versions of the Worker.
+    pub(super) fn deploy_versions(&self, shares: &[Share]) -> Invocation {
+        let specs: Vec<_> = shares.iter().map(Share::spec).collect();
+        let words: Vec<_> = ["versions", "deploy"].into_iter().chain(specs.iter().map(String::as_str)).collect();
+        let mut call = self.own(&words);
+        call.args.push("--yes".to_owned());
+        call
+    }
+
+    fn own(&self, words: &[&str]) -> Invocation {
+        self.named(words, &self.name).option("--config", Some(&self.file))
     }
 
     /// Deploys the folder's code as the canary.
     pub(super) fn deploy_canary(&self) -> Invocation {
-        Invocation { document: Some(self.document()), ..self.named("deploy", &self.canary) }
+        Invocation { document: Some(self.document()), ..self.named(&["deploy"], &self.canary) }
     }
 
     /// Deletes the canary although the splitter is bound to it.
     pub(super) fn delete_canary(&self) -> Invocation {
-        let mut call = Invocation { document: Some(self.document()), ..self.named("delete", &self.canary) };
+        let mut call = Invocation { document: Some(self.document()), ..self.named(&["delete"], &self.canary) };
         call.args.push("--force".to_owned());
         call
     }
 
     /// Older versions of wrangler append the environment to a name argument, so with an environment the configuration names the Worker.
-    fn named(&self, verb: &str, name: &str) -> Invocation {
+    fn named(&self, words: &[&str], name: &str) -> Invocation {
         let name = Some(name).filter(|_| self.env.is_none());
-        Invocation::new(&[verb]).option("--name", name).option("--env", self.env.as_deref()).inside(&self.folder)
+        Invocation::new(words).option("--name", name).option("--env", self.env.as_deref()).inside(&self.folder)
     }
 
     fn document(&self) -> Document {

@@ -1,5 +1,6 @@
 //! One health check of a server: the response, and complaints about it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,6 +17,8 @@ pub(in crate::commands) struct Health {
     pub(in crate::commands) path: String,
     /// Checks only this part of the splitter's report, whose state the splitter knows through its binding.
     pub(in crate::commands) part: Option<&'static str>,
+    /// The version of a Worker that must answer for the part, where the variants are versions.
+    pub(in crate::commands) part_version: Option<String>,
     /// Expected version.
     pub(in crate::commands) version: Option<String>,
     /// Checks each part of the report.
@@ -57,9 +60,7 @@ impl Health {
             let found = health.components.as_ref().and_then(|parts| parts.get(part));
             return match found {
                 None => vec![format!("{} without the component {part}", summary(reply))],
-                Some(fields) => {
-                    complaint(part, fields.get("status"), fields.get("message"), true).into_iter().collect()
-                }
+                Some(fields) => self.judge_part(part, fields),
             };
         }
         let mut complaints = match Condition::of(reply) {
@@ -82,6 +83,27 @@ impl Health {
             }
         }
         complaints
+    }
+
+    fn judge_part(&self, part: &str, fields: &BTreeMap<String, Value>) -> Vec<String> {
+        let complaint = complaint(part, fields.get("status"), fields.get("message"), true);
+        let Some(expected) = &self.part_version else { return complaint.into_iter().collect() };
+        // Stable is degraded while it is the version that the policy calls the canary, which is what a promotion makes it.
+        let is_expected = fields.get("version").is_some_and(|version| version == expected.as_str());
+        let is_down = fields.get("status").is_none_or(|status| status == "down");
+        let complaint = complaint.filter(|_| is_down || !is_expected);
+        complaint.into_iter().chain(of_another_version(part, fields, expected)).collect()
+    }
+}
+
+/// The complaint that a part is not sent to the expected version yet, or that another one answers.
+fn of_another_version(part: &str, fields: &BTreeMap<String, Value>, expected: &str) -> Option<String> {
+    let text = |name| fields.get(name).and_then(Value::as_str);
+    match (text("askedVersion"), text("version")) {
+        (Some(asked), _) if asked != expected => Some(format!("the splitter asks version {asked}, not {expected} yet")),
+        (_, Some(version)) if version != expected => Some(format!("{part} is version {version}, not {expected}")),
+        (None, None) if part == "canary" => Some(format!("the splitter does not ask version {expected} yet")),
+        _ => None,
     }
 }
 

@@ -73,6 +73,7 @@ pub(super) fn line(status: &StatusView) -> String {
     };
     parts.extend(off(status));
     parts.extend(status.policy.warnings.iter().map(|warning| styled(CAUTION, &format!("warning: {warning}"))));
+    parts.extend(status_view::unverified(status));
     if let Some(figures) = &rollout.figures {
         let variants = [("canary", &figures.canary), ("control group", &figures.stable)].into_iter();
         parts.extend(variants.filter_map(|(name, variant)| Some(format!("{name} {}", summary(variant.as_ref()?)))));

@@ -29,6 +29,7 @@ impl Evaluator {
             .strong_evidence()
             .or_else(|| is_incident.then_some(Reason::StableIncident { threshold: stable }))
             .or(above_threshold)
+            .or_else(|| self.versions.reason(context.version))
             .or(no_reports)
             .or_else(|| breaker(context, now))
             .or_else(|| paired.suspicion())

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::analysis::verdict::{HeldFor, Verdict};
+use crate::analysis::verdict::{Alarm, HeldFor, Verdict};
 
 const TICK: u64 = 5_000;
 
@@ -334,6 +334,37 @@ fn any_counts() -> impl Strategy<Value = PerVariant<u64>> {
     (any_count(), any_count()).prop_map(|(canary, stable)| PerVariant::new(canary, stable))
 }
 
+/// Adds a tick of answers by their version, of the canary, to a minute of good traffic.
+fn after_answers(right: u64, wrong: u64, probe: Option<VersionCheck>) -> (Verdict, String) {
+    let mut story = story();
+    story.minute((25, 0, 80.0), STABLE);
+    let canary = VersionCounts { right, wrong, unmarked: 0 };
+    let stable = VersionCounts { right: 400, ..VersionCounts::default() };
+    let versions = PerVariant::new(canary, stable);
+    story.evaluator.close_tick(Tick { versions, split: PerVariant::new(5_000, 20_000), ..Tick::default() }, story.now);
+    story.context.version = probe;
+    said(&story.look())
+}
+
+#[test]
+fn answers_of_another_version_hold_the_canary_whatever_the_others_say() {
+    assert_eq!(after_answers(100, 1, Some(VersionCheck::Right)).0, Verdict::Pass);
+    let (verdict, sentence) = after_answers(95, 5, Some(VersionCheck::Right));
+    assert_eq!(verdict, Verdict::Inconclusive);
+    let expected = "The platform answers by another version: canary, 5 of 100 answers are of another version; stable, \
+                    0 of 400 answers are of another version; at most 1 % are accepted. Is the canary's version in the \
+                    Worker's current deployment? Holding.";
+    assert_eq!(sentence, expected);
+}
+
+#[test]
+fn a_probe_that_another_version_answers_holds_the_canary_where_no_answer_states_one() {
+    let (verdict, sentence) = after_answers(0, 0, Some(VersionCheck::Wrong));
+    assert_eq!(verdict, Verdict::Inconclusive);
+    assert!(sentence.contains("Another version answered the canary's own /health."), "{sentence}");
+    assert_eq!(after_answers(0, 0, Some(VersionCheck::Unmarked)).0, Verdict::Pass);
+}
+
 fn any_tick() -> impl Strategy<Value = Tick> {
     let histogram =
         || prop::collection::btree_map(0_u16..480, any_count(), 0..5).prop_map(|map| Histogram::try_from(map).unwrap());
@@ -364,6 +395,10 @@ fn any_tick() -> impl Strategy<Value = Tick> {
             ),
             latency: PerVariant::new(canary, stable),
             assigned,
+            versions: PerVariant::new(
+                VersionCounts { right: requests.canary, wrong: failures.canary, unmarked: first.canary },
+                VersionCounts { right: requests.stable, wrong: failures.stable, unmarked: first.stable },
+            ),
             diversion: Diversion { visits: assigned.canary, probes: assigned.stable, failed: split.canary },
             split,
             paired: None,
@@ -381,7 +416,7 @@ proptest! {
     ) {
         let config = AnalysisConfig { unit, ..AnalysisConfig::default() };
         let mut evaluator = Evaluator::new(config, 3_600_000).unwrap();
-        let context = LookContext { last_flush_at: flushed, breaker_opened_at: opened, health: Health::Unknown, last_comparison, mirrors: false };
+        let context = LookContext { last_flush_at: flushed, breaker_opened_at: opened, last_comparison, ..LookContext::default() };
         for (tick, now) in ticks {
             evaluator.close_tick(tick, now);
             let look = evaluator.look(&context, now);

@@ -54,6 +54,10 @@ fn every_error_names_the_field_its_value_and_what_is_accepted() {
             r#""enabled": true, "percentage": 5, "stickiness": ["visitor", "ipv4"]"#,
             r#"stickiness[1]: "ipv4" is not accepted, accepted: "cookie:NAME", "header:NAME", "ip" or "visitor""#,
         ),
+        (
+            r#""enabled": true, "percentage": 5, "canaryVersion": "a\nb""#,
+            r#"canaryVersion: "a\nb" is not accepted, accepted: a version id of 1 to 128 printable ASCII characters"#,
+        ),
         (r#""enabled": true, "percentage": 5, "canaryUrl": 7"#, "canaryUrl: 7 is not accepted, accepted: a string"),
         (
             r#""enabled": true, "percentage": 5, "schemaVersion": -1"#,
@@ -107,4 +111,20 @@ proptest! {
     fn any_text_can_be_read(text in ".*") {
         let _ = parse(&text);
     }
+}
+
+#[test]
+fn versions_are_read_and_stables_alone_is_not_used() {
+    let versions = |fields: &str| {
+        let state = parse(&format!(r#"{{"enabled": true, "percentage": 5{fields}}}"#)).unwrap();
+        let ids =
+            state.versions.map(|versions| (versions.canary.to_string(), versions.stable.map(|id| id.to_string())));
+        (ids, state.warnings.len())
+    };
+    assert_eq!(versions(""), (None, 0));
+    assert_eq!(versions(r#", "canaryVersion": null"#), (None, 0));
+    assert_eq!(versions(r#", "canaryVersion": "new""#), (Some(("new".into(), None)), 0));
+    let both = r#", "canaryVersion": "new", "stableVersion": "old""#;
+    assert_eq!(versions(both), (Some(("new".into(), Some("old".into()))), 0));
+    assert_eq!(versions(r#", "stableVersion": "old""#), (None, 1));
 }

@@ -11,7 +11,12 @@ use crate::visitor;
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 fn config() -> RoutingConfig {
-    RoutingConfig { canary_bound: true, override_key: OverrideKey::new("secret"), max_stale: Duration::from_mins(5) }
+    RoutingConfig {
+        canary_bound: true,
+        has_versions: false,
+        override_key: OverrideKey::new("secret"),
+        max_stale: Duration::from_mins(5),
+    }
 }
 
 /// A snapshot of a state, given as JSON, and of the switches that are on.
@@ -63,6 +68,22 @@ fn without_a_canary_every_request_goes_to_stable() {
     let alone = RoutingConfig { canary_bound: false, ..config() };
     let decision = decide(&snapshot(Some(ALL), &[]), &alone, &forced(SampleRequest::get("/")), NOW);
     assert_eq!((decision.outcome, decision.reason), (STABLE, Reason::Unbound));
+}
+
+#[test]
+fn a_version_needs_the_name_of_its_worker_and_a_worker_its_binding() {
+    const VERSION: &str = r#"{"enabled": true, "percentage": 100, "canaryVersion": "new"}"#;
+    let decided = |state, canary_bound, has_versions| {
+        let config = RoutingConfig { canary_bound, has_versions, ..config() };
+        let decision = decide(&snapshot(Some(state), &[]), &config, &SampleRequest::get("/"), NOW);
+        (decision.outcome, decision.reason)
+    };
+    for (state, canary_bound, has_versions) in [(VERSION, false, true), (VERSION, true, true), (ALL, true, true)] {
+        assert_eq!(decided(state, canary_bound, has_versions), (CANARY, Reason::Percentage), "{state}");
+    }
+    for (state, canary_bound, has_versions) in [(VERSION, true, false), (VERSION, false, false), (ALL, false, true)] {
+        assert_eq!(decided(state, canary_bound, has_versions), (STABLE, Reason::Unbound), "{state}");
+    }
 }
 
 #[test]

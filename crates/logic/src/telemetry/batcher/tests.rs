@@ -1,5 +1,6 @@
 use super::*;
 use crate::analysis::SlowLimits;
+use crate::version::VersionCounts;
 
 fn step(step: usize) -> Observation {
     Observation { rollout_id: "r".into(), attempt: 0, step }
@@ -63,6 +64,22 @@ fn all_requests_are_counted_and_a_batch_that_is_sent_again_has_the_same_number()
     assert_eq!((lost.requests, batcher.flush().requests), (3, 3));
     batcher.acknowledge(lost.seq);
     assert_eq!(batcher.flush().requests, 1);
+}
+
+#[test]
+fn an_answer_of_another_version_counts_for_neither_side_and_its_visitor_was_assigned() {
+    let mut batcher = OutcomeBatcher::new("i".into());
+    batcher.record_version(&step(0), canary(5), VersionCheck::Wrong);
+    batcher.record_version(&step(0), canary(6), VersionCheck::Right);
+    record(&mut batcher, 0, canary(6), good(9.0));
+    batcher.record_version(&step(0), stable(7), VersionCheck::Unmarked);
+    let sample = flushed(&mut batcher);
+    let counts = |right, wrong, unmarked| VersionCounts { right, wrong, unmarked };
+    assert_eq!(sample.versions, PerVariant::new(counts(1, 1, 0), counts(0, 0, 1)));
+    assert_eq!((sample.variants.canary.requests, sample.variants.canary.visitors.estimate()), (1, 1));
+    assert_eq!(keys(&sample.seen), [5, 6]);
+    batcher.record_version(&step(0), canary(5), VersionCheck::Wrong);
+    assert_eq!(keys(&flushed(&mut batcher).seen), [0; 0], "reported before");
 }
 
 #[test]
