@@ -52,10 +52,8 @@ impl Deploy {
         refuse(&current, &worker)?;
         current.edited(&edit, false)?;
         // A version is reached by the name of stable's Worker, and a gate of its own proves that it is.
-        let checked = match self.versions {
-            true => None,
-            false => Some(self.common.check_bound(&worker.canary, connection, &store)?),
-        };
+        let checked =
+            if self.versions { None } else { Some(self.common.check_bound(&worker.canary, connection, &store)?) };
         for warning in &worker.warnings {
             output::error_line(&styled(CAUTION, &format!("warning: {warning}")));
         }

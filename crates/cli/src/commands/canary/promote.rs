@@ -51,19 +51,16 @@ impl Promote {
         }
         refuse(&current, &worker)?;
         job.steps.push(Step::Gate(canary));
-        match current.canary_version() {
-            Some(version) => {
-                let canary = format!("version {version}, which is {} now", worker.name);
-                job.about = vec![("worker", worker.name.clone()), ("canary", canary)];
-                job.steps.extend(self.version(version, &worker, connection)?);
-                if self.gates.address(Variant::Stable).is_some() {
-                    job.steps.push(Step::Gate(stable));
-                }
-            }
-            None => {
-                job.steps.push(Step::Deploy { name: worker.name.clone(), call: worker.deploy() });
+        if let Some(version) = current.canary_version() {
+            let canary = format!("version {version}, which is {} now", worker.name);
+            job.about = vec![("worker", worker.name.clone()), ("canary", canary)];
+            job.steps.extend(self.version(version, &worker, connection)?);
+            if self.gates.address(Variant::Stable).is_some() {
                 job.steps.push(Step::Gate(stable));
             }
+        } else {
+            job.steps.push(Step::Deploy { name: worker.name.clone(), call: worker.deploy() });
+            job.steps.push(Step::Gate(stable));
         }
         job.steps.push(Step::Write { edit: off(PROMOTED, connection), must: false });
         let done = job.run(self.common.dry_run);
