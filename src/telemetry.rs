@@ -93,7 +93,7 @@ impl Telemetry {
     /// Counts an answer to an observed request by its version.
     pub(crate) fn record_version(&self, window: &Observation, observed: Observed, check: VersionCheck) -> Flush {
         self.batcher().borrow_mut().record_version(window, observed, check);
-        // What follows of an answer of the right version sends the counts.
+        // An answer of the right version sends the counts.
         if check == VersionCheck::Wrong { self.next_flush() } else { Flush::NotYet }
     }
 

@@ -41,7 +41,7 @@ test("a version is uploaded, deployed at 0 %, grown by a rollout and promoted, a
   assert.equal(account.has("app-canary"), false);
 });
 
-test("a version that is not healthy gets no visitors, and a clean-up takes it out of the deployment", async (t) => {
+test("a version that is not healthy gets no visitors, and a clean-up removes it from the deployment", async (t) => {
   const { account, serin, release, state } = await startWorld(t, ONE_WORKER);
   const [[v1]] = shares(account);
   const bad = await release("v2", { health: "down" });

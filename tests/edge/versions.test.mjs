@@ -1,4 +1,4 @@
-// Versions of one Worker as the variants: what is sent to the platform, and what follows where the platform answers by another version.
+// Versions of one Worker as the variants: what is sent to the platform, and how Serin notices an answer of another version.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
