@@ -73,7 +73,8 @@ for (const [name, every, found] of [
     let asked = 0;
     const fails = () => bad && asked++ % every === 0;
     const load = startLoad(t, serin, { path: () => (fails() ? "/?canary=status:503&stable=name&quiet" : "/?both=name&quiet") });
-    await start(serin);
+    // The third step outlasts the test, so that the verdict finds the rollout there.
+    await start(serin, { ...PLAN, steps: [5, 15, { percentage: 35, hold: "1h" }, 65, 100] });
     await serin.status(({ rollout }) => rollout.step === 3);
     bad = true;
     const status = await inPhase(serin, "rolled-back");
