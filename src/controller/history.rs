@@ -2,12 +2,14 @@
 //! row that cannot be read is left out, because a picture with a gap is better than none. A report costs two rows read and two written.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serin_logic::Timestamp;
 use serin_logic::api::{
     AuditPage, LocationView, NumberedRollout, Page, RolloutDetail, RolloutView, SeriesPage, SeriesQuery,
 };
 use serin_logic::controller::Controller;
+use serin_logic::document::parse_own;
 use serin_logic::history::{KEPT, Location, MAX_ROLLOUTS, Minute, PastRollout, Versions};
 use serin_logic::telemetry::Sample;
 use worker::SqlStorageValue;
@@ -78,7 +80,7 @@ impl<'a> History<'a> {
         if sample.is_none() && row.as_ref().is_some_and(is_known) {
             return Ok(());
         }
-        let mut counts: Location = row.and_then(|row| serde_json::from_str(&row.body).ok()).unwrap_or_default();
+        let mut counts: Location = row.and_then(|row| read(&row.body)).unwrap_or_default();
         if let Some(sample) = sample {
             counts.add(sample);
         }
@@ -113,7 +115,7 @@ impl<'a> History<'a> {
         let (from, to) = query.page();
         let select = "SELECT minute, body FROM series WHERE minute >= ? AND minute < ? ORDER BY minute";
         let rows: Vec<MinuteRow> = self.store.select(select, vec![from.into(), to.into()])?;
-        let minutes = rows.iter().filter_map(|row| Some((row.minute, serde_json::from_str(&row.body).ok()?)));
+        let minutes = rows.iter().filter_map(|row| Some((row.minute, read(&row.body)?)));
         Ok(SeriesPage::new(query, minutes))
     }
 
@@ -124,7 +126,7 @@ impl<'a> History<'a> {
         let rows: Vec<RolloutRow> = self.store.select(select, vec![before, i64::from(limit).into()])?;
         let is_full = rows.len() as u64 == u64::from(limit);
         let next = rows.last().filter(|row| is_full && row.number > 1).map(|row| row.number.to_string());
-        Ok(Page { rows: rows.iter().filter_map(RolloutRow::read).collect(), next })
+        Ok(Page { rows: rows.iter().filter_map(RolloutRow::numbered).collect(), next })
     }
 
     /// The last rollout of this id, with its series and a page of its audit; none if it is not remembered.
@@ -137,7 +139,7 @@ impl<'a> History<'a> {
     ) -> Result<Option<RolloutDetail<Value>>, StorageError> {
         let select = "SELECT number, body FROM rollouts WHERE id = ? ORDER BY number DESC LIMIT 1";
         let rows: Vec<RolloutRow> = self.store.select(select, vec![id.into()])?;
-        let Some(rollout) = rows.first().and_then(RolloutRow::read) else { return Ok(None) };
+        let Some(rollout) = rows.first().and_then(RolloutRow::numbered) else { return Ok(None) };
         let PastRollout { started_at, ended_at, first_seq, last_seq, .. } = &rollout.rollout;
         let start = Timestamp::parse(started_at).unwrap_or(now);
         let end = ended_at.as_deref().and_then(Timestamp::parse).unwrap_or(now);
@@ -153,7 +155,7 @@ impl<'a> History<'a> {
         let rows: Vec<LocationRow> = self.store.select(select, vec![after.into(), i64::from(limit).into()])?;
         let next = rows.last().filter(|_| rows.len() as u64 == u64::from(limit)).map(|row| row.name.clone());
         let view = |row: LocationRow| {
-            let counts: Location = serde_json::from_str(&row.body).ok()?;
+            let counts: Location = read(&row.body)?;
             Some(LocationView::new(row.name, Timestamp::from_millis(row.reported), &counts))
         };
         Ok(Page { rows: rows.into_iter().filter_map(view).collect(), next })
@@ -170,7 +172,7 @@ impl<'a> History<'a> {
             let oldest = now.before(KEPT).as_millis();
             self.write("DELETE FROM locations WHERE reported < ?", vec![oldest.into()])?;
         }
-        let mut minute: Minute = row.and_then(|row| serde_json::from_str(&row.body).ok()).unwrap_or_default();
+        let mut minute: Minute = row.and_then(|row| read(&row.body)).unwrap_or_default();
         minute.note(controller);
         if let Some(sample) = sample {
             minute.add(sample);
@@ -183,7 +185,7 @@ impl<'a> History<'a> {
         let key = || vec![view.id.as_str().into(), view.started_at.as_str().into()];
         let select = "SELECT number, body FROM rollouts WHERE id = ? AND started = ?";
         let row = self.store.select::<RolloutRow>(select, key())?.into_iter().next();
-        let mut past = row.as_ref().and_then(RolloutRow::read).unwrap_or_default().rollout;
+        let mut past = row.as_ref().and_then(RolloutRow::numbered).unwrap_or_default().rollout;
         past.follow(view);
         change(&mut past);
         let insert = "INSERT INTO rollouts (id, started, body) VALUES (?, ?, ?)
@@ -199,10 +201,14 @@ impl<'a> History<'a> {
 // === impl RolloutRow ===
 
 impl RolloutRow {
-    fn read(&self) -> Option<NumberedRollout> {
-        let rollout = serde_json::from_str(&self.body).ok()?;
-        Some(NumberedRollout { number: self.number, rollout })
+    fn numbered(&self) -> Option<NumberedRollout> {
+        Some(NumberedRollout { number: self.number, rollout: read(&self.body)? })
     }
+}
+
+/// A row's body; none where it cannot be read.
+fn read<T: DeserializeOwned>(body: &str) -> Option<T> {
+    parse_own("history", body).ok()
 }
 
 fn text(row: &impl serde::Serialize) -> Result<String, StorageError> {

@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import test from "node:test";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
+import { QUICK } from "./harness/quick-plan.mjs";
 import { ADMIN_TOKEN, startSerin } from "./harness/workerd.mjs";
 
 const OFF = { enabled: false, percentage: 0, canaryWorker: "app-canary" };
@@ -35,14 +36,11 @@ const says = (status, message) => (response) => response.end(JSON.stringify({ st
 const plan = (check, more) => ({
   id: "r1",
   actor: "ada",
-  schedule: "custom",
+  ...QUICK,
   steps: [{ percentage: 25, check }, 100],
   hold: "400ms",
-  settle: "200ms",
   lookEvery: "200ms",
   bake: "400ms",
-  detect: { points: 10 },
-  analysis: { tickMs: 200, flushIntervalMs: 200 },
   ...more,
 });
 

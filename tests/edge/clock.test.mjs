@@ -4,15 +4,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
+import { QUICK } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const HOUR = 3_600;
 const ALL = { "canary-state": { enabled: true, percentage: 100 } };
-const PLAN = {
-  schedule: "custom", id: "r1", steps: [50, 100], hold: "1s", settle: "200ms", lookEvery: "300ms", bake: "1s",
-  detect: { points: 10 },
-  analysis: { tickMs: 200, flushIntervalMs: 200 },
-};
+const PLAN = { ...QUICK, id: "r1", steps: [50, 100] };
 
 for (const [name, jump] of [["back", -HOUR], ["ahead", HOUR]]) {
   test(`the clock jumps an hour ${name}: the policy is still read, and orders still arrive`, async (t) => {

@@ -7,19 +7,11 @@ import { join } from "node:path";
 import test, { before } from "node:test";
 import { buildProgram, serinFor as serinOf } from "./harness/command-line.mjs";
 import { startLoad } from "./harness/load.mjs";
+import { QUICK } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const OFF = { enabled: false, percentage: 0 };
-const PLAN = {
-  schedule: "custom",
-  steps: [25, 100],
-  hold: "1s",
-  settle: "200ms",
-  lookEvery: "300ms",
-  bake: "1s",
-  detect: { points: 10 },
-  analysis: { tickMs: 200, flushIntervalMs: 200 },
-};
+const PLAN = { ...QUICK, steps: [25, 100] };
 
 let program;
 

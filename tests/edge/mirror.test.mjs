@@ -5,21 +5,18 @@ import test from "node:test";
 import { NAVIGATION, visitorCookie } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
+import { QUICK } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const OFF = { "canary-state": { enabled: false, percentage: 0 } };
 /** A step that mirrors everything until the test has seen enough, with seconds instead of minutes. */
 const plan = (mirror = {}, more = {}) => ({
+  ...QUICK,
   id: "m1",
   actor: "ada",
   steps: [{ mirror: 100, hold: "10m", ...mirror }, 50, 100],
-  settle: "200ms",
-  lookEvery: "300ms",
-  hold: "1s",
-  bake: "1s",
-  detect: { points: 10 },
   ...more,
-  analysis: { tickMs: 200, flushIntervalMs: 200, ...more.analysis },
+  analysis: { ...QUICK.analysis, ...more.analysis },
 });
 
 /** Starts a rollout, and returns when the isolate copies requests. */

@@ -5,9 +5,10 @@ import test from "node:test";
 import { expected } from "./harness/bucket.mjs";
 import { visitorCookie, visitorId } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
+import { QUICK } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
-const PLAN = { id: "r1", schedule: "custom", steps: [50, 100], hold: "1h", settle: "200ms", lookEvery: "300ms", analysis: { tickMs: 200, flushIntervalMs: 200 } };
+const PLAN = { ...QUICK, id: "r1", steps: [50, 100], hold: "1h" };
 const FAILS = "/?canary=status:503&stable=name&quiet";
 const VISITORS = Array.from({ length: 400 }, (_, number) => number).filter((number) => expected(visitorId(number), 50, "r1") === "canary");
 

@@ -5,19 +5,11 @@ import test from "node:test";
 import { visitorCookie } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
+import { QUICK } from "./harness/quick-plan.mjs";
 import { CF_HEADER, startSerin } from "./harness/workerd.mjs";
 
-/** The custom steps of the contract, with seconds instead of minutes, and hundreds of visitors instead of thousands before the last step. */
-const PLAN = {
-  schedule: "custom",
-  steps: [5, 15, 35, 65, 100],
-  hold: "1s",
-  settle: "200ms",
-  lookEvery: "300ms",
-  bake: "1s",
-  detect: { points: 10 },
-  analysis: { tickMs: 200, flushIntervalMs: 200 },
-};
+/** The custom steps of the contract. */
+const PLAN = { ...QUICK, steps: [5, 15, 35, 65, 100] };
 const OFF = { enabled: false, percentage: 0, canaryWorker: "app-canary" };
 
 const start = async (serin, plan = PLAN) => {

@@ -16,6 +16,8 @@ mod network;
 /// The number of distinct visitors.
 mod sketch;
 
+use hex::FromHexError;
+
 pub use heavy_keys::HeavyKeys;
 pub use key_set::{Entry, InvalidKeySet, KeySet};
 pub use marks::Marks;
@@ -28,4 +30,10 @@ fn hexadecimal(bytes: &[u8]) -> String {
     // The text has room for all bytes.
     let _ = hex::encode_to_slice(bytes, &mut text);
     String::from_utf8(text).unwrap_or_default()
+}
+
+/// The bytes that hexadecimal digits stand for, read at once for the same reason.
+fn from_hexadecimal(text: &str) -> Result<Vec<u8>, FromHexError> {
+    let mut bytes = vec![0; text.len() / 2];
+    hex::decode_to_slice(text, &mut bytes).map(|()| bytes)
 }

@@ -25,9 +25,12 @@ pub(crate) struct Init {
     /// Name of the stable Worker, such as `shop`; asked for on a terminal.
     #[arg(long, value_name = "NAME", value_parser = worker_name)]
     stable: Option<String>,
-    /// Name of the canary's Worker; asked for on a terminal, else that of the stable Worker with `-canary`.
+    /// Name of the canary's Worker; asked for on a terminal, else the name of the stable Worker with `-canary`.
     #[arg(long, value_name = "NAME", value_parser = worker_name)]
     canary: Option<String>,
+    /// The canary is a version of the stable Worker, and no Worker of its own.
+    #[arg(long, conflicts_with = "canary")]
+    versions: bool,
     /// A custom domain to try Serin at before it takes your route, such as `serin-test.shop.example`.
     #[arg(long, value_name = "HOST", value_parser = host)]
     domain: Option<String>,
@@ -53,6 +56,9 @@ const BUILT_FILES: [&str; 2] = ["index.js", "index_bg.wasm"];
 
 /// The beginning of the name of the folder in the Worker's archive.
 const ARCHIVE: &str = "serin-worker-";
+
+/// The answer that makes the canary a version.
+const VERSION: &str = "version";
 
 /// One of the commands that follow, with what it is for.
 struct Next {
@@ -160,9 +166,17 @@ impl Init {
         };
         let usual = format!("{stable}-canary");
         let canary = match (&self.canary, &mut questions) {
-            (Some(canary), _) => canary.clone(),
-            (None, Some(questions)) => questions.ask("Name of the canary's Worker", Some(&usual), worker_name)?,
-            (None, None) => usual,
+            _ if self.versions => None,
+            (Some(canary), _) => Some(canary.clone()),
+            (None, Some(questions)) => {
+                let question = format!("Is the canary a Worker of its own, or a version of {stable}?");
+                if questions.choose(&question, ["worker", VERSION])? == VERSION {
+                    None
+                } else {
+                    Some(questions.ask("Name of the canary's Worker", Some(&usual), worker_name)?)
+                }
+            }
+            (None, None) => Some(usual),
         };
         let domain = match (&self.domain, &mut questions) {
             (Some(domain), _) => Some(domain.clone()),
@@ -180,10 +194,15 @@ impl Init {
 
     /// The commands that follow, in order.
     fn next(&self, configuration: &Configuration) -> Vec<Next> {
-        let Configuration { domain, stable, .. } = configuration;
+        let Configuration { domain, stable, canary, .. } = configuration;
         let next = |purpose, command: &str| Next { command: command.to_owned(), purpose };
         let address = domain.as_deref().unwrap_or("YOUR-DOMAIN");
-        let service = format!("../{stable}");
+        let (deploys_canary, versions) = match canary {
+            Some(_) => ("Deploy your service's folder as the canary.", ""),
+            None => {
+                ("Deploy your service's folder as a version, which no visitor gets yet: the canary.", " --versions")
+            }
+        };
         let deploys = match domain {
             Some(_) => "Deploy Serin. wrangler makes the KV namespace, and visitors notice nothing.",
             None => {
@@ -209,10 +228,7 @@ impl Init {
                 "serin state set --enable --percentage 0 --why 'first policy'",
             ),
             next("Check the installation. Each fault has its next step.", "serin doctor"),
-            next(
-                "Deploy your service's folder as the canary.",
-                &format!("serin canary deploy {service} --why 'first canary'"),
-            ),
+            next(deploys_canary, &format!("serin canary deploy ../{stable}{versions} --why 'first canary'")),
             next(
                 "Start the first rollout. `serin halt` stops it.",
                 "serin start standard --why 'first rollout' --watch",
@@ -225,8 +241,12 @@ impl Init {
 fn text(file: &Path, configuration: &Configuration, next: &[Next]) -> String {
     let Configuration { name, stable, canary, .. } = configuration;
     let wrote = styled(GOOD, "wrote");
+    let variants = match canary {
+        Some(canary) => format!("{stable} (stable) and {canary} (canary)"),
+        None => format!("two versions of {stable}"),
+    };
     let mut lines = vec![
-        format!("{wrote}  {}: {name} in front of {stable} (stable) and {canary} (canary)", file.display()),
+        format!("{wrote}  {}: {name} in front of {variants}", file.display()),
         String::new(),
         "Next, in this order. docs/deploy.md has the check of each step, and how your route moves to Serin.".to_owned(),
     ];

@@ -50,6 +50,20 @@ fn without_a_terminal_options_answer_and_the_commands_that_follow_are_printed() 
 }
 
 #[test]
+fn for_versions_one_worker_is_named_and_the_commands_deploy_a_version() {
+    let folder = unpacked();
+    let run = init(folder.path(), &["--stable", "shop", "--versions", "--domain", "serin-test.shop.example"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.contains("serin in front of two versions of shop\n"), "{}", run.stdout);
+    assert!(run.stdout.contains("serin canary deploy ../shop --versions --why 'first canary'"), "{}", run.stdout);
+    let text = written(folder.path());
+    assert!(text.contains(r#""vars": { "SERVICE_WORKER": "shop", "HEALTH_DETAIL": "token" }"#), "{text}");
+    assert!(!text.contains("CANARY\", \"service"), "{text}");
+    let run = init(folder.path(), &["--stable", "shop", "--versions", "--canary", "shop-canary"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+}
+
+#[test]
 fn without_a_terminal_a_missing_name_is_wrong_usage_and_nothing_is_written() {
     let folder = unpacked();
     let run = init(folder.path(), &[]);

@@ -8,9 +8,9 @@ use std::collections::btree_map::Entry as Place;
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
-use super::hexadecimal;
 use super::marks::Marks;
 use super::network::Network;
+use super::{from_hexadecimal, hexadecimal};
 use crate::variant::Variant;
 
 /// Visitors of one client network that a set keeps, of both variants together.
@@ -144,7 +144,7 @@ impl TryFrom<String> for KeySet {
     type Error = InvalidKeySet;
 
     fn try_from(text: String) -> Result<Self, InvalidKeySet> {
-        let bytes = hex::decode(text).map_err(|_| InvalidKeySet::Hex)?;
+        let bytes = from_hexadecimal(&text).map_err(|_| InvalidKeySet::Hex)?;
         let (entries, rest) = bytes.as_chunks::<ENTRY_BYTES>();
         if !rest.is_empty() {
             return Err(InvalidKeySet::Length(bytes.len()));

@@ -6,7 +6,7 @@ use hyperloglockless::HyperLogLog;
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
-use super::hexadecimal;
+use super::{from_hexadecimal, hexadecimal};
 
 /// 2^12 registers. (At 11 the crate's correction has a wrong coefficient, as of 0.5.0.)
 const PRECISION: u8 = 12;
@@ -121,7 +121,7 @@ impl TryFrom<String> for VisitorSketch {
     type Error = InvalidSketch;
 
     fn try_from(text: String) -> Result<Self, InvalidSketch> {
-        let bytes = hex::decode(text).map_err(|_| InvalidSketch::Hex)?;
+        let bytes = from_hexadecimal(&text).map_err(|_| InvalidSketch::Hex)?;
         if bytes.len() == REGISTERS {
             return Ok(Self::of(bytes));
         }

@@ -8,6 +8,9 @@ use serde_json::Value;
 /// The configuration with the names of no account. Each field that [`Configuration::text`] fills in occurs once.
 pub(super) const TEMPLATE: &str = include_str!("wrangler.jsonc");
 
+/// The canary's Worker in the template.
+const TEMPLATE_CANARY: &str = "my-api-canary";
+
 /// The longest name of a Worker. <https://developers.cloudflare.com/workers/platform/limits/>
 const LONGEST_NAME: usize = 63;
 
@@ -18,8 +21,8 @@ pub(super) struct Configuration {
     pub(super) name: String,
     /// Name of the stable Worker.
     pub(super) stable: String,
-    /// Name of the canary's Worker.
-    pub(super) canary: String,
+    /// Name of the canary's Worker; none if the canary is a version of the stable Worker.
+    pub(super) canary: Option<String>,
     /// A custom domain of the splitter.
     pub(super) domain: Option<String>,
     /// Folder of the built Worker, absolute or relative to the configuration; empty if it is the same.
@@ -29,15 +32,16 @@ pub(super) struct Configuration {
 // === impl Configuration ===
 
 impl Configuration {
-    /// Checks that three Workers have three names.
+    /// Checks that the Workers have different names.
     pub(super) fn check(&self) -> Result<(), String> {
         let Self { name, stable, canary, .. } = self;
-        if stable == canary {
+        if canary.as_ref() == Some(stable) {
             return Err(format!(
-                "stable and the canary are both {stable}, accepted: two Workers; name the other with --canary"
+                "stable and the canary are both {stable}, accepted: two Workers, named with --stable and --canary, or two versions of \
+                 one: --versions"
             ));
         }
-        if [stable, canary].contains(&name) {
+        if name == stable || canary.as_ref() == Some(name) {
             return Err(format!("{name} is Serin's own name; choose another for Serin with --name"));
         }
         Ok(())
@@ -46,14 +50,16 @@ impl Configuration {
     /// The file's text.
     pub(super) fn text(&self) -> String {
         let (main, console) = (slashed(&self.worker.join("index.js")), slashed(&self.worker.join("console")));
+        let canary = self.canary.as_deref().unwrap_or(TEMPLATE_CANARY);
         let fields = [
             ("\"name\": ", "serin", self.name.as_str()),
             ("\"main\": ", "index.js", main.as_str()),
             ("\"STABLE\", \"service\": ", "my-api-stable", self.stable.as_str()),
-            ("\"CANARY\", \"service\": ", "my-api-canary", self.canary.as_str()),
+            ("\"CANARY\", \"service\": ", TEMPLATE_CANARY, canary),
             ("\"directory\": ", "console", console.as_str()),
         ];
-        let text = fields.into_iter().fold(TEMPLATE.to_owned(), |text, (field, from, to)| {
+        let template = if self.canary.is_some() { TEMPLATE.to_owned() } else { self.template_of_versions() };
+        let text = fields.into_iter().fold(template, |text, (field, from, to)| {
             text.replace(&format!("{field}{}", quoted(from)), &format!("{field}{}", quoted(to)))
         });
         match &self.domain {
@@ -63,6 +69,16 @@ impl Configuration {
                 text.replace(r#""routes": []"#, &route)
             }
         }
+    }
+
+    /// The template without the canary's Worker, and with the name of the Worker that has the versions.
+    fn template_of_versions(&self) -> String {
+        let canary = format!(",\n    {{ \"binding\": \"CANARY\", \"service\": {} }}", quoted(TEMPLATE_CANARY));
+        let vars = "\"vars\": { ";
+        TEMPLATE
+            .replace("two Workers", "two versions of one Worker")
+            .replace(&canary, "")
+            .replace(vars, &format!("{vars}\"SERVICE_WORKER\": {}, ", quoted(&self.stable)))
     }
 }
 
@@ -109,7 +125,7 @@ mod tests {
 
     fn of_shop() -> Configuration {
         let [name, stable, canary] = ["serin", "shop", "shop-canary"].map(str::to_owned);
-        Configuration { name, stable, canary, domain: None, worker: PathBuf::new() }
+        Configuration { name, stable, canary: Some(canary), domain: None, worker: PathBuf::new() }
     }
 
     fn parsed(text: &str) -> Value {
@@ -136,15 +152,30 @@ mod tests {
 
     #[test]
     fn the_built_worker_beside_the_configuration_is_as_in_the_archive() {
-        let template = Configuration { stable: "my-api-stable".into(), canary: "my-api-canary".into(), ..of_shop() };
+        let canary = Some(TEMPLATE_CANARY.to_owned());
+        let template = Configuration { stable: "my-api-stable".into(), canary, ..of_shop() };
         assert_eq!(template.text(), TEMPLATE);
     }
 
     #[test]
-    fn three_workers_have_three_names() {
+    fn for_versions_there_is_one_worker_and_the_variable_that_names_it() {
+        let text = Configuration { canary: None, ..of_shop() }.text();
+        let mut expected = parsed(TEMPLATE);
+        expected["services"] = serde_json::json!([{"binding": "STABLE", "service": "shop"}]);
+        expected["vars"]["SERVICE_WORKER"] = "shop".into();
+        assert_eq!(parsed(&text), expected);
+        assert!(text.starts_with("// Serin in front of two versions of one Worker."), "{text}");
+    }
+
+    #[test]
+    fn workers_have_different_names() {
         assert_eq!(of_shop().check(), Ok(()));
-        assert!(Configuration { canary: "shop".into(), ..of_shop() }.check().unwrap_err().contains("--canary"));
-        assert!(Configuration { name: "shop".into(), ..of_shop() }.check().unwrap_err().contains("--name"));
+        let same = Configuration { canary: Some("shop".into()), ..of_shop() };
+        assert!(same.check().unwrap_err().contains("--canary"));
+        for canary in [None, of_shop().canary] {
+            let shop = Configuration { name: "shop".into(), canary, ..of_shop() };
+            assert!(shop.check().unwrap_err().contains("--name"));
+        }
     }
 
     #[test]

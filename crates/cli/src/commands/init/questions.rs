@@ -45,6 +45,18 @@ impl<I: BufRead, O: Write> Questions<I, O> {
         }
     }
 
+    /// Asks for one of `words`. An empty line stands for the first.
+    ///
+    /// # Errors
+    /// The input ended, or the terminal failed.
+    pub(super) fn choose(&mut self, question: &str, words: [&str; 2]) -> Result<String, Failure> {
+        let [usual, other] = words;
+        self.ask(&format!("{question} ({usual}, {other})"), Some(usual), |answer| {
+            let wrong = || format!("{answer:?} is neither, accepted: {usual} or {other}");
+            words.contains(&answer).then(|| answer.to_owned()).ok_or_else(wrong)
+        })
+    }
+
     fn print(&mut self, text: &str) -> Result<(), Failure> {
         let printed = self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush());
         printed.map_err(|error| broken(&error.to_string()))
@@ -76,6 +88,18 @@ mod tests {
     #[test]
     fn an_empty_line_is_the_usual_answer() {
         assert_eq!(asked("\n", Some("shop-canary")), (Ok("shop-canary".into()), "Name [shop-canary]: ".into()));
+    }
+
+    #[test]
+    fn a_choice_takes_one_of_its_words() {
+        let chosen = |input: &str| {
+            let mut output = Vec::new();
+            let answer = Questions::new(input.as_bytes(), &mut output).choose("Which", ["worker", "version"]);
+            (answer.unwrap_or_default(), String::from_utf8(output).unwrap())
+        };
+        assert_eq!(chosen("\n"), ("worker".into(), "Which (worker, version) [worker]: ".into()));
+        let (answer, output) = chosen("both\nversion\n");
+        assert_eq!((answer.as_str(), output.contains("accepted: worker or version")), ("version", true), "{output}");
     }
 
     #[test]
