@@ -6,12 +6,12 @@ import { expected } from "./harness/bucket.mjs";
 import { Client, visitorCookie, visitorId } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
-import { QUICK } from "./harness/quick-plan.mjs";
+import { QUICK_PLAN } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const OFF = { enabled: false, percentage: 0 };
 /** `maxInconclusive`: an incident on both variants pauses no rollout here, so that each test sees the judgement itself. */
-const PLAN = { ...QUICK, id: "r1", steps: [20, 100], hold: "1h", settle: "100ms", lookEvery: "500ms", maxInconclusive: 1_000 };
+const PLAN = { ...QUICK_PLAN, id: "r1", steps: [20, 100], hold: "1h", settle: "100ms", lookEvery: "500ms", maxInconclusive: 1_000 };
 /** Time for what takes some seconds where nothing else runs, in ms. */
 const BUSY_MACHINE = 300_000;
 

@@ -10,11 +10,11 @@ import { expected } from "./harness/bucket.mjs";
 import { NAVIGATION, visitorCookie, visitorId } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
-import { QUICK } from "./harness/quick-plan.mjs";
+import { QUICK_PLAN } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const OFF = { enabled: false, percentage: 0 };
-const PLAN = { ...QUICK, id: "r1", steps: [50, 100], hold: "1h", settle: "100ms", lookEvery: "200ms" };
+const PLAN = { ...QUICK_PLAN, id: "r1", steps: [50, 100], hold: "1h", settle: "100ms", lookEvery: "200ms" };
 
 async function startRollout(serin, plan) {
   const answer = await serin.api("POST", "rollouts", { ...PLAN, ...plan });

@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import test from "node:test";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
-import { QUICK } from "./harness/quick-plan.mjs";
+import { QUICK_PLAN } from "./harness/quick-plan.mjs";
 import { ADMIN_TOKEN, startSerin } from "./harness/workerd.mjs";
 
 const OFF = { enabled: false, percentage: 0, canaryWorker: "app-canary" };
@@ -36,7 +36,7 @@ const says = (status, message) => (response) => response.end(JSON.stringify({ st
 const plan = (check, more) => ({
   id: "r1",
   actor: "ada",
-  ...QUICK,
+  ...QUICK_PLAN,
   steps: [{ percentage: 25, check }, 100],
   hold: "400ms",
   lookEvery: "200ms",

@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
-import { QUICK } from "./harness/quick-plan.mjs";
+import { QUICK_PLAN } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const HOUR = 3_600;
 const ALL = { "canary-state": { enabled: true, percentage: 100 } };
-const PLAN = { ...QUICK, id: "r1", steps: [50, 100] };
+const PLAN = { ...QUICK_PLAN, id: "r1", steps: [50, 100] };
 
 for (const [name, jump] of [["back", -HOUR], ["ahead", HOUR]]) {
   test(`the clock jumps an hour ${name}: the policy is still read, and orders still arrive`, async (t) => {

@@ -7,11 +7,11 @@ import { join } from "node:path";
 import test, { before } from "node:test";
 import { buildProgram, serinFor as serinOf } from "./harness/command-line.mjs";
 import { startLoad } from "./harness/load.mjs";
-import { QUICK } from "./harness/quick-plan.mjs";
+import { QUICK_PLAN } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const OFF = { enabled: false, percentage: 0 };
-const PLAN = { ...QUICK, steps: [25, 100] };
+const PLAN = { ...QUICK_PLAN, steps: [25, 100] };
 
 let program;
 

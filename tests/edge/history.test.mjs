@@ -8,11 +8,11 @@ import test from "node:test";
 import { visitorCookie } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
-import { QUICK } from "./harness/quick-plan.mjs";
+import { QUICK_PLAN } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const STATE = { enabled: true, percentage: 0, stableWorker: "shop-v1", canaryWorker: "shop-v2" };
-const PLAN = { ...QUICK, steps: [50, 100], hold: "1h" };
+const PLAN = { ...QUICK_PLAN, steps: [50, 100], hold: "1h" };
 
 const VIEWER_TOKEN = "token-of-a-viewer";
 const viewer = { authorization: `Bearer ${VIEWER_TOKEN}` };

@@ -5,18 +5,18 @@ import test from "node:test";
 import { NAVIGATION, visitorCookie } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
-import { QUICK } from "./harness/quick-plan.mjs";
+import { QUICK_PLAN } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const OFF = { "canary-state": { enabled: false, percentage: 0 } };
 /** A step that mirrors everything until the test has seen enough, with seconds instead of minutes. */
 const plan = (mirror = {}, more = {}) => ({
-  ...QUICK,
+  ...QUICK_PLAN,
   id: "m1",
   actor: "ada",
   steps: [{ mirror: 100, hold: "10m", ...mirror }, 50, 100],
   ...more,
-  analysis: { ...QUICK.analysis, ...more.analysis },
+  analysis: { ...QUICK_PLAN.analysis, ...more.analysis },
 });
 
 /** Starts a rollout, and returns when the isolate copies requests. */

@@ -5,10 +5,10 @@ import test from "node:test";
 import { expected } from "./harness/bucket.mjs";
 import { visitorCookie, visitorId } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
-import { QUICK } from "./harness/quick-plan.mjs";
+import { QUICK_PLAN } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
-const PLAN = { ...QUICK, id: "r1", steps: [50, 100], hold: "1h" };
+const PLAN = { ...QUICK_PLAN, id: "r1", steps: [50, 100], hold: "1h" };
 const FAILS = "/?canary=status:503&stable=name&quiet";
 const VISITORS = Array.from({ length: 400 }, (_, number) => number).filter((number) => expected(visitorId(number), 50, "r1") === "canary");
 

@@ -5,11 +5,11 @@ import test from "node:test";
 import { visitorCookie } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
-import { QUICK } from "./harness/quick-plan.mjs";
+import { QUICK_PLAN } from "./harness/quick-plan.mjs";
 import { CF_HEADER, startSerin } from "./harness/workerd.mjs";
 
 /** The custom steps of the contract. */
-const PLAN = { ...QUICK, steps: [5, 15, 35, 65, 100] };
+const PLAN = { ...QUICK_PLAN, steps: [5, 15, 35, 65, 100] };
 const OFF = { enabled: false, percentage: 0, canaryWorker: "app-canary" };
 
 const start = async (serin, plan = PLAN) => {

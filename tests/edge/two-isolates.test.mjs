@@ -5,11 +5,11 @@ import { test } from "node:test";
 import { expected } from "./harness/bucket.mjs";
 import { visitorCookie, visitorId } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
-import { QUICK } from "./harness/quick-plan.mjs";
+import { QUICK_PLAN } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const OFF = { "canary-state": { enabled: false, percentage: 0 } };
-const PLAN = { ...QUICK, id: "r1", steps: [50, 100], hold: "1h", settle: "100ms", lookEvery: "200ms" };
+const PLAN = { ...QUICK_PLAN, id: "r1", steps: [50, 100], hold: "1h", bake: "1h", settle: "100ms", lookEvery: "200ms" };
 const sideOf = (visitor) => expected(visitorId(visitor), 50, PLAN.id);
 const ON_CANARY = Array.from({ length: 40 }, (_, visitor) => visitor).filter((visitor) => sideOf(visitor) === "canary");
 

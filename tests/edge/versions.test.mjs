@@ -4,13 +4,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mint } from "../../scripts/override.mjs";
 import { startLoad } from "./harness/load.mjs";
-import { QUICK } from "./harness/quick-plan.mjs";
+import { QUICK_PLAN } from "./harness/quick-plan.mjs";
 import { CANARY_VERSION, STABLE_VERSION, startSerin } from "./harness/workerd.mjs";
 
 const HEADER = "cloudflare-workers-version-overrides";
 const ALL = { "canary-state": { enabled: true, percentage: 100 } };
 const NONE = { "canary-state": { enabled: true, percentage: 0 } };
-const PLAN = { ...QUICK, steps: [50, 100], maxInconclusive: 1000 };
+const PLAN = { ...QUICK_PLAN, steps: [50, 100], maxInconclusive: 1000 };
 
 const start = (t, options) => startSerin(t, { versions: true, ...options });
 const sentTo = async (serin, options) => (await serin.request("/", options)).json.headers.filter(([name]) => name.startsWith("cloudflare-"));

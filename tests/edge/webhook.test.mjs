@@ -9,14 +9,14 @@ import test from "node:test";
 import Ajv from "ajv/dist/2020.js";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
-import { QUICK } from "./harness/quick-plan.mjs";
+import { QUICK_PLAN } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const DOCS = join(import.meta.dirname, "..", "..", "docs");
 const SCHEMA = JSON.parse(await readFile(join(DOCS, "webhook.schema.json"), "utf8"));
 const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(SCHEMA);
 const HALF = { "canary-state": { enabled: true, percentage: 50 } };
-const PLAN = { ...QUICK, steps: [50, 100], hold: "1h" };
+const PLAN = { ...QUICK_PLAN, steps: [50, 100], hold: "1h" };
 const QUIET = ["looked", "look-failed"];
 
 function assertValid(message) {

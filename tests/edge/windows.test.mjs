@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { startLoad } from "./harness/load.mjs";
-import { QUICK } from "./harness/quick-plan.mjs";
+import { QUICK_PLAN } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const OFF = { enabled: false, percentage: 0, canaryWorker: "app-canary" };
-const PLAN = { ...QUICK, steps: [25, 100], hold: "500ms", bake: "500ms" };
+const PLAN = { ...QUICK_PLAN, steps: [25, 100], hold: "500ms", bake: "500ms" };
 
 const start = (serin, freeze) => serin.api("POST", "rollouts", { id: "r1", actor: "ada", reason: "release 42", ...PLAN, freeze });
 

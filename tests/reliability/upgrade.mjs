@@ -13,14 +13,14 @@ import { parseArgs } from "node:util";
 import { expected } from "../edge/harness/bucket.mjs";
 import { visitorCookie, visitorId } from "../edge/harness/client.mjs";
 import { eventually } from "../edge/harness/eventually.mjs";
-import { QUICK } from "../edge/harness/quick-plan.mjs";
+import { QUICK_PLAN } from "../edge/harness/quick-plan.mjs";
 import { startSerin } from "../edge/harness/workerd.mjs";
 import { table, writeSection } from "./page.mjs";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const FIRST_THAT_COUNTS_VISITORS = "a323682";
 const OFF = { "canary-state": { enabled: false, percentage: 0 } };
-const PLAN = { ...QUICK, id: "r1", steps: [10, 50, 100], actor: "ada", reason: "upgrade" };
+const PLAN = { ...QUICK_PLAN, id: "r1", steps: [10, 50, 100], actor: "ada", reason: "upgrade" };
 const GOOD = "/?both=name&quiet";
 const BAD = "/?canary=status:503&stable=name&quiet";
 /** The looks count visitors and not requests. */

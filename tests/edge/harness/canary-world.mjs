@@ -7,12 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startAccount } from "./account.mjs";
 import { buildProgram, serinFor } from "./command-line.mjs";
-import { QUICK } from "./quick-plan.mjs";
+import { QUICK_PLAN } from "./quick-plan.mjs";
 import { startSerin } from "./workerd.mjs";
 
 export const STAND_IN = join(import.meta.dirname, "wrangler-stand-in.mjs");
 export const COMPATIBILITY_DATE = "2026-11-01";
-export const PLAN = { ...QUICK, steps: [5, 25, 100] };
+export const PLAN = { ...QUICK_PLAN, steps: [5, 25, 100] };
 /** Routes and crons belong to stable alone: the stand-in for wrangler refuses a canary with either. */
 const CONFIG = `name = "app"
 main = "index.js"
