@@ -90,7 +90,10 @@ const STATE = { enabled: true, percentage: 25, rolloutId: "bench" };
 const PLAN = { schedule: "custom", id: "bench", steps: [25, 100], hold: "24h", settle: "1h", lookEvery: "1h", actor: "bench", reason: "a measurement" };
 
 /** The canary gets copies of this percentage of the requests, and no visitor. */
-const mirroring = (percentage) => ({ ...PLAN, steps: [{ mirror: percentage, hold: "24h" }, 100] });
+const mirroring = (percentage) => ({
+  document: { ...STATE, percentage: 0 },
+  plan: { ...PLAN, steps: [{ mirror: percentage, hold: "24h" }, 100] },
+});
 
 const script = (...files) => Object.fromEntries(files.map((file) => [basename(file), join(HERE, "contestants", file)]));
 const others = (title, modules, group) => ({ title, modules, group, document: STATE, request: known });
@@ -147,8 +150,8 @@ export const CONTESTANTS = [
   serin("canary down, breaker open", { document: { ...STATE, percentage: 100 }, canary: "broken", crowd: 10 }),
   serin("rollout, on stable", { plan: PLAN }),
   serin("rollout, on the canary", { plan: PLAN, request: chosen, side: "canary" }),
-  serin("one in ten requests copied to the canary", { plan: mirroring(10) }),
-  serin("each request copied to the canary", { plan: mirroring(100) }),
+  serin("one in ten requests copied to the canary", mirroring(10)),
+  serin("each request copied to the canary", mirroring(100)),
   serin("/health", { request: { ...known, path: "/health" }, side: undefined }),
 ].map(named("contestant"));
 

@@ -155,3 +155,19 @@ test("where only /health states its version, a probe at each analysis notices th
   assert.match(held.versions.message, /^versions not verified on each request.*another version/);
   await load.stop();
 });
+
+test("a document that names another version during a rollout pauses it, and evidence about the first version is void", async (t) => {
+  const serin = await start(t, { kv: NONE });
+  const load = startLoad(t, serin);
+  const started = await serin.api("POST", "rollouts", { ...PLAN, id: "r1", actor: "ada", hold: "1h" });
+  assert.equal(started.status, 200, started.text);
+  await serin.status(({ rollout }) => rollout.figures?.canary?.requests > 100);
+  const written = JSON.parse((await serin.values())["canary-state"]);
+  const edited = { ...written, canaryVersion: "another-version" };
+  await serin.kv({ "canary-state": edited });
+  const { rollout, versions } = await serin.status(({ rollout }) => rollout.phase === "paused");
+  assert.match(rollout.reason, /canary-state says 50 %, salt "r1", canaryVersion another-version\. The rollout did not write that/);
+  assert.equal(versions.canary, "another-version");
+  assert.deepEqual(JSON.parse((await serin.values())["canary-state"]), edited);
+  await load.stop();
+});

@@ -371,6 +371,7 @@ impl From<&CanaryState> for PublishedState {
             percentage: state.percentage,
             rollout_id: state.rollout_id.clone(),
             generation: state.metadata.generation,
+            canary_version: state.versions.as_ref().map(|versions| versions.canary.clone()),
         }
     }
 }

@@ -56,6 +56,7 @@ impl World {
                         percentage: write.target.percentage,
                         rollout_id: write.rollout_id,
                         generation: Some(write.generation),
+                        canary_version: None,
                     });
                     Receipt::Written { generation: write.generation }
                 }

@@ -127,6 +127,7 @@ fn begin(
         started_by: request.actor.clone(),
         reason: request.reason.clone(),
         phase: Phase::Progressing { step: 0, since: now },
+        canary_version: found.as_ref().and_then(|document| document.canary_version.clone()),
         attempt: 0,
         next_look: None,
         counters: Counters::default(),

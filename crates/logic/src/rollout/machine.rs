@@ -247,15 +247,26 @@ fn seen(state: &State, document: Option<&PublishedState>, by: Option<&Replacemen
         Some(document) if document.enabled => document.percentage,
         _ => Percentage::ZERO,
     };
-    if state.wrote(document, now) || rollout.edited == Some(share) {
+    let version = match document {
+        Some(document) => document.canary_version.as_ref(),
+        // Without a document there is no canary, so the version is the one that it was.
+        None => rollout.canary_version.as_ref(),
+    };
+    let same_version = version == rollout.canary_version.as_ref();
+    if state.wrote(document, now) || (rollout.edited == Some(share) && same_version) {
         return Step::unchanged(state);
     }
     let transition = look_up(Trigger::Edited, rollout.phase.kind());
+    let other_version = match version {
+        _ if same_version => String::new(),
+        Some(version) => format!(", canaryVersion {version}"),
+        None => ", no canaryVersion".into(),
+    };
     let found = match document {
         Some(PublishedState { enabled: true, percentage, rollout_id, .. }) => {
-            format!("says {percentage} %, salt {rollout_id:?}")
+            format!("says {percentage} %, salt {rollout_id:?}{other_version}")
         }
-        Some(_) => "says that the canary is not enabled".into(),
+        Some(_) => format!("says that the canary is not enabled{other_version}"),
         None => "is gone".into(),
     };
     let reason = match by {
@@ -271,7 +282,7 @@ fn seen(state: &State, document: Option<&PublishedState>, by: Option<&Replacemen
         reason: &reason,
     };
     let mut change = TransitionBuilder::new(state, now);
-    change.accept_edit(share);
+    change.accept_edit(share, version.cloned());
     change.execute(transition, context);
     if by.is_some() && transition == Transition::Yield {
         // The audit has the operator's change, which changed nothing about a rollout that is over.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::percentage::Percentage;
+use crate::version::VersionId;
 
 /// The fields of `canary-state` that a rollout compares with what it wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,4 +17,7 @@ pub struct PublishedState {
     pub rollout_id: String,
     /// As in the document.
     pub generation: Option<u64>,
+    /// As in the document: the version that is the canary; none where the canary is a Worker of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary_version: Option<VersionId>,
 }

@@ -16,6 +16,7 @@ use crate::percentage::Percentage;
 use crate::policy::{Ring, Target};
 use crate::span::Span;
 use crate::timestamp::Timestamp;
+use crate::version::VersionId;
 
 /// Time for which a replaced document may still be read: a minute until KV has the new one everywhere, and as much again.
 pub(super) const STALE_READS: Duration = Duration::from_mins(2);
@@ -88,6 +89,9 @@ pub struct Rollout {
     pub reason: String,
     /// The current phase.
     pub phase: Phase,
+    /// The version that is analysed; none where the canary is a Worker of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) canary_version: Option<VersionId>,
     /// Number of the attempt, as in [`Observation`].
     pub attempt: u32,
     /// Time of the next analysis; none while there is nothing to analyse.

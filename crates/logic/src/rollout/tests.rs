@@ -159,6 +159,8 @@ impl World {
                     percentage: write.target.percentage,
                     rollout_id: write.rollout_id,
                     generation: Some(write.generation),
+                    // A write keeps the fields that it does not set.
+                    canary_version: self.kv.as_ref().and_then(|document| document.canary_version.clone()),
                 });
                 return Some(Receipt::Written { generation: write.generation });
             }

@@ -14,6 +14,7 @@ use super::table::Transition;
 use crate::percentage::Percentage;
 use crate::span::Span;
 use crate::timestamp::Timestamp;
+use crate::version::VersionId;
 
 /// Time until pending effects are retried. KV accepts one write a second for a key.
 const RETRY: Duration = Duration::from_secs(5);
@@ -89,11 +90,16 @@ impl TransitionBuilder {
         self.moved = true;
     }
 
-    /// Accepts that an operator edited `canary-state` to this percentage.
-    pub(super) fn accept_edit(&mut self, percentage: Percentage) {
+    /// Accepts that an operator edited `canary-state` to this percentage and this version. Evidence about another version is void.
+    pub(super) fn accept_edit(&mut self, percentage: Percentage, canary_version: Option<VersionId>) {
         if let Some(rollout) = &mut self.next.rollout {
             rollout.edited = Some(percentage);
             rollout.issued = None;
+            if rollout.canary_version != canary_version {
+                rollout.canary_version = canary_version;
+                rollout.attempt = rollout.attempt.saturating_add(1);
+                rollout.counters = Counters::default();
+            }
         }
         self.moved = true;
     }
@@ -276,8 +282,13 @@ impl TransitionBuilder {
         self.next.generation = self.next.generation.saturating_add(1);
         let generation = self.next.generation;
         let (rollout_id, updated_by) = (rollout.salt().to_owned(), actor.to_owned());
-        let (percentage, salt) = (target.percentage, rollout_id.clone());
-        let document = PublishedState { enabled: true, percentage, rollout_id: salt, generation: Some(generation) };
+        let document = PublishedState {
+            enabled: true,
+            percentage: target.percentage,
+            rollout_id: rollout_id.clone(),
+            generation: Some(generation),
+            canary_version: rollout.canary_version.clone(),
+        };
         self.next.expect(Some(document), self.now);
         self.next.outbox.write = Some(WriteState { generation, rollout_id, target, updated_at: self.now, updated_by });
     }

@@ -113,6 +113,7 @@ fn the_generation_exceeds_that_of_the_published_state() {
         percentage: Percentage::ZERO,
         rollout_id: String::new(),
         generation: Some(generation),
+        canary_version: None,
     };
     let start = |generation| {
         let plan = Plan::preset(Schedule::Fast);
@@ -138,6 +139,7 @@ fn a_document_of_the_control_api_is_audited_under_its_writers_name_and_only_wher
             percentage: Percentage::percent(percent),
             rollout_id: "r1".into(),
             generation: None,
+            canary_version: None,
         };
         Event::Replaced(Replacement { document, actor: "bob".into(), claimed: true })
     };

@@ -8,8 +8,13 @@ const PLAN: &str = r#"{"steps":[{"percentage":50,"where":{"country":["NZ"]}},2.5
 /// A state in which as much as possible is set: killed during a rollback, after a hand edit and a command.
 fn crowded() -> State {
     let mut world = World::new();
-    let found =
-        PublishedState { enabled: false, percentage: Percentage::ZERO, rollout_id: "r0".into(), generation: Some(7) };
+    let found = PublishedState {
+        enabled: false,
+        percentage: Percentage::ZERO,
+        rollout_id: "r0".into(),
+        generation: Some(7),
+        canary_version: None,
+    };
     let plan = Plan::parse(PLAN).unwrap();
     world
         .execute(Command::Start(Box::new(Start { id: "r1".into(), plan, found: Some(found), reassign: false })))

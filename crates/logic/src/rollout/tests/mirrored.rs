@@ -47,8 +47,13 @@ fn whatever_stops_the_canary_stops_the_copies() {
     let mut world = World::started(PLAN);
     world.execute(Command::Pause).unwrap();
     assert_eq!(mirrored(&world).as_deref(), Some("10"), "a pause stays at its step");
-    let edited =
-        PublishedState { enabled: false, percentage: Percentage::ZERO, rollout_id: "x".into(), generation: None };
+    let edited = PublishedState {
+        enabled: false,
+        percentage: Percentage::ZERO,
+        rollout_id: "x".into(),
+        generation: None,
+        canary_version: None,
+    };
     let state = step(&world.state, Event::Seen(Some(edited)), world.now).next;
     assert_eq!(state.desired_state().mirror, None, "an edit by hand counts");
 }

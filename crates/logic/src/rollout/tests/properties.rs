@@ -24,7 +24,8 @@ enum Happens {
     Look(Finding),
     /// An analysis of an observation of that many steps ago.
     OldLook(usize, Finding),
-    Edit(u32),
+    /// The document has this percentage and this version.
+    Edit(u32, Option<&'static str>),
     StaleRead,
     CommandRequest(Command, Option<u64>),
     Start(usize, usize),
@@ -54,7 +55,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happens>> {
         8 => (0..1_200_000_u64, 1..3_usize).prop_map(|(after_ms, times)| Happens::Alarm { after_ms, times }),
         6 => findings().prop_map(Happens::Look),
         2 => (0..6_usize, findings()).prop_map(|(ago, finding)| Happens::OldLook(ago, finding)),
-        1 => (0..100_u32).prop_map(Happens::Edit),
+        1 => (0..100_u32, proptest::option::of(Just("green"))).prop_map(|(percent, version)| Happens::Edit(percent, version)),
         1 => Just(Happens::StaleRead),
         4 => (commands(), proptest::option::of(0..20_u64)).prop_map(|(command, epoch)| Happens::CommandRequest(command, epoch)),
         2 => (0..6_usize, 0..PLANS.len()).prop_map(|(id, plan)| Happens::Start(id, plan)),
@@ -75,17 +76,23 @@ fn event(happens: &Happens, world: &World, observations: &[Observation]) -> Opti
         Happens::OldLook(ago, finding) => {
             observations.iter().rev().nth(*ago).map(|observation| look(observation, finding))
         }
-        Happens::Edit(percent) => Some(Event::Seen(Some(PublishedState {
+        Happens::Edit(percent, version) => Some(Event::Seen(Some(PublishedState {
             enabled: true,
             percentage: Percentage::percent(*percent),
             rollout_id: "by hand".into(),
             generation: None,
+            canary_version: version.and_then(|id| serde_json::from_value(id.into()).ok()),
         }))),
         Happens::StaleRead => Some(Event::Seen(world.kv.clone())),
         Happens::CommandRequest(command, epoch) => {
             Some(Event::Command(CommandRequest { epoch: *epoch, ..request(command.clone()) }))
         }
-        Happens::Start(id, plan) => Some(Event::Command(request(start_of(&format!("r{id}"), PLANS[*plan])))),
+        Happens::Start(id, plan) => Some(Event::Command(request(Command::Start(Box::new(Start {
+            id: format!("r{id}"),
+            plan: Plan::parse(PLANS[*plan]).unwrap(),
+            found: world.kv.clone(),
+            reassign: false,
+        }))))),
         Happens::Back(_) => None,
     }
 }
@@ -206,6 +213,9 @@ proptest! {
                 let Some(event) = event(&happens, &world, &observations) else { continue };
                 let after = step(&world.state, event.clone(), world.now);
                 check(&world.state, &event, &after, world.now);
+                if let (Happens::Edit(..), Event::Seen(document)) = (&happens, &event) {
+                    world.kv.clone_from(document);
+                }
                 if matches!(happens, Happens::StaleRead) {
                     prop_assert_eq!(&after.next, &world.state, "what we wrote is no edit");
                 }

@@ -100,8 +100,13 @@ fn lifting_the_halt_of_a_rollback_leaves_the_canary_at_zero() {
 fn a_write_that_waits_does_not_overwrite_an_edit() {
     let mut world = World::new();
     world.state = execute(&world.state, &request(start_of("r1", STANDARD)), world.now).unwrap().step.next;
-    let edited =
-        PublishedState { enabled: true, percentage: Percentage::percent(1), rollout_id: "x".into(), generation: None };
+    let edited = PublishedState {
+        enabled: true,
+        percentage: Percentage::percent(1),
+        rollout_id: "x".into(),
+        generation: None,
+        canary_version: None,
+    };
     world.event(Event::Seen(None));
     assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %", "the key is absent as it was");
     world.event(Event::Seen(Some(edited)));
@@ -197,6 +202,7 @@ fn a_hand_edited_state_is_respected() {
         percentage: Percentage::percent(60),
         rollout_id: "r1".into(),
         generation: Some(2),
+        canary_version: None,
     });
     world.event(Event::Seen(world.kv.clone()));
     assert_eq!(world.says(), "paused, step 2 of 4 at 60 %");
@@ -217,9 +223,50 @@ fn a_hand_edited_state_is_respected() {
 }
 
 #[test]
+fn another_version_in_the_document_is_an_edit_and_voids_the_evidence() {
+    let version = |id: &str| serde_json::from_value(id.into()).ok();
+    let mut world = World::new();
+    world.kv = Some(PublishedState {
+        enabled: false,
+        percentage: Percentage::ZERO,
+        rollout_id: String::new(),
+        generation: None,
+        canary_version: version("blue"),
+    });
+    let (id, plan) = ("r1".into(), Plan::preset(Schedule::Standard));
+    let found = world.kv.clone();
+    world.execute(Command::Start(Box::new(Start { id, plan, found, reassign: false }))).unwrap();
+    world.run("1m");
+    world.event(Event::Seen(world.kv.clone()));
+    assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %", "the rollout's own writes keep the version");
+
+    let green = world.kv.clone().map(|document| PublishedState { canary_version: version("green"), ..document });
+    world.kv.clone_from(&green);
+    world.event(Event::Seen(green));
+    assert_eq!(world.says(), "paused, step 1 of 4 at 5 %");
+    assert!(world.last_row().contains(r#"says 5 %, salt "r1", canaryVersion green."#), "{}", world.last_row());
+    assert_eq!(world.state.observation().unwrap().attempt, 1, "evidence about blue says nothing about green");
+    let again = step(&world.state, Event::Seen(world.kv.clone()), world.now);
+    assert_eq!(again.next, world.state, "the same edit is notified once");
+
+    world.execute(Command::Resume).unwrap();
+    world.run("1m");
+    world.event(Event::Seen(world.kv.clone()));
+    assert_eq!(world.says(), "progressing, step 1 of 4 at 5 %", "the rollout goes on with green");
+    let none = world.kv.clone().map(|document| PublishedState { canary_version: None, ..document });
+    world.event(Event::Seen(none));
+    assert!(world.last_row().contains("no canaryVersion"), "{}", world.last_row());
+}
+
+#[test]
 fn a_stale_read_is_no_edit_but_putting_the_old_file_back_is_one() {
-    let old =
-        PublishedState { enabled: false, percentage: Percentage::ZERO, rollout_id: String::new(), generation: None };
+    let old = PublishedState {
+        enabled: false,
+        percentage: Percentage::ZERO,
+        rollout_id: String::new(),
+        generation: None,
+        canary_version: None,
+    };
     let mut world = World::new();
     world.kv = Some(old.clone());
     let plan = Plan::preset(Schedule::Standard);
@@ -241,7 +288,8 @@ fn a_stale_read_is_no_edit_but_putting_the_old_file_back_is_one() {
 /// A start beside a canary with these visitors.
 fn start_beside(enabled: bool, percent: u32, reassign: bool) -> World {
     let percentage = Percentage::percent(percent);
-    let found = PublishedState { enabled, percentage, rollout_id: "spring".into(), generation: None };
+    let found =
+        PublishedState { enabled, percentage, rollout_id: "spring".into(), generation: None, canary_version: None };
     let mut world = World::new();
     world.kv = Some(found.clone());
     let plan = Plan::preset(Schedule::Standard);
@@ -355,6 +403,7 @@ fn lifting_a_halt_names_the_percentage_where_an_edit_has_raised_it() {
         percentage: Percentage::percent(percent),
         rollout_id: "r1".into(),
         generation: None,
+        canary_version: None,
     };
     let resume = |percentage| Command::ResumeCanary { percentage };
     let mut world = World::started(STANDARD);
