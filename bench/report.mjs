@@ -3,13 +3,13 @@
 import { FLOOR } from "./lineup.mjs";
 
 /** Width of the title column. */
-const WIDTH = 36;
+const WIDTH = 48;
 
 export function report({ machine, sockets, driver, startUp, size, memory, error }) {
   const lines = [
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB · ${machine.system} · workerd ${machine.workerd} · Node ${machine.node} · ${machine.date}`,
     machine.clock === "cpu" ? "" : "This system does not tell a process's CPU time: figures are elapsed time, and coarse.",
-    `${"".padEnd(WIDTH)}${head("over HTTP", 60)}  ${head("in process", 22)}`,
+    `${"".padEnd(WIDTH)}${head("over HTTP", 60)}  ${head("in process", 26)}`,
     row("", "CPU µs", "ratio", "processes", "quartiles", "p50 µs", "p99 µs", "+ µs", "processes"),
     ...sockets.map((line, at) => contestant(line, driver[at])),
     `Ratios are to the ${FLOOR}, medians of all rounds; "processes" is from the lowest to the highest median of one process.`,
@@ -37,7 +37,7 @@ function contestant({ title, micros, ratio, latency }, { over }) {
 }
 
 function row(title, ...cells) {
-  const widths = [8, 7, 12, 12, 8, 9, 8, 16];
+  const widths = [8, 7, 12, 12, 8, 9, 8, 20];
   return title.padEnd(WIDTH) + cells.map((cell, at) => cell.padStart(widths[at])).join("");
 }
 

@@ -39,7 +39,47 @@ export interface Rollout {
   figures: { canary: Figures | null; stable: Figures | null; errors: Evidence | null; p95: Evidence | null; p99: Evidence | null } | null;
   /** What became of the rollout's failed canary requests. */
   impact?: { failed: number; rescued: number; seen: number };
+  mirror?: Mirror;
   alarms: string[];
+}
+/** Copies of requests that the canary gets, and pairs of both variants' answers. */
+export interface Mirror {
+  percentage: number;
+  copies: number;
+  canaryFailures: number;
+  stableFailures: number;
+  busy: number;
+  withheld: number;
+  /** Of the current step; none unless it mirrors. */
+  figures: {
+    pairs: number;
+    visitors: number;
+    worseOnCanary: number;
+    worseOnStable: number;
+    slower: number;
+    timed: number;
+    answers: Evidence | null;
+    latency: Evidence | null;
+  } | null;
+  differences: Difference[];
+}
+export interface Difference {
+  path: string;
+  stable: number | null;
+  canary: number | null;
+  counts: "against-canary" | "against-stable" | "neither";
+  pairs: number;
+  example: string;
+}
+/** The versions of one Worker that are the variants. */
+export interface Versions {
+  canary: string;
+  stable?: string;
+  verified: "each-request" | "probe" | "no";
+  answers: number;
+  wrong: number;
+  unmarked: number;
+  message: string;
 }
 export interface Switch { on: boolean; reason?: string; until?: string; heldBy?: string; since?: string }
 export interface Status {
@@ -64,6 +104,7 @@ export interface Status {
   halt: { actor: string; at: string; reason: string; byRollout: boolean } | null;
   rollout: Rollout | null;
   telemetry: { lastReport: string | null; locations: number; shortCircuited: number } | null;
+  versions?: Versions;
   outbox: string[];
 }
 export interface Point {

@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import test, { before, after } from "node:test";
 import { eventually } from "../edge/harness/eventually.mjs";
 import { startLoad } from "../edge/harness/load.mjs";
-import { ADMIN_TOKEN, startSerin } from "../edge/harness/workerd.mjs";
+import { ADMIN_TOKEN, CANARY_VERSION, startSerin } from "../edge/harness/workerd.mjs";
 import { DESKTOP, PHONE, newPage, openWindow, signIn, startBrowser } from "./harness/browser.mjs";
 import { held, hurry, polled } from "./harness/day.mjs";
 
@@ -110,6 +110,28 @@ test("a canary breaks, and the page says why; its history keeps the curves and t
   const reading = page.locator(".chart .reading").first();
   for (let step = 0; step < 5 && !/rolled back/.test(await reading.textContent()); step += 1) await page.keyboard.press("ArrowLeft");
   assert.match(await reading.textContent(), /canary .*, stable .*rolled back by controller/);
+  assert.deepEqual(complaints, []);
+});
+
+test("a step that mirrors shows pairs of answers and their differences, and which version gets the copies", async (t) => {
+  const { serin, start, window } = await open(t, { versions: true, kv: { "canary-state": { enabled: false, percentage: 0 } } });
+  const { page, complaints } = await window();
+  startLoad(t, serin, { connections: 4, path: () => "/item/17?stable=name&canary=status:404&quiet" });
+  const steps = [{ mirror: 100, hold: "1h" }, 100];
+  // The difference is shown and rolls nothing back.
+  const mirroring = { statuses: [{ stable: 200, canary: 404, counts: "neither" }] };
+  await start({ id: "release-44", schedule: "custom", steps, mirroring, ...TIMES });
+  await page.getByText(`stable → version ${CANARY_VERSION}`).waitFor();
+  await page.getByRole("heading", { name: "Copies of requests" }).waitFor({ timeout: 20_000 });
+  await page.getByRole("meter", { name: "Answers" }).waitFor();
+  const difference = page.getByRole("region", { name: "Differences" }).getByRole("row").filter({ hasText: "/item/*" });
+  await difference.waitFor();
+  assert.match(await difference.textContent(), /\/item\/\*200404for neither/);
+  assert.equal((await share(page).textContent()).trim(), "0 %");
+
+  await serin.platform({ override: "ignore" });
+  await page.getByText("Versions:", { exact: true }).waitFor({ timeout: 20_000 });
+  await page.getByText(/^canary: \d+ of \d+ answers are of another version/).waitFor();
   assert.deepEqual(complaints, []);
 });
 

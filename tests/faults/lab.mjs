@@ -19,8 +19,8 @@ const DOWNLOAD = 2;
 const ROLLOUT = "lab";
 /** Half of the visitors are on the canary, for longer than the lab runs. An analysis that fails the canary takes nobody off it. */
 const PLAN = { schedule: "custom", id: ROLLOUT, steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1h", onFail: "hold", actor: "lab", reason: "faults" };
-/** Nobody is on the canary; it gets a copy of every request that may be sent twice. */
-const MIRROR_PLAN = { ...PLAN, steps: [{ mirror: 100 }, 100] };
+/** What the canary gets, and the rollout that gives it: visitors, a copy of every request that may be sent twice, or nothing. */
+const PLANS = { visitors: PLAN, copies: { ...PLAN, steps: [{ mirror: 100 }, 100] }, nothing: undefined };
 const VISITORS = Array.from({ length: 200 }, (_, n) => ({ id: visitorId(n), bucket: bucket(visitorId(n), ROLLOUT) }));
 /** A visitor on the canary who is none of the others. */
 const ATTACKER = visitorId(Array.from({ length: 100 }, (_, n) => 1_000 + n).find((n) => expected(visitorId(n), 50, ROLLOUT) === "canary"));
@@ -28,8 +28,8 @@ const ATTACKER = visitorId(Array.from({ length: 100 }, (_, n) => 1_000 + n).find
 /** Kinds of ten requests: seven of known visitors, a first visit, a HEAD and a write. */
 const KINDS = ["GET", "GET", "GET", "GET", "GET", "GET", "GET", "first visit", "HEAD", "POST"];
 
-/** Serin with a running rollout, whose step `mirrors` or has visitors, and a client of each isolate; `close()` ends all. */
-export async function open({ mirrors = false, ...options } = {}) {
+/** Serin with a running rollout, whose canary gets `gets` of `PLANS`, and a client of each isolate; `close()` ends all. */
+export async function open({ gets = "visitors", ...options } = {}) {
   const after = [];
   const serin = await startSerin(
     { after: (end) => after.push(end) },
@@ -40,8 +40,8 @@ export async function open({ mirrors = false, ...options } = {}) {
     clients[0].close();
     for (const end of after) await end();
   };
-  if (!options.without?.length) {
-    const answer = await serin.api("POST", "rollouts", mirrors ? MIRROR_PLAN : PLAN);
+  if (!options.without?.length && PLANS[gets]) {
+    const answer = await serin.api("POST", "rollouts", PLANS[gets]);
     assert.equal(answer.status, 200, answer.text);
   }
   return { serin, clients, close };
@@ -61,6 +61,8 @@ export class Tally {
   /** Answers that another request had already received. Variants number their answers. */
   twice = 0;
   examples = [];
+  /** Times to the answers, in ms. */
+  #times = [];
   #numbers = new Set();
 
   count(fate, { took, text }, describe) {
@@ -68,19 +70,27 @@ export class Tally {
     const number = /^\w+ (\d+)$/.exec(text)?.[1];
     if (number !== undefined && this.#numbers.has(number)) this.twice += 1;
     if (number !== undefined) this.#numbers.add(number);
-    if (fate === "answered") this.worst = Math.max(this.worst, Math.round(took));
+    if (fate === "answered") {
+      this.worst = Math.max(this.worst, Math.round(took));
+      this.#times.push(took);
+    }
     if (fate === "lost" && this.examples.length < 3) this.examples.push(describe());
+  }
+
+  /** Median of the times to an answer, in ms. */
+  get median() {
+    return this.#times.toSorted((one, other) => one - other)[Math.floor(this.#times.length / 2)];
   }
 }
 
 /**
  * Runs `faults` together for the given number of requests, or one after the other if they are in the same place. `repeated` are writes that
- * variants received more than once; `worstBefore` is the longest time to an answer before the faults; `copies` is what a step that
- * mirrors has copied.
+ * variants received more than once; `worstBefore` is the longest time to an answer before the faults; `copies` is what was copied where
+ * the canary `gets` copies.
  */
-export async function run(faults, requests, { mirrors = false } = {}) {
+export async function run(faults, requests, { gets = "visitors" } = {}) {
   const { serin, clients, close } = await open({
-    mirrors,
+    gets,
     without: faults.flatMap((fault) => fault.without ?? []),
     others: faults.flatMap((fault) => fault.others ?? []),
     panics: faults.some(({ panicsEvery }) => panicsEvery),
@@ -92,12 +102,12 @@ export async function run(faults, requests, { mirrors = false } = {}) {
     const isTogether = new Set(faults.map(({ place }) => place)).size === faults.length;
     for (const together of isTogether ? [faults] : faults.map((fault) => [fault])) {
       for (const fault of together) await fault.begin(serin);
-      await load(clients, together, requests, tally, { mirrors });
+      await load(clients, together, requests, tally, { hasVisitors: gets === "visitors" });
       for (const fault of together) await fault.end(serin);
     }
     await load(clients, [], 50, tally);
-    const copies = mirrors ? (await serin.api("GET", "rollouts/current")).json.mirror : undefined;
-    return { faults: faults.map(({ name }) => name), ...tally, worstBefore, repeated: (await serin.writes()).repeated, copies };
+    const copies = gets === "copies" ? (await serin.api("GET", "rollouts/current")).json.mirror : undefined;
+    return { faults: faults.map(({ name }) => name), ...tally, median: tally.median, worstBefore, repeated: (await serin.writes()).repeated, copies };
   } finally {
     await close();
   }
@@ -105,9 +115,9 @@ export async function run(faults, requests, { mirrors = false } = {}) {
 
 /**
  * Sends the given number of requests to the isolates in turn while `faults` are active, and counts their outcomes. `isCalm`: no earlier fault
- * keeps Serin from assigning visitors by its policy. `mirrors`: nobody is on the canary.
+ * keeps Serin from assigning visitors by its policy. `hasVisitors`: some visitors are on the canary.
  */
-export async function load(clients, faults, requests, tally, { isCalm = true, mirrors = false } = {}) {
+export async function load(clients, faults, requests, tally, { isCalm = true, hasVisitors = true } = {}) {
   const queries = Object.assign({ canary: "name", stable: "name" }, ...faults.map(({ query }) => query));
   const path = (instead = "name") => {
     const of = (side) => `${side}=${queries[side] === "name" ? instead : queries[side]}`;
@@ -120,10 +130,10 @@ export async function load(clients, faults, requests, tally, { isCalm = true, mi
   const conditions = {
     breaksBodies: faults.some(({ place, breaksBodies }) => place === "canary" && breaksBodies),
     // A copy that fails is no visitor's failure.
-    canaryFails: has("canary") && !mirrors,
+    canaryFails: has("canary") && hasVisitors,
     stableFails: has("stable"),
     // The variant of a visitor is known only while no fault keeps Serin from assigning visitors.
-    isAssigned: isCalm && !mirrors && !["KV", "Serin", "clock"].some(has),
+    isAssigned: isCalm && hasVisitors && !["KV", "Serin", "clock"].some(has),
     loops: [queries.canary, queries.stable].includes("loop"),
   };
   const until = tally.sent + requests;

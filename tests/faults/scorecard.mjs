@@ -9,8 +9,8 @@ const number = (value) => value.toLocaleString("en");
 const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
 /** Whether no request was lost except by stable. */
-export function isLossless({ results = [], soak }) {
-  return [...results, ...(soak ? [soak] : [])].every(({ lost, twice, repeated }) => lost + twice + repeated === 0);
+export function isLossless({ results = [], mirrored = [], soak }) {
+  return [...results, ...mirrored, ...(soak ? [soak] : [])].every(({ lost, twice, repeated }) => lost + twice + repeated === 0);
 }
 
 function lines(head, rows) {
@@ -42,6 +42,13 @@ function pairs(results) {
   return rows.length > 0 ? lines(["faults in", "pairs", ...HEAD], rows) : "";
 }
 
+function mirroredTable(mirrored) {
+  const rows = mirrored.map(({ faults, sent, answered, lost, copies, median, without }) => [
+    faults[0] ?? "no fault", ...[sent, answered, lost, copies.copies, copies.busy, copies.withheld].map(number), `${median.toFixed(1)} ms`, `${without.median.toFixed(1)} ms`,
+  ]);
+  return lines(["fault", "requests", "answered", "lost", "copies", "too many", "kept back", "median answer", "without copies"], rows);
+}
+
 function soakTable({ checkpoints }) {
   return lines(["requests", "memory", "open files"], checkpoints.map(({ sent, memory, files }) => [number(sent), mib(memory), files]));
 }
@@ -52,15 +59,16 @@ function soaked({ turns, sent, answered, owned, lost, twice, repeated, health })
 }
 
 /** Tables for the terminal. */
-export function table({ results = [], soak }) {
-  const examples = results.flatMap(({ faults, examples }) => examples.map((example) => `${faults.join(" + ")}: ${example}`));
-  const parts = [results.length > 0 && singles(results), pairs(results), ...(soak ? [soaked(soak), soakTable(soak)] : []), examples.join("\n")];
+export function table({ results = [], mirrored, soak }) {
+  const examples = [...results, ...(mirrored ?? [])].flatMap(({ faults, examples }) => examples.map((example) => `${faults.join(" + ")}: ${example}`));
+  const parts = [results.length > 0 && singles(results), pairs(results), mirrored && mirroredTable(mirrored), ...(soak ? [soaked(soak), soakTable(soak)] : []), examples.join("\n")];
   return parts.filter(Boolean).join("\n\n");
 }
 
 // === docs/reliability.md ===
 
 export const SOAK = "Soak";
+export const MIRRORED = "Mirrored traffic";
 
 /** The page from its title to the heading of the soak test. */
 export function faultsPart(results) {
@@ -111,5 +119,15 @@ percentage and the switches meanwhile. Requests whose clients leave early are no
 ${soaked(soak)}
 
 ${soakTable(soak)}
+`;
+}
+
+/** The section about copies of requests, without its heading. */
+export function mirroredPart(mirrored) {
+  return `\`npm run faults -- --mirror --write\` sends the requests of the tables above while a step [mirrors](mirroring.md) each request that can be copied, and
+once more without a canary. No visitor is on the canary, so a fault of it must cost nobody anything. *Too many* and *kept back* are requests that Serin did
+not copy: too many copies were under way, or the breaker was open. Both variants share a thread here, so a flood takes time from stable too.
+
+${mirroredTable(mirrored)}
 `;
 }

@@ -3,7 +3,9 @@
 import { count, interval, ms, percent } from "../format";
 import type { Figures, Rollout, Status } from "../types";
 
-export function Compare({ rollout, telemetry }: { rollout: Rollout; telemetry: Status["telemetry"] }) {
+interface Props { rollout: Rollout; telemetry: Status["telemetry"]; versions: Status["versions"] }
+
+export function Compare({ rollout, telemetry, versions }: Props) {
   const { impact, figures } = rollout;
   const { canary, stable } = figures ?? {};
   const diverted = telemetry?.shortCircuited ?? 0;
@@ -36,6 +38,7 @@ export function Compare({ rollout, telemetry }: { rollout: Rollout; telemetry: S
           </tbody>
         </table>
       </div>
+      {versions && versions.wrong > 0 && <p class="small">{count(versions.wrong)} of {count(versions.answers)} answers were of another version. They count for neither.</p>}
       <p class="small muted">The control group is on stable: visitors of the same kind, at the same time. Ranges hold the true rate 19 times of 20.</p>
     </section>
   );

@@ -1,16 +1,16 @@
 // Evidence for and against the canary, on a log scale: from nothing at the middle mark to the limit at which the canary is rolled back.
 
 import { evidenceWord, odds } from "../format";
-import type { Evidence, Rollout } from "../types";
+import type { Evidence } from "../types";
 
 /** Where "nothing" stands on the scale, 0 to 1: what speaks against the canary gets the larger part. */
 const NOTHING = 0.3;
 /** The evidence at which the analysis holds. */
 const HOLDS = 10;
 
-export function EvidencePanel({ figures }: { figures: Rollout["figures"] }) {
-  const rows: [string, Evidence | null | undefined][] = [["Errors", figures?.errors], ["p95", figures?.p95], ["p99", figures?.p99]];
-  const limit = figures?.errors?.limit ?? 200;
+/** Each test with its name. All tests of an analysis have one limit. */
+export function EvidencePanel({ rows }: { rows: [string, Evidence | null | undefined][] }) {
+  const limit = rows.find(([, evidence]) => evidence)?.[1]?.limit ?? 200;
   const place = (evidence: number) => ({ left: `${(placeOf(evidence, limit) * 100).toFixed(1)}%` });
   return (
     <section class="card" aria-labelledby="evidence">

@@ -2,12 +2,13 @@
 
 import { count, isOver, localised, percent, ring, time } from "../format";
 import type { Live } from "../live";
-import type { AuditRow, Series, Session, Status } from "../types";
+import type { AuditRow, Rollout, Series, Session, Status } from "../types";
 import { Compare } from "../parts/compare";
 import type { Change } from "../parts/confirm";
 import { Curves } from "../parts/curves";
 import { EvidencePanel } from "../parts/evidence";
 import { Icon } from "../parts/icon";
+import { Differences, Mirrored } from "../parts/mirrored";
 import { Chip, Notice, PhaseChip, Skeleton } from "../parts/notice";
 import { Steps } from "../parts/steps";
 import { SwitchBanners } from "../parts/switches";
@@ -27,12 +28,22 @@ export function Now({ live, session, ask }: Props) {
       <Hero status={status} />
       {!rollout && <NoRollout isAdmin={isAdmin} />}
       {rollout && <RolloutCard status={status} series={series} ask={isAdmin ? ask : undefined} looks={audit.filter(({ rolloutId }) => rolloutId === rollout.id)} />}
-      {rollout && (
-        <div class="two">
-          <Compare rollout={rollout} telemetry={status.telemetry} />
-          <EvidencePanel figures={rollout.figures} />
-        </div>
-      )}
+      {rollout && <Comparison rollout={rollout} status={status} />}
+    </>
+  );
+}
+
+/** What the analysis compares: pairs of answers while the step mirrors, both variants' visitors otherwise. */
+function Comparison({ rollout, status }: { rollout: Rollout; status: Status }) {
+  const { mirror, figures } = rollout;
+  const paired = mirror?.figures;
+  return (
+    <>
+      <div class="two">
+        {mirror && paired ? <Mirrored mirror={mirror} /> : <Compare rollout={rollout} telemetry={status.telemetry} versions={status.versions} />}
+        <EvidencePanel rows={paired ? [["Answers", paired.answers], ["Latency", paired.latency]] : [["Errors", figures?.errors], ["p95", figures?.p95], ["p99", figures?.p99]]} />
+      </div>
+      {mirror && mirror.differences.length > 0 && <Differences rows={mirror.differences} />}
     </>
   );
 }
@@ -45,7 +56,7 @@ function Headline({ text }: { text: string }) {
 }
 
 function Hero({ status }: { status: Status }) {
-  const { effective, policy, rollout, halt } = status;
+  const { effective, policy, rollout, halt, versions } = status;
   const configured = rollout && !isOver(rollout) ? (rollout.steps[rollout.step - 1]?.percentage ?? policy.percentage) : policy.percentage;
   const differs = configured !== null && configured !== effective.percentage && (effective.reason || halt);
   const where = rollout && ring(rollout.where);
@@ -54,7 +65,7 @@ function Hero({ status }: { status: Status }) {
       <div class="line">
         <div class="buttons">
           {halt && !halt.byRollout ? <Chip tone="bad" icon="stop">Halted</Chip> : rollout ? <PhaseChip phase={rollout.phase} /> : <Chip icon="none">No rollout</Chip>}
-          {policy.canaryWorker && <Chip icon="info">{policy.stableWorker ?? "stable"} → {policy.canaryWorker}</Chip>}
+          {versions ? <Chip icon="info">{versions.stable ?? "stable"} → version {versions.canary}</Chip> : policy.canaryWorker && <Chip icon="info">{policy.stableWorker ?? "stable"} → {policy.canaryWorker}</Chip>}
         </div>
         <Headline text={status.headline} />
       </div>
@@ -87,6 +98,9 @@ function Banners({ status, audit, ask }: { status: Status; audit: AuditRow[]; as
       <SwitchBanners switches={status.switches} audit={audit} ask={ask} />
       {status.policy.error && <Notice tone="bad" title="The policy in KV is not in force:">{status.policy.error}</Notice>}
       {status.policy.warnings.map((warning) => <Notice key={warning} tone="warn" title="Policy:">{warning}</Notice>)}
+      {status.rollout && status.versions && (status.versions.wrong > 0 || status.versions.verified !== "each-request") && (
+        <Notice tone={status.versions.wrong > 0 ? "warn" : "plain"} title="Versions:">{status.versions.message}</Notice>
+      )}
       {status.outbox.includes("write") && <Notice title="Not everywhere yet:">the controller's decision is still to be written to KV. Busy locations have it.</Notice>}
     </>
   );
