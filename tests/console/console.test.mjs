@@ -8,14 +8,15 @@ import { createRequire } from "node:module";
 import test, { before, after } from "node:test";
 import { eventually } from "../edge/harness/eventually.mjs";
 import { startLoad } from "../edge/harness/load.mjs";
+import { QUICK_PLAN } from "../edge/harness/quick-plan.mjs";
 import { ADMIN_TOKEN, CANARY_VERSION, startSerin } from "../edge/harness/workerd.mjs";
 import { DESKTOP, PHONE, newPage, openWindow, signIn, startBrowser } from "./harness/browser.mjs";
 import { held, hurry, polled } from "./harness/day.mjs";
 
 const STATE = { enabled: true, percentage: 0, stableWorker: "shop-v41", canaryWorker: "shop-v42" };
 const VIEWER_TOKEN = "token-of-a-viewer";
-const ANALYSIS = { tickMs: 200, flushIntervalMs: 200 };
-const TIMES = { settle: "200ms", lookEvery: "300ms", bake: "2s", analysis: ANALYSIS };
+const { settle, lookEvery, analysis } = QUICK_PLAN;
+const TIMES = { settle, lookEvery, bake: "2s", analysis };
 const SLOW = { schedule: "custom", steps: [25, 100], hold: "1h", ...TIMES };
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const VIEWS = ["now", "traffic", "history", "explain", "policy", "start"];

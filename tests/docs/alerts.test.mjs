@@ -9,6 +9,7 @@ import test from "node:test";
 import { parse } from "yaml";
 import { eventually } from "../edge/harness/eventually.mjs";
 import { startLoad } from "../edge/harness/load.mjs";
+import { QUICK_PLAN } from "../edge/harness/quick-plan.mjs";
 import { startSerin } from "../edge/harness/workerd.mjs";
 import { ROOT } from "./harness/pages.mjs";
 
@@ -28,8 +29,7 @@ test("promtool reports no errors", (t) => {
 test("every metric, label and value of a rule is one that the Worker emits", async (t) => {
   const serin = await startSerin(t, { kv: { "canary-state": { enabled: false, percentage: 0 } } });
   startLoad(t, serin);
-  const analysis = { tickMs: 200, flushIntervalMs: 200 };
-  const plan = { id: "r1", steps: [25, 100], hold: "1h", settle: "200ms", lookEvery: "300ms", analysis };
+  const plan = { ...QUICK_PLAN, id: "r1", steps: [25, 100], hold: "1h" };
   assert.equal((await serin.api("POST", "rollouts", plan)).status, 200);
   const emitted = await eventually(async () => {
     const { text } = await serin.api("GET", "metrics");

@@ -5,6 +5,7 @@ import test, { before } from "node:test";
 import { buildProgram, serinFor } from "./harness/command-line.mjs";
 import { eventually } from "./harness/eventually.mjs";
 import { startLoad } from "./harness/load.mjs";
+import { QUICK_PLAN } from "./harness/quick-plan.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
 const OFF = { enabled: false, percentage: 0 };
@@ -67,7 +68,8 @@ test("a dry run refuses what a start refuses, with the same problem", async (t) 
 test("a start and its dry run say how long the rollout takes at the traffic of the last hour", async (t) => {
   const splitter = await startSerin(t, { kv: { "canary-state": OFF } });
   const serin = serinFor(program, splitter);
-  const plan = { ...PLAN, settle: "200ms", lookEvery: "300ms", analysis: { tickMs: 200, flushIntervalMs: 200 } };
+  const { settle, lookEvery, analysis } = QUICK_PLAN;
+  const plan = { ...PLAN, settle, lookEvery, analysis };
   const expected = async () => (await splitter.api("POST", "rollouts?dryRun=true", plan)).json.expected;
   const silent = await expected();
   assert.deepEqual([silent.durationMs, silent.requestsPerMinute, silent.smallestRegression], [null, 0, null]);
