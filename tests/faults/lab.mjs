@@ -14,6 +14,8 @@ const PATIENCE_IN_VAIN = 1_000;
 export const DEADLINE = 400;
 /** How long a slow client pauses in its upload or download, in ms: longer than the canary's deadline. */
 const PAUSE = 500;
+/** Pause of a client between two requests where times are compared, in ms. */
+const PACE = 40;
 /** What a slow client downloads, in MiB: more than sockets hold for a client that does not read. */
 const DOWNLOAD = 2;
 const ROLLOUT = "lab";
@@ -86,26 +88,29 @@ export class Tally {
 /**
  * Runs `faults` together for the given number of requests, or one after the other if they are in the same place. `repeated` are writes that
  * variants received more than once; `worstBefore` is the longest time to an answer before the faults; `copies` is what was copied where
- * the canary `gets` copies.
+ * the canary `gets` copies. `isPaced`: the variants have a process of their own, and clients pause, so that times are those of a splitter
+ * with capacity to spare.
  */
-export async function run(faults, requests, { gets = "visitors" } = {}) {
+export async function run(faults, requests, { gets = "visitors", isPaced = false } = {}) {
   const { serin, clients, close } = await open({
     gets,
+    separate: isPaced,
     without: faults.flatMap((fault) => fault.without ?? []),
     others: faults.flatMap((fault) => fault.others ?? []),
     panics: faults.some(({ panicsEvery }) => panicsEvery),
   });
   try {
     const tally = new Tally();
-    await load(clients, [], 50, tally);
+    const pace = isPaced ? PACE : 0;
+    await load(clients, [], 50, tally, { pace });
     const worstBefore = tally.worst;
     const isTogether = new Set(faults.map(({ place }) => place)).size === faults.length;
     for (const together of isTogether ? [faults] : faults.map((fault) => [fault])) {
       for (const fault of together) await fault.begin(serin);
-      await load(clients, together, requests, tally, { hasVisitors: gets === "visitors" });
+      await load(clients, together, requests, tally, { hasVisitors: gets === "visitors", pace });
       for (const fault of together) await fault.end(serin);
     }
-    await load(clients, [], 50, tally);
+    await load(clients, [], 50, tally, { pace });
     const copies = gets === "copies" ? (await serin.api("GET", "rollouts/current")).json.mirror : undefined;
     return { faults: faults.map(({ name }) => name), ...tally, median: tally.median, worstBefore, repeated: (await serin.writes()).repeated, copies };
   } finally {
@@ -115,9 +120,10 @@ export async function run(faults, requests, { gets = "visitors" } = {}) {
 
 /**
  * Sends the given number of requests to the isolates in turn while `faults` are active, and counts their outcomes. `isCalm`: no earlier fault
- * keeps Serin from assigning visitors by its policy. `hasVisitors`: some visitors are on the canary.
+ * keeps Serin from assigning visitors by its policy. `hasVisitors`: some visitors are on the canary. `pace`: a client's pause after each
+ * answer, in ms.
  */
-export async function load(clients, faults, requests, tally, { isCalm = true, hasVisitors = true } = {}) {
+export async function load(clients, faults, requests, tally, { isCalm = true, hasVisitors = true, pace = 0 } = {}) {
   const queries = Object.assign({ canary: "name", stable: "name" }, ...faults.map(({ query }) => query));
   const path = (instead = "name") => {
     const of = (side) => `${side}=${queries[side] === "name" ? instead : queries[side]}`;
@@ -155,6 +161,7 @@ export async function load(clients, faults, requests, tally, { isCalm = true, ha
       tally.count(judge(answer, kind, visitor, conditions), answer, describe);
       for (const where of leaving) await leave(client, where);
       if (isAttacked) await attack(client, number);
+      if (pace > 0) await pause(pace);
     }
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, visit));

@@ -61,8 +61,8 @@ async function mirroredFaults() {
   const scenarios = [[], ...MIRRORED_FAULTS.map((fault) => [fault])];
   // One after the other, because times are compared.
   return eachOf(scenarios, 1, async (faults) => ({
-    ...(await run(faults, requests, { gets: "copies" })),
-    without: await run(faults, requests, { gets: "nothing" }),
+    ...(await run(faults, requests, { gets: "copies", isPaced: true })),
+    without: await run(faults, requests, { gets: "nothing", isPaced: true }),
   }));
 }
 

@@ -126,7 +126,8 @@ ${soakTable(soak)}
 export function mirroredPart(mirrored) {
   return `\`npm run faults -- --mirror --write\` sends the requests of the tables above while a step [mirrors](mirroring.md) each request that can be copied, and
 once more without a canary. No visitor is on the canary, so a fault of it must cost nobody anything. *Too many* and *kept back* are requests that Serin did
-not copy: too many copies were under way, or the breaker was open. Both variants share a thread here, so a flood takes time from stable too.
+not copy: too many copies were under way, or the breaker was open. The variants have
+a process of their own here, and each client pauses between two requests.
 
 ${mirroredTable(mirrored)}
 `;
