@@ -81,6 +81,7 @@ What Serin costs visitors when something fails, measured. Commands write every f
 | command, with \`-- --write\` | measures |
 | --- | --- |
 | \`npm run faults\` | Every fault and every pair of faults under load, and a soak test. |
+| \`npm run faults -- --mirror\` | What a canary that gets copies of requests costs the visitors, whatever it does with them. |
 | \`npm run load\` | What Serin adds to p50, p95 and p99 at a fixed rate in an open loop, and the highest rate. |
 | \`npm run rollbacks\` | The time from a bad canary's first response to its last, over 200 rollouts. |
 | \`npm run upgrade\` | Isolates of one version with Durable Objects of another, and data stored by either version. |
