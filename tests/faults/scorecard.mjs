@@ -46,7 +46,7 @@ function mirroredTable(mirrored) {
   const rows = mirrored.map(({ faults, sent, answered, lost, copies, median, without }) => [
     faults[0] ?? "no fault", ...[sent, answered, lost, copies.copies, copies.busy, copies.withheld].map(number), `${median.toFixed(1)} ms`, `${without.median.toFixed(1)} ms`,
   ]);
-  return lines(["fault", "requests", "answered", "lost", "copies", "too many", "kept back", "median answer", "without copies"], rows);
+  return lines(["fault", "requests", "answered", "lost", "copies", "busy", "withheld", "median answer", "without copies"], rows);
 }
 
 function soakTable({ checkpoints }) {
@@ -126,8 +126,8 @@ ${soakTable(soak)}
 /** The section about copies of requests, without its heading. */
 export function mirroredPart(mirrored) {
   return `\`npm run faults -- --mirror --write\` sends the requests of the tables above while a step [mirrors](mirroring.md) each request that can be copied, and
-once more without a canary. No visitor is on the canary, so a fault of it must cost nobody anything. *Too many* and *kept back* are requests that Serin did
-not copy: too many copies were under way, or the breaker was open. The variants have
+once more without a canary. No visitor is on the canary, so a fault of it must cost nobody anything. Serin did not copy *busy* requests, because
+too many copies were under way, and *withheld* ones, because the breaker was open. The variants have
 a process of their own here, and each client pauses between two requests.
 
 ${mirroredTable(mirrored)}
