@@ -14,7 +14,7 @@ const PATIENCE_IN_VAIN = 1_000;
 export const DEADLINE = 400;
 /** How long a slow client pauses in its upload or download, in ms: longer than the canary's deadline. */
 const PAUSE = 500;
-/** Pause of a client between two requests where times are compared, in ms. */
+/** Mean pause of a client between two requests where times are compared, in ms. The pauses vary, so that clients do not come in step. */
 const PACE = 40;
 /** What a slow client downloads, in MiB: more than sockets hold for a client that does not read. */
 const DOWNLOAD = 2;
@@ -120,7 +120,7 @@ export async function run(faults, requests, { gets = "visitors", isPaced = false
 
 /**
  * Sends the given number of requests to the isolates in turn while `faults` are active, and counts their outcomes. `isCalm`: no earlier fault
- * keeps Serin from assigning visitors by its policy. `hasVisitors`: some visitors are on the canary. `pace`: a client's pause after each
+ * keeps Serin from assigning visitors by its policy. `hasVisitors`: some visitors are on the canary. `pace`: a client's mean pause after each
  * answer, in ms.
  */
 export async function load(clients, faults, requests, tally, { isCalm = true, hasVisitors = true, pace = 0 } = {}) {
@@ -161,7 +161,7 @@ export async function load(clients, faults, requests, tally, { isCalm = true, ha
       tally.count(judge(answer, kind, visitor, conditions), answer, describe);
       for (const where of leaving) await leave(client, where);
       if (isAttacked) await attack(client, number);
-      if (pace > 0) await pause(pace);
+      if (pace > 0) await pause(pace * 2 * Math.random());
     }
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, visit));
