@@ -19,7 +19,7 @@ const FORMS = [
   { fits: /^npm start$/, check: () => assert.ok(scripts.start), why: "it has started what everything here runs against" },
   { fits: /^npm test$/, check: () => assert.ok(scripts.test && scripts["test:docs"]), why: "it is what runs this" },
   {
-    fits: /^npm run (bench|faults|fuzz)$/,
+    fits: /^npm run (bench|faults|fuzz|load|rollbacks)$/,
     check: (line) => execFileSync("node", ["--check", /node (\S+)/.exec(scripts[line.replace("npm run ", "")])[1]], { cwd: ROOT }),
     why: "it takes minutes, and measures only on a machine that does nothing else",
   },
