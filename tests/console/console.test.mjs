@@ -40,6 +40,15 @@ before(async () => {
 });
 after(() => browser.close());
 
+/** What axe finds serious on the page. */
+async function barriers(page) {
+  // The policy keeps out what a test injects, so axe runs in the browser's own isolated evaluation.
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
+  return serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html.slice(0, 140)} ${any[0]?.message ?? ""}`).join(" | ")}`);
+}
+
 async function open(t, options = {}) {
   const serin = await startSerin(t, { console: true, kv: { "canary-state": STATE }, vars: { VIEWER_TOKEN }, ...options });
   const start = async (plan) => {
@@ -129,6 +138,7 @@ test("a step that mirrors shows pairs of answers and their differences, and whic
   await difference.waitFor();
   assert.match(await difference.textContent(), /\/item\/\*200404for neither/);
   assert.equal((await share(page).textContent()).trim(), "0 %");
+  assert.deepEqual(await barriers(page), []);
 
   await serin.platform({ override: "ignore" });
   await page.getByText(/^Versions: canary: \d+ of \d+ answers are of another version/).waitFor({ timeout: 20_000 });
@@ -407,14 +417,7 @@ test("axe finds nothing serious in any view, in light, dark and at phone width",
   await serin.api("PUT", "switches/disable_writes", { on: true, actor: "ada", reason: "database" });
   for (const options of [{ viewport: DESKTOP, colorScheme: "light" }, { viewport: PHONE, colorScheme: "dark" }]) {
     const { page, context } = await window(options);
-    const audit = async (what) => {
-      // The policy keeps out what a test injects, so axe runs in the browser's own isolated evaluation.
-      await page.evaluate(AXE);
-      const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-      const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
-      const shown = serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html.slice(0, 140)} ${any[0]?.message ?? ""}`).join(" | ")}`);
-      assert.deepEqual(shown, [], `${what}, ${options.colorScheme}`);
-    };
+    const audit = async (what) => assert.deepEqual(await barriers(page), [], `${what}, ${options.colorScheme}`);
     for (const view of VIEWS) {
       await page.goto(`/__serin/#/${view}`);
       await page.locator("main h2").first().waitFor();
