@@ -3,19 +3,20 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use serin_logic::Timestamp;
 use serin_logic::breaker::{BackOff, Breaker, Permit, Transition};
 use serin_logic::fallback::{self, RetryBudget};
+use serin_logic::mirror::{InFlight, MirrorOrder, Slot};
 use serin_logic::policy::Switch;
 use serin_logic::request_attributes::RequestAttributes;
 use serin_logic::rollout::{Observation, Overlay};
 use serin_logic::routing::decision::RoutingConfig;
 use serin_logic::routing::{Outcome, decide};
 use serin_logic::snapshot::{KvValues, Snapshot};
-use serin_logic::telemetry::{Answered, Batch, Observed, OutcomeBatcher};
+use serin_logic::telemetry::{Answered, Batch, Observed, OutcomeBatcher, Pair, Uncopied};
 use serin_logic::variant::Variant;
 use serin_logic::visitor::VisitorId;
 use serin_logic::visitors::Network;
+use serin_logic::{Percentage, Timestamp};
 
 use crate::kv::KEY;
 
@@ -33,6 +34,7 @@ pub(crate) struct Isolate {
     pub(crate) snapshot: Snapshot,
     breaker: Breaker,
     budget: RetryBudget,
+    copies: InFlight,
     batcher: OutcomeBatcher,
 }
 
@@ -46,6 +48,8 @@ pub(crate) enum Sent {
     ShortCircuited,
     /// Stable, with an answer that counts.
     Compared(Observing),
+    /// Stable. The canary may get a copy.
+    Mirrored(Mirrored),
     /// Stable, with an answer that does not count.
     Stable,
 }
@@ -55,6 +59,14 @@ pub(crate) enum Sent {
 pub(crate) struct Observing {
     observation: Rc<Observation>,
     observed: Observed,
+}
+
+/// A request of which the canary may get a copy, and what the pair of answers counts for.
+#[derive(Clone)]
+pub(crate) struct Mirrored {
+    observation: Rc<Observation>,
+    order: Rc<MirrorOrder>,
+    visitor: u32,
 }
 
 /// The answer to a request.
@@ -78,8 +90,15 @@ struct Request<'a>(&'a str);
 
 impl Isolate {
     pub(crate) fn new(location: u32, life: u64, id: String) -> Self {
-        let (snapshot, breaker, budget) = (Snapshot::default(), Breaker::default(), RetryBudget::default());
-        Self { location, life, snapshot, breaker, budget, batcher: OutcomeBatcher::new(id) }
+        Self {
+            location,
+            life,
+            snapshot: Snapshot::default(),
+            breaker: Breaker::default(),
+            budget: RetryBudget::default(),
+            copies: InFlight::default(),
+            batcher: OutcomeBatcher::new(id),
+        }
     }
 
     /// Handles a read of KV that succeeded or failed.
@@ -119,9 +138,16 @@ impl Isolate {
     /// Decides the destination of a request.
     pub(crate) fn send(&mut self, key: &str, may_retry: bool, now: Timestamp) -> Sent {
         let decision = decide(&self.snapshot, &SETUP, &Request(key), now);
-        let window = self.snapshot.observation_window().zip(decision.observed);
-        let observing =
-            window.map(|(window, observed)| Observing { observation: window.observation.clone(), observed });
+        let window = self.snapshot.observation_window();
+        if let Some((window, visitor)) = window.zip(decision.mirrored)
+            && let Some(order) = &window.mirror
+        {
+            let (observation, order) = (window.observation.clone(), order.clone());
+            return Sent::Mirrored(Mirrored { observation, order, visitor });
+        }
+        let observing = window
+            .zip(decision.observed)
+            .map(|(window, observed)| Observing { observation: window.observation.clone(), observed });
         match (decision.outcome, observing) {
             (Outcome::Serve(Variant::Canary), observing) => match self.permit(observing.as_ref(), may_retry, now) {
                 Permit::Canary => Sent::Canary(observing),
@@ -184,6 +210,64 @@ impl Isolate {
         self.breaker.record_stable(None, !answer.failed, now);
     }
 
+    /// Handles an answer of stable to a request of which the canary is to get a copy. Returns the place of the copy; none if too many are
+    /// under way, or the breaker keeps it from the canary.
+    pub(crate) fn begin_copy(&mut self, mirrored: &Mirrored, stable: Answer, now: Timestamp) -> Option<Slot> {
+        self.breaker.record_stable(Some(mirrored.visitor), !stable.failed, now);
+        if !self.observes(mirrored) {
+            return None;
+        }
+        let Some(place) = self.copies.begin(mirrored.order.in_flight, now) else {
+            self.batcher.record_uncopied(&mirrored.observation, Uncopied::Busy);
+            return None;
+        };
+        if self.breaker.permit(Some(mirrored.visitor), || true, now) == Permit::ShortCircuit {
+            self.copies.end(place);
+            self.batcher.record_uncopied(&mirrored.observation, Uncopied::Withheld);
+            return None;
+        }
+        Some(place)
+    }
+
+    /// Handles the canary's answer to a copy. Returns whether the pair is counted. `chance` is uniform in 0..1.
+    pub(crate) fn copy_answered(
+        &mut self,
+        mirrored: &Mirrored,
+        place: Slot,
+        stable: Answer,
+        canary: Answer,
+        chance: f64,
+        now: Timestamp,
+    ) -> bool {
+        self.copies.end(place);
+        let status = |answer: Answer| fallback::Answer::Status(if answer.failed { 503 } else { 200 });
+        let back_off = BackOff { jitter: chance, ..BackOff::default() };
+        let transition = self.breaker.record_canary(Some(mirrored.visitor), status(canary), back_off, now);
+        if !self.observes(mirrored) {
+            return false;
+        }
+        if matches!(transition, Some(Transition::Open { .. })) {
+            self.batcher.open_breaker(&mirrored.observation);
+        }
+        let pair = Pair {
+            visitor: mirrored.visitor,
+            stable: status(stable),
+            canary: status(canary),
+            stable_ms: stable.latency_ms,
+            canary_ms: canary.latency_ms,
+            path: "/",
+            ray: "",
+        };
+        let measure = self.snapshot.overlay().measure;
+        self.batcher.record_pair(&mirrored.observation, &pair, (&mirrored.order, &measure), || canary.network);
+        true
+    }
+
+    /// Whether the step of a copy is still the one that is observed.
+    fn observes(&self, mirrored: &Mirrored) -> bool {
+        self.snapshot.observation_window().is_some_and(|window| window.observation == mirrored.observation)
+    }
+
     /// Handles an answer of stable to a request that the canary is compared with.
     pub(crate) fn compared_answered(&mut self, observing: &Observing, answer: Answer, now: Timestamp) {
         self.breaker.record_stable(Some(observing.observed.visitor), !answer.failed, now);
@@ -210,6 +294,19 @@ impl Observing {
 
     pub(crate) fn variant(&self) -> Variant {
         self.observed.variant
+    }
+}
+
+// === impl Mirrored ===
+
+impl Mirrored {
+    pub(crate) fn observation(&self) -> &Observation {
+        &self.observation
+    }
+
+    /// The share of such requests that are copied, 0 to 1.
+    pub(crate) fn share(&self) -> f64 {
+        f64::from(self.order.percentage.thousandths()) / f64::from(Percentage::FULL.thousandths())
     }
 }
 

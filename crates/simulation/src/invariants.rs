@@ -217,8 +217,13 @@ impl Checks {
             return;
         };
         let truth = self.observed.get(&key(&observation)).copied().unwrap_or_default();
-        let pair = |counts: Counts| (counts.requests(), counts.failures());
-        let counted = PerVariant::new(pair(figures.canary.counts), pair(figures.stable.counts));
+        // A step has requests of visitors or pairs of answers.
+        let pairs = figures.paired.map(|paired| paired.counts).unwrap_or_default();
+        let sum = |counts: Counts, failures: u64| (counts.requests() + pairs.pairs, counts.failures() + failures);
+        let counted = PerVariant::new(
+            sum(figures.canary.counts, pairs.failures.canary),
+            sum(figures.stable.counts, pairs.failures.stable),
+        );
         self.hold(Invariant::CountsAreTrue, counted == truth, || format!("counted {counted:?}, happened {truth:?}"));
     }
 

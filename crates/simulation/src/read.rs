@@ -57,14 +57,6 @@ impl Scenario {
         if let Some(freeze) = plan.freeze() {
             freeze.check_zone(utc_offset, Timestamp::default()).map_err(InvalidScenario::Zone)?;
         }
-        if let Some((index, step)) = plan.steps().iter().enumerate().find(|(_, step)| step.mirror.is_some()) {
-            let mirror = step.mirror.unwrap_or_default().to_string();
-            return Err(invalid(
-                &format!("plan.steps[{index}].mirror"),
-                mirror,
-                "left out: mirrored traffic is not simulated",
-            ));
-        }
         span("limit", *limit, Span::from_secs(1), WEEK, "1s to 7d")?;
         whole("edge.locations", edge.locations, 1, 1_000, "1 to 1000")?;
         whole("edge.isolates", edge.isolates, 1, 1_000, "1 to 1000")?;
@@ -179,10 +171,6 @@ mod tests {
             (
                 r#"{"plan":{"schedule":"fast","freeze":{"timeZone":"Mars/Base","days":["sun"]}}}"#,
                 r#"plan.freeze.timeZone: "Mars/Base" is not accepted, accepted: a name of the IANA time zone database such as Europe/Berlin, or UTC"#,
-            ),
-            (
-                r#"{"plan":{"steps":[{"mirror":10},100]}}"#,
-                "plan.steps[0].mirror is 10, should be left out: mirrored traffic is not simulated",
             ),
             (r#"{"faults":{"kvDelay":"2h"}}"#, "faults.kvDelay is 2h, should be 0s to 1h"),
         ] {

@@ -1,5 +1,7 @@
 //! The event loop: runs the next event at its time. Time is a number, and one generator gives all random numbers.
 
+/// Copies of requests, while a step mirrors.
+mod copies;
 /// Outsiders beside the site.
 mod outsiders;
 /// Events in order of time.
@@ -194,6 +196,8 @@ impl<'a> World<'a> {
             Event::Request => self.request(),
             Event::Outsider { number } => self.outsider(number),
             Event::Answered(answered) => self.answered(&answered),
+            Event::CopyDue(copied) => self.copy_due(copied),
+            Event::CopyAnswered(copied, place) => self.copy_answered(&copied, place),
             Event::Refresh { slot, life } => self.refresh(slot, life),
             Event::Flushed { slot, life, location, batch } => self.flushed(slot, life, location, &batch),
             Event::FlushAnswered(answer) => self.flush_answered(&answer),

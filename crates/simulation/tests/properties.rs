@@ -267,6 +267,42 @@ fn no_fault_takes_a_step_in_a_window_and_steps_go_on_after_it() {
     assert!(after == promoted.len(), "a plan of a minute and more ends after the window: {promoted:?}");
 }
 
+/// The scenario with a first step that mirrors.
+fn mirrored(scenario: Scenario, seed: u64) -> Scenario {
+    let mut plan = serde_json::to_value(&scenario.plan).unwrap();
+    let percentage = [10, 50, 100][seed as usize % 3];
+    let first = serde_json::json!({"percentage": 0, "mirror": percentage, "hold": "60s"});
+    plan["steps"].as_array_mut().unwrap().insert(0, first);
+    Scenario { plan: serde_json::from_value(plan).unwrap(), ..scenario }
+}
+
+#[test]
+fn every_invariant_holds_while_a_step_mirrors() {
+    let outcomes = all(seeds(400, 0.1), |seed| mirrored(chaos(seed), seed));
+    let reached = |step| outcomes.iter().filter(|outcome| outcome.step == step).count();
+    // The runs prove something only if some end in the step that mirrors and some go on.
+    assert!(reached(1) > 20 && reached(2) > 20, "{} {}", reached(1), reached(2));
+}
+
+#[test]
+fn copies_take_a_bad_canary_out_before_it_has_a_visitor_and_let_a_good_one_go_on() {
+    let scenario = |seed| {
+        let mut scenario = mirrored(quick(&mut StdRng::seed_from_u64(seed)), 2);
+        scenario.traffic = Traffic { requests_per_second: 30.0, ..Traffic::default() };
+        scenario.limit = Span::from_secs(1_800);
+        scenario.stages[0].canary.failures = if seed % 2 == 0 { 0.0 } else { 0.5 };
+        scenario
+    };
+    for outcome in all(seeds(60, 0.01), scenario) {
+        if outcome.seed % 2 == 0 {
+            assert_eq!(outcome.end, End::Promoted, "{outcome:?}");
+        } else {
+            assert_eq!((outcome.end, outcome.step, outcome.without_fallback), (End::RolledBack, 1, 0), "{outcome:?}");
+            assert!(outcome.failed > 0, "{outcome:?}");
+        }
+    }
+}
+
 #[test]
 fn the_same_seed_is_the_same_run() {
     for seed in 0..20 {

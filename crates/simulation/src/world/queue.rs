@@ -4,7 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
-use crate::edge::{Answer, Observing};
+use serin_logic::analysis::PerVariant;
+use serin_logic::mirror::Slot;
+
+use crate::edge::{Answer, Mirrored, Observing};
 
 /// An answer in flight.
 #[derive(Clone)]
@@ -16,6 +19,17 @@ pub(super) struct Answered {
     pub(super) answer: Answer,
     /// Whether a breaker sent the request to the canary as a probe.
     pub(super) is_probe: bool,
+    /// Whether the request was sent during the stage of the canary that the scenario is about.
+    pub(super) counts: bool,
+}
+
+/// A request that is copied, and the answers that the variants give to it.
+#[derive(Clone)]
+pub(super) struct Copied {
+    pub(super) slot: usize,
+    pub(super) life: u64,
+    pub(super) mirrored: Mirrored,
+    pub(super) answers: PerVariant<Answer>,
     /// Whether the request was sent during the stage of the canary that the scenario is about.
     pub(super) counts: bool,
 }
@@ -36,6 +50,10 @@ pub(super) enum Event {
     Outsider { number: usize },
     /// A variant answers.
     Answered(Box<Answered>),
+    /// Stable answers a request that is to be copied.
+    CopyDue(Box<Copied>),
+    /// The canary answers a copy.
+    CopyAnswered(Box<Copied>, Slot),
     /// A request reached an isolate that is due to refresh.
     Refresh { slot: usize, life: u64 },
     /// A batch arrives at its shard.

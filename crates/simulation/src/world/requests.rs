@@ -1,6 +1,7 @@
 //! Requests: Serin decides them, a variant answers them as its stage says, and isolates count them.
 
 use rand::RngExt;
+use serin_logic::Percentage;
 use serin_logic::variant::Variant;
 use serin_logic::visitors::Network;
 
@@ -13,6 +14,9 @@ use crate::scenario::OutsiderRequests;
 
 /// Upper end of the control slice, as a multiple of the canary's share.
 const REACH: u32 = 5;
+
+/// Upper end of all buckets.
+const FULL: u32 = Percentage::FULL.thousandths();
 
 /// A client that sends a request.
 pub(super) struct Caller {
@@ -78,7 +82,9 @@ impl World<'_> {
     }
 
     fn one_request(&mut self) {
-        let reach = self.checks.highest.saturating_mul(REACH);
+        // Any request may be copied.
+        let mirrors = self.scenario.plan.steps().iter().any(|step| step.mirror.is_some());
+        let reach = if mirrors { FULL } else { self.checks.highest.saturating_mul(REACH) };
         let Some(visitor) = self.visitors.draw(reach, &mut self.rng) else { return };
         let (always_fails, key) = (visitor.always_fails, visitor.key.to_owned());
         let (location, pace) = (visitor.location, visitor.pace);
@@ -99,13 +105,21 @@ impl World<'_> {
         let sent = isolate.send(&caller.key, may_retry, now);
         let (life, heard) = (isolate.life, isolate.snapshot.overlay().revision);
         let is_probe = matches!(sent, Sent::Probe(_));
+        let has_heard = self.checks.rollback.is_some_and(|rollback| heard >= rollback);
         let (from, observing) = match sent {
             Sent::Stable => return,
+            Sent::Mirrored(mirrored) => {
+                self.checks.hold(Invariant::NothingAfterRollback, !has_heard, || {
+                    format!("isolate {slot} had the overlay and copied a request")
+                });
+                return if may_retry {
+                    self.mirror((slot, life), mirrored, always_fails, caller)
+                };
+            }
             Sent::Canary(observing) | Sent::Probe(observing) => (From::Canary, observing),
             Sent::ShortCircuited => (From::StableShortCircuited, None),
             Sent::Compared(observing) => (From::Stable, Some(observing)),
         };
-        let has_heard = self.checks.rollback.is_some_and(|rollback| heard >= rollback);
         self.checks.hold(Invariant::NothingAfterRollback, from == From::Stable || !has_heard, || {
             format!("isolate {slot} had the overlay and assigned a visitor to the canary")
         });
@@ -120,7 +134,7 @@ impl World<'_> {
     }
 
     /// The variant's answer.
-    fn answer(&mut self, from: From, always_fails: bool, may_retry: bool, caller: &Caller) -> Answer {
+    pub(super) fn answer(&mut self, from: From, always_fails: bool, may_retry: bool, caller: &Caller) -> Answer {
         let watched = self.scenario.plan.watch_bodies();
         let (traffic, stage) = (&self.scenario.traffic, self.scenario.stage(self.since_start_ms()));
         let rng = &mut self.rng;
