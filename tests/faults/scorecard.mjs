@@ -96,7 +96,7 @@ requests are in [tests/edge](../tests/edge); the soak test below uses one isolat
 | --- | --- |
 | answered | Complete and correct responses, from either variant. |
 | the variant's own | Failures that Serin cannot hide: stable's, a write that the canary failed, a body that broke off after its head. |
-| lost | All other requests. The target is 0. |
+| lost | All other requests. The target is 0. A canary that hangs, beside a client that spends its isolate's retry budget, may lose one: a [known limit](../SECURITY.md#limits). |
 
 ## One fault
 
@@ -105,7 +105,7 @@ ${singles(results)}
 ## Two faults
 
 ${both} pairs: at the same time if they are in different places, one right after the other if in the same place. With the single faults
-above these are ${number(sum("sent"))} requests. ${number(sum("lost"))} were lost, ${number(sum("twice"))} got another request's answer, and ${number(sum("repeated"))} writes reached a variant twice.
+above these are ${number(sum("sent"))} requests. Lost: ${number(sum("lost"))}. Given another request's answer: ${number(sum("twice"))}. Writes that reached a variant twice: ${number(sum("repeated"))}.
 
 ${pairs(results)}
 
