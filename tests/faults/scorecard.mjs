@@ -127,8 +127,8 @@ ${soakTable(soak)}
 export function mirroredPart(mirrored) {
   return `\`npm run faults -- --mirror --write\` sends the requests of the tables above while a step [mirrors](mirroring.md) each request that can be copied, and
 once more without a canary. No visitor is on the canary, so a fault of it must cost nobody anything. Serin did not copy *busy* requests, because
-too many copies were under way, and *withheld* ones, because the breaker was open. The variants have
-a process of their own here, and each client pauses between two requests.
+too many copies were under way, and *withheld* ones, because the breaker was open. Each client pauses
+between two requests. Clients, Serin and both variants share the machine's cores, so the times have the copies' own work in them.
 
 ${mirroredTable(mirrored)}
 `;
