@@ -270,7 +270,11 @@ fn no_fault_takes_a_step_in_a_window_and_steps_go_on_after_it() {
 /// The scenario with a first step that mirrors.
 fn mirrored(scenario: Scenario, seed: u64) -> Scenario {
     let mut plan = serde_json::to_value(&scenario.plan).unwrap();
-    let percentage = [10, 50, 100][seed as usize % 3];
+    let percentage = match seed % 3 {
+        0 => 10,
+        1 => 50,
+        _ => 100,
+    };
     let first = serde_json::json!({"percentage": 0, "mirror": percentage, "hold": "60s"});
     plan["steps"].as_array_mut().unwrap().insert(0, first);
     Scenario { plan: serde_json::from_value(plan).unwrap(), ..scenario }

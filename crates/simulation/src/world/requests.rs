@@ -112,9 +112,10 @@ impl World<'_> {
                 self.checks.hold(Invariant::NothingAfterRollback, !has_heard, || {
                     format!("isolate {slot} had the overlay and copied a request")
                 });
-                return if may_retry {
-                    self.mirror((slot, life), mirrored, always_fails, caller)
-                };
+                if may_retry {
+                    self.mirror((slot, life), mirrored, always_fails, caller);
+                }
+                return;
             }
             Sent::Canary(observing) | Sent::Probe(observing) => (From::Canary, observing),
             Sent::ShortCircuited => (From::StableShortCircuited, None),
