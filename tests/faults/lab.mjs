@@ -21,8 +21,9 @@ const DOWNLOAD = 2;
 const ROLLOUT = "lab";
 /** Half of the visitors are on the canary, for longer than the lab runs. An analysis that fails the canary takes nobody off it. */
 const PLAN = { schedule: "custom", id: ROLLOUT, steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1h", onFail: "hold", actor: "lab", reason: "faults" };
-/** What the canary gets, and the rollout that gives it: visitors, a copy of every request that may be sent twice, or nothing. */
-const PLANS = { visitors: PLAN, copies: { ...PLAN, steps: [{ mirror: 100 }, 100] }, nothing: undefined };
+const mirroring = (percentage) => ({ ...PLAN, steps: [{ mirror: percentage }, 100] });
+/** What the canary gets, and the rollout that gives it: visitors; a copy of every request that may be sent twice, or of a tenth; nothing. */
+const PLANS = { visitors: PLAN, copies: mirroring(100), "some copies": mirroring(10), nothing: undefined };
 const VISITORS = Array.from({ length: 200 }, (_, n) => ({ id: visitorId(n), bucket: bucket(visitorId(n), ROLLOUT) }));
 /** A visitor on the canary who is none of the others. */
 const ATTACKER = visitorId(Array.from({ length: 100 }, (_, n) => 1_000 + n).find((n) => expected(visitorId(n), 50, ROLLOUT) === "canary"));
@@ -88,7 +89,7 @@ export class Tally {
 /**
  * Runs `faults` together for the given number of requests, or one after the other if they are in the same place. `repeated` are writes that
  * variants received more than once; `worstBefore` is the longest time to an answer before the faults; `copies` is what was copied where
- * the canary `gets` copies. `isPaced`: the variants have a process of their own, and clients pause, so that times are those of a splitter
+ * the canary `gets` some. `isPaced`: the variants have a process of their own, and clients pause, so that times are those of a splitter
  * with capacity to spare.
  */
 export async function run(faults, requests, { gets = "visitors", isPaced = false } = {}) {
@@ -111,7 +112,7 @@ export async function run(faults, requests, { gets = "visitors", isPaced = false
       for (const fault of together) await fault.end(serin);
     }
     await load(clients, [], 50, tally, { pace });
-    const copies = gets === "copies" ? (await serin.api("GET", "rollouts/current")).json.mirror : undefined;
+    const copies = gets.endsWith("copies") ? (await serin.api("GET", "rollouts/current")).json.mirror : undefined;
     return { faults: faults.map(({ name }) => name), ...tally, median: tally.median, worstBefore, repeated: (await serin.writes()).repeated, copies };
   } finally {
     await close();

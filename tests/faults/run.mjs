@@ -61,7 +61,7 @@ async function mirroredFaults() {
   const scenarios = [[], ...MIRRORED_FAULTS.map((fault) => [fault])];
   // One after the other, because times are compared.
   return eachOf(scenarios, 1, async (faults) => ({
-    ...(await run(faults, requests, { gets: "copies", isPaced: true })),
+    ...(await run(faults, requests, { gets: "some copies", isPaced: true })),
     without: await run(faults, requests, { gets: "nothing", isPaced: true }),
   }));
 }

@@ -125,10 +125,10 @@ ${soakTable(soak)}
 
 /** The section about copies of requests, without its heading. */
 export function mirroredPart(mirrored) {
-  return `\`npm run faults -- --mirror --write\` sends the requests of the tables above while a step [mirrors](mirroring.md) each request that can be copied, and
-once more without a canary. No visitor is on the canary, so a fault of it must cost nobody anything. Serin did not copy *busy* requests, because
-too many copies were under way, and *withheld* ones, because the breaker was open. Each client pauses
-between two requests. Clients, Serin and both variants share the machine's cores, so the times have the copies' own work in them.
+  return `\`npm run faults -- --mirror --write\` sends the requests of the tables above while a step [mirrors](mirroring.md) a tenth of those that can be copied,
+and once more without a canary. No visitor is on the canary, so a fault of it must cost nobody anything. Serin did not copy *busy* requests,
+because too many copies were under way, and *withheld* ones, because the breaker was open. Each client pauses between two requests. The clients, Serin and
+both variants share the machine's cores. The [end-to-end tests](../tests/edge/faults.test.mjs) copy every request under the same faults.
 
 ${mirroredTable(mirrored)}
 `;
