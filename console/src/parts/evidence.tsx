@@ -8,7 +8,7 @@ const NOTHING = 0.3;
 /** The evidence at which the analysis holds. */
 const HOLDS = 10;
 
-/** Each test with its name. All tests of an analysis have one limit. */
+/** Each test with its name. The words below the scale stand at the places of the first test. */
 export function EvidencePanel({ rows }: { rows: [string, Evidence | null | undefined][] }) {
   const limit = rows.find(([, evidence]) => evidence)?.[1]?.limit ?? 200;
   const place = (evidence: number) => ({ left: `${(placeOf(evidence, limit) * 100).toFixed(1)}%` });

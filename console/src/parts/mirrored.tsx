@@ -2,6 +2,7 @@
 
 import { count, percent } from "../format";
 import type { Difference, Mirror } from "../types";
+import { SideBySide } from "./side_by_side";
 
 export function Mirrored({ mirror }: { mirror: Mirror }) {
   const { figures, copies, canaryFailures, stableFailures, busy, withheld } = mirror;
@@ -11,18 +12,11 @@ export function Mirrored({ mirror }: { mirror: Mirror }) {
         <h2 id="mirrored">Copies of requests</h2>
         <p>{percent(mirror.percentage)} of the requests that stable answers</p>
       </header>
-      <div class="table-wrap">
-        <table>
-          <thead>
-            <tr><th scope="col"><span class="hidden-text">Number</span></th><th scope="col"><i class="swatch" />canary</th><th scope="col"><i class="swatch stable" />stable</th></tr>
-          </thead>
-          <tbody>
-            <tr><th scope="row">Failed<span class="range">of {count(copies)} copies, whole rollout</span></th><td>{count(canaryFailures)}</td><td>{count(stableFailures)}</td></tr>
-            {figures && <tr><th scope="row">Worse answer to<span class="range">visitors, of {count(figures.visitors)}</span></th><td>{count(figures.worseOnCanary)}</td><td>{count(figures.worseOnStable)}</td></tr>}
-            {figures && <tr><th scope="row">Slower for<span class="range">visitors, of {count(figures.timed)}</span></th><td>{count(figures.slower)}</td><td>{count(figures.timed - figures.slower)}</td></tr>}
-          </tbody>
-        </table>
-      </div>
+      <SideBySide>
+        <tr><th scope="row">Failed<span class="range">of {count(copies)} copies, whole rollout</span></th><td>{count(canaryFailures)}</td><td>{count(stableFailures)}</td></tr>
+        {figures && <tr><th scope="row">Worse answer to<span class="range">visitors, of {count(figures.visitors)}</span></th><td>{count(figures.worseOnCanary)}</td><td>{count(figures.worseOnStable)}</td></tr>}
+        {figures && <tr><th scope="row">Slower for<span class="range">visitors, of {count(figures.timed)}</span></th><td>{count(figures.slower)}</td><td>{count(figures.timed - figures.slower)}</td></tr>}
+      </SideBySide>
       {busy + withheld > 0 && <p class="small">Not copied: {count(busy)} while too many copies were under way, {count(withheld)} by a breaker.</p>}
       <p class="small muted">No visitor gets the canary's answer to a copy, and none waits for it.</p>
     </section>

@@ -11,12 +11,15 @@ use crate::timestamp::Timestamp;
 mod commands;
 mod crash;
 mod documented;
+mod edited;
 mod frozen;
 mod mirrored;
 mod properties;
 mod stories;
 mod transitions;
 mod windows;
+
+const STANDARD: &str = r#"{"schedule":"standard"}"#;
 
 /// A controller with everything around it, which may be killed once.
 struct World {
