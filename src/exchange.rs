@@ -189,7 +189,8 @@ impl Exchange {
             }
             return ClientResponse::Response(self.passed_on(outcome));
         }
-        let (fallback, opened) = self.isolate.guard.fall_back(&canary, self.terms.probe.is_some());
+        let is_probe = self.terms.probe.is_some();
+        let (fallback, opened) = self.isolate.guard.fall_back(self.terms.visitor, &canary, is_probe);
         if opened {
             self.breaker_opened();
         }

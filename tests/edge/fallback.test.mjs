@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Client } from "./harness/client.mjs";
+import { Client, visitorCookie } from "./harness/client.mjs";
 import { eventually } from "./harness/eventually.mjs";
 import { startSerin } from "./harness/workerd.mjs";
 
@@ -150,6 +150,16 @@ test("retries have a budget, which limits the load on stable in an outage; past 
   assert.ok(count(504) > 0, "the budget was used up");
   await serin.logged("breaker", ({ state }) => state === "open");
   assert.equal((await serin.request("/?canary=hang&stable=status:200")).status, 200, "and now nobody waits");
+});
+
+test("a visitor who asks again and again for what fails on both variants leaves the others their retries", async (t) => {
+  const serin = await startSerin(t, { kv: ALL });
+  const asked = async (visitor, path) => (await serin.request(path, { headers: visitorCookie(visitor) })).status;
+  for (let n = 0; n < 60; n += 1) assert.equal(await asked(1, "/?both=status:503"), 503);
+  const retries = (await serin.journal()).filter(({ variant }) => variant === "stable").length;
+  assert.ok(retries <= 3 + 60 / 5, `${retries} retries of one visitor`);
+  const others = await Promise.all([2, 3, 4, 5, 6, 7, 8].map((visitor) => asked(visitor, "/?canary=status:503&stable=status:200")));
+  assert.deepEqual(others, Array(7).fill(200), "stable answers all of them");
 });
 
 test("a canary's Retry-After makes the breaker's pause longer", async (t) => {

@@ -96,7 +96,7 @@ requests are in [tests/edge](../tests/edge); the soak test below uses one isolat
 | --- | --- |
 | answered | Complete and correct responses, from either variant. |
 | the variant's own | Failures that Serin cannot hide: stable's, a write that the canary failed, a body that broke off after its head. |
-| lost | All other requests. The target is 0. A canary that hangs, beside a client that spends its isolate's retry budget, may lose one: a [known limit](../SECURITY.md#limits). |
+| lost | All other requests. The target is 0. |
 
 ## One fault
 

@@ -1,5 +1,7 @@
 //! Fallback to stable: the failed canary requests that stable answers instead, and a budget for them.
 
+use std::collections::VecDeque;
+
 /// The outcome of a request to a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -22,8 +24,8 @@ impl Answer {
     }
 }
 
-/// Whether a request can be sent twice, as a retry on stable or as a copy to the canary: its method is safe (RFC 9110 §9.2.1), it has no body that the first attempt may have consumed, and it
-/// does not ask for another protocol.
+/// Whether a request can be sent twice, as a retry on stable or as a copy to the canary: its method is safe (RFC 9110 §9.2.1), it has no
+/// body that the first attempt may have consumed, and it does not ask for another protocol.
 pub fn may_retry(method: &str, has_body: bool, is_upgrade: bool) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS") && !has_body && !is_upgrade
 }
@@ -39,19 +41,29 @@ pub const fn has_deadline(has_body: bool, is_upgrade: bool) -> bool {
 
 /// The isolate's budget for retries on stable, so that a failing canary cannot double stable's load: a fifth of the canary's requests, plus
 /// ten in advance, and at most twenty saved. The retry budgets of Finagle and Envoy work the same way.
+///
+/// A retry is wasted if stable fails the request too. A visitor who wastes several is not served from the budget's last ten, so that one
+/// client that asks again and again for what fails on both variants cannot spend the retries of the other visitors.
 #[derive(Clone, Debug)]
 pub struct RetryBudget {
     /// The balance, in fifths of a retry.
     fifths: u32,
+    /// The visitors of the latest wasted retries, the oldest first.
+    wasted_by: VecDeque<u32>,
 }
 
 const RETRY: u32 = 5;
 const START: u32 = 10 * RETRY;
 const MOST: u32 = 20 * RETRY;
+/// What is left for the others by a visitor who wastes retries: as much as a new isolate has.
+const RESERVE: u32 = START;
+/// The wasted retries that are remembered, and how many of them one visitor may have. Stable fails a request of many visitors now and then.
+const REMEMBERED: usize = 16;
+const TOLERATED: usize = 2;
 
 impl Default for RetryBudget {
     fn default() -> Self {
-        Self { fifths: START }
+        Self { fifths: START, wasted_by: VecDeque::new() }
     }
 }
 
@@ -63,11 +75,27 @@ impl RetryBudget {
         self.fifths = (self.fifths + 1).min(MOST);
     }
 
-    /// Withdraws one retry. Returns whether the balance covers it.
-    pub fn withdraw(&mut self) -> bool {
-        let left = self.fifths.checked_sub(RETRY);
-        self.fifths = left.unwrap_or(self.fifths);
-        left.is_some()
+    /// Withdraws one retry for a visitor. Returns whether the balance covers it. Requests without a visitor cannot be told apart, and use
+    /// the whole budget.
+    pub fn withdraw(&mut self, visitor: Option<u32>) -> bool {
+        let reserve = if visitor.is_some_and(|visitor| self.wastes(visitor)) { RESERVE } else { 0 };
+        let is_covered = self.fifths >= RETRY + reserve;
+        if is_covered {
+            self.fifths -= RETRY;
+        }
+        is_covered
+    }
+
+    /// Records that stable failed a visitor's retry too.
+    pub fn record_wasted(&mut self, visitor: u32) {
+        if self.wasted_by.len() == REMEMBERED {
+            self.wasted_by.pop_front();
+        }
+        self.wasted_by.push_back(visitor);
+    }
+
+    fn wastes(&self, visitor: u32) -> bool {
+        self.wasted_by.iter().filter(|wasted_by| **wasted_by == visitor).count() > TOLERATED
     }
 }
 
@@ -106,13 +134,36 @@ mod tests {
 
     #[test]
     fn the_budget_starts_at_ten_retries_and_holds_at_most_twenty() {
-        let spent = |budget: &mut RetryBudget| (0..1_000).take_while(|_| budget.withdraw()).count();
+        let spent = |budget: &mut RetryBudget| (0..1_000).take_while(|_| budget.withdraw(None)).count();
         let mut budget = RetryBudget::default();
         assert_eq!(spent(&mut budget), 10);
         for _ in 0..1_000 {
             budget.deposit();
         }
         assert_eq!(spent(&mut budget), 20);
+    }
+
+    #[test]
+    fn a_visitor_who_wastes_retries_gets_none_of_the_last_ten() {
+        let mut budget = RetryBudget::default();
+        let request = |budget: &mut RetryBudget, visitor: Option<u32>, stable_fails: bool| {
+            budget.deposit();
+            let is_retried = budget.withdraw(visitor);
+            if let Some(visitor) = visitor.filter(|_| is_retried && stable_fails) {
+                budget.record_wasted(visitor);
+            }
+            is_retried
+        };
+        let retried: Vec<_> = (0..6).map(|_| request(&mut budget, Some(1), true)).collect();
+        assert_eq!(retried, [true, true, true, false, false, false], "three retries of a new budget");
+        assert!(request(&mut budget, Some(2), false) && request(&mut budget, None, true), "the others have the rest");
+        assert!(!request(&mut budget, Some(1), false), "whatever it asks for");
+        for _ in 0..100 {
+            budget.deposit();
+        }
+        let retried = (0..100).filter(|_| request(&mut budget, Some(1), false)).count();
+        assert!((10..=30).contains(&retried), "what is above the last ten, and a fifth of its own requests: {retried}");
+        assert!((0..10).all(|_| budget.withdraw(Some(2))), "ten are left");
     }
 
     proptest! {
@@ -131,8 +182,21 @@ mod tests {
             let mut retries = 0;
             for (requests, failed) in (1..).zip(answers) {
                 budget.deposit();
-                retries += u32::from(failed && budget.withdraw());
+                retries += u32::from(failed && budget.withdraw(None));
                 prop_assert!(f64::from(retries) <= 10.0 + f64::from(requests) / 5.0);
+            }
+        }
+
+        #[test]
+        fn one_visitor_alone_leaves_seven_retries_to_the_others(fails_on_both in proptest::collection::vec(any::<bool>(), 0..500)) {
+            let mut budget = RetryBudget::default();
+            for fails in fails_on_both {
+                budget.deposit();
+                if fails && budget.withdraw(Some(1)) {
+                    budget.record_wasted(1);
+                }
+                let mut left = budget.clone();
+                prop_assert!((0..7).all(|_| left.withdraw(Some(2))));
             }
         }
     }

@@ -186,8 +186,11 @@ impl Isolate {
         let mut transition = self.breaker.record_canary(visitor, outcome, back_off, now);
         self.budget.deposit();
         let is_probe = is_probe && observing.is_some();
-        let retried = answer.on_stable.filter(|_| answer.failed && (is_probe || self.budget.withdraw()));
+        let retried = answer.on_stable.filter(|_| answer.failed && (is_probe || self.budget.withdraw(visitor)));
         if let Some(success) = retried {
+            if let Some(visitor) = visitor.filter(|_| !success) {
+                self.budget.record_wasted(visitor);
+            }
             self.breaker.record_retry(visitor, success, now);
         } else if answer.failed && answer.on_stable.is_some() {
             transition = transition.or(self.breaker.exhaust(back_off, now));
