@@ -100,7 +100,8 @@ pub fn shown(name: &str) -> String {
 /// a text look like another one.
 pub fn quote(value: &Value) -> String {
     let mut visible = String::new();
-    for character in value.to_string().chars() {
+    // The rest would be cut: a value may be as long as the document.
+    for character in value.to_string().chars().take(QUOTED_CHARS + 1) {
         if character.is_ascii() { visible.push(character) } else { visible.extend(character.escape_debug()) }
     }
     cut(visible, QUOTED_CHARS)
