@@ -46,7 +46,7 @@ function hint() {
   console.log(`start: when wrangler says "Ready", try in another terminal:
 start:   for i in $(seq 12); do curl -s -H 'Accept: text/html' http://localhost:${PORT}/; echo; done   # both variants
 start:   curl -s 'http://localhost:${PORT}/health?detailed=true'                                       # what is in force
-start:   npm run -s serin -- status                                                                  # the rollout
+start:   npm run -s serin -- status                                                                  # the rollout; the first time it compiles for some minutes
 start: "[not connected]" is normal until all three Workers are up. Removing the folder .wrangler resets KV and rollouts.`);
 }
 
