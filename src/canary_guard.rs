@@ -86,8 +86,8 @@ impl CanaryGuard {
 
     /// Records how stable answered a request that the canary had failed.
     pub(crate) fn record_retry(&self, visitor: Option<u32>, answer: Answer) {
-        if let Some(visitor) = visitor.filter(|_| answer.is_failure()) {
-            self.retries.borrow_mut().record_wasted(visitor);
+        if let Some(visitor) = visitor {
+            self.retries.borrow_mut().record_retry(visitor, !answer.is_failure());
         }
         self.breaker.borrow_mut().record_retry(visitor, !answer.is_failure(), clock::now());
     }

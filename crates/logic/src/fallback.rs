@@ -86,8 +86,13 @@ impl RetryBudget {
         is_covered
     }
 
-    /// Records that stable failed a visitor's retry too.
-    pub fn record_wasted(&mut self, visitor: u32) {
+    /// Records how stable answered a visitor's retry. A failure wasted it; a success clears the visitor, because an outage of stable may
+    /// have wasted the others.
+    pub fn record_retry(&mut self, visitor: u32, success: bool) {
+        if success {
+            self.wasted_by.retain(|wasted_by| *wasted_by != visitor);
+            return;
+        }
         if self.wasted_by.len() == REMEMBERED {
             self.wasted_by.pop_front();
         }
@@ -149,8 +154,8 @@ mod tests {
         let request = |budget: &mut RetryBudget, visitor: Option<u32>, stable_fails: bool| {
             budget.deposit();
             let is_retried = budget.withdraw(visitor);
-            if let Some(visitor) = visitor.filter(|_| is_retried && stable_fails) {
-                budget.record_wasted(visitor);
+            if let Some(visitor) = visitor.filter(|_| is_retried) {
+                budget.record_retry(visitor, !stable_fails);
             }
             is_retried
         };
@@ -161,9 +166,15 @@ mod tests {
         for _ in 0..100 {
             budget.deposit();
         }
-        let retried = (0..100).filter(|_| request(&mut budget, Some(1), false)).count();
+        let retried = (0..100).filter(|_| request(&mut budget, Some(1), true)).count();
         assert!((10..=30).contains(&retried), "what is above the last ten, and a fifth of its own requests: {retried}");
-        assert!((0..10).all(|_| budget.withdraw(Some(2))), "ten are left");
+        let mut left = budget.clone();
+        assert!((0..10).all(|_| left.withdraw(Some(2))), "ten are left");
+        for _ in 0..100 {
+            budget.deposit();
+        }
+        assert!(request(&mut budget, Some(1), false), "stable answers it again");
+        assert!((0..19).all(|_| request(&mut budget, Some(1), false)), "and so it has the whole budget");
     }
 
     proptest! {
@@ -193,7 +204,7 @@ mod tests {
             for fails in fails_on_both {
                 budget.deposit();
                 if fails && budget.withdraw(Some(1)) {
-                    budget.record_wasted(1);
+                    budget.record_retry(1, false);
                 }
                 let mut left = budget.clone();
                 prop_assert!((0..7).all(|_| left.withdraw(Some(2))));

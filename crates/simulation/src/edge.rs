@@ -188,8 +188,8 @@ impl Isolate {
         let is_probe = is_probe && observing.is_some();
         let retried = answer.on_stable.filter(|_| answer.failed && (is_probe || self.budget.withdraw(visitor)));
         if let Some(success) = retried {
-            if let Some(visitor) = visitor.filter(|_| !success) {
-                self.budget.record_wasted(visitor);
+            if let Some(visitor) = visitor {
+                self.budget.record_retry(visitor, success);
             }
             self.breaker.record_retry(visitor, success, now);
         } else if answer.failed && answer.on_stable.is_some() {
