@@ -41,7 +41,7 @@ test("the commands in the README and in docs/operations do what they say", async
       return undefined;
     }
     const once = async () => {
-      const printed = await unlocked(() => shell(command, env));
+      const printed = await eventually(() => shell(command, env), { ...SHOWS, unless: (complaint) => !complaint.message.includes(LOCKED) });
       assert.ok(!expected || printed.includes(expected), `\`${command}\` should print ${expected}, and printed:\n${printed}`);
     };
     return CHANGES.test(line) || !expected ? once() : eventually(once, SHOWS);
@@ -102,18 +102,6 @@ test("the commands in the README and in docs/operations do what they say", async
     });
   }
 });
-
-/** Runs a command again while another process has the local KV. Every other error is the command's own. */
-async function unlocked(command) {
-  const deadline = performance.now() + SHOWS.within;
-  for (;;) {
-    try {
-      return await command();
-    } catch (complaint) {
-      if (!complaint.message.includes(LOCKED) || performance.now() > deadline) throw complaint;
-    }
-  }
-}
 
 /** Runs a line in the clone. Returns its whole output. */
 function shell(line, env) {

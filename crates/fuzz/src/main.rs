@@ -8,26 +8,23 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use rustix::time::{ClockId, clock_gettime};
-use serin_fuzz::{Check, named, targets};
+use serin_fuzz::{Check, named};
 
-/// A slower request is a finding, because the time must grow evenly with the input: what grows faster takes seconds for the longest one.
+/// A slower input is a finding, because the time must grow evenly with the input: what grows faster takes seconds for the longest one.
 /// A target parses its input several times, with coverage, and often beside other work.
 const LONGEST: Duration = Duration::from_millis(50);
 
 /// Number of tries, of which the fastest counts, because other processes share the machine's caches.
 const TRIES: usize = 20;
 
-static NAME: LazyLock<String> = LazyLock::new(|| env::var("SERIN_FUZZ_TARGET").unwrap_or_default());
-
-static CHECK: LazyLock<Check> =
-    LazyLock::new(|| named(&NAME).unwrap_or_else(|| stop(&format!("SERIN_FUZZ_TARGET: {:?} is no target", *NAME))));
+static CHECK: LazyLock<Check> = LazyLock::new(|| {
+    let name = env::var("SERIN_FUZZ_TARGET").unwrap_or_default();
+    named(&name).unwrap_or_else(|| stop(&format!("SERIN_FUZZ_TARGET: {name:?} is no target")))
+});
 
 fuzz_target!(|input: &[u8]| {
-    // An input of `batch` is a request a line.
-    let requests = if *NAME == "batch" { targets::batch::MOST } else { 1 };
-    let limit = LONGEST * requests;
-    let is_slow = (0..TRIES).all(|_| took(input) > limit);
-    assert!(!is_slow, "took more than {limit:?} each time of {TRIES}");
+    let is_slow = (0..TRIES).all(|_| took(input) > LONGEST);
+    assert!(!is_slow, "took more than {LONGEST:?} each time of {TRIES}");
 });
 
 /// The processor's time of one run of the target, not the time on the wall: the machine has other work.

@@ -11,7 +11,7 @@ use serin_logic::telemetry::{Batch, Shard};
 use super::{NOW, controller, read, reloaded, restarted, text};
 
 /// Messages of one input.
-pub const MOST: u32 = 8;
+const MOST: usize = 8;
 
 /// Parses each line as a message to a shard and to a controller.
 pub fn check(input: &[u8]) {
@@ -19,7 +19,7 @@ pub fn check(input: &[u8]) {
     let mut shard = Shard::default();
     let mut controller = controller();
     let mut now = NOW;
-    for line in text.lines().take(MOST as usize) {
+    for line in text.lines().take(MOST) {
         let Ok(batch) = read::<Batch>(line) else { continue };
         let written = serde_json::to_string(&batch).unwrap();
         assert_eq!(read::<Batch>(&written).unwrap(), batch);
