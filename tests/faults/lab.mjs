@@ -18,6 +18,8 @@ const PAUSE = 500;
 const PACE = 40;
 /** What a slow client downloads, in MiB: more than sockets hold for a client that does not read. */
 const DOWNLOAD = 2;
+/** Lost requests that are described. */
+const EXAMPLES = 20;
 const ROLLOUT = "lab";
 /** Half of the visitors are on the canary, for longer than the lab runs. An analysis that fails the canary takes nobody off it. */
 const PLAN = { schedule: "custom", id: ROLLOUT, steps: [50, 100], hold: "1h", settle: "1h", lookEvery: "1h", onFail: "hold", actor: "lab", reason: "faults" };
@@ -77,7 +79,7 @@ export class Tally {
       this.worst = Math.max(this.worst, Math.round(took));
       this.#times.push(took);
     }
-    if (fate === "lost" && this.examples.length < 3) this.examples.push(describe());
+    if (fate === "lost" && this.examples.length < EXAMPLES) this.examples.push(describe());
   }
 
   /** Median of the times to an answer, in ms. */
@@ -112,7 +114,7 @@ export async function run(faults, requests, { gets = "visitors", isPaced = false
       for (const fault of together) await fault.end(serin);
     }
     await load(clients, [], 50, tally, { pace });
-    const copies = gets.endsWith("copies") ? (await serin.api("GET", "rollouts/current")).json.mirror : undefined;
+    const copies = PLANS[gets]?.steps[0].mirror ? (await serin.api("GET", "rollouts/current")).json.mirror : undefined;
     return { faults: faults.map(({ name }) => name), ...tally, median: tally.median, worstBefore, repeated: (await serin.writes()).repeated, copies };
   } finally {
     await close();
@@ -133,6 +135,7 @@ export async function load(clients, faults, requests, tally, { isCalm = true, ha
   const panicsEvery = faults.find((fault) => fault.panicsEvery)?.panicsEvery;
   const [leaving, pausing] = ["leaves", "pauses"].map((what) => faults.flatMap((fault) => fault[what] ?? []));
   const isAttacked = faults.some(({ attacks }) => attacks);
+  const during = faults.map(({ name }) => name).join(" + ") || "no fault";
   const has = (place) => faults.some((fault) => fault.place === place);
   const conditions = {
     breaksBodies: faults.some(({ place, breaksBodies }) => place === "canary" && breaksBodies),
@@ -158,7 +161,7 @@ export async function load(clients, faults, requests, tally, { isCalm = true, ha
       // The canary has a deadline for a request without a body, and only for its head.
       const isInVain = asked.includes("stall") || queries.stable === "hang" || (queries.canary === "hang" && ["POST", "upload"].includes(kind));
       const answer = await ask(client, asked, kind, visitor, number, headers, isInVain ? PATIENCE_IN_VAIN : PATIENCE);
-      const describe = () => `${kind} ${asked}: ${answer.status} ${answer.text}`;
+      const describe = () => `request ${number}, ${during}: ${kind} ${asked}: ${answer.status} ${answer.text}`;
       tally.count(judge(answer, kind, visitor, conditions), answer, describe);
       for (const where of leaving) await leave(client, where);
       if (isAttacked) await attack(client, number);

@@ -60,7 +60,7 @@ function soaked({ turns, sent, answered, owned, lost, twice, repeated, health })
 
 /** Tables for the terminal. */
 export function table({ results = [], mirrored, soak }) {
-  const examples = [...results, ...(mirrored ?? [])].flatMap(({ faults, examples }) => examples.map((example) => `${faults.join(" + ")}: ${example}`));
+  const examples = [...results, ...(mirrored ?? []), ...(soak ? [soak] : [])].flatMap(({ examples }) => examples);
   const parts = [results.length > 0 && singles(results), pairs(results), mirrored && mirroredTable(mirrored), ...(soak ? [soaked(soak), soakTable(soak)] : []), examples.join("\n")];
   return parts.filter(Boolean).join("\n\n");
 }
