@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -64,14 +65,27 @@ fn request(query: &str) -> Option<ExplainQuery> {
     }
 }
 
+thread_local! {
+    // Made once, because every input needs them.
+    static VISITORS: Rc<[ExplainQuery]> = {
+        let keys = ["path=/", "key=ada&path=/a", "key=grace&method=POST", "header.cf-connecting-ip=192.0.2.1&path=/b"];
+        keys.into_iter().filter_map(request).collect()
+    };
+    static STARTED: Controller = started();
+    static GOOD_SNAPSHOT: Snapshot = Snapshot::default().apply_kv_values(KEY, document(Some(GOOD)), NOW).0;
+}
+
 /// Requests from visitors in different buckets, with safe and unsafe methods, on the paths of the rules of [`GOOD`] and on others.
-fn visitors() -> impl Iterator<Item = ExplainQuery> {
-    let keys = ["path=/", "key=ada&path=/a", "key=grace&method=POST", "header.cf-connecting-ip=192.0.2.1&path=/b"];
-    keys.into_iter().filter_map(request)
+fn visitors() -> Rc<[ExplainQuery]> {
+    VISITORS.with(Rc::clone)
 }
 
 /// A controller in the first step of rollout `r1`.
 fn controller() -> Controller {
+    STARTED.with(Controller::clone)
+}
+
+fn started() -> Controller {
     let plan =
         r#"{"steps":[{"percentage":50,"where":{"country":["NZ"]}},10,100],"hold":"10m","settle":0,"lookEvery":5}"#;
     let start = Start { id: "r1".into(), plan: Plan::parse(plan).unwrap(), found: None, reassign: false };
@@ -137,7 +151,7 @@ fn switched(switch: Switch, value: &str) -> KvValues {
 
 /// An isolate with a good policy.
 fn good() -> Snapshot {
-    Snapshot::default().apply_kv_values(KEY, document(Some(GOOD)), NOW).0
+    GOOD_SNAPSHOT.with(Snapshot::clone)
 }
 
 /// Checks that an error names the place and the fault in one log line.

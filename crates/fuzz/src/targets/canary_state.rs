@@ -22,18 +22,18 @@ pub fn check(input: &[u8]) {
             Err(error) => {
                 check_error(error);
                 assert_eq!(after.rejected(), Some(error));
-                for visitor in visitors() {
-                    let decision = decide(&after, &SETUP, &visitor, later);
+                for visitor in visitors().iter() {
+                    let decision = decide(&after, &SETUP, visitor, later);
                     assert_eq!(
                         decision,
-                        decide(&before, &SETUP, &visitor, later),
+                        decide(&before, &SETUP, visitor, later),
                         "an invalid document changed the snapshot"
                     );
                 }
             }
             Ok(state) => {
                 assert!(after.rejected().is_none());
-                visitors().for_each(|visitor| obeys(state, &after, &visitor));
+                visitors().iter().for_each(|visitor| obeys(state, &after, visitor));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The overlay for isolates: an invalid overlay is refused with its field, a halt holds, and a written overlay reads back unchanged.
 
 use serin_logic::Variant;
+use serin_logic::api::ExplainQuery;
 use serin_logic::policy::CanaryState;
 use serin_logic::rollout::Overlay;
 use serin_logic::routing::{Outcome, Reason, decide};
@@ -21,8 +22,8 @@ pub fn check(input: &[u8]) {
 
     let (snapshot, notices) = good().apply_overlay(KEY, overlay.clone(), NOW);
     are_lines(&notices);
-    for visitor in visitors() {
-        let decision = decide(&snapshot, &SETUP, &visitor, NOW);
+    for visitor in visitors().iter() {
+        let decision = decide(&snapshot, &SETUP, visitor, NOW);
         if overlay.rollout.halted && matches!(decision.outcome, Outcome::Serve(_)) {
             assert_eq!((decision.outcome, decision.reason), (Outcome::Serve(Variant::Stable), Reason::Halted));
         }
@@ -32,6 +33,7 @@ pub fn check(input: &[u8]) {
     let off = r#"{"enabled":false,"percentage":50}"#;
     assert!(CanaryState::parse(KEY, off).is_ok());
     let (disabled, _) = snapshot.apply_kv_values(KEY, super::document(Some(off)), NOW);
-    let is_canary = |visitor| decide(&disabled, &SETUP, &visitor, NOW).outcome == Outcome::Serve(Variant::Canary);
-    assert!(!visitors().any(is_canary), "an overlay enabled a disabled canary");
+    let is_canary =
+        |visitor: &ExplainQuery| decide(&disabled, &SETUP, visitor, NOW).outcome == Outcome::Serve(Variant::Canary);
+    assert!(!visitors().iter().any(is_canary), "an overlay enabled a disabled canary");
 }

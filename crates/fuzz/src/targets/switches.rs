@@ -17,12 +17,13 @@ pub fn check(input: &[u8]) {
     if let Some(until) = setting.until {
         assert!(setting.is_on(Timestamp::from_millis(i64::MIN)) && !setting.is_on(until));
     }
+    let good = good();
     for switch in Switch::ALL {
-        let (snapshot, notices) = good().apply_kv_values(KEY, switched(switch, &text), NOW);
+        let (snapshot, notices) = good.apply_kv_values(KEY, switched(switch, &text), NOW);
         are_lines(&notices);
-        for visitor in visitors() {
-            let outcome = decide(&snapshot, &SETUP, &visitor, NOW).outcome;
-            let before = decide(&good(), &SETUP, &visitor, NOW).outcome;
+        for visitor in visitors().iter() {
+            let outcome = decide(&snapshot, &SETUP, visitor, NOW).outcome;
+            let before = decide(&good, &SETUP, visitor, NOW).outcome;
             let is_on = setting.is_on(NOW);
             match switch {
                 Switch::Maintenance if is_on => assert_eq!(outcome, Outcome::Unavailable(switch)),
