@@ -32,9 +32,9 @@ function worker() {
   run("node", ["scripts/build.mjs"]);
   const name = `serin-worker-${version}`;
   const folder = empty(name);
-  const build = join(ROOT, "build");
   for (const file of ["index.js", "index_bg.wasm", "console"]) {
-    if (existsSync(join(build, file))) cpSync(join(build, file), join(folder, file), { recursive: true });
+    const built = join("build", file);
+    if (existsSync(join(ROOT, built))) cpSync(join(ROOT, built), join(folder, built), { recursive: true });
   }
   // `serin init` fills the same text in.
   cpSync(join(ROOT, "crates/cli/src/commands/init/wrangler.jsonc"), join(folder, "wrangler.jsonc"));

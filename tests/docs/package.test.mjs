@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -84,6 +84,16 @@ test("the archive of the Worker runs with wrangler alone, and splits", async (t)
   const config = await readFile(join(serin, "wrangler.jsonc"), "utf8");
   assert.ok(config.includes('"my-api-stable"') && config.includes('"my-api-canary"'));
   await writeFile(join(serin, "wrangler.jsonc"), config.replace("my-api-stable", "serin-example-stable").replace("my-api-canary", "serin-example-canary"));
+
+  // wrangler would upload a package's pages as modules of the Worker.
+  const npmPackage = join(serin, "node_modules", "package");
+  await mkdir(npmPackage, { recursive: true });
+  await writeFile(join(npmPackage, "page.html"), "");
+  const uploaded = join(folder, "uploaded");
+  execFileSync(process.execPath, [WRANGLER, "deploy", "--dry-run", "--outdir", uploaded], { cwd: serin, env: ENV, stdio: "pipe" });
+  const files = await readdir(uploaded, { recursive: true });
+  assert.ok(files.includes("index_bg.wasm"), files.join());
+  assert.deepEqual(files.filter((file) => file.includes("node_modules")), []);
   await assertSplits(t, folder, serin);
 });
 
@@ -107,12 +117,12 @@ test("serin init beside the unpacked archive writes a configuration that runs, a
 test("the configuration of the archive binds what production's in wrangler.toml binds", () => {
   // The reader's objects have no prototype.
   const read = (file) => JSON.parse(JSON.stringify(readConfig({ config: join(ROOT, file) }).rawConfig));
-  const { compatibility_date, no_bundle, find_additional_modules, rules, env: { production } } = read("wrangler.toml");
-  const { vars, assets, ...bindings } = production;
-  const { name, main, routes, ...archive } = read("crates/cli/src/commands/init/wrangler.jsonc");
+  const { main, compatibility_date, no_bundle, find_additional_modules, rules, env: { production } } = read("wrangler.toml");
+  const { vars, ...bindings } = production;
+  const { name, routes, ...archive } = read("crates/cli/src/commands/init/wrangler.jsonc");
   // Variables at their defaults (docs/configuration.md) are left out.
   const { HEALTH_DETAIL } = vars;
-  const expected = { compatibility_date, no_bundle, find_additional_modules, rules, ...bindings };
-  assert.deepEqual(archive, { ...expected, assets: { ...assets, directory: "console" }, vars: { HEALTH_DETAIL } });
-  assert.deepEqual([name, main, routes], ["serin", "index.js", []]);
+  const expected = { main, compatibility_date, no_bundle, find_additional_modules, rules, ...bindings };
+  assert.deepEqual(archive, { ...expected, vars: { HEALTH_DETAIL } });
+  assert.deepEqual([name, routes], ["serin", []]);
 });

@@ -37,7 +37,7 @@ pub(crate) struct Init {
     /// Name of Serin's own Worker.
     #[arg(long, value_name = "NAME", default_value = "serin", value_parser = worker_name)]
     name: String,
-    /// Folder of the built Worker; else DIR itself, or the unpacked archive `serin-worker-VERSION` in it.
+    /// Folder with the built Worker in `build`; else DIR itself, or the unpacked archive `serin-worker-VERSION` in it.
     #[arg(long, value_name = "FOLDER")]
     worker: Option<PathBuf>,
     /// Replace the `wrangler.jsonc` that is there.
@@ -51,8 +51,8 @@ const FILE: &str = "wrangler.jsonc";
 /// Other files that wrangler takes for the configuration of a folder.
 const OTHER_FILES: [&str; 2] = ["wrangler.json", "wrangler.toml"];
 
-/// What the folder of the built Worker holds.
-const BUILT_FILES: [&str; 2] = ["index.js", "index_bg.wasm"];
+/// What the folder of a built Worker has.
+const BUILT_FILES: [&str; 2] = ["build/index.js", "build/index_bg.wasm"];
 
 /// The beginning of the name of the folder in the Worker's archive.
 const ARCHIVE: &str = "serin-worker-";

@@ -8,8 +8,8 @@ use super::server::{Run, serin};
 fn unpacked() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let worker = folder.path().join("serin-worker-9.9.9");
-    std::fs::create_dir(&worker).unwrap();
-    for file in ["index.js", "index_bg.wasm"] {
+    std::fs::create_dir_all(worker.join("build")).unwrap();
+    for file in ["build/index.js", "build/index_bg.wasm"] {
         std::fs::write(worker.join(file), "").unwrap();
     }
     std::fs::write(worker.join("wrangler.jsonc"), TEMPLATE).unwrap();
@@ -39,8 +39,8 @@ fn without_a_terminal_options_answer_and_the_commands_that_follow_are_printed() 
     insta::assert_snapshot!(run.stdout);
     let text = written(folder.path());
     for part in [
-        r#""main": "serin-worker-9.9.9/index.js""#,
-        r#""directory": "serin-worker-9.9.9/console""#,
+        r#""main": "serin-worker-9.9.9/build/index.js""#,
+        r#""directory": "serin-worker-9.9.9/build/console""#,
         r#"{ "binding": "STABLE", "service": "shop" }"#,
         r#"{ "binding": "CANARY", "service": "shop-canary" }"#,
         r#"{ "pattern": "serin-test.shop.example", "custom_domain": true }"#,
@@ -116,9 +116,12 @@ fn another_configuration_and_a_missing_worker_are_refused_with_the_next_step() {
     assert!(run.stderr.contains("unpack serin-worker-VERSION.tar.gz there"), "{}", run.stderr);
     let run = init(empty.path(), &["--stable", "shop", "--worker", "/no/folder"]);
     assert_eq!(run.code, 2);
-    assert!(run.stderr.contains("accepted: a folder with index.js and index_bg.wasm"), "{}", run.stderr);
+    assert!(run.stderr.contains("accepted: a folder with build/index.js and build/index_bg.wasm"), "{}", run.stderr);
     let worker = clone.path().join("serin-worker-9.9.9");
     let run = init(empty.path(), &["--stable", "shop", "--worker", worker.to_str().unwrap()]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(written(empty.path()).contains("/serin-worker-9.9.9/index.js"), "outside the folder, the path is absolute");
+    assert!(
+        written(empty.path()).contains("/serin-worker-9.9.9/build/index.js"),
+        "outside the folder, the path is absolute"
+    );
 }

@@ -8,6 +8,10 @@ use serde_json::Value;
 /// The configuration with the names of no account. Each field that [`Configuration::text`] fills in occurs once.
 pub(super) const TEMPLATE: &str = include_str!("wrangler.jsonc");
 
+/// The Worker's module and the console's files in the template. A folder of their own keeps wrangler from taking other files for the Worker's.
+const MAIN: &str = "build/index.js";
+const CONSOLE: &str = "build/console";
+
 /// The canary's Worker in the template.
 const TEMPLATE_CANARY: &str = "my-api-canary";
 
@@ -25,7 +29,7 @@ pub(super) struct Configuration {
     pub(super) canary: Option<String>,
     /// A custom domain of the splitter.
     pub(super) domain: Option<String>,
-    /// Folder of the built Worker, absolute or relative to the configuration; empty if it is the same.
+    /// Folder that has the built Worker, absolute or relative to the configuration; empty if it is the same.
     pub(super) worker: PathBuf,
 }
 
@@ -49,14 +53,14 @@ impl Configuration {
 
     /// The file's text.
     pub(super) fn text(&self) -> String {
-        let (main, console) = (slashed(&self.worker.join("index.js")), slashed(&self.worker.join("console")));
+        let (main, console) = (slashed(&self.worker.join(MAIN)), slashed(&self.worker.join(CONSOLE)));
         let canary = self.canary.as_deref().unwrap_or(TEMPLATE_CANARY);
         let fields = [
             ("\"name\": ", "serin", self.name.as_str()),
-            ("\"main\": ", "index.js", main.as_str()),
+            ("\"main\": ", MAIN, main.as_str()),
             ("\"STABLE\", \"service\": ", "my-api-stable", self.stable.as_str()),
             ("\"CANARY\", \"service\": ", TEMPLATE_CANARY, canary),
-            ("\"directory\": ", "console", console.as_str()),
+            ("\"directory\": ", CONSOLE, console.as_str()),
         ];
         let template = if self.canary.is_some() { TEMPLATE.to_owned() } else { self.template_of_versions() };
         let text = fields.into_iter().fold(template, |text, (field, from, to)| {
@@ -142,8 +146,8 @@ mod tests {
         };
         let mut expected = parsed(TEMPLATE);
         expected["name"] = "front".into();
-        expected["main"] = "serin-worker-9.9.9/index.js".into();
-        expected["assets"]["directory"] = "serin-worker-9.9.9/console".into();
+        expected["main"] = "serin-worker-9.9.9/build/index.js".into();
+        expected["assets"]["directory"] = "serin-worker-9.9.9/build/console".into();
         expected["services"][0]["service"] = "shop".into();
         expected["services"][1]["service"] = "shop-canary".into();
         expected["routes"] = serde_json::json!([{"pattern": "serin-test.shop.example", "custom_domain": true}]);
