@@ -86,17 +86,18 @@ impl CanaryGuard {
 
     /// Records how stable answered a request that the canary had failed.
     pub(crate) fn record_retry(&self, visitor: Option<u32>, answer: Answer) {
-        if let Some(visitor) = visitor {
-            self.retries.borrow_mut().record_retry(visitor, !answer.is_failure());
+        let now = clock::now();
+        if answer.is_failure() {
+            self.retries.borrow_mut().record_wasted(visitor, now);
         }
-        self.breaker.borrow_mut().record_retry(visitor, !answer.is_failure(), clock::now());
+        self.breaker.borrow_mut().record_retry(visitor, !answer.is_failure(), now);
     }
 
     /// Asks for stable's response in place of a failed one. An exhausted budget opens the breaker as well. A probe needs no budget, because
     /// stable would have had its request anyway.
     pub(crate) fn fall_back(&self, visitor: Option<u32>, outcome: &CanaryOutcome, is_probe: bool) -> (Fallback, bool) {
         let now = clock::now();
-        if !is_probe && !self.retries.borrow_mut().withdraw(visitor) {
+        if !is_probe && !self.retries.borrow_mut().withdraw(visitor, now) {
             let transition = self.breaker.borrow_mut().exhaust(back_off(outcome), now);
             return (Fallback::Exhausted, log_transition(transition));
         }

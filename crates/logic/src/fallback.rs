@@ -1,6 +1,9 @@
 //! Fallback to stable: the failed canary requests that stable answers instead, and a budget for them.
 
+use core::time::Duration;
 use std::collections::VecDeque;
+
+use crate::timestamp::Timestamp;
 
 /// The outcome of a request to a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,17 +42,20 @@ pub const fn has_deadline(has_body: bool, is_upgrade: bool) -> bool {
     !is_upgrade && !has_body
 }
 
-/// The isolate's budget for retries on stable, so that a failing canary cannot double stable's load: a fifth of the canary's requests, plus
-/// ten in advance, and at most twenty saved. The retry budgets of Finagle and Envoy work the same way.
+/// The isolate's budget for retries on stable, so that a failing canary cannot double stable's load: a fifth of the canary's requests, and
+/// one a second until there are ten, as a new isolate has; at most twenty are saved. The retry budgets of Finagle and Envoy work the same
+/// way, and Finagle's has such a least rate too.
 ///
-/// A retry is wasted if stable fails the request too. A visitor who wastes several is not served from the budget's last ten, so that one
-/// client that asks again and again for what fails on both variants cannot spend the retries of the other visitors.
+/// A retry is wasted if stable fails the request too. A visitor who wasted several in the last ten seconds is not served from the budget's
+/// last ten, so that one client that asks again and again for what fails on both variants cannot spend the retries of the other visitors.
 #[derive(Clone, Debug)]
 pub struct RetryBudget {
     /// The balance, in fifths of a retry.
     fifths: u32,
-    /// The visitors of the latest wasted retries, the oldest first.
-    wasted_by: VecDeque<u32>,
+    /// The time up to which the balance has its retry a second.
+    topped_up_at: Timestamp,
+    /// The visitors of the latest wasted retries, and when, the oldest first.
+    wasted: VecDeque<(u32, Timestamp)>,
 }
 
 const RETRY: u32 = 5;
@@ -57,13 +63,18 @@ const START: u32 = 10 * RETRY;
 const MOST: u32 = 20 * RETRY;
 /// What is left for the others by a visitor who wastes retries: as much as a new isolate has.
 const RESERVE: u32 = START;
+/// The time of one fifth of the retry a second.
+const TOP_UP: Duration = Duration::from_millis(200);
+/// The time after which a wasted retry is forgotten, because an outage of stable may have wasted it. An empty budget has its first ten
+/// again by then.
+const FORGOTTEN: Duration = Duration::from_secs(10);
 /// The wasted retries that are remembered, and how many of them one visitor may have. Stable fails a request of many visitors now and then.
 const REMEMBERED: usize = 16;
 const TOLERATED: usize = 2;
 
 impl Default for RetryBudget {
     fn default() -> Self {
-        Self { fifths: START, wasted_by: VecDeque::new() }
+        Self { fifths: START, topped_up_at: Timestamp::default(), wasted: VecDeque::new() }
     }
 }
 
@@ -77,8 +88,9 @@ impl RetryBudget {
 
     /// Withdraws one retry for a visitor. Returns whether the balance covers it. Requests without a visitor cannot be told apart, and use
     /// the whole budget.
-    pub fn withdraw(&mut self, visitor: Option<u32>) -> bool {
-        let reserve = if visitor.is_some_and(|visitor| self.wastes(visitor)) { RESERVE } else { 0 };
+    pub fn withdraw(&mut self, visitor: Option<u32>, now: Timestamp) -> bool {
+        self.top_up(now);
+        let reserve = if visitor.is_some_and(|visitor| self.wastes(visitor, now)) { RESERVE } else { 0 };
         let is_covered = self.fifths >= RETRY + reserve;
         if is_covered {
             self.fifths -= RETRY;
@@ -86,21 +98,26 @@ impl RetryBudget {
         is_covered
     }
 
-    /// Records how stable answered a visitor's retry. A failure wasted it; a success clears the visitor, because an outage of stable may
-    /// have wasted the others.
-    pub fn record_retry(&mut self, visitor: u32, success: bool) {
-        if success {
-            self.wasted_by.retain(|wasted_by| *wasted_by != visitor);
-            return;
+    /// Records that stable failed a visitor's retry too.
+    pub fn record_wasted(&mut self, visitor: Option<u32>, now: Timestamp) {
+        let Some(visitor) = visitor else { return };
+        if self.wasted.len() == REMEMBERED {
+            self.wasted.pop_front();
         }
-        if self.wasted_by.len() == REMEMBERED {
-            self.wasted_by.pop_front();
-        }
-        self.wasted_by.push_back(visitor);
+        self.wasted.push_back((visitor, now));
     }
 
-    fn wastes(&self, visitor: u32) -> bool {
-        self.wasted_by.iter().filter(|wasted_by| **wasted_by == visitor).count() > TOLERATED
+    fn top_up(&mut self, now: Timestamp) {
+        let passed = now.since(self.topped_up_at).as_millis();
+        let rest = u64::try_from(passed % TOP_UP.as_millis()).unwrap_or_default();
+        self.topped_up_at = now.before(Duration::from_millis(rest));
+        let fifths = u32::try_from(passed / TOP_UP.as_millis()).unwrap_or(u32::MAX);
+        self.fifths += fifths.min(START.saturating_sub(self.fifths));
+    }
+
+    fn wastes(&self, visitor: u32, now: Timestamp) -> bool {
+        let lately = |(_, at): &&(u32, Timestamp)| !now.is_due(*at, FORGOTTEN);
+        self.wasted.iter().filter(lately).filter(|(wasted_by, _)| *wasted_by == visitor).count() > TOLERATED
     }
 }
 
@@ -137,44 +154,63 @@ mod tests {
         assert!(!has_deadline(true, false) && !has_deadline(false, true) && !has_deadline(true, true));
     }
 
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn spent(budget: &mut RetryBudget, now: Timestamp) -> usize {
+        (0..1_000).take_while(|_| budget.withdraw(None, now)).count()
+    }
+
     #[test]
     fn the_budget_starts_at_ten_retries_and_holds_at_most_twenty() {
-        let spent = |budget: &mut RetryBudget| (0..1_000).take_while(|_| budget.withdraw(None)).count();
         let mut budget = RetryBudget::default();
-        assert_eq!(spent(&mut budget), 10);
+        assert_eq!(spent(&mut budget, NOW), 10);
         for _ in 0..1_000 {
             budget.deposit();
         }
-        assert_eq!(spent(&mut budget), 20);
+        assert_eq!(spent(&mut budget, NOW), 20);
+    }
+
+    #[test]
+    fn an_empty_budget_has_its_first_ten_again_after_ten_seconds() {
+        let after = |millis| NOW.after(Duration::from_millis(millis));
+        let mut budget = RetryBudget::default();
+        spent(&mut budget, NOW);
+        assert_eq!(spent(&mut budget, after(900)), 0);
+        assert_eq!(spent(&mut budget, after(1_100)), 1);
+        assert_eq!(spent(&mut budget, after(3_900)), 2, "the rest of a second is kept");
+        assert_eq!(spent(&mut budget, after(4_000)), 1);
+        assert_eq!(spent(&mut budget, after(3_600_000)), 10, "and no more");
+        assert_eq!(spent(&mut budget, NOW), 0, "the clock went back");
+        assert_eq!(spent(&mut budget, after(2_000)), 2);
     }
 
     #[test]
     fn a_visitor_who_wastes_retries_gets_none_of_the_last_ten() {
         let mut budget = RetryBudget::default();
-        let request = |budget: &mut RetryBudget, visitor: Option<u32>, stable_fails: bool| {
+        let request = |budget: &mut RetryBudget, visitor: Option<u32>, stable_fails: bool, now: Timestamp| {
             budget.deposit();
-            let is_retried = budget.withdraw(visitor);
-            if let Some(visitor) = visitor.filter(|_| is_retried) {
-                budget.record_retry(visitor, !stable_fails);
+            let is_retried = budget.withdraw(visitor, now);
+            if is_retried && stable_fails {
+                budget.record_wasted(visitor, now);
             }
             is_retried
         };
-        let retried: Vec<_> = (0..6).map(|_| request(&mut budget, Some(1), true)).collect();
+        let retried: Vec<_> = (0..6).map(|_| request(&mut budget, Some(1), true, NOW)).collect();
         assert_eq!(retried, [true, true, true, false, false, false], "three retries of a new budget");
-        assert!(request(&mut budget, Some(2), false) && request(&mut budget, None, true), "the others have the rest");
-        assert!(!request(&mut budget, Some(1), false), "whatever it asks for");
+        assert!(
+            request(&mut budget, Some(2), false, NOW) && request(&mut budget, None, true, NOW),
+            "the others have the rest"
+        );
+        assert!(!request(&mut budget, Some(1), false, NOW), "whatever it asks for");
         for _ in 0..100 {
             budget.deposit();
         }
-        let retried = (0..100).filter(|_| request(&mut budget, Some(1), true)).count();
+        let retried = (0..100).filter(|_| request(&mut budget, Some(1), true, NOW)).count();
         assert!((10..=30).contains(&retried), "what is above the last ten, and a fifth of its own requests: {retried}");
         let mut left = budget.clone();
-        assert!((0..10).all(|_| left.withdraw(Some(2))), "ten are left");
-        for _ in 0..100 {
-            budget.deposit();
-        }
-        assert!(request(&mut budget, Some(1), false), "stable answers it again");
-        assert!((0..19).all(|_| request(&mut budget, Some(1), false)), "and so it has the whole budget");
+        assert!((0..10).all(|_| left.withdraw(Some(2), NOW)), "ten are left");
+        assert!(!budget.withdraw(Some(1), NOW.after(FORGOTTEN.saturating_sub(Duration::from_millis(1)))));
+        assert!(budget.withdraw(Some(1), NOW.after(FORGOTTEN)), "an outage of stable is forgotten");
     }
 
     proptest! {
@@ -188,26 +224,33 @@ mod tests {
         }
 
         #[test]
-        fn retries_stay_below_a_fifth_of_the_canarys_requests_and_ten(answers in proptest::collection::vec(any::<bool>(), 0..500)) {
+        fn retries_stay_below_a_fifth_of_the_canarys_requests_and_one_a_second_and_ten(
+            answers in proptest::collection::vec((any::<bool>(), 0_u64..2_000), 0..500),
+        ) {
             let mut budget = RetryBudget::default();
-            let mut retries = 0;
-            for (requests, failed) in (1..).zip(answers) {
+            let (mut retries, mut now) = (0, NOW);
+            for (requests, (failed, later)) in (1..).zip(answers) {
+                now = now.after(Duration::from_millis(later));
                 budget.deposit();
-                retries += u32::from(failed && budget.withdraw(None));
-                prop_assert!(f64::from(retries) <= 10.0 + f64::from(requests) / 5.0);
+                retries += u32::from(failed && budget.withdraw(None, now));
+                prop_assert!(f64::from(retries) <= 10.0 + f64::from(requests) / 5.0 + now.since(NOW).as_secs_f64());
             }
         }
 
         #[test]
-        fn one_visitor_alone_leaves_seven_retries_to_the_others(fails_on_both in proptest::collection::vec(any::<bool>(), 0..500)) {
+        fn one_visitor_alone_leaves_seven_retries_to_the_others(
+            fails_on_both in proptest::collection::vec((any::<bool>(), 0_u64..4_000), 0..500),
+        ) {
             let mut budget = RetryBudget::default();
-            for fails in fails_on_both {
+            let mut now = NOW;
+            for (fails, later) in fails_on_both {
+                now = now.after(Duration::from_millis(later));
                 budget.deposit();
-                if fails && budget.withdraw(Some(1)) {
-                    budget.record_retry(1, false);
+                if fails && budget.withdraw(Some(1), now) {
+                    budget.record_wasted(Some(1), now);
                 }
                 let mut left = budget.clone();
-                prop_assert!((0..7).all(|_| left.withdraw(Some(2))));
+                prop_assert!((0..7).all(|_| left.withdraw(Some(2), now)));
             }
         }
     }

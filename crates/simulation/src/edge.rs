@@ -186,10 +186,10 @@ impl Isolate {
         let mut transition = self.breaker.record_canary(visitor, outcome, back_off, now);
         self.budget.deposit();
         let is_probe = is_probe && observing.is_some();
-        let retried = answer.on_stable.filter(|_| answer.failed && (is_probe || self.budget.withdraw(visitor)));
+        let retried = answer.on_stable.filter(|_| answer.failed && (is_probe || self.budget.withdraw(visitor, now)));
         if let Some(success) = retried {
-            if let Some(visitor) = visitor {
-                self.budget.record_retry(visitor, success);
+            if !success {
+                self.budget.record_wasted(visitor, now);
             }
             self.breaker.record_retry(visitor, success, now);
         } else if answer.failed && answer.on_stable.is_some() {
