@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { unstable_readConfig as readConfig } from "wrangler";
 import { Workerd } from "./process.mjs";
 
 /** Starts an account without Workers. It is removed when `t` ends. */
@@ -40,7 +41,7 @@ class Account {
 
   async start() {
     this.#server = createServer((incoming, outgoing) => this.#answer(incoming, outgoing));
-    // Between two calls of the stand-in for wrangler its connection may be idle for long: it loads wrangler meanwhile.
+    // On a busy machine a call of the stand-in for wrangler may pause for longer than an idle connection stays open.
     this.#server.keepAliveTimeout = 0;
     await listening(this.#server);
     this.url = `http://127.0.0.1:${this.#server.address().port}`;
@@ -107,6 +108,12 @@ class Account {
       case "POST calls":
         this.calls.push(JSON.parse(text));
         return answer(200, { store: this.store });
+      case "POST configurations":
+        try {
+          return answer(200, readConfig(JSON.parse(text)));
+        } catch (error) {
+          return answer(400, { error: error.message });
+        }
       case "GET versions": {
         const bindings = this.versions.get(incoming.url.slice("/versions/".length));
         return bindings ? answer(200, { resources: { bindings } }) : answer(404, { code: 10007 });

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
-// A stand-in for wrangler, for an account on this machine (account.mjs). It supports the calls of `serin`, and uses wrangler's own reader
-// of configurations. An unknown argument is an error. SERIN_TEST_ACCOUNT is the address of the account.
+// A stand-in for wrangler, for an account on this machine (account.mjs). It supports the calls of `serin`. The account reads configurations
+// with wrangler's own reader, because loading wrangler for each call takes seconds. An unknown argument is an error. SERIN_TEST_ACCOUNT is
+// the address of the account.
 
 import assert from "node:assert/strict";
 import { appendFile, readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 const text = { type: "string" };
@@ -35,8 +37,9 @@ function account(method, path, body) {
 
 async function read({ config, env, name }) {
   assert.ok(config, "--config is missing");
-  const { unstable_readConfig } = await import("wrangler");
-  const read = unstable_readConfig({ config, env });
+  const answer = await account("POST", "/configurations", { config: resolve(config), env });
+  if (!answer.ok) fail((await answer.json()).error);
+  const read = await answer.json();
   return { ...read, name: name ?? read.name };
 }
 
