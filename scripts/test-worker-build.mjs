@@ -24,7 +24,7 @@ const EXCEPT = {
   "npm-start.test.mjs": "likewise",
 };
 /** Single tests of src/shim.js, in files that apply otherwise. */
-const EXCEPT_TESTS = ["a panic in every tenth request", "the Worker exports its fetch and its two objects"];
+const EXCEPT_TESTS = ["a panic in every tenth request", "a panic while", "the Worker exports its fetch and its two objects"];
 
 const workerBuild = tool("worker-build", WORKER_BUILD, "--locked", "worker-build", "--version", WORKER_BUILD);
 // Not --locked, because the published lock file names a withdrawn crate.
