@@ -1,4 +1,4 @@
-// Visitors and API clients that send requests at a fixed rate, however long answers take.
+// Visitors and API clients that send requests at a fixed rate, as far as the machine keeps up.
 
 import { Agent, request } from "node:http";
 
@@ -10,6 +10,9 @@ const PAGES = 3;
 const TICK_MS = 50;
 /** Timeout of a client. */
 const PATIENCE_MS = 20_000;
+
+/** Requests without an answer, of which a machine that keeps up has a few. More would wait in a queue, and a change would show late. */
+const MAX_IN_FLIGHT = 64;
 
 /** Counts of answers by the variant that sent them. */
 export class Answers {
@@ -24,7 +27,7 @@ export class Answers {
 }
 
 export class Traffic {
-  #agent = new Agent({ keepAlive: true, maxSockets: 256 });
+  #agent = new Agent({ keepAlive: true, maxSockets: MAX_IN_FLIGHT });
   #url;
   #ticks;
   #debt = 0;
@@ -45,7 +48,9 @@ export class Traffic {
       const now = performance.now();
       this.#debt += (rate * (now - last)) / 1_000;
       last = now;
-      for (; this.#debt >= 1; this.#debt -= 1) this.#send();
+      for (; this.#debt >= 1; this.#debt -= 1) {
+        if (this.#inFlight.size < MAX_IN_FLIGHT) this.#send();
+      }
     }, TICK_MS);
   }
 
