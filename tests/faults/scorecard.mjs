@@ -119,6 +119,9 @@ percentage and the switches meanwhile. Requests whose clients leave early are no
 
 ${soaked(soak)}
 
+A canary that fails again within ten seconds of a failure of both variants can lose requests: the breaker compares it with stable's failures
+and stays closed, and the retry budget covers the first ten.
+
 ${soakTable(soak)}
 `;
 }
