@@ -26,6 +26,13 @@ export function checkWrangler(line) {
   for (const option of options(line)) assert.match(text, new RegExp(` ${option}\\b`), `wrangler ${path.join(" ")} has no ${option}`);
 }
 
+/** The texts of help so far, because wrangler takes seconds for each. */
+const known = new Map();
+
 function help(path) {
-  return execFileSync(join(TOOLS, "wrangler"), [...path, "--help"], { cwd: ROOT, encoding: "utf8", env: WRANGLER_ENV });
+  const command = path.join(" ");
+  if (!known.has(command)) {
+    known.set(command, execFileSync(join(TOOLS, "wrangler"), [...path, "--help"], { cwd: ROOT, encoding: "utf8", env: WRANGLER_ENV }));
+  }
+  return known.get(command);
 }
