@@ -106,10 +106,12 @@ impl Serialize for VisitorSketch {
         let values = self.values();
         let used = values.iter().filter(|value| **value > 0).count();
         let bytes = if used * SPARSE_BYTES < REGISTERS {
-            let in_use = (0_u16..).zip(values).filter(|(_, value)| **value > 0);
-            in_use
-                .flat_map(|(position, value)| [position.to_le_bytes()[0], position.to_le_bytes()[1], *value])
-                .collect()
+            let mut bytes = Vec::with_capacity(used * SPARSE_BYTES);
+            for (position, value) in (0_u16..).zip(values).filter(|(_, value)| **value > 0) {
+                let [low, high] = position.to_le_bytes();
+                bytes.extend([low, high, *value]);
+            }
+            bytes
         } else {
             values.to_vec()
         };
