@@ -40,10 +40,10 @@ test("a panic after the canary's answer loses no answer, and no write is sent ag
 });
 
 test("requests that wait for the first policy of an instance that panics wait for the next instance's", async (t) => {
-  const kv = { kv: ALL, mode: { kind: "slow", milliseconds: 200 } };
-  const serin = await startSerin(t, { ...kv, panics: true });
+  const serin = await startSerin(t, { kv: ALL, mode: { kind: "hang", first: 2 }, panics: true });
   const waiting = [serin.request("/first"), serin.request("/first", { method: "POST", body: "x" })];
   await eventually(async () => assert.ok((await serin.reads()).length >= 2, "both are reading"));
+  // The reads of the next instance are answered.
   assert.equal((await serin.request("/trap", { headers: panicAt("route") })).headers["x-variant"], "stable");
   for (const answer of await Promise.all(waiting)) assert.deepEqual([answer.status, answer.headers["x-variant"]], [200, "canary"]);
 });

@@ -26,7 +26,8 @@ export default {
       case "throw":
         throw new Error("scripted failure of KV");
       case "hang":
-        await scheduler.wait(60_000);
+        // The first reads, or all of them.
+        if (reads.length <= (mode.first ?? Infinity)) await scheduler.wait(60_000);
         break;
       case "slow":
         await scheduler.wait(mode.milliseconds);
