@@ -72,8 +72,8 @@ async function fuzz(name, runs) {
   const [learnt, findings] = ["corpus", "findings"].map((kind) => join(directory, kind, name));
   for (const path of [learnt, findings]) mkdirSync(path, { recursive: true });
   // Quick inputs are mutated more often than slow ones, which are mostly long.
-  const schedule = ["-entropic=1", "-entropic_scale_per_exec_time=1"];
-  const options = [`-runs=${runs}`, `-seed=${seed}`, `-max_len=${MAX_LENGTH}`, "-timeout=10", `-artifact_prefix=${findings}/`, `-dict=${join(ROOT, "crates", "fuzz", "words.dict")}`, ...schedule];
+  const schedule = "-entropic_scale_per_exec_time=1";
+  const options = [`-runs=${runs}`, `-seed=${seed}`, `-max_len=${MAX_LENGTH}`, "-timeout=10", `-artifact_prefix=${findings}/`, `-dict=${join(ROOT, "crates", "fuzz", "words.dict")}`, schedule];
   const begun = performance.now();
   const child = spawn("nice", [binary, ...options, learnt, join(SEEDS, name)], {
     stdio: ["ignore", "ignore", "pipe"],

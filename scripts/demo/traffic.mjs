@@ -10,7 +10,6 @@ const PAGES = 3;
 const TICK_MS = 50;
 /** Timeout of a client. */
 const PATIENCE_MS = 20_000;
-
 /** Requests without an answer, of which a machine that keeps up has a few. More would wait in a queue, and a change would show late. */
 const MAX_IN_FLIGHT = 64;
 
@@ -27,7 +26,7 @@ export class Answers {
 }
 
 export class Traffic {
-  #agent = new Agent({ keepAlive: true, maxSockets: MAX_IN_FLIGHT });
+  #agent = new Agent({ keepAlive: true });
   #url;
   #ticks;
   #debt = 0;

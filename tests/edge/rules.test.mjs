@@ -105,7 +105,7 @@ test("a request costs as much with each further rule, also where rules ask for d
     return { "canary-state": { enabled: true, percentage: 0, rules } };
   };
   const serin = await startSerin(t, { kv: kv(1) });
-  // Not the time on the clock, because other tests run beside this one. Systems other than Linux have no other.
+  // Processor time, because other tests run beside this one; outside Linux the time on the clock.
   const spent = async () => (await serin.resources()).cpuMs || performance.now();
   const withRules = async (count) => {
     await serin.kvSettled(kv(count));
@@ -114,7 +114,7 @@ test("a request costs as much with each further rule, also where rules ask for d
   const [one, some, many] = [await withRules(1), await withRules(1_250), await withRules(5_000)];
   const text = JSON.stringify(kv(5_000));
   const parse = await cost(() => process.cpuUsage().user / 1_000, () => JSON.parse(text));
-  const [ms, each] = [parse.toFixed(2), [one, some, many].map((cost) => cost.toFixed(2)).join(", ")];
+  const [ms, each] = [parse.toFixed(2), [one, some, many].map((time) => time.toFixed(2)).join(", ")];
   t.diagnostic(`${each} ms a request with 1, 1,250 and 5,000 rules; ${ms} ms for JSON.parse of the last`);
   // Four times as many rules cost four times as much; where each look-up takes longer with every rule, sixteen times.
   assert.ok(many - one < 8 * (some - one), "the cost grows faster than the number of rules");

@@ -42,6 +42,7 @@ test("100,000 requests, 200 changes: all succeed, and visitors move only with th
     while (sent < REQUESTS) {
       const n = sent;
       sent += 1;
+      // The changes are spread over the run: the next one is due when its share of the requests has been sent.
       if (flips < FLIPS && sent >= ((flips + 1) * REQUESTS) / (FLIPS + 1)) await flip();
       const { status, text } = await client.request("/?both=name&quiet", visitor(n));
       const [variant, number] = text.split(" ");
@@ -50,7 +51,6 @@ test("100,000 requests, 200 changes: all succeed, and visitors move only with th
     }
   }
 
-  /** The changes are spread over the run: the next one is due when its share of the requests has been sent. */
   async function flip() {
     flips += 1;
     await serin.kv(STATES[flips % STATES.length]);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use self::configuration::{Configuration, TEMPLATE, host, worker_name};
+use self::configuration::{Configuration, MAIN, TEMPLATE, host, worker_name};
 use self::questions::Questions;
 use crate::exit::Failure;
 use crate::output::{self, GOOD, STRONG, styled};
@@ -52,7 +52,7 @@ const FILE: &str = "wrangler.jsonc";
 const OTHER_FILES: [&str; 2] = ["wrangler.json", "wrangler.toml"];
 
 /// What the folder of a built Worker has.
-const BUILT_FILES: [&str; 2] = ["build/index.js", "build/index_bg.wasm"];
+const BUILT_FILES: [&str; 2] = [MAIN, "build/index_bg.wasm"];
 
 /// The beginning of the name of the folder in the Worker's archive.
 const ARCHIVE: &str = "serin-worker-";

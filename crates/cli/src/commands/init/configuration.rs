@@ -8,8 +8,9 @@ use serde_json::Value;
 /// The configuration with the names of no account. Each field that [`Configuration::text`] fills in occurs once.
 pub(super) const TEMPLATE: &str = include_str!("wrangler.jsonc");
 
-/// The Worker's module and the console's files in the template. A folder of their own keeps wrangler from taking other files for the Worker's.
-const MAIN: &str = "build/index.js";
+/// The Worker's module in the template. A folder of its own keeps wrangler from taking other files for the Worker's.
+pub(super) const MAIN: &str = "build/index.js";
+/// The console's files in the template.
 const CONSOLE: &str = "build/console";
 
 /// The canary's Worker in the template.
